@@ -1,0 +1,91 @@
+"""What perpixel says when the user can mend something.
+
+Every message names the problem with its value and file, gives at most five examples, and ends with the
+sentence that repairs it. All problems of one kind are collected and raised once.
+
+    PerpixelError
+    ├── DataError       images, masks, folders, splits
+    ├── SettingsError   settings, options, budgets, model names
+    ├── RunError        run folders and model files
+    └── OutputError     what cannot be written
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Self
+
+EXAMPLES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, where it was seen, and how to mend it.
+
+    Args:
+        what: The problem in one sentence, with its value and file.
+        fix: The sentence that repairs it.
+        examples: Files or values that show it; at most five are printed.
+
+    >>> print(Problem("1 of 3 images has no mask.", fix="add the mask.", examples=("a.png",)))
+    1 of 3 images has no mask.
+      - a.png
+    Fix: add the mask.
+    """
+
+    what: str
+    fix: str
+    examples: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [self.what, *(f"  - {example}" for example in self.examples[:EXAMPLES_SHOWN])]
+        if (more := len(self.examples) - EXAMPLES_SHOWN) > 0:
+            lines.append(f"  … and {more:,} more")
+        return "\n".join([*lines, f"Fix: {self.fix}"])
+
+
+class PerpixelError(Exception):
+    """Base of every error that the user can mend; its text is the whole message."""
+
+    def __init__(self, what: str, *, fix: str, examples: Sequence[str] = ()) -> None:
+        self.problems: tuple[Problem, ...] = (Problem(what, fix, tuple(examples)),)
+        super().__init__(str(self.problems[0]))
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> Self:
+        """One error that tells several problems, in their order. At least one is needed."""
+        problems = tuple(problems)
+        assert problems, "an error needs a problem"
+        error = cls(problems[0].what, fix=problems[0].fix, examples=problems[0].examples)
+        error.problems = problems
+        error.args = ("\n\n".join(map(str, problems)),)
+        return error
+
+
+class DataError(PerpixelError):
+    """Images, masks, folders or splits are not usable as they are."""
+
+
+class SettingsError(PerpixelError):
+    """A setting, an option, a budget or a name is wrong."""
+
+
+class RunError(PerpixelError):
+    """A run folder or a model file is incomplete, altered or not one of perpixel's."""
+
+
+class OutputError(PerpixelError):
+    """Something cannot be written where it was asked for."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Name the closest known words, or list them all.
+
+    >>> did_you_mean("unett", ["unet", "fcn8s"])
+    'did you mean unet?'
+    >>> did_you_mean("xyz", ["unet", "fcn8s"])
+    'choose one of fcn8s, unet.'
+    """
+    known = sorted(known)
+    close = get_close_matches(word, known, n=3)
+    return f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(known)}."

@@ -1,0 +1,25 @@
+"""The arrays that travel along the straight line, named once.
+
+    image    (H, W, C) uint8, uint16 or float32   as it lies in the file
+    batch    (N, C, H, W) float32                  normalised
+    target   (H, W) uint8                          exclusive labels: the class index, or IGNORED
+             (K, H, W) uint8                       overlapping labels: 0, 1, or IGNORED
+    logits   (N, K, H, W) float                    what a network gives
+    mask     (H, W) or (H, W, 3)                   as it lies in the mask file: values, indices or colours
+
+C channels, K classes, N images, H × W pixels. In a loss, a target batch is (N, H, W) int64 or (N, K, H, W) uint8.
+"""
+
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+IGNORED: Final = 255
+"""The target value of a pixel that no loss and no count looks at; so there are at most 255 classes."""
+
+MAX_CLASSES: Final = 255
+
+ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+TargetArray: TypeAlias = NDArray[np.uint8]
+MaskArray: TypeAlias = NDArray[Any]
