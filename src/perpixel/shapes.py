@@ -10,7 +10,7 @@
 C channels, K classes, N images, H × W pixels. In a loss, a target batch is (N, H, W) int64 or (N, K, H, W) uint8.
 """
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,3 +23,5 @@ MAX_CLASSES: Final = 255
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 TargetArray: TypeAlias = NDArray[np.uint8]
 MaskArray: TypeAlias = NDArray[Any]
+LabelKind: TypeAlias = Literal["exclusive", "overlapping"]
+"""Each pixel has one class (softmax, argmax), or any subset of the classes (sigmoid per channel)."""
