@@ -1,0 +1,10 @@
+"""Prediction at any size: whole images, tiles without seams, files in flat memory.
+
+Predictor(network, codec).predict(image)                an array in memory
+Predictor(network, codec).predict_file("a.tif", "out")  a file, a piece at a time
+"""
+
+from perpixel.predict.options import PredictOptions
+from perpixel.predict.predictor import Predictor
+
+__all__ = ["PredictOptions", "Predictor"]

@@ -1,0 +1,98 @@
+"""A batch of windows through the networks: working resolution, flips and turns, ensembles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from perpixel.codec import Codec
+from perpixel.predict.options import PredictOptions
+
+VIEWS = {
+    "one": ((0, False),),
+    "flips": ((0, False), (0, True), (2, False), (2, True)),
+    "turns": tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
+}
+"""Quarter turns, then mirrored left to right."""
+
+UNKNOWN_STRIDE = 32
+"""Taken for a network that does not tell its stride; no common encoder has a larger one."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Networks on their device, ready for windows.
+
+    Args:
+        networks: One, or an ensemble of equal labels; in evaluation mode on `device`.
+        codec: How pixels become tensors, and logits probabilities.
+        options: Working resolution, views, average, precision.
+        device: Where the networks lie.
+    """
+
+    networks: Sequence[nn.Module]
+    codec: Codec
+    options: PredictOptions
+    device: torch.device
+
+    @property
+    def align_px(self) -> int:
+        """Windows of this many native pixels, or a multiple, are whole numbers of the largest stride."""
+        strides = [getattr(network, "stride", UNKNOWN_STRIDE) for network in self.networks]
+        return max(stride for stride in strides if isinstance(stride, int)) * self.options.ratio.denominator
+
+    def native_px(self, working_px: int) -> int:
+        """Pixels at native resolution, a multiple of `align_px`, for so many at working resolution."""
+        ratio = self.options.ratio
+        return round(working_px / ratio / self.align_px) * self.align_px
+
+    @torch.inference_mode()
+    def probabilities(self, windows: NDArray[Any]) -> NDArray[Any]:
+        """Map windows (N, H, W, C) as they lie in the file to probabilities (N, K, H, W) float32.
+
+        H and W are multiples of `align_px`.
+        """
+        height, width = windows.shape[1:3]
+        batch = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2)
+        batch = self.codec.normalise(batch)
+        ratio = self.options.ratio
+        if ratio != 1:
+            size = (int(height * ratio), int(width * ratio))
+            batch = F.interpolate(batch, size, mode="bilinear", align_corners=False, antialias=True)
+        averaged = self._averaged(batch)
+        if ratio != 1:
+            averaged = F.interpolate(averaged, (height, width), mode="bilinear", align_corners=False)
+        return averaged.cpu().numpy()
+
+    def _averaged(self, batch: Tensor) -> Tensor:
+        on_logits = self.options.average == "logits"
+        views = VIEWS[self.options.views]
+        total: Tensor | None = None
+        for network in self.networks:
+            for turns, mirrored in views:
+                logits = _unturned(self._logits(network, _turned(batch, turns, mirrored)), turns, mirrored)
+                each = logits if on_logits else self.codec.probabilities(logits)
+                total = each if total is None else total + each
+        assert total is not None, "an ensemble has at least one network"
+        mean = total / (len(self.networks) * len(views))
+        return self.codec.probabilities(mean) if on_logits else mean
+
+    def _logits(self, network: nn.Module, batch: Tensor) -> Tensor:
+        use_bfloat16 = self.options.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=use_bfloat16):
+            logits: Tensor = network(batch)
+        return logits.float()
+
+
+def _turned(batch: Tensor, turns: int, mirrored: bool) -> Tensor:
+    turned = batch.rot90(turns, (2, 3)) if turns else batch
+    return turned.flip(3) if mirrored else turned
+
+
+def _unturned(batch: Tensor, turns: int, mirrored: bool) -> Tensor:
+    unmirrored = batch.flip(3) if mirrored else batch
+    return unmirrored.rot90(-turns, (2, 3)) if turns else unmirrored

@@ -1,0 +1,58 @@
+"""What decides a prediction beside the network and its codec."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal
+
+from perpixel.errors import SettingsError
+
+LARGEST_DENOMINATOR: Final = 8
+"""Working resolutions are p/q of the native one with q up to this, so that all tiles share one grid."""
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How the network is run.
+
+    Args:
+        tile_px: Side of a tile that the network sees, in pixels at working resolution.
+        overlap_px: Pixels that neighbouring tiles share, at working resolution; at most half a tile.
+        whole_px: Images of up to this many pixels (at working resolution) are seen whole, without tiles.
+        batch_tiles: Tiles in one batch; None takes 1 on a CPU and 8 on an accelerator.
+        scale: Working resolution / native resolution, 0 < p/q ≤ 1 with q ≤ 8: images are reduced before the
+            network, and its probabilities enlarged after it.
+        views: What is averaged: the image as it is, its four "flips", or all eight flips and quarter "turns".
+        average: What the views and the networks of an ensemble are averaged on.
+        device: "auto" takes the accelerator where there is one.
+        precision: "auto" takes bfloat16 where the device is faster with it, else float32.
+
+    Raises:
+        SettingsError: A value out of its range.
+    """
+
+    tile_px: int = 1024
+    overlap_px: int = 128
+    whole_px: int = 1536 * 1536
+    batch_tiles: int | None = None
+    scale: float = 1.0
+    views: Literal["one", "flips", "turns"] = "one"
+    average: Literal["probabilities", "logits"] = "probabilities"
+    device: str = "auto"
+    precision: Literal["auto", "32", "bf16"] = "auto"
+
+    def __post_init__(self) -> None:
+        if not 0 <= 2 * self.overlap_px <= self.tile_px or self.tile_px < 1:
+            raise SettingsError(
+                f"an overlap of {self.overlap_px} pixels does not fit tiles of {self.tile_px}.",
+                fix="choose an overlap of at most half a tile.",
+            )
+        if not 0 < self.scale <= 1 or abs(self.scale - float(self.ratio)) > 1e-3:
+            raise SettingsError(
+                f"the scale {self.scale} is not a fraction of 0 < p/q ≤ 1 with q up to {LARGEST_DENOMINATOR}.",
+                fix="choose one such as 1, 0.75, 0.5, 0.25.",
+            )
+
+    @property
+    def ratio(self) -> Fraction:
+        """The scale as a fraction."""
+        return Fraction(self.scale).limit_denominator(LARGEST_DENOMINATOR)

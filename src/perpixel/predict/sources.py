@@ -1,0 +1,69 @@
+"""Where windows come from: an array in memory, or an image file read piece by piece."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.tiling import Tiling
+
+
+class Source(Protocol):
+    """An image that gives its windows; `perpixel.files.read.OpenImage` is one."""
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+
+    @property
+    def width(self) -> int:
+        """Columns of pixels."""
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that stands for no measurement; where all channels have it, a pixel is outside the image."""
+
+    def read(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
+        """The window (height, width, C), which lies inside the image."""
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """An (H, W, C) array as a source."""
+
+    image: NDArray[Any]
+    nodata: float | None = None
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+        return len(self.image)
+
+    @property
+    def width(self) -> int:
+        """Columns of pixels."""
+        return int(self.image.shape[1])
+
+    def read(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
+        """A view of the window (height, width, C)."""
+        return self.image[top : top + height, left : left + width]
+
+
+def window_at(source: Source, tiling: Tiling, top: int, left: int) -> NDArray[Any]:
+    """Read a whole window (h, w, C) of the tiling; what lies beyond the image is reflected at its border."""
+    height, width = tiling.window_hw
+    window = source.read(top, left, min(height, source.height - top), min(width, source.width - left))
+    missing = (height - window.shape[0], width - window.shape[1])
+    return np.pad(window, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="reflect") if any(missing) else window
+
+
+def outside(window: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | None:
+    """Which pixels (h, w) hold no measurement in any channel: nodata, or not a number. None where there are none."""
+    if window.dtype.kind != "f" and nodata is None:
+        return None
+    empty = np.zeros(window.shape, bool) if nodata is None else window == nodata
+    if window.dtype.kind == "f":
+        empty |= np.isnan(window)
+    result: NDArray[np.bool_] = empty.all(axis=2)
+    return result if result.any() else None
