@@ -1,0 +1,156 @@
+"""What the names of folders and files say: images or masks, training or test, which goes with which."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+Role: TypeAlias = Literal["image", "mask", "instance"]
+Part: TypeAlias = Literal["train", "val", "test"]
+
+IMAGE_WORDS: Final = frozenset(
+    "images image imgs img jpegimages raw rgb input inputs photos photo pictures picture frames frame slices x data "
+    "leftimg8bit volume im".split()
+)
+MASK_WORDS: Final = frozenset(
+    "masks mask labels label annotations annotation annots annot anno trimaps trimap gt gts groundtruth truth "
+    "segmentations segmentation segmentationclass seg segs target targets y manual lbl lbls labelids gtfine matte"
+    .split()
+)  # fmt: skip
+INSTANCE_WORDS: Final = frozenset("instances instance inst objects segmentationobject instanceids".split())
+PICTURED_WORDS: Final = frozenset("rgb color colour colors colours colored vis visual overlay view preview".split())
+"""In the name of a mask folder: masks made to be looked at; the plain ones beside them are preferred."""
+
+PARTS: Final[dict[str, Part]] = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a folder's path under the root says.
+
+    Args:
+        role: What its files are; None where no word tells.
+        part: The split that it belongs to.
+        where: The path without the words of role and split: images and masks that go together share it.
+        variant: For masks, the name of the folder that tells them from other masks beside.
+        rest: What the folder's name says beside its role ("1stHO" of "masks_1stHO").
+    """
+
+    role: Role | None
+    part: Part | None
+    where: tuple[str, ...]
+    variant: str = ""
+    rest: str = ""
+
+
+def place_of(folders: tuple[str, ...]) -> Place:
+    """Read the path of a folder, from the root down.
+
+    >>> place_of(("train", "label")).role, place_of(("trainannot",)).part
+    ('mask', 'train')
+    >>> place_of(("ID7", "masks"))
+    Place(role='mask', part=None, where=('ID7',), variant='masks', rest='')
+    """
+    role, part, variant, remains = None, None, "", ""
+    where: list[str] = []
+    for folder in folders:
+        found_role, found_part, rest = _folder(folder)
+        part = found_part or part
+        if found_role is not None and not (role in ("mask", "instance") and found_role == "image"):
+            role, variant, remains = found_role, folder, rest
+        elif found_part is None or rest:
+            where.append(folder)
+    return Place(role, part, tuple(where), variant, remains)
+
+
+def stem(filename: str) -> str:
+    """A file's name without its last ending, however many dots it has.
+
+    >>> stem("40.05--92.27.jpg"), stem("a.nii"), stem("v1.5 of cell")
+    ('40.05--92.27', 'a', 'v1.5 of cell')
+    """
+    name, dot, ending = filename.rpartition(".")
+    return name if dot and name and re.fullmatch(r"[A-Za-z][A-Za-z0-9]{1,7}", ending) else filename
+
+
+def file_role(name: str) -> Role | None:
+    """What the stem of a file says that it is: `cell_7_mask` a mask, `cell_7` nothing."""
+    words = _stem_words(name)
+    for role, known in (("instance", INSTANCE_WORDS), ("mask", MASK_WORDS), ("image", IMAGE_WORDS)):
+        if any(word in known and len(word) > 1 for word in words):
+            return role  # type: ignore[return-value]
+    return None
+
+
+def key(name: str) -> str:
+    """What is left of a stem without the words that tell its role, and so is equal for an image and its mask.
+
+    >>> key("cell_07_mask") == key("cell_07") == key("img_cell_07"), key("mask2d") == key("img2d")
+    (True, True)
+    """
+    roles = IMAGE_WORDS | MASK_WORDS | INSTANCE_WORDS
+    return "_".join(word for word in _stem_words(name) if word not in roles or len(word) == 1)
+
+
+def sequence_number(name: str) -> int:
+    """The last number of a name, by which frames and slices are ordered; -1 without one.
+
+    >>> sequence_number("Seq05VD_f00240")
+    240
+    """
+    numbers = re.findall(r"\d+", name)
+    return int(numbers[-1]) if numbers else -1
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """A key that sorts numbers in names by their value.
+
+    >>> sorted(["10.png", "9.png"], key=natural)
+    ['9.png', '10.png']
+    """
+    return tuple((int(piece), "") if piece.isdigit() else (0, piece.lower()) for piece in re.split(r"(\d+)", name))
+
+
+def _folder(name: str) -> tuple[Role | None, Part | None, str]:
+    role: Role | None = None
+    part: Part | None = None
+    rest: list[str] = []
+    for word in re.findall(r"[^\W_]+", name):
+        found_role, found_part = _word(word.lower())
+        if found_role and (role is None or found_role != "image"):
+            role = found_role
+        elif not found_role and not found_part:
+            rest.append(word)
+        elif found_role == "image" and role is not None:
+            rest.append(word)
+        part = found_part or part
+    if role == "mask" and part is None and {w.lower() for w in rest} == {"ground"}:
+        rest = []
+    return role, part, "_".join(rest)
+
+
+def _word(word: str) -> tuple[Role | None, Part | None]:
+    for role, known in (("instance", INSTANCE_WORDS), ("mask", MASK_WORDS), ("image", IMAGE_WORDS)):
+        if word in known:
+            return role, None  # type: ignore[return-value]
+    if word in PARTS:
+        return None, PARTS[word]
+    for prefix in sorted(PARTS, key=len, reverse=True):
+        if word.startswith(prefix):
+            role, _ = _word(word[len(prefix) :])
+            if role:
+                return role, PARTS[prefix]
+    return None, None
+
+
+def _stem_words(name: str) -> list[str]:
+    words = []
+    for word in re.split(r"[\W_]+", name.lower()):
+        lead = re.match(r"[a-z]+(?=\d)", word)
+        if lead and lead[0] in IMAGE_WORDS | MASK_WORDS | INSTANCE_WORDS and len(lead[0]) > 1:
+            words += [lead[0], word[lead.end() :]]
+        elif word:
+            words.append(word)
+    return words

@@ -1,0 +1,76 @@
+"""One image and what is known of its mask."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from perpixel.dataset.names import Part
+from perpixel.errors import Problem
+
+Severity: TypeAlias = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something the doctor saw: an error stops training, a warning may spoil it, an info says what was decided."""
+
+    severity: Severity
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One drawn object.
+
+    Args:
+        value: Its class, the index in `Labels.names`.
+        rings: Outlines of (x, y) in pixels from the upper left corner of the image; even-odd filled.
+        runs: Instead of rings, COCO run lengths down the columns, from 0 upward alternately out and in.
+        height: Of the image the runs count in.
+        width: Likewise.
+    """
+
+    value: int
+    rings: tuple[tuple[tuple[float, float], ...], ...] = ()
+    runs: tuple[int, ...] = ()
+    height: int = 0
+    width: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image, labelled or not.
+
+    Args:
+        name: Unique in the dataset, and fit for a file name.
+        image: The image file.
+        page: Its page in a multi-page TIFF.
+        height: In pixels, after the EXIF orientation.
+        width: In pixels, after the EXIF orientation.
+        masks: The mask file; for overlapping labels one a class, in their order; for objects one each. Empty where
+            unlabelled, or drawn by `shapes`.
+        mask_page: The page of the mask file.
+        mask_turn: The EXIF orientation (1..8) to apply to the mask.
+        instances: An instance map, or one file an object, where the folder has them.
+        shapes: The polygons where the labels are drawn; None where they are not.
+        group: Images of one group (a scene, a patient, a stack) belong on one side of a split.
+        split: Where the folder put it.
+    """
+
+    name: str
+    image: Path
+    page: int = 0
+    height: int = 0
+    width: int = 0
+    masks: tuple[Path, ...] = ()
+    mask_page: int = 0
+    mask_turn: int = 1
+    instances: tuple[Path, ...] = ()
+    shapes: tuple[Shape, ...] | None = None
+    group: str = ""
+    split: Part | None = None
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether a mask was found."""
+        return bool(self.masks) or self.shapes is not None

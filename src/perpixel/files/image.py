@@ -1,0 +1,170 @@
+"""What an image file is to the rest of perpixel: a size, a dtype, and windows of pixels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.errors import DataError
+
+PIXEL_LIMIT: Final = 2**28
+"""The most pixels that an image may decode to at once (268 million): more is a decompression bomb, or a mosaic
+that wants to be a tiled TIFF, which is read window by window and has no limit."""
+
+Window: TypeAlias = Callable[[int, int, int, int], NDArray[Any]]
+"""(top, left, height, width) in pixels to (height, width, C)."""
+
+
+@dataclass(frozen=True)
+class GeoReference:
+    """Where a raster lies on the earth.
+
+    Args:
+        crs_wkt: The coordinate reference system as WKT; empty where the file names none.
+        transform: (a, b, c, d, e, f): x = a·column + b·row + c, y = d·column + e·row + f, for a pixel's upper left.
+    """
+
+    crs_wkt: str
+    transform: tuple[float, float, float, float, float, float]
+
+    def bounds(self, height: int, width: int) -> tuple[float, float, float, float]:
+        """The box (least x, least y, greatest x, greatest y) of a raster of this size."""
+        a, b, c, d, e, f = self.transform
+        corners = [(row, column) for row in (0, height) for column in (0, width)]
+        xs = [a * column + b * row + c for row, column in corners]
+        ys = [d * column + e * row + f for row, column in corners]
+        return min(xs), min(ys), max(xs), max(ys)
+
+
+@dataclass(frozen=True)
+class OpenImage:
+    """One page of an image file, open for reading; a context manager.
+
+    Args:
+        path: The file.
+        height: In pixels, as read: after the EXIF orientation.
+        width: In pixels.
+        channels: C.
+        dtype: Of what `read` gives: uint8, uint16 or float32.
+        nodata: The value of pixels that hold no measurement, where the file names one.
+        georeference: For GeoTIFF, else None.
+        pages: Pages in the file.
+        window: How to read; use `read`.
+        closing: How to let go of the file.
+    """
+
+    path: Path
+    height: int
+    width: int
+    channels: int
+    dtype: np.dtype[Any]
+    window: Window
+    closing: Callable[[], None]
+    nodata: float | None = None
+    georeference: GeoReference | None = None
+    pages: int = 1
+
+    def read(self, top: int = 0, left: int = 0, height: int | None = None, width: int | None = None) -> NDArray[Any]:
+        """Read the window, or the whole page.
+
+        Args:
+            top: First row.
+            left: First column.
+            height: Rows; to the last one by default.
+            width: Columns; to the last one by default.
+
+        Returns:
+            (height, width, C) of the file's dtype.
+
+        Raises:
+            DataError: The file is truncated or damaged, or the window holds more than PIXEL_LIMIT pixels.
+        """
+        height = self.height - top if height is None else height
+        width = self.width - left if width is None else width
+        assert 0 <= top <= top + height <= self.height, "the window leaves the image"
+        assert 0 <= left <= left + width <= self.width, "the window leaves the image"
+        check_size(self.path, height, width)
+        with damage_told(self.path):
+            pixels = self.window(top, left, height, width)
+        return widened(pixels, self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing()
+
+
+class damage_told:  # noqa: N801  (reads as a clause in a with statement)
+    """Turn whatever a decoder raises on damaged bytes into a DataError that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, PermissionError):
+            raise DataError(
+                f"{self.path} may not be read: permission denied.", fix="mend its permissions (chmod u+r)."
+            ) from error
+        if isinstance(error, Exception) and not isinstance(error, DataError):
+            raise unreadable(self.path, _reason(error)) from error
+
+
+def unreadable(path: Path, reason: str) -> DataError:
+    """The error for a file whose bytes are not an image that can be read."""
+    return DataError(
+        f"{path} cannot be read: {reason}.",
+        fix="restore the file from its source, or remove it together with its mask.",
+    )
+
+
+def check_size(path: Path, height: int, width: int) -> None:
+    """Raise DataError for an empty image and for one with more than PIXEL_LIMIT pixels."""
+    if height * width == 0:
+        raise DataError(f"{path} is {height} × {width} pixels: it holds no pixel.", fix="remove the file.")
+    if height * width > PIXEL_LIMIT:
+        raise DataError(
+            f"{path} declares {height:,} × {width:,} pixels; at most {PIXEL_LIMIT:,} are decoded at once.",
+            fix="cut it into pieces, or save it as a tiled TIFF, which is read window by window.",
+        )
+
+
+def widened(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Give uint8 and uint16 as they are, bool as uint8, everything else as float32 where that is exact enough.
+
+    Raises:
+        DataError: Complex numbers, or integers that float32 would round (2²⁴ and beyond).
+    """
+    if pixels.dtype in (np.uint8, np.uint16, np.float32):
+        return pixels
+    if pixels.dtype == bool:
+        return pixels.view(np.uint8)
+    if pixels.dtype.kind == "f":
+        return pixels.astype(np.float32)
+    if pixels.dtype.kind in "iu":
+        if pixels.dtype.itemsize > 2 and pixels.size and max(-int(pixels.min()), int(pixels.max())) > 2**24:
+            raise DataError(
+                f"{path} holds integers beyond ±2^24, which float32 would round.",
+                fix="rescale its values to 16 bits before giving it to perpixel.",
+            )
+        return pixels.astype(np.float32)
+    raise DataError(f"{path} holds {pixels.dtype} values.", fix="save it as 8 or 16-bit integers, or as float32.")
+
+
+def wide_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that `widened` gives for this one."""
+    if dtype in (np.uint8, np.uint16):
+        return np.dtype(dtype.type)
+    return np.dtype(np.uint8 if dtype == bool else np.float32)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it does not exist, or is a link to nowhere"
+    return f"it is truncated or damaged ({str(error).strip().rstrip('.') or type(error).__name__})"

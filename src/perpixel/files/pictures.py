@@ -1,0 +1,113 @@
+"""PNG, JPEG, BMP, WebP, GIF and whatever else Pillow decodes; only the first frame."""
+
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from perpixel.files.image import OpenImage, check_size, damage_told
+
+Image.MAX_IMAGE_PIXELS = None  # the limit is ours: files.image.PIXEL_LIMIT, checked before decoding
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")  # damaged metadata beside sound pixels
+
+ORIENTATION: Final = 0x0112
+LOSSY: Final = frozenset({"JPEG", "MPO", "JPEG2000"})
+
+
+def open_picture(path: Path) -> OpenImage:
+    """Open the first frame; palettes become RGB, a constant alpha is dropped, EXIF orientation is applied."""
+    with damage_told(path):
+        image = Image.open(path)
+    try:
+        check_size(path, image.height, image.width)
+        with damage_told(path):
+            orientation = orientation_of(image)
+            pixels = turned(_pixels(image), orientation)
+    finally:
+        image.close()
+    height, width, channels = pixels.shape
+    return OpenImage(
+        path, height, width, channels, pixels.dtype,
+        window=lambda top, left, h, w: pixels[top : top + h, left : left + w], closing=lambda: None,
+    )  # fmt: skip
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, 1..8 (1: as it lies)."""
+    if image.format not in {"JPEG", "MPO", "TIFF", "WEBP", "PNG"}:
+        return 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        value = image.getexif().get(ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply an EXIF orientation (1..8) to (H, W) or (H, W, C).
+
+    Source: Exif 2.3, tag 0x0112: what the first row and the first column show.
+
+    >>> turned(np.array([[1, 2]]), 3)
+    array([[2, 1]])
+    """
+    flips = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (-1, 1), 7: (-1, -1), 8: (1, -1)}
+    if orientation not in flips:
+        return pixels
+    down, across = flips[orientation]
+    pixels = pixels[::down, ::across]
+    return pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+
+
+def _pixels(image: Image.Image) -> NDArray[Any]:
+    """Decode to (H, W, C): 1 channel for gray, 3 for colour, 2 or 4 with an alpha that varies."""
+    match image.mode:
+        case "P" | "PA":
+            image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+        case "CMYK" | "YCbCr" | "LAB" | "HSV" | "RGBX" | "RGBa":
+            image = image.convert("RGB")
+        case "La":
+            image = image.convert("LA")
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        return pixels.astype(np.uint8)[..., None] if pixels.dtype == bool else pixels[..., None]
+    if image.mode in {"RGBA", "LA"} and (pixels[..., -1] == pixels[0, 0, -1]).all():
+        pixels = np.ascontiguousarray(pixels[..., :-1])
+    return pixels
+
+
+def picture_header(path: Path) -> tuple[int, int, int, int, str]:
+    """Height and width as they lie in the file, the EXIF orientation, channels and dtype of what `open_picture` gives.
+
+    The pixels are decoded only where there is an alpha, which counts unless it is constant.
+    """
+    with damage_told(path), Image.open(path) as image:
+        check_size(path, image.height, image.width)
+        dtype = {"I": "float32", "F": "float32"}.get(image.mode, "uint16" if image.mode.startswith("I;") else "uint8")
+        channels = 1 if len(image.getbands()) == 1 and image.mode != "P" else 3
+        if "A" in image.mode or "transparency" in image.info:
+            channels = _pixels(image).shape[2]
+        return image.height, image.width, orientation_of(image), channels, dtype
+
+
+def read_indices(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8] | None, bool]:
+    """Decode a mask as it lies: palette indices stay indices, nothing is turned.
+
+    Returns:
+        (H, W) or (H, W, C) values; the palette (256, 3) or None; whether the format is lossy.
+    """
+    with damage_told(path), Image.open(path) as image:
+        check_size(path, image.height, image.width)
+        lossy = image.format in LOSSY
+        palette = None
+        if image.mode == "P":
+            image.load()
+            flat = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+            palette = np.zeros((256, 3), np.uint8)
+            palette[: len(flat)] = flat[:256]
+        values = np.asarray(image if image.mode in {"P", "1", "L", "I", "F"} or image.mode.startswith("I;") else
+                            image.convert("RGBA" if "A" in image.mode else "RGB"))  # fmt: skip
+        return np.where(values, 255, 0).astype(np.uint8) if values.dtype == bool else values, palette, lossy

@@ -1,0 +1,187 @@
+"""Read images and masks. The content decides what a file is, never its ending."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.files.image import GeoReference, OpenImage, check_size, damage_told, unreadable, wide_dtype
+from perpixel.files.pictures import open_picture, picture_header, read_indices, turned
+from perpixel.files.tiff import open_tiff, tiff_orientation
+
+__all__ = ["GeoReference", "Header", "OpenImage", "RawMask", "is_image", "open_image", "read_header", "read_image",
+           "read_mask", "turned"]  # fmt: skip
+
+IMAGE_ENDINGS: Final = frozenset(
+    ".png .jpg .jpeg .jpe .bmp .webp .gif .tif .tiff .gtif .gtiff .npy .ppm .pgm .pbm .pnm .jp2".split()
+)
+TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+NPY_START: Final = b"\x93NUMPY"
+PICTURE_STARTS: Final = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"RIFF", b"GIF8", b"\0\0\0\x0cjP", b"P4", b"P5", b"P6")
+MOST_CHANNELS: Final = 512
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of an image before its pixels are decoded; height and width as they lie in the file."""
+
+    height: int
+    width: int
+    orientation: int = 1
+    channels: int = 1
+    dtype: str = "uint8"
+    pages: int = 1
+    georeference: GeoReference | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width as read: after the orientation."""
+        return (self.width, self.height) if self.orientation >= 5 else (self.height, self.width)
+
+
+@dataclass(frozen=True)
+class RawMask:
+    """A mask as it lies in its file, not yet turned.
+
+    Args:
+        values: (H, W) integers, (H, W, 3) colours, or (H, W, C).
+        palette: (256, 3) uint8 where the values are palette indices.
+        lossy: Whether the format (JPEG) altered the values.
+        nodata: The value that the file names as no data.
+        georeference: For GeoTIFF.
+    """
+
+    values: NDArray[Any]
+    palette: NDArray[np.uint8] | None = None
+    lossy: bool = False
+    nodata: float | None = None
+    georeference: GeoReference | None = None
+
+
+def open_image(path: Path, page: int = 0) -> OpenImage:
+    """Open one page of an image file; a context manager.
+
+    Args:
+        path: PNG, JPEG, BMP, WebP, GIF (first frame), TIFF, GeoTIFF or .npy.
+        page: Of a multi-page TIFF, from 0.
+
+    Returns:
+        TIFF and .npy decode only the windows that are read; the others are decoded here, once.
+
+    Raises:
+        DataError: The file is missing, truncated, no image, too large, or without that page.
+    """
+    path = Path(path)
+    match _kind(path):
+        case "tiff":
+            return open_tiff(path, page)
+        case "npy":
+            return _open_array(path)
+        case _:
+            return open_picture(path)
+
+
+def read_image(path: Path, page: int = 0) -> NDArray[Any]:
+    """Read a whole image as (H, W, C) uint8, uint16 or float32. Raises DataError as `open_image` does."""
+    with open_image(path, page) as image:
+        return image.read()
+
+
+def read_header(path: Path) -> Header:
+    """Read size, orientation and number of pages, without decoding pixels. Raises DataError."""
+    match _kind(path):
+        case "tiff":
+            orientation = tiff_orientation(path)
+            with open_tiff(path) as image:
+                height, width = image.height, image.width
+                if orientation >= 5:
+                    height, width = width, height
+                return Header(
+                    height, width, orientation, image.channels, image.dtype.name, image.pages, image.georeference
+                )
+        case "npy":
+            with _open_array(path) as image:
+                return Header(image.height, image.width, 1, image.channels, image.dtype.name)
+        case _:
+            return Header(*picture_header(path))
+
+
+def read_mask(path: Path, page: int = 0) -> RawMask:
+    """Read a mask as it lies: indices stay indices, colours colours. Raises DataError."""
+    match _kind(path):
+        case "tiff":
+            with open_tiff(path, page) as image:
+                check_size(path, image.height, image.width)
+                with damage_told(path):
+                    values = image.window(0, 0, image.height, image.width)
+                mask = RawMask(_flat(values), None, False, image.nodata, image.georeference)
+        case "npy":
+            with _open_array(path) as image:
+                mask = RawMask(_flat(image.window(0, 0, image.height, image.width)))
+        case _:
+            mask = RawMask(*read_indices(path))
+    return RawMask(_whole_numbers(mask.values, path), mask.palette, mask.lossy, mask.nodata, mask.georeference)
+
+
+def is_image(path: Path) -> bool:
+    """Whether the file's ending is an image's, or else its first bytes are."""
+    if path.suffix.lower() in IMAGE_ENDINGS:
+        return True
+    if path.suffix.lower() in {".txt", ".json", ".csv", ".yaml", ".yml", ".md", ".xml", ".html", ".py", ".geojson"}:
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith((*TIFF_STARTS, NPY_START, b"\x89PNG", b"\xff\xd8\xff", b"GIF8"))
+
+
+def _kind(path: Path) -> str:
+    with damage_told(path), path.open("rb") as file:
+        start = file.read(12)
+    if start.startswith(TIFF_STARTS):
+        return "tiff"
+    if start.startswith(NPY_START):
+        return "npy"
+    if not start:
+        raise unreadable(path, "it is empty")
+    if not start.startswith(PICTURE_STARTS):
+        raise unreadable(path, f"its first bytes ({start[:4].hex(' ')}) are not those of an image")
+    return "picture"
+
+
+def _open_array(path: Path) -> OpenImage:
+    """Map a .npy file of (H, W), (H, W, C) or (C, H, W) into memory."""
+    with damage_told(path):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
+            raise unreadable(path, f"an array of shape {array.shape} and dtype {array.dtype} is no image")
+    if array.ndim == 2:
+        array = array[..., None]
+    elif array.shape[0] < min(array.shape[1:]) and array.shape[0] < array.shape[2]:
+        array = np.moveaxis(array, 0, -1)  # the least of the three is the channels'
+    height, width, channels = array.shape
+    check_size(path, height or 0, width or 0) if height * width == 0 else None
+    return OpenImage(
+        path, height, width, channels, wide_dtype(array.dtype),
+        window=lambda top, left, h, w: np.array(array[top : top + h, left : left + w]), closing=lambda: None,
+    )  # fmt: skip
+
+
+def _flat(values: NDArray[Any]) -> NDArray[Any]:
+    return values[..., 0] if values.shape[-1] == 1 else values
+
+
+def _whole_numbers(values: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Masks saved as floats are integers or they are no masks; NaN stands for no label and becomes −1."""
+    if values.dtype == bool:
+        return values.view(np.uint8)
+    if values.dtype.kind != "f":
+        return values
+    values = np.where(np.isnan(values), -1, values)
+    if values.size and (np.abs(values) > 2**31).any() or (values != np.round(values)).any():
+        raise unreadable(path, "a mask of fractions; classes are whole numbers")
+    return values.astype(np.int32)

@@ -1,0 +1,216 @@
+"""TIFF and GeoTIFF: any bit depth, tiled or in strips, pages, bands, nodata, georeference; windows decode what they touch."""
+
+import contextlib
+import logging
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from perpixel.errors import DataError
+from perpixel.files.image import GeoReference, OpenImage, Window, check_size, damage_told, unreadable, wide_dtype
+from perpixel.files.pictures import ORIENTATION, turned
+
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised
+
+BUILT_IN = {1, 8, 32946, 32773, 34925}
+"""Compressions that tifffile decodes by itself: none, deflate, packbits, LZMA."""
+
+
+def open_tiff(path: Path, page: int = 0) -> OpenImage:
+    """Open a page of a TIFF file; a stack of slices counts as pages, a stack of bands as channels."""
+    with damage_told(path):
+        file = tifffile.TiffFile(path)
+    try:
+        with damage_told(path):
+            return _open(file, path, page)
+    except BaseException:
+        file.close()
+        raise
+
+
+def tiff_pages(path: Path) -> int:
+    """How many images the file holds: its full-size pages (overviews and masks do not count)."""
+    with open_tiff(path) as image:
+        return image.pages
+
+
+def tiff_orientation(path: Path) -> int:
+    """The orientation tag of the first page, 1..8."""
+    with damage_told(path), tifffile.TiffFile(path) as file:
+        return _orientation(file.pages[0])
+
+
+def _open(file: tifffile.TiffFile, path: Path, number: int) -> OpenImage:
+    pages = [page for page in file.pages if not _is_reduced(page)]
+    if not pages:
+        raise unreadable(path, "it has no page")
+    first = pages[0]
+    separate_bands = len(pages) > 1 and file.is_imagej and "C" in file.series[0].axes
+    same = [page for page in pages if page.shape == first.shape and page.dtype == first.dtype]
+    if not 0 <= number < len(same):
+        raise DataError(f"{path} has {len(same)} pages; page {number} was asked for.", fix="choose another page.")
+    if separate_bands and len(same) <= 16:
+        raise unreadable(path, "its channels lie in pages of their own; save them as one multi-band TIFF")
+    page = same[number]
+    if page.dtype is None:
+        raise unreadable(path, "its sample format is unknown")
+    height, width, channels = page.imagelength, page.imagewidth, page.samplesperpixel
+    if height * width == 0:
+        check_size(path, height, width)
+    window, closing = _window(file, page, path, number)
+    orientation = _orientation(page)
+    if orientation != 1:
+        whole = turned(window(0, 0, height, width), orientation)
+        height, width = whole.shape[:2]
+        window = lambda top, left, h, w: whole[top : top + h, left : left + w]  # noqa: E731
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
+        window, channels = _coloured(window, page.colormap), 3
+    dtype = np.dtype(np.uint8) if channels == 3 and page.photometric == 3 else wide_dtype(np.dtype(page.dtype))
+    return OpenImage(
+        path, height, width, channels, dtype, window, closing,
+        nodata=_nodata(page), georeference=_georeference(page, path), pages=len(same),
+    )  # fmt: skip
+
+
+def _window(file: tifffile.TiffFile, page: Any, path: Path, number: int) -> tuple[Window, Any]:
+    """A reader of windows: tifffile's segments where it decodes them, else rasterio, else the whole by Pillow."""
+    if page.compression in BUILT_IN and _built_in_predictor(page):
+        lock = Lock()
+        return lambda *box: _segments(file, page, box, lock), file.close
+    with contextlib.suppress(ImportError):
+        return _rasterio_window(path, number, file)
+    if page.samplesperpixel in (1, 3, 4) and page.bitspersample in (1, 8, 16):
+        with Image.open(path) as image:
+            check_size(path, image.height, image.width)
+            image.seek(page.index)
+            whole = np.asarray(image)
+        whole = whole[..., None] if whole.ndim == 2 else whole
+        return lambda top, left, h, w: whole[top : top + h, left : left + w], file.close
+    raise DataError(
+        f"{path} is compressed with {page.compression.name}, which needs rasterio.",
+        fix="pip install 'perpixel[geo]', or save the file with deflate compression.",
+    )
+
+
+def _built_in_predictor(page: Any) -> bool:
+    return page.predictor in (1, 2) and page.bitspersample in (8, 16, 32, 64)
+
+
+def _rasterio_window(path: Path, number: int, file: tifffile.TiffFile) -> tuple[Window, Any]:
+    import warnings
+
+    import rasterio
+    from rasterio.windows import Window as Box
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        source = rasterio.open(path if number == 0 else f"GTIFF_DIR:{number + 1}:{path}")
+    lock = Lock()
+
+    def window(top: int, left: int, height: int, width: int) -> NDArray[Any]:
+        with lock:
+            bands = source.read(window=Box(left, top, width, height))
+        return np.ascontiguousarray(np.moveaxis(bands, 0, -1))
+
+    def closing() -> None:
+        source.close()
+        file.close()
+
+    return window, closing
+
+
+def _segments(file: tifffile.TiffFile, page: Any, box: tuple[int, ...], lock: Lock) -> NDArray[Any]:
+    """Decode the strips or tiles that touch the box, and only those."""
+    top, left, height, width = box
+    planes = page.samplesperpixel if page.planarconfig == 2 else 1
+    samples = 1 if planes > 1 else page.samplesperpixel
+    if page.is_tiled:
+        rows, columns = page.tilelength, page.tilewidth
+    else:
+        rows, columns = min(page.rowsperstrip, page.imagelength), page.imagewidth
+    down, across = -(-page.imagelength // rows), -(-page.imagewidth // columns)
+    if len(page.dataoffsets) < planes * down * across:
+        raise ValueError("strips or tiles are missing")
+    result = np.zeros((height, width, planes * samples), page.dtype)
+    for plane in range(planes):
+        for y in range(top // rows, -(-(top + height) // rows)):
+            for x in range(left // columns, -(-(left + width) // columns)):
+                index = (plane * down + y) * across + x
+                segment = _segment(file, page, index, lock)
+                if segment is None:  # a sparse file leaves empty tiles out
+                    continue
+                block = segment.reshape(-1, segment.shape[-2], samples)
+                t, l = max(top, y * rows), max(left, x * columns)
+                b, r = min(top + height, y * rows + block.shape[0]), min(left + width, x * columns + block.shape[1])
+                inner = block[t - y * rows : b - y * rows, l - x * columns : r - x * columns]
+                result[t - top : b - top, l - left : r - left, plane * samples : (plane + 1) * samples] = inner
+    return result
+
+
+def _segment(file: tifffile.TiffFile, page: Any, index: int, lock: Lock) -> NDArray[Any] | None:
+    offset, count = page.dataoffsets[index], page.databytecounts[index]
+    if count == 0:
+        return None
+    with lock:
+        file.filehandle.seek(offset)
+        data = file.filehandle.read(count)
+    if len(data) < count:
+        raise ValueError(f"{count - len(data):,} bytes are missing")
+    segment: NDArray[Any] | None = page.decode(data, index, jpegtables=page.jpegtables)[0]
+    return None if segment is None else segment[0]
+
+
+def _is_reduced(page: Any) -> bool:
+    return bool(page.subfiletype & 0b101)
+
+
+def _orientation(page: Any) -> int:
+    tag = page.tags.get(ORIENTATION)
+    value = tag.value if tag is not None else 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _nodata(page: Any) -> float | None:
+    tag = page.tags.get(42113)  # GDAL_NODATA
+    if tag is None:
+        return None
+    try:
+        return float(str(tag.value).strip("\x00 "))
+    except ValueError:
+        return None
+
+
+def _coloured(window: Window, colormap: NDArray[np.uint16]) -> Window:
+    table = (colormap.T >> 8).astype(np.uint8)
+    return lambda *box: table[window(*box)[..., 0]]
+
+
+def _georeference(page: Any, path: Path) -> GeoReference | None:
+    """The transform from the tags; the CRS by rasterio where it is installed."""
+    scale, tie, matrix = (page.tags.get(code) for code in (33550, 33922, 34264))
+    if matrix is not None:
+        m = matrix.value
+        transform = (m[0], m[1], m[3], m[4], m[5], m[7])
+    elif scale is not None and tie is not None:
+        (sx, sy), (column, row, _, x, y, _) = scale.value[:2], tie.value[:6]
+        transform = (sx, 0.0, x - column * sx, 0.0, -sy, y + row * sy)
+    else:
+        return None
+    return GeoReference(_crs_wkt(path), tuple(map(float, transform)))  # type: ignore[arg-type]
+
+
+def _crs_wkt(path: Path) -> str:
+    try:
+        import rasterio
+    except ImportError:
+        return ""
+    import warnings
+
+    with warnings.catch_warnings(), rasterio.open(path) as source:
+        warnings.simplefilter("ignore")
+        return source.crs.to_wkt() if source.crs else ""
