@@ -165,6 +165,7 @@ def encode(mask: MaskArray, labels: Labels, name: str) -> TargetArray:
         DataError: Values that belong to no class, with the number of pixels of each.
     """
     keys = _packed(mask)
+    encoded: TargetArray
     classes = {_packed_value(value): k for k, value in enumerate(labels.values)}
     classes |= {_packed_value(value): IGNORED for value in labels.ignored}
     if keys.dtype.itemsize <= 2:  # a table is one read a pixel, a search log2(K) of them

@@ -1,0 +1,218 @@
+"""The settings tree: frozen, checked on load, saved whole with every run.
+
+Every setting has one place, a default and a range; `--set train.learning_rate=3e-4` reaches each of them, and an
+unknown key is refused with the closest known one.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from perpixel.errors import Problem, SettingsError, did_you_mean
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+LEAST_MINUTES: Final = 0.05
+
+
+class Part(BaseModel):
+    """A frozen part of the tree that knows all its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSettings(Part):
+    """How the images are divided into training, validation and test."""
+
+    validation_share: Share = 0.1
+    test_share: Share = 0.1
+    group_by: str | None = Field(default=None, description="a pattern over names whose first bracket is the group")
+    folds: Annotated[int, Field(ge=2)] | None = Field(default=None, description="K of K-fold cross-validation")
+    fold: Annotated[int, Field(ge=0)] | None = Field(default=None, description="which of the folds validates, from 0")
+    cache_mb: Count = Field(default=4096, description="decoded training images kept in memory, at most")
+
+
+class ModelSettings(Part):
+    """Which network."""
+
+    name: str = "unet"
+    encoder: str | None = "efficientnet_lite0"
+    weights: str = Field(default="auto", description='"auto" (ImageNet where they are at hand), "none", or a file')
+    options: Mapping[str, Any] = Field(default_factory=dict, description="keywords of the architecture")
+
+
+class AugmentSettings(Part):
+    """What is done to image and mask together while training; 0 or 1 switches a transform off."""
+
+    horizontal_flip: Share = 0.5
+    vertical_flip: Share = 0.5
+    quarter_turns: bool = True
+    rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 15.0
+    zoom: Annotated[float, Field(ge=1, le=4)] = Field(default=1.25, description="between 1/zoom and zoom")
+    elastic_px: Annotated[float, Field(ge=0, le=64)] = Field(
+        default=0.0, description="spread of a smooth displacement"
+    )
+    brightness: Share = Field(default=0.15, description="shift, as a share of the standard deviations' range")
+    contrast: Annotated[float, Field(ge=1, le=4)] = Field(default=1.25, description="between 1/contrast and contrast")
+    gamma: Annotated[float, Field(ge=1, le=4)] = Field(default=1.0, description="between 1/gamma and gamma")
+    noise: Share = Field(default=0.0, description="standard deviation, in standard deviations of the images")
+    blur_px: Annotated[float, Field(ge=0, le=8)] = Field(default=0.0, description="largest sigma of a Gaussian")
+
+
+class TrainSettings(Part):
+    """The budget, the optimiser, the schedule and the loss. Exactly one of minutes, steps and epochs is set."""
+
+    minutes: Annotated[float, Field(ge=LEAST_MINUTES)] | None = 10.0
+    steps: Count | None = None
+    epochs: Count | None = None
+    batch_size: Count = 16
+    crop_hw: tuple[Count, Count] = (256, 256)
+    scale: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="working resolution / native resolution"
+    )
+    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: Positive = 2e-3
+    encoder_rate: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.5, description="times learning_rate; 0 freezes it"
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    schedule: Literal["one-cycle", "cosine", "poly", "step", "constant"] = "one-cycle"
+    warmup: Share = Field(default=0.1, description="share of the steps in which the rate rises")
+    step_epochs: Count = Field(default=25, description='epochs between the drops of "step"')
+    step_factor: Share = Field(default=0.1, description='what "step" multiplies the rate by')
+    loss: Mapping[str, float] = Field(default_factory=dict, description="name: weight; empty takes the kind's own")
+    clip_norm: Annotated[float, Field(ge=0)] = Field(
+        default=5.0, description="largest gradient norm; 0 leaves it alone"
+    )
+    validations: Count = Field(default=8, description="how often the validation images are scored, at most")
+    best_by: Literal["mean_iou", "mean_dice", "pixel_accuracy", "loss"] = "mean_iou"
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> "TrainSettings":
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"exactly one of {', '.join(BUDGETS)} is the budget, not {given or 'none'}")
+        return self
+
+
+class Settings(Part):
+    """Everything that decides a run."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    augment: AugmentSettings = AugmentSettings()
+    train: TrainSettings = TrainSettings()
+
+
+BUDGETS: Final = ("minutes", "steps", "epochs")
+
+
+def settings_from(tree: Mapping[str, Any], source: str = "the settings") -> Settings:
+    """Check a nested mapping and make it the settings.
+
+    Args:
+        tree: Any part of the tree; what is missing takes its default.
+        source: What to call the mapping in a message.
+
+    Raises:
+        SettingsError: Unknown keys and wrong values, all of them at once.
+    """
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError.of(_problem(each, source) for each in error.errors()) from None
+
+
+def settings_from_file(path: Path) -> dict[str, Any]:
+    """Read the tree of a YAML file of settings; unchecked. Raises SettingsError where it is not one."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}.", fix="give an existing YAML file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not YAML: {error}.", fix="mend that line.") from None
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path} holds no settings.", fix="write lines like `train: {steps: 100}`.")
+    return tree
+
+
+def assign(tree: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Put `section.key=value` assignments over a tree; the later wins. Values are YAML.
+
+    >>> assign({}, ["train.learning_rate=3e-4", "model.name=fcn8s"])
+    {'train': {'learning_rate': 0.0003}, 'model': {'name': 'fcn8s'}}
+    """
+    result = _copied(tree)
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {assignment} has no value.", fix="write --set train.learning_rate=3e-4.")
+        *sections, key = path.strip().split(".")
+        place = result
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise SettingsError(f"--set {path}: {section} is a value.", fix=f"write --set {section}=….")
+        place[key] = _parsed(value)
+        if sections == ["train"] and key in BUDGETS:
+            place.update({other: None for other in BUDGETS if other != key})
+    return result
+
+
+def to_yaml(settings: Settings) -> str:
+    """The whole tree as YAML, in the order of the classes."""
+    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+
+
+def _problem(error: Any, source: str) -> Problem:
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return Problem(f"{source}: unknown key {path}.", fix=_suggest(path))
+    value = "" if isinstance(error["input"], dict | BaseModel) else f" = {error['input']}"
+    message = error["msg"].removeprefix("Value error, ")
+    return Problem(
+        f"{source}: {path}{value}: {message[0].lower()}{message[1:]}.", fix=f"set {path} within its range."
+    )
+
+
+def _suggest(path: str) -> str:
+    """The closest known key; a right name in the wrong section is found by its last part."""
+    by_last = {key.rpartition(".")[2]: key for key in _keys(Settings)}
+    last = path.rpartition(".")[2]
+    if last in by_last:
+        return f"did you mean {by_last[last]}?"
+    return did_you_mean(path, _keys(Settings))
+
+
+def _keys(part: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in part.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Part):
+            keys += _keys(inner, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def _parsed(value: str) -> Any:
+    """YAML, but 3e-4 is a number."""
+    parsed = yaml.safe_load(value)
+    if isinstance(parsed, str):
+        try:
+            return float(parsed)
+        except ValueError:
+            return parsed
+    return parsed
+
+
+def _copied(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in tree.items()}
