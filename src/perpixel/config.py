@@ -17,7 +17,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
+BUDGETS: Final = ("minutes", "steps", "epochs")
 LEAST_MINUTES: Final = 0.05
+DEFAULT_MINUTES: Final = 10.0
 
 
 class Part(BaseModel):
@@ -65,9 +67,9 @@ class AugmentSettings(Part):
 
 
 class TrainSettings(Part):
-    """The budget, the optimiser, the schedule and the loss. Exactly one of minutes, steps and epochs is set."""
+    """The budget, the optimiser, the schedule and the loss. One of minutes, steps and epochs is the budget."""
 
-    minutes: Annotated[float, Field(ge=LEAST_MINUTES)] | None = 10.0
+    minutes: Annotated[float, Field(ge=LEAST_MINUTES)] | None = None
     steps: Count | None = None
     epochs: Count | None = None
     batch_size: Count = 16
@@ -94,12 +96,15 @@ class TrainSettings(Part):
     precision: Literal["auto", "32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
-    @model_validator(mode="after")
-    def _one_budget(self) -> "TrainSettings":
-        given = [name for name in BUDGETS if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"exactly one of {', '.join(BUDGETS)} is the budget, not {given or 'none'}")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _one_budget(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        budgets = [name for name in BUDGETS if given.get(name) is not None]
+        if len(budgets) > 1:
+            raise ValueError(f"only one of {', '.join(BUDGETS)} can be the budget, not {' and '.join(budgets)}")
+        return given if budgets else {**given, "minutes": DEFAULT_MINUTES}
 
 
 class Settings(Part):
@@ -109,10 +114,7 @@ class Settings(Part):
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     augment: AugmentSettings = AugmentSettings()
-    train: TrainSettings = TrainSettings()
-
-
-BUDGETS: Final = ("minutes", "steps", "epochs")
+    train: TrainSettings = TrainSettings(minutes=DEFAULT_MINUTES)
 
 
 def settings_from(tree: Mapping[str, Any], source: str = "the settings") -> Settings:
