@@ -18,7 +18,8 @@ def here(sums: Tensor) -> Tensor:
 def ratio(numerator: Tensor, denominator: Tensor, reduce: Reduce) -> Tensor:
     """Divide two scalars after summing each over ranks; 0 (with a zero gradient) where nothing was counted."""
     top, bottom = reduce(torch.stack([numerator, denominator.to(numerator)]))
-    return top.div(bottom.where(bottom > 0, 1))
+    quotient: Tensor = top / bottom.where(bottom > 0, 1)
+    return quotient
 
 
 def mean_of_terms(terms: Tensor, counted: Tensor, reduce: Reduce) -> Tensor:
