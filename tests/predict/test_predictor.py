@@ -134,9 +134,10 @@ def test_half_resolution_keeps_a_coarse_pattern_in_place():
 
 
 def test_pixels_that_are_not_a_number_are_ignored_and_do_not_spread():
-    image = np.full((40, 40, 1), 120, np.float32)
+    image = np.full((40, 40, 2), 120, np.float32)
     image[10:12, 10:12] = np.nan
-    predictor = Predictor(LooksAround(1), codec_for(channels=1, dtype="float32"))
+    image[30, 30, 0] = np.nan  # the other channel is measured
+    predictor = Predictor(LooksAround(2), codec_for(channels=2, dtype="float32"))
     target = predictor.predict(image)
     assert (target[10:12, 10:12] == IGNORED).all()
     assert (target == IGNORED).sum() == 4

@@ -12,7 +12,7 @@ from perpixel.codec import Codec, mask_of
 from perpixel.predict.inference import Inference
 from perpixel.predict.options import PredictOptions
 from perpixel.predict.pipeline import ahead
-from perpixel.predict.sources import ArraySource, Source, outside, window_at
+from perpixel.predict.sources import ArraySource, Source, window_at, without_measurement
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 from perpixel.tiling import Blender, Block, Tile, Tiling
 
@@ -113,17 +113,17 @@ class Predictor:
         for number, tile in enumerate(tiling, 1):
             window = window_at(source, tiling, tile.rows.see, tile.columns.see)
             self.codec.check_image(window, name)
-            empty = outside(window, source.nodata)
+            missing = without_measurement(window, source.nodata)
             tiles.append(tile)
-            windows.append(window if empty is None else np.where(empty[..., None], self._mean(), window))
-            empties.append(None if empty is None else empty[_core(tile)])
+            windows.append(window if missing is None else np.where(missing, self._mean(window.dtype), window))
+            empties.append(None if missing is None else np.asarray(missing[_core(tile)].all(axis=2)))
             if len(tiles) == size or number == len(tiling):
                 yield tiles, np.stack(windows), empties
                 tiles, windows, empties = [], [], []
 
-    def _mean(self) -> NDArray[Any]:
-        """What stands in for a pixel without a measurement: the mean of the training images."""
-        return np.array(self.codec.mean).astype(self.codec.dtype)
+    def _mean(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """What stands in for a value without a measurement: the mean of the training images."""
+        return np.array(self.codec.mean).astype(dtype)
 
 
 def _core(tile: Tile) -> tuple[slice, slice]:

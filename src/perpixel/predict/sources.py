@@ -58,12 +58,11 @@ def window_at(source: Source, tiling: Tiling, top: int, left: int) -> NDArray[An
     return np.pad(window, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="reflect") if any(missing) else window
 
 
-def outside(window: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | None:
-    """Which pixels (h, w) hold no measurement in any channel: nodata, or not a number. None where there are none."""
+def without_measurement(window: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | None:
+    """Which values of a window (h, w, C) are nodata or not a number. None where there are none."""
     if window.dtype.kind != "f" and nodata is None:
         return None
-    empty = np.zeros(window.shape, bool) if nodata is None else window == nodata
+    missing: NDArray[np.bool_] = np.zeros(window.shape, bool) if nodata is None else np.asarray(window == nodata)
     if window.dtype.kind == "f":
-        empty |= np.isnan(window)
-    result: NDArray[np.bool_] = empty.all(axis=2)
-    return result if result.any() else None
+        missing |= np.isnan(window)
+    return missing if missing.any() else None

@@ -1,0 +1,144 @@
+"""Write masks, probabilities and overlays held in memory; every file appears whole or not at all.
+
+Large TIFF files are written a row of blocks at a time by `perpixel.files.tiff_writer`.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from perpixel.codec import Labels
+from perpixel.errors import OutputError
+from perpixel.files.atomic import replacing
+from perpixel.files.tiff_writer import TiffLayout, write_tiff
+from perpixel.shapes import IGNORED, MaskArray, TargetArray
+
+TIFF_ENDINGS: Final = (".tif", ".tiff")
+
+
+def mask_paths(path: Path, labels: Labels) -> list[Path]:
+    """The files that a mask takes: one, or for overlapping labels one in a folder of each class's name."""
+    if labels.kind == "exclusive":
+        return [path]
+    return [path.parent / name.replace("/", "_") / path.name for name in labels.names]
+
+
+def write_mask(path: Path, mask: MaskArray, labels: Labels) -> list[Path]:
+    """Write a mask in the encoding of the training masks.
+
+    Args:
+        path: OUT/STEM.png, or .tif. Overlapping labels are written to OUT/CLASS/STEM.png.
+        mask: As `perpixel.codec.mask_of` gives it: (H, W), (H, W, 3), or (K, H, W) for overlapping labels.
+        labels: Their encoding decides between grey values, palette and colours.
+
+    Returns:
+        What was written.
+
+    Raises:
+        OutputError: The values do not fit the format, or the file cannot be written.
+    """
+    paths = mask_paths(path, labels)
+    for each, part in zip(paths, mask if labels.kind == "overlapping" else [mask], strict=True):
+        if path.suffix.lower() in TIFF_ENDINGS:
+            colours = palette(labels) if labels.encoding == "palette" else None
+            write_tiff(each, [part], TiffLayout.of(part, colours=colours))
+        else:
+            _write_png(each, part, palette(labels) if labels.encoding == "palette" else None)
+    return paths
+
+
+def write_overlay(path: Path, image: NDArray[Any], target: TargetArray, labels: Labels, opacity: float = 0.5) -> None:
+    """Write the image with the classes' colours over it, as a PNG.
+
+    Args:
+        path: Ends in .png.
+        image: (H, W, C) of any dtype; see `picture`.
+        target: (H, W) class indices, or (K, H, W) in {0, 1}. Background and IGNORED show the image alone.
+        labels: The classes' colours.
+        opacity: Of the colours, in 0..1.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    _write_png(path, overlay(picture(image), target, labels, opacity), None)
+
+
+def write_probabilities(path: Path, probabilities: NDArray[np.float32], dtype: str = "uint8") -> None:
+    """Write probabilities as a TIFF with one band a class.
+
+    Args:
+        path: Ends in .tif.
+        probabilities: (K, H, W) in 0..1.
+        dtype: "uint8" (times 255), "uint16" (times 65535) or "float32".
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    bands = np.moveaxis(quantised(probabilities, dtype), 0, -1)
+    write_tiff(path, [bands], TiffLayout.of(bands))
+
+
+def quantised(probabilities: NDArray[np.float32], dtype: str) -> NDArray[Any]:
+    """Probabilities in 0..1 as "uint8" (times 255), "uint16" (times 65535) or "float32".
+
+    >>> quantised(np.array([0, 0.5, 1], np.float32), "uint8").tolist()
+    [0, 128, 255]
+    """
+    if dtype == "float32":
+        return probabilities
+    whole: NDArray[Any] = np.rint(probabilities * np.iinfo(dtype).max).astype(dtype)
+    return whole
+
+
+def overlay(image: NDArray[np.uint8], target: TargetArray, labels: Labels, opacity: float = 0.5) -> NDArray[np.uint8]:
+    """Lay the classes' colours over an (H, W, 3) image; where several classes overlap, the last one shows.
+
+    The arguments are those of `write_overlay`.
+    """
+    result = image.copy()
+    for k, colour in enumerate(labels.colours):
+        has_class = target == k if labels.kind == "exclusive" else target[k] == 1
+        if k != labels.background:
+            mixed = (1 - opacity) * image[has_class] + opacity * np.array(colour)
+            result[has_class] = np.rint(mixed).astype(np.uint8)
+    return result
+
+
+def picture(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Show any image (H, W, C) as (H, W, 3) uint8: its first three channels, or the first alone as grey.
+
+    uint8 stays as it is; other dtypes are stretched between their 2nd and 98th percentile.
+    """
+    shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)
+    if shown.dtype == np.uint8:
+        return np.ascontiguousarray(shown)
+    values = np.nan_to_num(shown.astype(np.float32))
+    low, high = np.percentile(values, (2, 98))
+    stretched: NDArray[np.uint8] = np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).astype(np.uint8)
+    return stretched
+
+
+def palette(labels: Labels) -> NDArray[np.uint8]:
+    """(256, 3) colours by the value of a mask's pixel; black where no class has the value, white for IGNORED."""
+    table = np.zeros((256, 3), np.uint8)
+    table[IGNORED] = 255
+    for value, colour in zip(labels.values, labels.colours, strict=True):
+        if isinstance(value, int) and 0 <= value < 256:
+            table[value] = colour
+    return table
+
+
+def _write_png(path: Path, mask: MaskArray, colours: NDArray[np.uint8] | None) -> None:
+    if mask.dtype not in (np.uint8, np.uint16):
+        raise OutputError(
+            f"{path} cannot hold the values {mask.min()} to {mask.max()}: PNG has 8 and 16 bits.",
+            fix="write TIFF, or class indices (--index).",
+        )
+    with Image.fromarray(np.ascontiguousarray(mask)) as image:
+        if colours is not None:
+            image.putpalette(colours.tobytes())
+        with replacing(path) as temporary:
+            image.save(temporary, format="PNG")
