@@ -1,0 +1,182 @@
+"""Training batches as a pure function of (seed, step, slot): no state to save, the same on every machine.
+
+Images are decoded once and kept, as they lie in the file, within a bounded part of memory.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from perpixel.augment import augment, window_size
+from perpixel.codec import Codec
+from perpixel.config import AugmentSettings, TrainSettings
+from perpixel.dataset import Dataset, Sample
+from perpixel.shapes import IGNORED, TargetArray
+
+READ_AHEAD: Final = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step takes: image (N, C, H, W) float32, target (N, H, W) int64 or (N, K, H, W) uint8."""
+
+    image: Tensor
+    target: Tensor
+
+
+class PixelStore:
+    """Decoded samples at the working resolution, the first ones kept in memory up to a limit.
+
+    Args:
+        dataset: Where samples are read from.
+        samples: The samples, addressed by their place.
+        scale: Working resolution over native resolution, in (0, 1].
+        limit_mb: Memory for decoded samples, in MiB; what does not fit is decoded each time.
+    """
+
+    def __init__(self, dataset: Dataset, samples: Sequence[Sample], scale: float, limit_mb: int) -> None:
+        self._dataset = dataset
+        self._samples = tuple(samples)
+        self._scale = scale
+        self._left = limit_mb * 2**20
+        self._kept: dict[int, tuple[NDArray[Any], TargetArray]] = {}
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, place: int) -> tuple[NDArray[Any], TargetArray]:
+        """Image (C, H, W) in the file's dtype and target (H, W) or (K, H, W) uint8."""
+        if place in self._kept:
+            return self._kept[place]
+        pixels = self._read(self._samples[place])
+        size = pixels[0].nbytes + pixels[1].nbytes
+        if size <= self._left:
+            self._left -= size
+            self._kept[place] = pixels
+        return pixels
+
+    def _read(self, sample: Sample) -> tuple[NDArray[Any], TargetArray]:
+        image = np.ascontiguousarray(self._dataset.image(sample).transpose(2, 0, 1))
+        target = self._dataset.target(sample)
+        if self._scale == 1:
+            return image, target
+        return resized(image, self._scale), resized_target(target, self._scale)
+
+
+class Batches:
+    """Random views of the stored samples.
+
+    An epoch shows each image once for every crop that its area holds, in a new order each time.
+
+    Args:
+        store: The samples.
+        codec: Normalises the images.
+        train: `batch_size` and `crop_hw` are used.
+        transforms: The augmentation.
+        seed: Decides order, places and transforms.
+    """
+
+    def __init__(
+        self, store: PixelStore, codec: Codec, train: TrainSettings, transforms: AugmentSettings, seed: int
+    ) -> None:
+        self._store = store
+        self._codec = codec
+        self._crop_hw = train.crop_hw
+        self._batch_size = train.batch_size
+        self._transforms = transforms
+        self._seed = seed
+        sizes = [store[place][0].shape[1:] for place in range(len(store))]
+        crop_area = train.crop_hw[0] * train.crop_hw[1]
+        self._places = np.repeat(np.arange(len(store)), [max(1, round(h * w / crop_area)) for h, w in sizes])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every crop's worth of every image is seen about once, at least 1."""
+        return max(1, round(len(self._places) / self._batch_size))
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step, from 0 on."""
+        draws = [np.random.default_rng([self._seed, step, slot]) for slot in range(self._batch_size)]
+        first = step * self._batch_size
+        windows = [self._window(self._place(first + slot), draw) for slot, draw in enumerate(draws)]
+        image = self._codec.normalise(torch.from_numpy(np.stack([image for image, _ in windows])))
+        target = torch.from_numpy(np.stack([target for _, target in windows]))
+        image, target = augment(image, target, self._crop_hw, self._transforms, draws)
+        return Batch(image, target if self._codec.labels.kind == "overlapping" else target.long())
+
+    def _place(self, position: int) -> int:
+        epoch, rest = divmod(position, len(self._places))
+        order = np.random.default_rng([self._seed, epoch]).permutation(self._places)
+        return int(order[rest])
+
+    def _window(self, place: int, draw: np.random.Generator) -> tuple[NDArray[Any], TargetArray]:
+        """A window about a random crop; beyond the border the image is mirrored and the target IGNORED."""
+        image, target = self._store[place]
+        starts, sizes = [], []
+        for length, crop in zip(image.shape[1:], self._crop_hw, strict=True):
+            size = window_size(crop, self._transforms)
+            start = draw.integers(length - crop + 1) if length > crop else (length - crop) // 2
+            starts.append(int(start) - (size - crop) // 2)
+            sizes.append(size)
+        return cut(image, starts, sizes, mirror=True), cut(target, starts, sizes, mirror=False)
+
+
+def ahead(make: Callable[[int], Batch], first: int) -> Iterator[Batch]:
+    """Batches from step `first` on, without end, a few of them made beforehand by a thread."""
+    with ThreadPoolExecutor(1, "batches") as pool:
+        waiting: deque[Future[Batch]] = deque(pool.submit(make, first + i) for i in range(READ_AHEAD))
+        step = first + READ_AHEAD
+        try:
+            while True:
+                batch = waiting.popleft().result()
+                waiting.append(pool.submit(make, step))
+                step += 1
+                yield batch
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def cut(array: NDArray[Any], starts: Sequence[int], sizes: Sequence[int], *, mirror: bool) -> NDArray[Any]:
+    """A window of the last two axes that may reach beyond them.
+
+    Args:
+        array: (..., H, W).
+        starts: First row and first column, negative allowed; the window meets the array.
+        sizes: Rows and columns.
+        mirror: Beyond the border repeat the array mirrored; otherwise put IGNORED.
+    """
+    inside, beyond = [], []
+    for start, size, length in zip(starts, sizes, array.shape[-2:], strict=True):
+        low, high = max(start, 0), min(start + size, length)
+        inside.append(slice(low, high))
+        beyond.append((low - start, start + size - high))
+    window = array[..., *inside]
+    if beyond == [(0, 0), (0, 0)]:
+        return window
+    margins = [(0, 0)] * (array.ndim - 2) + beyond
+    return np.pad(window, margins, "symmetric") if mirror else np.pad(window, margins, constant_values=IGNORED)
+
+
+def resized(image: NDArray[Any], scale: float) -> NDArray[Any]:
+    """Image (C, H, W) resampled with antialiasing, in its own dtype."""
+    size = [max(1, round(length * scale)) for length in image.shape[1:]]
+    as_float = torch.from_numpy(image.astype(np.float32))[None]
+    small = F.interpolate(as_float, size, mode="bilinear", antialias=True, align_corners=False)[0].numpy()
+    return (small.round() if image.dtype.kind in "ui" else small).astype(image.dtype)
+
+
+def resized_target(target: TargetArray, scale: float) -> TargetArray:
+    """Target (H, W) or (K, H, W) resampled by nearest neighbour: no new values."""
+    layers = torch.from_numpy(target.reshape(-1, *target.shape[-2:]))[None]
+    size = [max(1, round(length * scale)) for length in target.shape[-2:]]
+    small: TargetArray = F.interpolate(layers, size, mode="nearest-exact")[0].numpy()
+    return small.reshape(*target.shape[:-2], *size)
