@@ -108,6 +108,6 @@ def read_indices(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8] | None, bo
             flat = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
             palette = np.zeros((256, 3), np.uint8)
             palette[: len(flat)] = flat[:256]
-        values = np.asarray(image if image.mode in {"P", "1", "L", "I", "F"} or image.mode.startswith("I;") else
-                            image.convert("RGBA" if "A" in image.mode else "RGB"))  # fmt: skip
+        is_plain = image.mode in {"P", "1", "L", "I", "F"} or image.mode.startswith("I;")
+        values = np.asarray(image if is_plain else image.convert("L" if image.mode == "LA" else "RGB"))
         return np.where(values, 255, 0).astype(np.uint8) if values.dtype == bool else values, palette, lossy

@@ -1,0 +1,157 @@
+"""Look at every mask once: its size and how often each value or colour occurs."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from os import cpu_count
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from perpixel.errors import DataError, Problem
+from perpixel.files.read import GeoReference, RawMask, read_mask
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+MaskKind: TypeAlias = Literal["index", "colour", "channels"]
+Page: TypeAlias = tuple[Path, int]
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class MaskFacts:
+    """What one mask file holds.
+
+    Args:
+        height: In pixels, as it lies in the file.
+        width: Likewise.
+        kind: "index" (one channel, or three equal ones), "colour", or "channels" (one a class).
+        values: Pixels of each value; colours as 0xRRGGBB. For "channels" the values over all of them.
+        palette: The colour (0xRRGGBB) of each index that occurs, for palette files.
+        lossy: Whether the format altered the values.
+        nodata: The value that the file names as no data.
+        channels: Of "channels", how many.
+        georeference: For GeoTIFF.
+    """
+
+    height: int
+    width: int
+    kind: MaskKind
+    values: Mapping[int, int]
+    palette: Mapping[int, int] = field(default_factory=dict)
+    lossy: bool = False
+    nodata: float | None = None
+    channels: int = 1
+    georeference: GeoReference | None = None
+
+
+def look_at_masks(pages: Sequence[Page]) -> tuple[dict[Page, MaskFacts], list[Problem]]:
+    """Read each mask once, on all cores; unreadable ones become problems."""
+    return gathered(lambda page: facts_of(read_mask(*page)), pages)
+
+
+def gathered(
+    function: Callable[[Item], Result], items: Sequence[Item], progress: Progress | None = None
+) -> tuple[dict[Item, Result], list[Problem]]:
+    """Call `function` on every item in threads (decoders release the interpreter's lock); collect its DataErrors."""
+    results: dict[Item, Result] = {}
+    problems: list[Problem] = []
+
+    def attempt(item: Item) -> Result | DataError:
+        try:
+            return function(item)
+        except DataError as error:
+            return error
+
+    with ThreadPoolExecutor(min(16, (cpu_count() or 1) + 1)) as pool:
+        for done, (item, result) in enumerate(zip(items, pool.map(attempt, items), strict=True), start=1):
+            if isinstance(result, DataError):
+                problems += result.problems
+            else:
+                results[item] = result
+            if progress:
+                progress(done, len(items))
+    return results, merged(problems)
+
+
+def merged(problems: Iterable[Problem]) -> list[Problem]:
+    """Several problems of one kind (the same fix, more than one) as one with examples."""
+    by_fix: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_fix.setdefault(problem.fix, []).append(problem)
+    return [
+        same[0] if len(same) == 1 else
+        Problem(f"{len(same)} files cannot be used as they are.", fix, tuple(p.what for p in same))
+        for fix, same in by_fix.items()
+    ]  # fmt: skip
+
+
+def facts_of(mask: RawMask) -> MaskFacts:
+    """Count the values of a mask."""
+    values, palette = mask.values, mask.palette
+    height, width = values.shape[:2]
+    kind: MaskKind = "index"
+    if values.ndim == 3 and (gray := one_gray(values)) is not None:
+        values = gray
+    if values.ndim == 3:
+        kind = "colour" if values.shape[2] == 3 and values.dtype == np.uint8 else "channels"
+    counts = _colour_counts(values) if kind == "colour" else _value_counts(values)
+    used = {v: packed(palette[v]) for v in counts if 0 <= v < 256} if palette is not None else {}
+    channels = values.shape[2] if kind == "channels" else 1
+    return MaskFacts(height, width, kind, counts, used, mask.lossy, mask.nodata, channels, mask.georeference)
+
+
+def one_gray(values: NDArray[Any]) -> NDArray[Any] | None:
+    """(H, W) of an (H, W, 3) picture whose three channels are equal; None of any other."""
+    if values.shape[2] != 3 or values.dtype != np.uint8:
+        return None
+    red = values[..., 0]
+    return red if (red == values[..., 1]).all() and (red == values[..., 2]).all() else None
+
+
+def packed(colour: Iterable[Any]) -> int:
+    """One integer 0xRRGGBB of (R, G, B).
+
+    >>> hex(packed((1, 2, 255)))
+    '0x102ff'
+    """
+    red, green, blue = map(int, colour)
+    return red << 16 | green << 8 | blue
+
+
+def unpacked(colour: int) -> tuple[int, int, int]:
+    """The inverse of `packed`."""
+    return colour >> 16, colour >> 8 & 255, colour & 255
+
+
+def _value_counts(values: NDArray[Any]) -> dict[int, int]:
+    if values.dtype == np.uint8:
+        histogram = Image.fromarray(np.ascontiguousarray(values.reshape(values.shape[0], -1))).histogram()
+        return {value: count for value, count in enumerate(histogram) if count}
+    if values.dtype == np.uint16:
+        counts = np.bincount(values.ravel())
+        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+    found, counts = np.unique(values, return_counts=True)
+    return {int(value): int(count) for value, count in zip(found, counts, strict=True)}
+
+
+def _colour_counts(values: NDArray[Any]) -> dict[int, int]:
+    few = Image.fromarray(np.ascontiguousarray(values)).getcolors(4096)
+    if few is not None:
+        return {packed(colour): count for count, colour in few}  # type: ignore[arg-type]
+    keys = (values[..., 0].astype(np.int32) << 16) | (values[..., 1].astype(np.int32) << 8) | values[..., 2]
+    found, counts = np.unique(keys, return_counts=True)
+    return {int(value): int(count) for value, count in zip(found, counts, strict=True)}
+
+
+def total(facts: Iterable[MaskFacts]) -> Counter[int]:
+    """Pixels of each value over all masks."""
+    sums: Counter[int] = Counter()
+    for fact in facts:
+        sums.update(fact.values)
+    return sums

@@ -1,0 +1,225 @@
+"""Recognise how a folder is laid out: which files are images, which are their masks.
+
+The first that fits is taken, and every other candidate is told:
+
+    folders    images/ + masks/ and their synonyms, with split folders above or below; masks/CLASS/ for overlapping
+               labels; several files a mask where a folder of masks belongs to one image
+    names      NAME.png + NAME_mask.png in one folder, an image stack beside its label stack
+    drawn      COCO, LabelMe, YOLO, GeoJSON or Shapefile outlines (see `polygons`)
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from perpixel.dataset.names import PICTURED_WORDS, Part, file_role, stem
+from perpixel.dataset.pairs import Pairs, missing_masks, pair
+from perpixel.dataset.sample import Finding, Sample
+from perpixel.dataset.tree import Folder, Tree
+from perpixel.errors import Problem
+
+Form: TypeAlias = Literal["values", "objects", "classes", "drawn"]
+"""How the masks of a sample are to be read: one file of values, one file an object, one file a class, outlines."""
+
+Where: TypeAlias = tuple[tuple[str, ...], Part | None]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Samples without sizes yet, in the order of their names."""
+
+    form: Form
+    samples: tuple[Sample, ...]
+    classes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def recognise(tree: Tree) -> Layout | None:
+    """Recognise folders of masks, or masks by their names; None where there is no file of masks."""
+    masks = [f for f in tree.folders if f.images and f.place.role == "mask"]
+    instances = [f for f in tree.folders if f.images and f.place.role == "instance"]
+    images = [f for f in tree.folders if f.images and f.place.role not in ("mask", "instance")]
+    if images and (masks or instances):
+        layout = _by_folders(images, masks or instances, instances if masks else [])
+        if layout.samples or layout.problems:
+            return layout
+    return _by_names(tree.folders)
+
+
+def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folder]) -> Layout:
+    candidates = _grouped(masks)
+    offered = _grouped(instances)
+    samples: list[Sample] = []
+    findings: list[Finding] = []
+    problems: list[Problem] = []
+    forms: set[Form] = set()
+    class_names: set[tuple[str, ...]] = set()
+    unmatched: list[Folder] = []
+    for folder in images:
+        where = (folder.place.where, folder.place.part)
+        beside = candidates.get(where) or candidates.get((folder.place.where, None), [])
+        below = _class_folders(folder, masks)
+        if beside:
+            form, found, told, wrong = _choose(folder, beside)
+            samples += _with_instances(found, folder, offered.get(where, []))
+        elif below:
+            form, told = "classes", []
+            found, wrong = _with_classes(folder, below)
+            class_names.add(tuple(f.path.name for f in below))
+            samples += found
+        else:
+            unmatched.append(folder)
+            continue
+        forms.add(form)
+        findings += told
+        problems += wrong
+    samples += _unlabelled(unmatched, findings)
+    form = "objects" if "objects" in forms else next(iter(forms), "values")
+    classes = next(iter(class_names), ())
+    return Layout(form, _named_apart(samples), classes, tuple(findings), tuple(problems))
+
+
+def _grouped(folders: list[Folder]) -> dict[Where, list[Folder]]:
+    grouped: dict[Where, list[Folder]] = defaultdict(list)
+    for folder in folders:
+        grouped[folder.place.where, folder.place.part].append(folder)
+    return grouped
+
+
+def _class_folders(folder: Folder, masks: list[Folder]) -> list[Folder]:
+    """Mask folders one step below the place of the images: masks/CLASS/NAME.png."""
+    place = folder.place
+    return [m for m in masks if m.place.where[:-1] == place.where and m.place.where and m.place.part in (place.part, None)]
+
+
+def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample], list[Finding], list[Problem]]:
+    """Take the masks that pair with most images; among equals the plainest name, then the first by name."""
+    matched = {candidate.path: pair(folder.images, candidate.images) for candidate in candidates}
+    best = sorted(candidates, key=lambda c: (-len(matched[c.path].pairs), *_plainness(c)))[0]
+    pairs = matched[best.path]
+    findings = []
+    others = [c for c in candidates if c is not best and matched[c.path].pairs]
+    if others:
+        findings.append(Finding("warning" if not best.place.rest == "" else "info", Problem(
+            f"{len(candidates)} folders hold masks for {folder.path}; {best.path.name} is used.",
+            fix=f"to use another one, name it in dataset.yaml (masks: {others[0].path.name}).",
+            examples=tuple(c.path.name for c in candidates),
+        )))  # fmt: skip
+    if len(folder.images) == 1 and len(best.images) > 1:
+        return "objects", [_sample(folder, folder.images[0], best.images)], findings, list(pairs.problems)
+    return "values", [_sample(folder, i, (m,)) for i, m in pairs.pairs], findings, _left_over(pairs, folder, best, findings)
+
+
+def _left_over(pairs: Pairs, folder: Folder, masks: Folder, findings: list[Finding]) -> list[Problem]:
+    problems = list(pairs.problems)
+    if pairs.without_mask:
+        problems.append(missing_masks(pairs, folder.images, masks.images))
+    if pairs.without_image:
+        findings.append(Finding("warning", Problem(
+            f"{len(pairs.without_image)} of {len(masks.images)} masks in {masks.path} belong to no image.",
+            fix="add their images, or remove them.", examples=tuple(m.name for m in pairs.without_image),
+        )))  # fmt: skip
+    return problems
+
+
+def _plainness(folder: Folder) -> tuple[bool, bool, str]:
+    words = {word.lower() for word in folder.place.rest.split("_")} | {folder.place.variant.lower()}
+    pictured = any(word in PICTURED_WORDS for name in words for word in name.replace("-", "_").split("_"))
+    return pictured, folder.place.rest != "", folder.path.name
+
+
+def _with_classes(folder: Folder, classes: list[Folder]) -> tuple[list[Sample], list[Problem]]:
+    matched = [pair(folder.images, masks.images) for masks in classes]
+    found: dict[Path, list[Path]] = defaultdict(list)
+    for pairs in matched:
+        for image, mask in pairs.pairs:
+            found[image].append(mask)
+    problems = [
+        missing_masks(pairs, folder.images, masks.images)
+        for pairs, masks in zip(matched, classes, strict=True)
+        if pairs.without_mask
+    ]
+    whole = [_sample(folder, i, tuple(found[i])) for i in folder.images if len(found[i]) == len(classes)]
+    return whole, problems
+
+
+def _with_instances(samples: list[Sample], folder: Folder, offered: list[Folder]) -> list[Sample]:
+    if not offered:
+        return samples
+    instances = dict(pair(folder.images, offered[0].images).pairs)
+    return [replace(s, instances=(instances[s.image],)) if s.image in instances else s for s in samples]
+
+
+def _unlabelled(folders: list[Folder], findings: list[Finding]) -> list[Sample]:
+    """Folders that are said to hold images have unlabelled ones; others are passed over, and told."""
+    samples, passed_over = [], []
+    for folder in folders:
+        if folder.place.role == "image" or folder.place.part:
+            samples += [_sample(folder, image, ()) for image in folder.images]
+        else:
+            passed_over.append(folder)
+    if passed_over:
+        findings.append(Finding("info", Problem(
+            f"{len(passed_over)} folder(s) with images are not used: they have no folder of masks.",
+            fix="to use one of them, give it to perpixel by itself.", examples=tuple(str(f.path) for f in passed_over),
+        )))  # fmt: skip
+    return samples
+
+
+def _by_names(folders: Sequence[Folder]) -> Layout | None:
+    """NAME.png beside NAME_mask.png, an image stack beside its label stack, one raster beside its labels."""
+    samples: list[Sample] = []
+    findings: list[Finding] = []
+    problems: list[Problem] = []
+    for folder in folders:
+        masks = [f for f in folder.images if file_role(stem(f.name)) == "mask"]
+        instances = [f for f in folder.images if file_role(stem(f.name)) == "instance"]
+        images = [f for f in folder.images if f not in masks and f not in instances]
+        if not images or not masks:
+            continue
+        if len(images) == 1 and len(masks) > 1:
+            masks = sorted(masks, key=lambda m: (len(m.name), m.name))
+            findings.append(Finding("info", Problem(
+                f"{len(masks)} files may be the mask of {images[0]}; {masks[0].name} is used.",
+                fix="to use another one, remove the others, or name it in dataset.yaml.",
+                examples=tuple(m.name for m in masks),
+            )))  # fmt: skip
+            masks = masks[:1]
+        pairs = pair(images, masks)
+        problems += pairs.problems
+        drawn = dict(pair(images, instances).pairs)
+        samples += [
+            replace(_sample(folder, i, (m,)), instances=(drawn[i],) if i in drawn else ()) for i, m in pairs.pairs
+        ]
+        if pairs.pairs and pairs.without_mask:
+            problems.append(missing_masks(pairs, images, masks))
+    if not samples and not problems:
+        return None
+    return Layout("values", _named_apart(samples), (), tuple(findings), tuple(problems))
+
+
+def _sample(folder: Folder, image: Path, masks: tuple[Path, ...]) -> Sample:
+    group = "/".join(folder.place.where)
+    return Sample(stem(image.name), image, masks=masks, group=group, split=folder.place.part)
+
+
+def _named_apart(samples: list[Sample]) -> tuple[Sample, ...]:
+    """Make names unique: those that occur twice get the folders' names before them."""
+    by_name: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_name[sample.name].append(sample)
+    renamed: list[Sample] = []
+    taken: set[str] = set()
+    for sample in samples:
+        name = sample.name
+        if len(by_name[name]) > 1:
+            name = "_".join(filter(None, (sample.split or "", *sample.group.split("/"), sample.name)))
+        number, unique = 2, name
+        while unique in taken:
+            unique, number = f"{name}_{number}", number + 1
+        taken.add(unique)
+        renamed.append(replace(sample, name=unique))
+    return tuple(renamed)
