@@ -1,1 +1,28 @@
 """Networks that map an image (N, C, H, W) to logits (N, K, H, W), for any H and W."""
+
+from perpixel.models.base import Encoder, SegmentationModel
+from perpixel.models.blocks import ConvolutionStyle
+from perpixel.models.encoders import ENCODERS
+from perpixel.models.registry import (
+    DEFAULT_ENCODER,
+    DEFAULT_MODEL,
+    MODELS,
+    ModelEntry,
+    build,
+    build_encoder,
+    encoder_statistics,
+)
+
+__all__ = [
+    "DEFAULT_ENCODER",
+    "DEFAULT_MODEL",
+    "ENCODERS",
+    "MODELS",
+    "ConvolutionStyle",
+    "Encoder",
+    "ModelEntry",
+    "SegmentationModel",
+    "build",
+    "build_encoder",
+    "encoder_statistics",
+]

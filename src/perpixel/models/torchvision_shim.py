@@ -1,8 +1,8 @@
 """Let torchvision's Python half be imported where its compiled operators do not load.
 
-torchvision registers fake kernels for two of its compiled operators at import, and fails when they are missing:
-so it does beside a torch build that it was not compiled for, a CPU build for example. timm, torchmetrics and
-segmentation_models_pytorch import it. perpixel uses none of its operators; declaring the two is enough.
+torchvision registers fake kernels for two of its compiled operators at import, and fails when they are
+missing: so it does beside a torch build that it was not compiled for, a CPU build for example. timm,
+torchmetrics and segmentation_models_pytorch import it. perpixel uses none of its operators.
 """
 
 import importlib.util
@@ -14,9 +14,7 @@ _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-_declared: list[
-    torch.library.Library
-] = []  # a library object takes its operators with it when it is collected
+_declared: list[torch.library.Library] = []  # a library that is collected takes its operators with it
 
 
 def prepare_torchvision() -> None:
@@ -27,9 +25,9 @@ def prepare_torchvision() -> None:
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None or _knows_nms() or _load_operators(Path(spec.origin).parent):
         return
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     _declared.append(library)
 
 
@@ -40,7 +38,7 @@ def _knows_nms() -> bool:
 def _load_operators(package: Path) -> bool:
     for path in package.glob("_C*.*"):
         try:
-            torch.ops.load_library(path)
+            torch.ops.load_library(path)  # type: ignore[no-untyped-call]
         except (OSError, ImportError):
             continue
         return _knows_nms()

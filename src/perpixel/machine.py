@@ -1,0 +1,59 @@
+"""What this machine does best: memory allocation, precision and memory format, chosen once per process."""
+
+import ctypes
+import platform
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+_M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # malloc.h of glibc
+_KEEP = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep large freed blocks instead of returning them to the system, for this process.
+
+    A training step allocates the same feature maps again and again; fetching their pages anew each time costs
+    more than some layers. The process then keeps its peak memory.
+
+    Returns:
+        True if the allocator took the settings; False where it is not glibc.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _KEEP))
+
+
+def automatic_precision(device: "torch.device | str") -> Precision:
+    """bfloat16 autocast where the device multiplies bfloat16 matrices in hardware, float32 elsewhere.
+
+    On a CPU that is AMX or AVX512-BF16; without them bfloat16 is emulated and slower than float32.
+    """
+    import torch
+
+    kind = torch.device(device).type
+    if kind == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif kind == "cpu":
+        native = _cpu_multiplies_bf16()
+    else:
+        native = False
+    return "bf16-mixed" if native else "32-true"
+
+
+def automatic_memory_format(device: "torch.device | str") -> "torch.memory_format":
+    """Channels last where convolutions prefer it: on CPUs and CUDA devices."""
+    import torch
+
+    return torch.channels_last if torch.device(device).type in ("cpu", "cuda") else torch.contiguous_format
+
+
+def _cpu_multiplies_bf16() -> bool:
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "sve_bf16"))

@@ -1,0 +1,119 @@
+"""The layers that several networks are made of, and the words by which their options are chosen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal, get_args
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from perpixel.errors import SettingsError, did_you_mean
+
+Norm = Literal["none", "batch", "group", "instance"]
+Activation = Literal["relu", "leaky_relu"]
+PaddingMode = Literal["zeros", "reflect"]
+Upsampling = Literal["transposed", "bilinear", "bilinear_corners", "nearest"]
+
+NORMS: Final[dict[Norm, Callable[[int], nn.Module]]] = {
+    "none": lambda channels: nn.Identity(),
+    "batch": nn.BatchNorm2d,
+    "group": lambda channels: nn.GroupNorm(_groups(channels), channels),
+    "instance": partial(nn.InstanceNorm2d, affine=True),
+}
+ACTIVATIONS: Final[dict[Activation, Callable[[], nn.Module]]] = {
+    "relu": partial(nn.ReLU, inplace=True),
+    "leaky_relu": partial(nn.LeakyReLU, inplace=True),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvolutionStyle:
+    """How the convolutions of a network look.
+
+    Args:
+        norm: Normalisation after each convolution; "group" makes groups of 16 channels or fewer.
+        activation: What follows it.
+        padding_mode: What lies outside the feature map, for padded convolutions.
+        padded: Keep height and width; without, a 3×3 convolution takes one pixel from each side.
+        dropout: Share of feature maps dropped after each normalisation, 0 ≤ dropout < 1.
+        bias: A bias in each convolution; None for one wherever no normalisation follows.
+    """
+
+    norm: Norm = "batch"
+    activation: Activation = "relu"
+    padding_mode: PaddingMode = "zeros"
+    padded: bool = True
+    dropout: float = 0.0
+    bias: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("norm", self.norm, get_args(Norm))
+        check_choice("activation", self.activation, get_args(Activation))
+        check_choice("padding_mode", self.padding_mode, get_args(PaddingMode))
+        if not 0 <= self.dropout < 1:
+            raise SettingsError(
+                f"dropout {self.dropout} is not a share of the feature maps.",
+                fix="give a number from 0 to less than 1.",
+            )
+
+
+def convolution(channels: int, out_channels: int, style: ConvolutionStyle) -> nn.Sequential:
+    """A 3×3 convolution, its normalisation, dropout and activation; what the style leaves out is absent."""
+    bias = style.norm == "none" if style.bias is None else style.bias
+    layers: list[nn.Module] = [
+        nn.Conv2d(
+            channels,
+            out_channels,
+            3,
+            padding=1 if style.padded else 0,
+            padding_mode=style.padding_mode,
+            bias=bias,
+        )
+    ]
+    if style.norm != "none":
+        layers.append(NORMS[style.norm](out_channels))
+    if style.dropout:
+        layers.append(nn.Dropout2d(style.dropout))
+    return nn.Sequential(*layers, ACTIVATIONS[style.activation]())
+
+
+class Upsample(nn.Module):
+    """Double height and width without parameters.
+
+    Args:
+        mode: "nearest", "bilinear" (values belong to pixel centres) or "bilinear_corners" (to pixel corners,
+            `align_corners=True`, as the tutorials have it: it shifts with the size of the image).
+    """
+
+    def __init__(self, mode: Upsampling) -> None:
+        super().__init__()
+        self.settings: dict[str, Any] = {"mode": mode.removesuffix("_corners")}
+        if mode != "nearest":
+            self.settings["align_corners"] = mode == "bilinear_corners"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C, 2H, 2W)."""
+        return F.interpolate(x, scale_factor=2, **self.settings)
+
+
+def initialise(model: nn.Module) -> None:
+    """Draw the weights of all convolutions for the rectifier that follows, and set biases to zero.
+
+    Source: He, Zhang, Ren, Sun (2015), equation 10; Ronneberger et al. (2015), section 3.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a word that an option does not know."""
+    if value not in choices:
+        raise SettingsError(f"{option} {value!r} is unknown.", fix=did_you_mean(value, choices))
+
+
+def _groups(channels: int) -> int:
+    return next(groups for groups in range(max(1, channels // 16), 0, -1) if channels % groups == 0)

@@ -1,0 +1,83 @@
+"""Any encoder of timm, by its name there; timm is imported only here, and only when asked for."""
+
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from perpixel.errors import SettingsError, did_you_mean
+from perpixel.models.base import Encoder
+from perpixel.models.weights import fetch, import_timm, load_public, read_state
+
+
+class TimmEncoder(Encoder):
+    """A timm network as a feature pyramid.
+
+    Args:
+        network: What timm builds with `features_only`.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        pyramid: Any = network.feature_info
+        self.out_channels = tuple(pyramid.channels())
+        self.strides = tuple(pyramid.reduction())
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Map image (N, C, H, W) to the feature maps of timm's pyramid, channels second."""
+        return [
+            x if x.shape[1] == channels else x.permute(0, 3, 1, 2)
+            for x, channels in zip(self.network(image), self.out_channels, strict=True)
+        ]
+
+
+def timm_encoder(
+    name: str, *, in_channels: int, weights: str | Path, known: Collection[str] = (), **options: Any
+) -> TimmEncoder:
+    """Build an encoder by its name in timm.
+
+    Args:
+        name: Its name in timm, "convnext_tiny" for example.
+        in_channels: Channels of the image.
+        weights: "none", "auto" for those that timm fetches, or a file of its state dict.
+        known: Other names to suggest when timm does not know this one.
+        options: What timm's `create_model` takes beside, `output_stride` for example.
+
+    Raises:
+        SettingsError: timm is not installed, does not know the name, has no feature pyramid for it, or cannot
+            fetch the weights.
+    """
+    timm = import_timm()
+    _check_name(timm, name, known)
+    build = partial(timm.create_model, name, features_only=True, in_chans=in_channels, **options)
+    try:
+        network = build(pretrained=False)
+    except (RuntimeError, AttributeError, TypeError, AssertionError) as error:
+        raise SettingsError(
+            f"timm gives no feature maps for {name!r}: {error}",
+            fix="choose a convolutional or hierarchical network, resnet34d or convnext_tiny for example.",
+        ) from error
+    if str(weights) == "auto":
+        network = fetch(name, partial(build, pretrained=True))
+    elif str(weights) != "none":
+        load_public(network, read_state(Path(weights)), origin=str(weights))
+    return TimmEncoder(network)
+
+
+def timm_statistics(name: str, *, known: Collection[str] = ()) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per colour that the public weights of a timm network expect."""
+    timm = import_timm()
+    _check_name(timm, name, known)
+    settings = timm.get_pretrained_cfg(name)
+    return tuple(settings.mean), tuple(settings.std)
+
+
+def _check_name(timm: Any, name: str, known: Collection[str]) -> None:
+    if not timm.is_model(name):
+        raise SettingsError(
+            f"there is no encoder {name!r}, neither among perpixel's own nor in timm.",
+            fix=did_you_mean(name, [*known, *timm.list_models()]),
+        )

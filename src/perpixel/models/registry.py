@@ -1,0 +1,149 @@
+"""The table of networks by name, and the one door that builds them."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from perpixel.errors import Problem, SettingsError, did_you_mean
+from perpixel.models.base import Encoder, SegmentationModel
+from perpixel.models.blocks import ConvolutionStyle
+from perpixel.models.encoders import ENCODERS
+from perpixel.models.unet import UNet
+from perpixel.models.unet_encoder import EncoderUNet
+from perpixel.models.weights import load_encoder_weights
+
+DEFAULT_MODEL: Final = "unet"
+DEFAULT_ENCODER: Final = "efficientnet_lite0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """How a network is built and what it is for.
+
+    Args:
+        summary: What it is for, in one line.
+        plain: Builds it without an encoder; None if it needs one.
+        on_encoder: Builds it on an encoder; None if it has no place for one.
+        encoder: The encoder that it takes when none is named; None for the plain network.
+        encoder_options: Options that its encoder gets.
+    """
+
+    summary: str
+    plain: Callable[..., SegmentationModel] | None = None
+    on_encoder: Callable[..., SegmentationModel] | None = None
+    encoder: str | None = None
+    encoder_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+MODELS: Final[dict[str, ModelEntry]] = {
+    "unet": ModelEntry(
+        summary="U-Net (2015), plain or on an encoder: the first choice for small data and fine structures",
+        plain=UNet,
+        on_encoder=EncoderUNet,
+    ),
+}
+"""Every network of perpixel by name."""
+
+
+def build(
+    name: str,
+    *,
+    in_channels: int,
+    classes: int,
+    encoder: str | Encoder | None = None,
+    weights: str | Path = "none",
+    **options: Any,
+) -> SegmentationModel:
+    """Build a network by name.
+
+    Args:
+        name: A name in `MODELS`, or "smp/NAME" for an architecture of segmentation_models.pytorch.
+        in_channels: Channels C of the image, at least 1.
+        classes: Classes K, at least 1.
+        encoder: A name in `ENCODERS` or in timm, or an encoder already built; None for the model's own choice.
+        weights: Of the encoder: "none", "auto" for public ImageNet weights, or a file. A network without
+            encoder has none to fill, and "auto" leaves it as it is.
+        options: Options of that network; those of `ConvolutionStyle` too where it takes a style.
+
+    Raises:
+        SettingsError: An unknown name or option, no channels or classes, or weights that cannot be had.
+    """
+    _check_counts(in_channels, classes)
+    if name.startswith("smp/"):
+        from perpixel.models.smp_adapter import build_smp
+
+        return build_smp(name.removeprefix("smp/"), in_channels, classes, encoder, weights, options)
+    if name not in MODELS:
+        raise SettingsError(f"there is no model {name!r}.", fix=did_you_mean(name, [*MODELS, "smp/NAME"]))
+    entry = MODELS[name]
+    chosen = encoder or entry.encoder
+    if chosen is None:
+        assert entry.plain is not None
+        if str(weights) not in ("none", "auto"):
+            raise SettingsError(
+                f"{name} without an encoder has no place for the weights {weights}.",
+                fix="name an encoder, or leave the weights out.",
+            )
+        return entry.plain(in_channels=in_channels, classes=classes, **_grouped(name, entry.plain, options))
+    if entry.on_encoder is None:
+        raise SettingsError(f"{name} takes no encoder.", fix="leave the encoder out.")
+    arguments = _grouped(name, entry.on_encoder, options)
+    if isinstance(chosen, str):
+        chosen = build_encoder(chosen, in_channels=in_channels, weights=weights, **entry.encoder_options)
+    return entry.on_encoder(encoder=chosen, in_channels=in_channels, classes=classes, **arguments)
+
+
+def build_encoder(name: str, *, in_channels: int, weights: str | Path = "none", **options: Any) -> Encoder:
+    """Build an encoder by its name in `ENCODERS` or in timm, with public weights if wanted."""
+    if name in ENCODERS:
+        encoder = ENCODERS[name](in_channels=in_channels, **options)
+        if str(weights) != "none":
+            load_encoder_weights(encoder, name, weights)
+        return encoder
+    from perpixel.models.encoders.timm_encoder import timm_encoder
+
+    return timm_encoder(name, in_channels=in_channels, weights=weights, known=tuple(ENCODERS), **options)
+
+
+def encoder_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per colour, on 0..1, that the public weights of an encoder expect.
+
+    >>> encoder_statistics("efficientnet_lite0")
+    ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    """
+    if name in ENCODERS:
+        factory = ENCODERS[name]
+        kind = getattr(factory, "func", factory)  # a partial, or the class itself
+        return kind.mean, kind.std
+    from perpixel.models.encoders.timm_encoder import timm_statistics
+
+    return timm_statistics(name, known=tuple(ENCODERS))
+
+
+def _check_counts(in_channels: int, classes: int) -> None:
+    for what, count in (("channels", in_channels), ("classes", classes)):
+        if count < 1:
+            raise SettingsError(f"a network with {count} {what} is none.", fix=f"give at least 1 of the {what}.")
+
+
+def _grouped(name: str, builder: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Check options against a builder's parameters, and gather those of its style into one."""
+    parameters = set(inspect.signature(builder).parameters) - {"encoder", "in_channels", "classes"}
+    style_fields: set[str] = set()
+    if "style" in parameters:
+        style_fields = {item.name for item in fields(ConvolutionStyle)} - {"padded"}
+    known = (parameters - {"style"}) | style_fields
+    unknown = sorted(options.keys() - known)
+    if unknown:
+        raise SettingsError.of(
+            Problem(
+                f"{name} has no option {option!r}.",
+                fix=did_you_mean(option, known) if known else "leave it out; it has no options.",
+            )
+            for option in unknown
+        )
+    style = {key: value for key, value in options.items() if key in style_fields}
+    rest = {key: value for key, value in options.items() if key not in style_fields}
+    return {**rest, "style": ConvolutionStyle(**style)} if style else rest

