@@ -46,8 +46,31 @@ def write_mask(path: Path, mask: MaskArray, labels: Labels) -> list[Path]:
             colours = palette(labels) if labels.encoding == "palette" else None
             write_tiff(each, [part], TiffLayout.of(part, colours=colours))
         else:
-            _write_png(each, part, palette(labels) if labels.encoding == "palette" else None)
+            write_png(each, part, palette(labels) if labels.encoding == "palette" else None)
     return paths
+
+
+def write_png(path: Path, mask: MaskArray, colours: NDArray[np.uint8] | None = None) -> None:
+    """Write an (H, W) or (H, W, 3) array of 8 bits, or (H, W) of 16, as a PNG.
+
+    Args:
+        path: Ends in .png.
+        mask: The pixels.
+        colours: (256, 3) palette.
+
+    Raises:
+        OutputError: Values that a PNG does not hold; the file cannot be written.
+    """
+    if mask.dtype not in (np.uint8, np.uint16):
+        raise OutputError(
+            f"{path} cannot hold the values {mask.min()} to {mask.max()}: PNG has 8 and 16 bits.",
+            fix="write TIFF, or class indices (--index).",
+        )
+    with Image.fromarray(np.ascontiguousarray(mask)) as image:
+        if colours is not None:
+            image.putpalette(colours.tobytes())
+        with replacing(path) as temporary:
+            image.save(temporary, format="PNG")
 
 
 def write_overlay(path: Path, image: NDArray[Any], target: TargetArray, labels: Labels, opacity: float = 0.5) -> None:
@@ -63,7 +86,7 @@ def write_overlay(path: Path, image: NDArray[Any], target: TargetArray, labels: 
     Raises:
         OutputError: The file cannot be written.
     """
-    _write_png(path, overlay(picture(image), target, labels, opacity), None)
+    write_png(path, overlay(picture(image), target, labels, opacity))
 
 
 def write_probabilities(path: Path, probabilities: NDArray[np.float32], dtype: str = "uint8") -> None:
@@ -107,18 +130,26 @@ def overlay(image: NDArray[np.uint8], target: TargetArray, labels: Labels, opaci
     return result
 
 
-def picture(image: NDArray[Any]) -> NDArray[np.uint8]:
+def picture(image: NDArray[Any], limits: tuple[float, float] | None = None) -> NDArray[np.uint8]:
     """Show any image (H, W, C) as (H, W, 3) uint8: its first three channels, or the first alone as grey.
 
-    uint8 stays as it is; other dtypes are stretched between their 2nd and 98th percentile.
+    uint8 stays as it is; other dtypes are stretched between the limits, by default their own `contrast`.
     """
-    shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)
+    shown = _shown(image)
     if shown.dtype == np.uint8:
         return np.ascontiguousarray(shown)
-    values = np.nan_to_num(shown.astype(np.float32))
-    low, high = np.percentile(values, (2, 98))
-    stretched: NDArray[np.uint8] = np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).astype(np.uint8)
+    low, high = limits or contrast(image)
+    values = np.nan_to_num(shown.astype(np.float32), nan=low)
+    stretched: NDArray[np.uint8] = np.clip((values - low) / (high - low) * 255, 0, 255).astype(np.uint8)
     return stretched
+
+
+def contrast(image: NDArray[Any]) -> tuple[float, float]:
+    """The 2nd and the 98th percentile of the channels that `picture` shows; apart from each other."""
+    values = _shown(image).astype(np.float32)
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, (2, 98)) if finite.size else (0.0, 1.0)
+    return float(low), float(max(high, low + 1e-6))
 
 
 def palette(labels: Labels) -> NDArray[np.uint8]:
@@ -131,14 +162,5 @@ def palette(labels: Labels) -> NDArray[np.uint8]:
     return table
 
 
-def _write_png(path: Path, mask: MaskArray, colours: NDArray[np.uint8] | None) -> None:
-    if mask.dtype not in (np.uint8, np.uint16):
-        raise OutputError(
-            f"{path} cannot hold the values {mask.min()} to {mask.max()}: PNG has 8 and 16 bits.",
-            fix="write TIFF, or class indices (--index).",
-        )
-    with Image.fromarray(np.ascontiguousarray(mask)) as image:
-        if colours is not None:
-            image.putpalette(colours.tobytes())
-        with replacing(path) as temporary:
-            image.save(temporary, format="PNG")
+def _shown(image: NDArray[Any]) -> NDArray[Any]:
+    return image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)

@@ -1,0 +1,145 @@
+"""Networks and a codec, from images in memory to probabilities, targets and masks."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from perpixel.codec import Codec, mask_of
+from perpixel.predict.inference import Inference
+from perpixel.predict.options import PredictOptions
+from perpixel.predict.pipeline import ahead
+from perpixel.predict.sources import ArraySource, Source, window_at, without_measurement
+from perpixel.shapes import IGNORED, MaskArray, TargetArray
+from perpixel.tiling import Blender, Block, Tile, Tiling
+
+
+class ArrayPredictor:
+    """Predicts images of any size that lie in memory.
+
+    Args:
+        network: Maps (N, C, H, W) to logits (N, K, H, W); or several, whose answers are averaged.
+        codec: The one that the network was trained with.
+        options: Tiles, views, resolution, device.
+    """
+
+    def __init__(
+        self, network: nn.Module | Sequence[nn.Module], codec: Codec, *, options: PredictOptions | None = None
+    ) -> None:
+        networks = [network] if isinstance(network, nn.Module) else list(network)
+        self.codec = codec
+        self.options = options or PredictOptions()
+        device = _device(self.options.device)
+        self.inference = Inference([each.to(device).eval() for each in networks], codec, self.options, device)
+
+    def probabilities(self, image: NDArray[Any], name: str = "the image") -> NDArray[np.float32]:
+        """Predict an image in memory.
+
+        Args:
+            image: (H, W, C), or (H, W) for one channel, with the dtype of the training images.
+            name: What to call it in a message.
+
+        Returns:
+            (K, H, W) in 0..1; for exclusive labels they add up to 1.
+
+        Raises:
+            DataError: Another number of channels, or another dtype.
+        """
+        source = ArraySource(_with_channels(image))
+        result = np.empty((len(self.codec.labels), source.height, source.width), np.float32)
+        for block, _ in self.blocks(source, name):
+            result[:, *block.place] = block.values
+        return result
+
+    def predict(self, image: NDArray[Any], name: str = "the image") -> TargetArray:
+        """Predict an image in memory as a target: (H, W) class indices, or (K, H, W) in {0, 1}; uint8.
+
+        Args and Raises as in `probabilities`. IGNORED where no channel of a pixel is a number.
+        """
+        source = ArraySource(_with_channels(image))
+        exclusive = self.codec.labels.kind == "exclusive"
+        shape = (source.height, source.width)
+        target = np.empty(shape if exclusive else (len(self.codec.labels), *shape), np.uint8)
+        for block, empty in self.blocks(source, name):
+            target[..., *block.place] = self.decode(block, empty)
+        return target
+
+    def mask(self, image: NDArray[Any], name: str = "the image") -> MaskArray:
+        """Predict an image in memory in the encoding of the training masks; see `perpixel.codec.mask_of`."""
+        return mask_of(self.predict(image, name), self.codec.labels)
+
+    def tiling(self, height: int, width: int) -> Tiling:
+        """The tiles of an image of this size: one where it fits `options.whole_px`."""
+        inference, options = self.inference, self.options
+        if height * width * options.ratio**2 <= options.whole_px:
+            whole = -(-max(height, width) // inference.align_px) * inference.align_px
+            return Tiling(height, width, (whole, whole), 0, inference.align_px)
+        tile_px = max(inference.native_px(options.tile_px), inference.align_px)
+        overlap_px = min(
+            inference.native_px(options.overlap_px), tile_px // 2 // inference.align_px * inference.align_px
+        )
+        return Tiling(height, width, (tile_px, tile_px), overlap_px, inference.align_px)
+
+    def blocks(self, source: Source, name: str) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
+        """Predict a source piece by piece, in the order of the tiles.
+
+        Yields:
+            Finished probabilities, and which of their pixels are outside the image (None: none of them).
+        """
+        tiling = self.tiling(source.height, source.width)
+        blender = Blender(tiling)
+        batches = self._batches(source, tiling, name)
+        for tiles, windows, empties in ahead(batches, 1) if len(tiling) > 1 else batches:
+            for tile, values, empty in zip(tiles, self.inference.probabilities(windows), empties, strict=True):
+                yield blender.add(tile, values), empty
+
+    def decode(self, block: Block, empty: NDArray[np.bool_] | None) -> TargetArray:
+        """The target of a block: (h, w) or (K, h, w) uint8, IGNORED outside the image."""
+        target: TargetArray = self.codec.decode(torch.from_numpy(block.values)[None])[0].numpy()
+        if empty is not None:
+            target[..., empty] = IGNORED
+        return target
+
+    def _batches(
+        self, source: Source, tiling: Tiling, name: str
+    ) -> Iterator[tuple[list[Tile], NDArray[Any], list[NDArray[np.bool_] | None]]]:
+        size = self.options.batch_tiles or (1 if self.inference.device.type == "cpu" else 8)
+        tiles: list[Tile] = []
+        windows: list[NDArray[Any]] = []
+        empties: list[NDArray[np.bool_] | None] = []
+        for number, tile in enumerate(tiling, 1):
+            window = window_at(source, tiling, tile.rows.see, tile.columns.see)
+            self.codec.check_image(window, name)
+            missing = without_measurement(window, source.nodata)
+            tiles.append(tile)
+            windows.append(window if missing is None else np.where(missing, self._mean(window.dtype), window))
+            empties.append(None if missing is None else np.asarray(missing[_core(tile)].all(axis=2)))
+            if len(tiles) == size or number == len(tiling):
+                yield tiles, np.stack(windows), empties
+                tiles, windows, empties = [], [], []
+
+    def _mean(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """What stands in for a value without a measurement: the mean of the training images."""
+        return np.array(self.codec.mean).astype(dtype)
+
+
+def _core(tile: Tile) -> tuple[slice, slice]:
+    """The tile's core, counted from the start of its window."""
+    rows, columns = tile.rows, tile.columns
+    return (
+        slice(rows.begin - rows.see, rows.end - rows.see),
+        slice(columns.begin - columns.see, columns.end - columns.see),
+    )
+
+
+def _with_channels(image: NDArray[Any]) -> NDArray[Any]:
+    return image[..., None] if image.ndim == 2 else image
+
+
+def _device(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,180 @@
+"""Predict image files: read, predicted and written a piece at a time, in memory that does not grow with the image."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final, TypeAlias
+
+from perpixel.errors import DataError, OutputError, PerpixelError, Problem
+from perpixel.files.atomic import cannot_write
+from perpixel.files.read import open_image, read_header
+from perpixel.predict.arrays import ArrayPredictor
+from perpixel.predict.outputs import Outputs, check_names, needs_tiff
+from perpixel.predict.pipeline import Consumer, ahead
+from perpixel.predict.rows import Rows, predicted_rows, unknown_rows
+from perpixel.predict.sinks import Job, sinks
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the rows that are finished and all rows of the file, over its pages."""
+
+WRITING: Final = ".writing-"
+"""How the folder begins in which a file's outputs are made; what a killed prediction leaves."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of one image.
+
+    Args:
+        source: The image.
+        paths: Its outputs.
+        is_skipped: Whether they were there already.
+    """
+
+    source: Path
+    paths: tuple[Path, ...]
+    is_skipped: bool = False
+
+
+def predict_file(
+    predictor: ArrayPredictor, path: Path, out: Path, outputs: Outputs, progress: Progress | None = None
+) -> Written:
+    """Predict one image file, all its pages.
+
+    The outputs appear together when all of them are whole. Where the image turns out to be damaged half-way, what
+    was predicted is kept in OUT/partial, IGNORED from there on, and the error is raised.
+
+    Args:
+        predictor: The network and its codec.
+        path: Any image that perpixel reads.
+        out: The folder to write to; it is made where it is missing.
+        outputs: What to write.
+        progress: Called after each row of tiles.
+
+    Raises:
+        DataError: The image cannot be read, or is not like the training images.
+        OutputError: Outputs are there already, or cannot be written.
+    """
+    check_names([path], out)
+    if (found := _found(path, out, outputs, predictor)) is not None:
+        return found
+    header = read_header(path)
+    is_tiff = needs_tiff(header)
+    labels = outputs.written_labels(predictor.codec.labels)
+    with _staging(out) as folder:
+        with open_image(path) as image:
+            predictor.codec.check_image(image.read(0, 0, 1, 1), str(path))
+            job = Job(path, header, image.nodata, folder, is_tiff, labels, outputs)
+        rows = _Rows(predictor, job, progress)
+        with ExitStack() as stack:
+            consumers = [stack.enter_context(Consumer(sink)) for sink in sinks(job)]
+            for part in ahead(rows, 1):
+                for consumer in consumers:
+                    consumer.put(part)
+        written = outputs.paths(path.stem, is_tiff=is_tiff, labels=labels)
+        if rows.damage is not None:
+            _move(folder, out / "partial", written)
+            raise DataError(
+                f"{rows.damage.problems[0].what} The mask up to there is kept in {out / 'partial'}.",
+                fix=rows.damage.problems[0].fix,
+            )
+        return Written(path, _move(folder, out, written))
+
+
+def predict_files(
+    predictor: ArrayPredictor, paths: Sequence[Path], out: Path, outputs: Outputs, progress: Progress | None = None
+) -> Iterator[Written]:
+    """Predict many image files, one after the other; the arguments are those of `predict_file`.
+
+    Yields:
+        What became of each image, in their order.
+
+    Raises:
+        PerpixelError: After the last image, what was wrong with some of them; the others are written.
+        OutputError: At once, where names collide.
+    """
+    check_names(paths, out)
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            yield predict_file(predictor, path, out, outputs, progress)
+        except PerpixelError as error:
+            problems += error.problems
+    if problems:
+        raise PerpixelError.of(problems)
+
+
+class _Rows:
+    """The rows of all pages; where a page is damaged, unknown rows take the place of those that are missing."""
+
+    def __init__(self, predictor: ArrayPredictor, job: Job, progress: Progress | None) -> None:
+        self.predictor, self.job, self.progress = predictor, job, progress
+        self.damage: DataError | None = None
+
+    def __iter__(self) -> Iterator[Rows]:
+        height, pages = self.job.header.size[0], self.job.header.pages
+        last: Rows | None = None
+        for page in range(pages):
+            done = 0
+            try:
+                for last in self._page(page):
+                    done = last.place.stop
+                    yield last
+                    if self.progress is not None:
+                        self.progress(page * height + done, pages * height)
+            except DataError as error:
+                if last is None:
+                    raise
+                self.damage = self.damage or error
+                yield unknown_rows(last, page, done, height - done)
+
+    def _page(self, page: int) -> Iterator[Rows]:
+        with open_image(self.job.source, page) as image:
+            name, dtype = str(self.job.source), self.job.outputs.probabilities
+            yield from predicted_rows(self.predictor, image, name, page, dtype)
+
+
+def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -> Written | None:
+    """The outputs that are there already, where they are to be skipped."""
+    if outputs.existing == "replace":
+        return None
+    for is_tiff in (False, True):
+        names = outputs.paths(path.stem, is_tiff=is_tiff, labels=predictor.codec.labels)
+        there = [out / name for name in names if (out / name).exists()]
+        if there and outputs.existing == "refuse":
+            raise OutputError(
+                f"{out} holds {len(there)} output(s) of {path.name} already.",
+                examples=[str(each) for each in there],
+                fix="give --resume to skip such images, --replace to write them anew, or another folder with --out.",
+            )
+        if names and len(there) == len(names):
+            return Written(path, tuple(there), is_skipped=True)
+    return None
+
+
+@contextmanager
+def _staging(out: Path) -> Iterator[Path]:
+    """A folder inside `out` for one image's outputs, removed in any case."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder = Path(mkdtemp(dir=out, prefix=WRITING))
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: Path, out: Path, names: Sequence[Path]) -> tuple[Path, ...]:
+    """Give the finished files their names, the mask last: where it is, the others are."""
+    try:
+        for name in reversed(names):
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).replace(out / name)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    return tuple(out / name for name in names)

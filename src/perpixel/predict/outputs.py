@@ -1,0 +1,100 @@
+"""What a prediction writes, and under which names."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from perpixel.codec import Colour, Labels, Value
+from perpixel.errors import OutputError
+from perpixel.files.image import PIXEL_LIMIT
+from perpixel.files.read import Header
+from perpixel.files.write import mask_paths
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written for each image; several at once in one pass.
+
+    Args:
+        mask: The mask: OUT/STEM.png, or .tif for GeoTIFF, stacks and images too large for PNG.
+        index: Whether the mask holds class indices instead of the values of the training masks.
+        probabilities: OUT/probabilities/STEM.tif, one band a class: "uint8" (times 255), "uint16" (times 65535) or
+            "float32"; None writes none.
+        overlay: OUT/overlays/STEM.png or .tif: the image with the classes' colours over it.
+        areas: OUT/areas/STEM.csv: pixels, share and, where the CRS tells them, square metres of each class.
+        existing: What to do where an output is there already: "refuse", "skip" the image, or "replace" it.
+    """
+
+    mask: bool = True
+    index: bool = False
+    probabilities: Literal["uint8", "uint16", "float32"] | None = None
+    overlay: bool = False
+    areas: bool = False
+    existing: Literal["refuse", "skip", "replace"] = "refuse"
+
+    def written_labels(self, labels: Labels) -> Labels:
+        """The labels as the mask is written: with a value of its own for pixels outside the image."""
+        if labels.kind == "overlapping":
+            return labels
+        if self.index:
+            values: tuple[Value, ...] = tuple(range(len(labels)))
+            return replace(labels, values=values, encoding="index", ignored=())
+        return labels if labels.ignored else replace(labels, ignored=(_free_value(labels),))
+
+    def paths(self, stem: str, *, is_tiff: bool, labels: Labels) -> list[Path]:
+        """All files of one image, relative to the output folder."""
+        picture = f"{stem}.tif" if is_tiff else f"{stem}.png"
+        paths = mask_paths(Path(picture), labels) if self.mask else []
+        if self.probabilities:
+            paths.append(Path("probabilities", f"{stem}.tif"))
+        if self.overlay:
+            paths.append(Path("overlays", picture))
+        if self.areas:
+            paths.append(Path("areas", f"{stem}.csv"))
+        return paths
+
+
+def needs_tiff(header: Header) -> bool:
+    """Whether the outputs of such an image are TIFF: it has a place on the earth, several pages, or is very large."""
+    return header.georeference is not None or header.pages > 1 or header.height * header.width > PIXEL_LIMIT
+
+
+def check_names(paths: Sequence[Path], out: Path) -> None:
+    """Refuse inputs whose outputs would collide, with each other or with an input.
+
+    Raises:
+        OutputError: Two inputs of the same stem; an output folder that holds an input.
+    """
+    stems = Counter(path.stem for path in paths)
+    twice = [str(path) for path in paths if stems[path.stem] > 1]
+    if twice:
+        raise OutputError(
+            f"{len(twice)} images share a name with another; their masks would have the same name.",
+            examples=twice,
+            fix="predict each folder into an output folder of its own.",
+        )
+    inside = [str(path) for path in paths if path.parent.resolve() == out.resolve()]
+    if inside:
+        raise OutputError(
+            f"{out} holds {len(inside)} of the images; their masks could take their place.",
+            examples=inside,
+            fix="choose another folder with --out.",
+        )
+
+
+def _free_value(labels: Labels) -> Value:
+    """255 or white, unless a class has it; then the greatest value that none has."""
+    greys = range(255, -1, -1)
+    free: list[Value] = (
+        [grey for grey in map(_grey, greys) if grey not in labels.values]
+        if labels.encoding == "colour"
+        else [value for value in greys if value not in labels.values]
+    )
+    assert free, "at most 255 classes leave one value free"
+    return free[0]
+
+
+def _grey(value: int) -> Colour:
+    return value, value, value
