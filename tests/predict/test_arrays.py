@@ -1,5 +1,7 @@
 """The predictor in memory: whole and tiled agree, views are undone, labels of both kinds, what is refused."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -121,6 +123,11 @@ def test_other_images_than_trained_on_are_refused():
 def test_options_out_of_range_are_refused():
     with pytest.raises(SettingsError, match=r"an overlap of 80 pixels does not fit tiles of 128"):
         PredictOptions(tile_px=128, overlap_px=80)
-    for scale in (0.0, 1.5, 0.453):
-        with pytest.raises(SettingsError, match=rf"the scale {scale} is not a fraction"):
+    for scale in (0.0, 1.5):
+        with pytest.raises(SettingsError, match=rf"the scale {scale} is not in 0 < scale ≤ 1"):
             PredictOptions(scale=scale)
+
+
+@pytest.mark.parametrize(("scale", "ratio"), [(1, "1"), (0.5, "1/2"), (0.37, "3/8"), (1 / 3, "1/3"), (0.049, "1/20")])
+def test_the_working_resolution_is_a_small_fraction(scale, ratio):
+    assert PredictOptions(scale=scale).ratio == Fraction(ratio)

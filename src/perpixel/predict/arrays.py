@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from perpixel.codec import Codec, mask_of
+from perpixel.machine import automatic_memory_format
 from perpixel.predict.inference import Inference
 from perpixel.predict.options import PredictOptions
 from perpixel.predict.pipeline import ahead
-from perpixel.predict.sources import ArraySource, Source, window_at, without_measurement
+from perpixel.predict.sources import ArraySource, Source, outside, window_at
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 from perpixel.tiling import Blender, Block, Tile, Tiling
 
@@ -21,7 +22,8 @@ class ArrayPredictor:
     """Predicts images of any size that lie in memory.
 
     Args:
-        network: Maps (N, C, H, W) to logits (N, K, H, W); or several, whose answers are averaged.
+        network: Maps (N, C, H, W) to logits (N, K, H, W); or several, whose answers are averaged. They are put in
+            evaluation mode and on the device.
         codec: The one that the network was trained with.
         options: Tiles, views, resolution, device.
     """
@@ -33,7 +35,9 @@ class ArrayPredictor:
         self.codec = codec
         self.options = options or PredictOptions()
         device = _device(self.options.device)
-        self.inference = Inference([each.to(device).eval() for each in networks], codec, self.options, device)
+        for each in networks:
+            each.eval().to(device).to(memory_format=automatic_memory_format(device))  # type: ignore[call-overload]
+        self.inference = Inference(networks, codec, self.options, device)
 
     def probabilities(self, image: NDArray[Any], name: str = "the image") -> NDArray[np.float32]:
         """Predict an image in memory.
@@ -113,17 +117,19 @@ class ArrayPredictor:
         for number, tile in enumerate(tiling, 1):
             window = window_at(source, tiling, tile.rows.see, tile.columns.see)
             self.codec.check_image(window, name)
-            missing = without_measurement(window, source.nodata)
+            empty = outside(window, source.nodata)
             tiles.append(tile)
-            windows.append(window if missing is None else np.where(missing, self._mean(window.dtype), window))
-            empties.append(None if missing is None else np.asarray(missing[_core(tile)].all(axis=2)))
+            windows.append(self._without_nan(window))
+            empties.append(None if empty is None else empty[_core(tile)])
             if len(tiles) == size or number == len(tiling):
                 yield tiles, np.stack(windows), empties
                 tiles, windows, empties = [], [], []
 
-    def _mean(self, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """What stands in for a value without a measurement: the mean of the training images."""
-        return np.array(self.codec.mean).astype(dtype)
+    def _without_nan(self, window: NDArray[Any]) -> NDArray[Any]:
+        """The mean of the training images stands in for what is not a number, which would spread in the network."""
+        if window.dtype.kind != "f" or not (missing := np.isnan(window)).any():
+            return window
+        return np.where(missing, np.array(self.codec.mean, window.dtype), window)
 
 
 def _core(tile: Tile) -> tuple[slice, slice]:

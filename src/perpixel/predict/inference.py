@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from perpixel.codec import Codec
+from perpixel.machine import automatic_memory_format, automatic_precision
 from perpixel.predict.options import PredictOptions
 
 VIEWS = {
@@ -58,7 +59,7 @@ class Inference:
         """
         height, width = windows.shape[1:3]
         batch = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2)
-        batch = self.codec.normalise(batch)
+        batch = self.codec.normalise(batch).contiguous(memory_format=automatic_memory_format(self.device))
         ratio = self.options.ratio
         if ratio != 1:
             size = (int(height * ratio), int(width * ratio))
@@ -82,7 +83,8 @@ class Inference:
         return self.codec.probabilities(mean) if on_logits else mean
 
     def _logits(self, network: nn.Module, batch: Tensor) -> Tensor:
-        use_bfloat16 = self.options.precision == "bf16"
+        precision = self.options.precision
+        use_bfloat16 = precision == "bf16" or (precision == "auto" and automatic_precision(self.device) != "32-true")
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_bfloat16):
             logits: Tensor = network(batch)
         return logits.float()

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from perpixel.errors import SettingsError
 
 LARGEST_DENOMINATOR: Final = 8
-"""Working resolutions are p/q of the native one with q up to this, so that all tiles share one grid."""
+"""Of the working resolution: p/q of the native one with q up to this, or 1/q."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class PredictOptions:
         overlap_px: Pixels that neighbouring tiles share, at working resolution; at most half a tile.
         whole_px: Images of up to this many pixels (at working resolution) are seen whole, without tiles.
         batch_tiles: Tiles in one batch; None takes 1 on a CPU and 8 on an accelerator.
-        scale: Working resolution / native resolution, 0 < p/q ≤ 1 with q ≤ 8: images are reduced before the
+        scale: Working resolution / native resolution, 0 < scale ≤ 1, see `ratio`: images are reduced before the
             network, and its probabilities enlarged after it.
         views: What is averaged: the image as it is, its four "flips", or all eight flips and quarter "turns".
         average: What the views and the networks of an ensemble are averaged on.
@@ -46,13 +46,12 @@ class PredictOptions:
                 f"an overlap of {self.overlap_px} pixels does not fit tiles of {self.tile_px}.",
                 fix="choose an overlap of at most half a tile.",
             )
-        if not 0 < self.scale <= 1 or abs(self.scale - float(self.ratio)) > 1e-3:
-            raise SettingsError(
-                f"the scale {self.scale} is not a fraction of 0 < p/q ≤ 1 with q up to {LARGEST_DENOMINATOR}.",
-                fix="choose one such as 1, 0.75, 0.5, 0.25.",
-            )
+        if not 0 < self.scale <= 1:
+            raise SettingsError(f"the scale {self.scale} is not in 0 < scale ≤ 1.", fix="choose one such as 0.5.")
 
     @property
     def ratio(self) -> Fraction:
-        """The scale as a fraction."""
+        """The scale as the nearest fraction p/q that lets all tiles share one grid."""
+        if self.scale < 1 / LARGEST_DENOMINATOR:
+            return Fraction(1, round(1 / self.scale))
         return Fraction(self.scale).limit_denominator(LARGEST_DENOMINATOR)

@@ -58,11 +58,14 @@ def window_at(source: Source, tiling: Tiling, top: int, left: int) -> NDArray[An
     return np.pad(window, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="reflect") if any(missing) else window
 
 
-def without_measurement(window: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | None:
-    """Which values of a window (h, w, C) are nodata or not a number. None where there are none."""
+def outside(window: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | None:
+    """Which pixels (h, w) hold no measurement in any channel: nodata, or not a number. None where there are none."""
     if window.dtype.kind != "f" and nodata is None:
         return None
-    missing: NDArray[np.bool_] = np.zeros(window.shape, bool) if nodata is None else np.asarray(window == nodata)
+    missing = np.zeros(window.shape, bool)
+    if nodata is not None:
+        missing |= window == nodata
     if window.dtype.kind == "f":
         missing |= np.isnan(window)
-    return missing if missing.any() else None
+    empty: NDArray[np.bool_] = missing.all(axis=2)
+    return empty if empty.any() else None
