@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +44,7 @@ class Dataset:
 
     def image(self, sample: Sample) -> ImageArray:
         """Read the image as (H, W, C) of `dtype`. Raises DataError."""
-        image = read_image(sample.image, sample.page)
-        if image.shape[2] == 1 and self.channels == 3:
-            image = np.repeat(image, 3, axis=2)
+        image = as_channels(read_image(sample.image, sample.page), self.channels)
         if image.shape[2] != self.channels or image.dtype.name != self.dtype:
             raise DataError(
                 f"{sample.image} has {image.shape[2]} channels of {image.dtype}; the data set has {self.channels} "
@@ -98,6 +97,11 @@ class Dataset:
     def part(self, samples: Sequence[Sample], part: str) -> tuple[Sample, ...]:
         """Those that the folder itself put into "train", "val" or "test"."""
         return tuple(sample for sample in samples if sample.split == part)
+
+
+def as_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:
+    """Repeat the one channel of a gray (H, W, 1) image where three are wanted."""
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 and channels == 3 else image
 
 
 def as_written(mask: RawMask, labels: Labels, reading: Reading) -> MaskArray:

@@ -55,6 +55,7 @@ class Sample:
         shapes: The polygons where the labels are drawn; None where they are not.
         group: Images of one group (a scene, a patient, a stack) belong on one side of a split.
         split: Where the folder put it.
+        pixels: How many the mask has of each class, and last of those ignored, where `scan` counted them.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Sample:
     shapes: tuple[Shape, ...] | None = None
     group: str = ""
     split: Part | None = None
+    pixels: tuple[int, ...] | None = None
 
     @property
     def is_labelled(self) -> bool:

@@ -56,6 +56,7 @@ def _understood(tree: Tree, layout: Layout, given: Labels | None) -> Dataset:
     understood = None
     if any(s.is_labelled for s in samples):
         understood = _labels(tree, layout, samples, facts, given, problems)
+        samples = [_counted(sample, facts, understood) for sample in samples]
     elif not problems:
         problems.append(Problem("no image has a mask.", "put the masks in a folder masks/ beside images/."))
     if problems or understood is None:
@@ -179,6 +180,19 @@ def _labels(
         if understood.reading in ("values", "halves"):
             problems += _unknown(used, given)
     return understood
+
+
+def _counted(sample: Sample, facts: dict[Page, MaskFacts], understood: Understood | None) -> Sample:
+    """The sample with its class counts, where its one mask holds them as they are."""
+    if understood is None or understood.reading != "values" or len(sample.masks) != 1:
+        return sample
+    labels, fact = understood.labels, facts[sample.masks[0], sample.mask_page]
+    place = {packed(v) if isinstance(v, tuple) else v: k for k, v in enumerate(labels.values)}
+    pixels = [0] * (len(labels) + 1)
+    for value, count in fact.values.items():
+        shown = shown_colour(fact, value) if labels.encoding == "colour" else value
+        pixels[place.get(shown, len(labels))] += count
+    return replace(sample, pixels=tuple(pixels))
 
 
 def _inferred(tree: Tree, layout: Layout, facts: dict[Page, MaskFacts], given: Labels | None) -> Understood:

@@ -1,0 +1,141 @@
+"""Find images that show the same: exact copies, and copies turned, flipped, rescaled or recompressed."""
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Thumbnail: TypeAlias = NDArray[np.float32]
+
+SIDE: Final = 32
+COARSE_SIDE: Final = 8
+ALIKE: Final = 0.99
+"""Correlation of two thumbnails from which they are near duplicates. Different pictures of one kind stay below:
+0.981 for retinas of two patients, 0.976 for neighbouring video frames of a moving car, 0.69 for neighbouring slices."""
+COARSE_ALIKE: Final = 0.97
+FLAT: Final = 1e-3
+"""Thumbnails whose spread is below this share of their mean hold no picture; they are compared by equality."""
+ROWS_AT_ONCE: Final = 512
+
+
+def thumbnail(image: NDArray[Any]) -> Thumbnail:
+    """Average an (H, W, C) image over its channels and over SIDE × SIDE boxes."""
+    if image.dtype == np.uint8 and image.shape[2] in (1, 3):
+        picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+        small = picture.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
+        return np.asarray(small, np.float32).reshape(SIDE, SIDE, -1).mean(axis=-1)
+    gray = np.nan_to_num(image.astype(np.float32)).mean(axis=-1)
+    return np.asarray(Image.fromarray(gray).resize((SIDE, SIDE), Image.Resampling.BOX))
+
+
+def near_duplicates(thumbnails: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Pairs of like pictures, in any of the eight orientations.
+
+    Args:
+        thumbnails: (N, SIDE, SIDE).
+
+    Returns:
+        Pairs (i, j), i < j, at most N − 1 of them: enough to join all that are alike.
+    """
+    count = len(thumbnails)
+    joined = Groups(count)
+    pairs = _equal(thumbnails, joined)
+    spread = thumbnails.reshape(count, -1).std(axis=1)
+    pictures = np.flatnonzero(spread > FLAT * np.abs(thumbnails).reshape(count, -1).mean(axis=1))
+    if len(pictures) < 2:
+        return pairs
+    fine = thumbnails[pictures]
+    coarse = fine.reshape(-1, COARSE_SIDE, SIDE // COARSE_SIDE, COARSE_SIDE, SIDE // COARSE_SIDE).mean(axis=(2, 4))
+    upright = _unit(coarse)
+    for orientation in range(8):
+        turned = _unit(oriented(coarse, orientation))
+        for start in range(0, len(pictures), ROWS_AT_ONCE):
+            close = upright[start : start + ROWS_AT_ONCE] @ turned.T > COARSE_ALIKE
+            for row, column in np.argwhere(close):
+                i, j = start + int(row), int(column)
+                if i < j and not joined.together(int(pictures[i]), int(pictures[j])) and (
+                    _correlation(fine[i], oriented(fine[j : j + 1], orientation)[0]) > ALIKE
+                ):  # fmt: skip
+                    joined.join(int(pictures[i]), int(pictures[j]))
+                    pairs.append((int(pictures[i]), int(pictures[j])))
+    return sorted(pairs)
+
+
+def oriented(images: NDArray[np.float32], orientation: int) -> NDArray[np.float32]:
+    """One of the eight quarter turns and flips (0: as it is) of (N, S, S) images."""
+    turned = np.rot90(images, orientation % 4, (1, 2))
+    return turned[:, :, ::-1] if orientation >= 4 else turned
+
+
+def neighbours_alike(thumbnails: NDArray[np.float32], seed: int = 0) -> bool:
+    """Whether images, in their order, look like their neighbours far more than like others: frames or slices.
+
+    The median correlation of neighbours exceeds that of random pairs by 0.3 (retinas: 0.00, street scenes of
+    one drive: 0.12, slices 50 nm apart: 0.52).
+    """
+    if len(thumbnails) < 8:
+        return False
+    vectors = _unit(thumbnails)
+    beside = (vectors[:-1] * vectors[1:]).sum(axis=1)
+    first, second = np.random.default_rng(seed).integers(0, len(vectors), (2, 1000))
+    apart = np.abs(first - second) > 2
+    others = (vectors[first[apart]] * vectors[second[apart]]).sum(axis=1)
+    return bool(np.median(beside) - np.median(others) > 0.3)
+
+
+class Groups:
+    """Things that belong together, joined pair by pair (union-find)."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def find(self, index: int) -> int:
+        """The group's representative: its least member."""
+        while self._parent[index] != index:
+            self._parent[index] = self._parent[self._parent[index]]
+            index = self._parent[index]
+        return index
+
+    def join(self, first: int, second: int) -> None:
+        """Put the groups of both together."""
+        low, high = sorted((self.find(first), self.find(second)))
+        self._parent[high] = low
+
+    def together(self, first: int, second: int) -> bool:
+        """Whether both are in one group."""
+        return self.find(first) == self.find(second)
+
+
+def _equal(thumbnails: NDArray[np.float32], joined: Groups) -> list[tuple[int, int]]:
+    first_seen: dict[bytes, int] = {}
+    pairs = []
+    for index, thumbnail_ in enumerate(thumbnails):
+        first = first_seen.setdefault(thumbnail_.tobytes(), index)
+        if first != index:
+            joined.join(first, index)
+            pairs.append((first, index))
+    return pairs
+
+
+def _unit(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, S·S) with mean 0 and length 1."""
+    vectors = images.reshape(len(images), -1)
+    vectors = vectors - vectors.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.maximum(length, 1e-12)).astype(np.float32)
+
+
+def _correlation(first: Thumbnail, second: Thumbnail) -> float:
+    return float((_unit(first[None]) * _unit(second[None])).sum())
+
+
+def together(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """For each name the first name of its group, joined by the pairs."""
+    place = {name: index for index, name in enumerate(names)}
+    groups = Groups(len(names))
+    for first, second in pairs:
+        if first in place and second in place:
+            groups.join(place[first], place[second])
+    return {name: names[groups.find(index)] for name, index in place.items()}

@@ -1,0 +1,396 @@
+"""Divide samples into training, validation and test so that nothing leaks from one to another."""
+
+import csv
+import io
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, Self, TypeAlias
+
+import numpy as np
+
+from perpixel.audit import Audit
+from perpixel.dataset import Finding, Sample
+from perpixel.dataset.names import natural
+from perpixel.duplicates import together
+from perpixel.errors import DataError, Problem, RunError
+from perpixel.files.atomic import write_text
+
+SplitPart: TypeAlias = Literal["train", "val", "test", "gap"]
+"""Samples in the gap between the blocks of a stack are used by no part."""
+
+PARTS: Final[tuple[Literal["train", "val", "test"], ...]] = ("train", "val", "test")
+COLUMNS: Final = ("name", "image", "page", "mask", "group", "part", "reason")
+GAP_FROM: Final = 20
+"""Slices from which a stack can spare one at each border between parts."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which sample is in which part, and why.
+
+    Args:
+        samples: All that were divided.
+        parts: For each name its part and the reason.
+        findings: Leaks that remain, and parts that stay empty.
+    """
+
+    samples: tuple[Sample, ...]
+    parts: Mapping[str, tuple[SplitPart, str]]
+    findings: tuple[Finding, ...] = field(default=())
+
+    def part(self, name: SplitPart) -> tuple[Sample, ...]:
+        """The samples of one part, in their order."""
+        return tuple(sample for sample in self.samples if self.parts[sample.name][0] == name)
+
+    def save(self, path: Path) -> None:
+        """Write split.csv, one row a sample. Raises OutputError."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for sample in self.samples:
+            part, reason = self.parts[sample.name]
+            mask = sample.masks[0] if sample.masks else ""
+            writer.writerow([sample.name, sample.image, sample.page, mask, sample.group, part, reason])
+        write_text(path, text.getvalue())
+
+    @classmethod
+    def load(cls, path: Path, samples: Sequence[Sample]) -> Self:
+        """Read split.csv back for the samples of the same data set.
+
+        Raises:
+            RunError: The file is missing or damaged, or names other samples.
+        """
+        try:
+            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+            parts: dict[str, tuple[SplitPart, str]] = {
+                row["name"]: (row["part"], row["reason"]) for row in rows  # type: ignore[misc]
+            }
+        except (OSError, KeyError, csv.Error, UnicodeDecodeError) as error:
+            raise RunError(f"{path} cannot be read as a split.", fix="restore the file, or train again.") from error
+        names = {sample.name for sample in samples}
+        if odd := sorted(names ^ set(parts), key=natural):
+            raise RunError(
+                f"{path} does not fit the data: {len(odd)} sample(s) are in one but not in the other.",
+                fix="give the data that the split was made for, or train again.", examples=odd,
+            )  # fmt: skip
+        if any(part not in (*PARTS, "gap") for part, _ in parts.values()):
+            raise RunError(f"{path} names a part that is none of {', '.join(PARTS)}, gap.", fix="correct the column part.")
+        return cls(tuple(samples), parts)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Samples that stay together."""
+
+    members: tuple[int, ...]
+    reason: str
+
+
+def split(  # noqa: PLR0913  (all but two are options)
+    samples: Sequence[Sample],
+    audit: Audit,
+    *,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    group_by: str | None = None,
+    folds: int | None = None,
+    fold: int | None = None,
+) -> Split:
+    """Divide labelled samples.
+
+    Splits given by the folder are kept; what it leaves open is divided by groups (see `groups_of`), near
+    duplicates on one side, slices of a stack in contiguous blocks, each class in each part where that is possible.
+
+    Args:
+        samples: At least two.
+        audit: Of their data set.
+        fractions: Of training, validation and test.
+        seed: Of all choices.
+        group_by: A regular expression searched in the names; its first bracket (or the whole match) is the group.
+        folds: Divide into K folds instead; fold number `fold` validates, the others train, none is test unless given.
+        fold: From 0.
+
+    Raises:
+        DataError: Too few samples or groups, or a pattern that does not fit the names.
+    """
+    if len(samples) < 2:
+        raise DataError(
+            f"{len(samples)} labelled image(s): training and validation need at least one each.",
+            fix="label one more image, or cut the image into pieces.",
+        )
+    parts, open_parts = _given(samples, folds)
+    rest = [index for index, sample in enumerate(samples) if sample.name not in parts]
+    findings: list[Finding] = []
+    if rest and open_parts:
+        shares = _shares(fractions, open_parts, folds, fold)
+        chosen = [samples[index] for index in rest]
+        parts |= _divided(chosen, audit, shares, np.random.default_rng(seed), group_by, findings)
+    findings += _leaks(samples, parts, audit)
+    order = {sample.name: parts[sample.name] for sample in samples}
+    return Split(tuple(samples), order, tuple(findings))
+
+
+def groups_of(samples: Sequence[Sample], group_by: str | None = None) -> tuple[list[str], str] | None:
+    """The group of each sample and where it comes from; None where nothing tells groups.
+
+    Asked in this order: the pattern given; the folders (or the column) that the samples stand in; scene names
+    that several names begin with (`tile1_image_part_003`, `0016E5_07959`); left and right of one number
+    (`Image_01L`). Folders and names count when they tell at least three groups, one for each part.
+
+    Raises:
+        DataError: `group_by` is no regular expression, or does not match every name.
+    """
+    names = [sample.name for sample in samples]
+    if group_by is not None:
+        return _by_pattern(names, group_by), "group_by"
+    for groups, source in (
+        ([sample.group for sample in samples], "folder"), (_scenes(names), "name"), (_sides(names), "left and right"),
+    ):  # fmt: skip
+        if 3 <= len(set(groups)) < len(names):
+            return groups, source
+    return None
+
+
+def _by_pattern(names: Sequence[str], pattern: str) -> list[str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise DataError(f"group_by {pattern!r} is no regular expression: {error}.",
+                        fix=r"give one such as '^(tile\d+)_'.") from error  # fmt: skip
+    found = [compiled.search(name) for name in names]
+    if unmatched := [name for name, match in zip(names, found, strict=True) if match is None]:
+        raise DataError(
+            f"group_by {pattern!r} does not match {len(unmatched)} of {len(names)} names.",
+            fix=r"give a pattern that matches every name, such as '^(tile\d+)_'.", examples=unmatched,
+        )  # fmt: skip
+    return [match.group(1 if compiled.groups else 0) for match in found if match]
+
+
+def _scenes(names: Sequence[str]) -> list[str]:
+    """What a name begins with, up to a word with a number that is not the last word; else the whole name."""
+    words = [re.split(r"[_\- ]+", name) for name in names]
+    scenes = []
+    for name, parts in zip(names, words, strict=True):
+        end = next((k for k, word in enumerate(parts[:-1]) if re.search(r"\d", word)), None)
+        scenes.append(name if end is None or not re.search(r"\d", parts[-1]) else "_".join(parts[: end + 1]))
+    return scenes if len(set(scenes)) <= len(names) / 2 else list(names)
+
+
+def _sides(names: Sequence[str]) -> list[str]:
+    return [match[1] if (match := re.fullmatch(r"(.*\d)[_\- ]?(?:[LR]|left|right|OD|OS)", name)) else name
+            for name in names]  # fmt: skip
+
+
+def _given(
+    samples: Sequence[Sample], folds: int | None
+) -> tuple[dict[str, tuple[SplitPart, str]], tuple[Literal["train", "val", "test"], ...]]:
+    """The parts that the folder settles, and those that are left to divide among the other samples."""
+    present = {sample.split for sample in samples}
+    settled: set[str] = {"test"} & {str(p) for p in present}
+    if folds is None and {"train", "val"} <= present:
+        settled |= {"train", "val"}
+    elif folds is None and "val" in present and None in present:
+        settled |= {"val"}
+    parts: dict[str, tuple[SplitPart, str]] = {
+        sample.name: (sample.split, "given by the folder")
+        for sample in samples
+        if sample.split is not None and sample.split in settled
+    }
+    open_parts = tuple(part for part in PARTS if part not in settled)
+    if len(parts) < len(samples) and not open_parts or open_parts == ("test",):
+        open_parts = ("train",)
+    return parts, open_parts
+
+
+def _shares(
+    fractions: tuple[float, float, float], open_parts: Sequence[str], folds: int | None, fold: int | None
+) -> list[tuple[SplitPart, float]]:
+    if folds is not None:
+        number = fold or 0
+        if folds < 2 or not 0 <= number < folds:
+            raise DataError(f"fold {number} of {folds} does not exist.",
+                            fix="give at least 2 folds, and a fold from 0 to folds - 1.")  # fmt: skip
+        return [("val" if index == number else "train", 1 / folds) for index in range(folds)]
+    if min(fractions) < 0 or fractions[0] <= 0 or sum(fractions) <= 0:
+        raise DataError(f"the fractions {fractions} leave nothing to train on.", fix="give some like 0.8, 0.1, 0.1.")
+    wanted: list[tuple[SplitPart, float]] = [
+        (part, share) for part, share in zip(PARTS, fractions, strict=True) if part in open_parts and share > 0
+    ]
+    total = sum(share for _, share in wanted)
+    return [(part, share / total) for part, share in wanted]
+
+
+def _divided(
+    samples: Sequence[Sample], audit: Audit, shares: Sequence[tuple[SplitPart, float]], random: np.random.Generator,
+    group_by: str | None, findings: list[Finding],
+) -> dict[str, tuple[SplitPart, str]]:  # fmt: skip
+    """Divide by units; a single stack is cut into blocks."""
+    told = groups_of(samples, group_by)
+    stacks = _stacks(samples, audit) if told is None else []
+    if stacks and not audit_joins(samples, audit, stacks):
+        return _blocks(samples, stacks, audit, shares, random, findings)
+    units = _units(samples, audit, told)
+    if len(units) < 2 and len(shares) > 1:
+        raise DataError(
+            f"all {len(samples)} labelled images belong to one group ({units[0].reason}); it cannot be divided.",
+            fix="add images of another group, or give train and val folders yourself.",
+        )
+    usable = list(shares[: max(len(units), 1)]) if len(units) < len(shares) else list(shares)
+    if len(usable) < len(shares):
+        left = ", ".join(dict.fromkeys(part for part, _ in shares[len(usable) :]))
+        findings.append(Finding("warning", Problem(
+            f"{len(units)} group(s) of images are fewer than {len(shares)} parts; there is no {left} part.",
+            "label more images.",
+        )))  # fmt: skip
+    places = _balanced(units, samples, audit, [share for _, share in usable], random)
+    return {
+        samples[member].name: (usable[place][0], unit.reason)
+        for unit, place in zip(units, places, strict=True)
+        for member in unit.members
+    }
+
+
+def _units(samples: Sequence[Sample], audit: Audit, told: tuple[list[str], str] | None) -> list[_Unit]:
+    """Samples of one group, and near duplicates, joined."""
+    names = [sample.name for sample in samples]
+    pairs = list(audit.duplicates)
+    groups, source = told or (names, "")
+    first: dict[str, str] = {}
+    pairs += [(first.setdefault(group, name), name) for group, name in zip(groups, names, strict=True)]
+    representative = together(names, pairs)
+    copied = {name for pair in audit.duplicates for name in pair}
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, name in enumerate(names):
+        members[representative[name]].append(index)
+    units = []
+    for inside in members.values():
+        kinds = sorted({groups[index] for index in inside}, key=natural)
+        reason = f"group {' + '.join(kinds[:3])} by {source}" if told and (len(inside) > 1 or source != "name") else "alone"
+        if len(inside) > 1 and any(names[index] in copied for index in inside):
+            reason = "shows the same as another" if reason == "alone" else f"{reason}, with its copies"
+        units.append(_Unit(tuple(inside), reason))
+    return units
+
+
+def _balanced(
+    units: Sequence[_Unit], samples: Sequence[Sample], audit: Audit, shares: Sequence[float], random: np.random.Generator
+) -> list[int]:
+    """A part for each unit, so that every part gets its share of images and of images with each class.
+
+    Source: Sechidis, Tsoumakas, Vlahavas (2011), On the Stratification of Multi-Label Data, algorithm 1, over units.
+    """
+    sizes = np.array([len(unit.members) for unit in units], float)
+    classes = 1 + max((k for present in audit.present.values() for k in present), default=0)
+    holds = np.zeros((len(units), classes))  # images of the unit in which the class occurs
+    for row, unit in enumerate(units):
+        for member in unit.members:
+            holds[row, list(audit.present.get(samples[member].name, ()))] += 1
+    wanted = np.array(shares) * sizes.sum()  # (parts,)
+    wanted_class = np.outer(shares, holds.sum(axis=0))  # (parts, classes)
+    places = np.full(len(units), -1)
+    shuffled = random.permutation(len(units))
+    left = set(range(len(units)))
+    while left:
+        rows = [int(row) for row in shuffled if int(row) in left]
+        counts = holds[rows].sum(axis=0)
+        rare = int(np.argmin(np.where(counts > 0, counts, np.inf))) if counts.any() else None
+        chosen = rows if rare is None else [row for row in rows if holds[row, rare]]
+        for row in sorted(chosen, key=lambda row: -sizes[row]):
+            need = wanted if rare is None else wanted_class[:, rare] + 1e-6 * wanted
+            place = int(np.argmax(need))
+            places[row] = place
+            wanted[place] -= sizes[row]
+            wanted_class[place] -= holds[row]
+            left.discard(row)
+    _fill_empty(places, sizes, len(shares))
+    return [int(place) for place in places]
+
+
+def _fill_empty(places: np.ndarray, sizes: np.ndarray, parts: int) -> None:  # type: ignore[type-arg]
+    """Give every empty part the smallest unit of the part with most units."""
+    for part in range(parts):
+        if not (places == part).any():
+            donor = int(np.bincount(places, minlength=parts).argmax())
+            units = np.flatnonzero(places == donor)
+            places[units[np.argmin(sizes[units])]] = part
+
+
+def _stacks(samples: Sequence[Sample], audit: Audit) -> list[list[int]]:
+    """Samples that are slices of one file or frames of one sequence, in their order."""
+    members: dict[object, list[int]] = defaultdict(list)
+    files = Counter(sample.image for sample in samples)
+    for index, sample in enumerate(samples):
+        if files[sample.image] > 1:
+            members[sample.image].append(index)
+        elif sample.group in audit.sequences:
+            members[sample.group].append(index)
+    return [
+        sorted(inside, key=lambda index: (samples[index].page, natural(samples[index].name)))
+        for inside in members.values() if len(inside) >= 3
+    ]  # fmt: skip
+
+
+def audit_joins(samples: Sequence[Sample], audit: Audit, stacks: Sequence[Sequence[int]]) -> bool:
+    """Whether near duplicates tie samples of a stack together, so that blocks could tear them apart."""
+    slices = {samples[index].name for stack in stacks for index in stack}
+    return any(first in slices or second in slices for first, second in audit.duplicates)
+
+
+def _blocks(
+    samples: Sequence[Sample], stacks: Sequence[Sequence[int]], audit: Audit,
+    shares: Sequence[tuple[SplitPart, float]], random: np.random.Generator, findings: list[Finding],
+) -> dict[str, tuple[SplitPart, str]]:  # fmt: skip
+    """Cut each stack into one block a part, with a slice left out at each border where it can be spared."""
+    parts: dict[str, tuple[SplitPart, str]] = {}
+    for stack in stacks:
+        order = [shares[int(k)] for k in random.permutation(len(shares))] if len({p for p, _ in shares}) == len(
+            shares) else list(shares)  # fmt: skip
+        for index, part in zip(stack, _block_parts(len(stack), order), strict=True):
+            reason = "gap between blocks of a stack" if part == "gap" else "block of a stack"
+            parts[samples[index].name] = part, reason
+    others = [sample for sample in samples if sample.name not in parts]
+    if others:
+        units = _units(others, audit, None)
+        places = _balanced(units, others, audit, [share for _, share in shares], random) if len(units) >= len(
+            shares) else [0] * len(units)  # fmt: skip
+        for unit, place in zip(units, places, strict=True):
+            parts |= {others[member].name: (shares[place][0], unit.reason) for member in unit.members}
+    if missing := {part for part, _ in shares} - {part for part, _ in parts.values()}:
+        findings.append(Finding("warning", Problem(f"no image is left for {', '.join(sorted(missing))}.", "label more.")))
+    return parts
+
+
+def _block_parts(count: int, order: Sequence[tuple[SplitPart, float]]) -> list[SplitPart]:
+    """The part of each of `count` slices: contiguous blocks by share, every block at least one slice."""
+    borders = [round(count * sum(share for _, share in order[: k + 1])) for k in range(len(order))]
+    for k in range(len(borders)):
+        borders[k] = min(max(borders[k], (borders[k - 1] if k else 0) + 1), count - (len(borders) - 1 - k))
+    parts: list[SplitPart] = []
+    for (part, _), border in zip(order, borders, strict=True):
+        parts += [part] * max(border - len(parts), 0)
+    if count >= GAP_FROM:
+        for index in range(1, count):
+            before, here = parts[index - 1], parts[index]
+            if before != here and "gap" not in (before, here):
+                parts[index if here == "train" or before != "train" else index - 1] = "gap"
+    return parts
+
+
+def _leaks(
+    samples: Sequence[Sample], parts: Mapping[str, tuple[SplitPart, str]], audit: Audit
+) -> list[Finding]:
+    """Near duplicates on two sides, which only a given split can bring about."""
+    torn = tuple(
+        f"{first} ({parts[first][0]}) and {second} ({parts[second][0]})"
+        for first, second in audit.duplicates
+        if first in parts and second in parts and len({parts[first][0], parts[second][0], "gap"}) == 3
+    )
+    if not torn:
+        return []
+    return [Finding("warning", Problem(
+        f"{len(torn)} pair(s) of images that show the same are on two sides of the given split: a leak.",
+        "move one of each pair, or let perpixel divide the images.", torn,
+    ))]  # fmt: skip
