@@ -118,14 +118,21 @@ def audit(dataset: Dataset, progress: Progress | None = None) -> Audit:
 
 
 @dataclass(frozen=True)
+class _Channels:
+    """Figures of each channel, (C,)."""
+
+    count: NDArray[Any]  # pixels that count
+    mean: NDArray[Any]
+    squares: NDArray[Any]  # sum of squared distances from the mean
+    least: NDArray[Any]
+    greatest: NDArray[Any]
+
+
+@dataclass(frozen=True)
 class _Measure:
     """The figures of one image and its mask."""
 
-    count: NDArray[np.int64]  # (C,) pixels that count
-    mean: NDArray[np.float64]  # (C,)
-    squares: NDArray[np.float64]  # (C,) sum of squared distances from the mean
-    least: NDArray[np.float64]  # (C,)
-    greatest: NDArray[np.float64]  # (C,)
+    channels: _Channels
     values: NDArray[np.float32]  # (256, C) evenly taken, for the histogram
     thumbnail: NDArray[np.float32]
     pixels: tuple[int, ...]  # (K + 1,) of each class, and ignored
@@ -143,7 +150,7 @@ def _measure(dataset: Dataset, sample: Sample) -> _Measure:
         figures = _from_histograms(counts)
     else:
         figures = _from_values(flat, nodata)
-    return _Measure(*figures, values, thumbnail(image), pixels)
+    return _Measure(figures, values, thumbnail(image), pixels)
 
 
 def _histograms(image: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -155,16 +162,17 @@ def _histograms(image: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.array([Image.fromarray(channel).histogram() for channel in channels], np.int64)
 
 
-def _from_histograms(counts: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
+def _from_histograms(counts: NDArray[np.int64]) -> _Channels:
     value = np.arange(256.0)
     total = counts.sum(axis=1)
     mean = counts @ value / total
     squares = (counts * (value - mean[:, None]) ** 2).sum(axis=1)
     present = counts > 0
-    return total, mean, squares, present.argmax(axis=1).astype(float), 255.0 - present[:, ::-1].argmax(axis=1)
+    least, greatest = present.argmax(axis=1).astype(float), 255.0 - present[:, ::-1].argmax(axis=1)
+    return _Channels(total, mean, squares, least, greatest)
 
 
-def _from_values(flat: NDArray[Any], nodata: float | None) -> tuple[NDArray[Any], ...]:
+def _from_values(flat: NDArray[Any], nodata: float | None) -> _Channels:
     """The same figures of (pixels, C) values; NaN, infinities and pixels without data do not count."""
     valid = np.isfinite(flat) if flat.dtype.kind == "f" else np.ones(flat.shape, bool)
     if nodata is not None:
@@ -173,8 +181,8 @@ def _from_values(flat: NDArray[Any], nodata: float | None) -> tuple[NDArray[Any]
     some = np.maximum(count, 1)
     mean = np.where(valid, flat, 0).sum(axis=0, dtype=np.float64) / some
     squares = np.square(np.where(valid, flat - mean, 0)).sum(axis=0)
-    return (count, mean, squares,
-            np.where(valid, flat, np.inf).min(axis=0), np.where(valid, flat, -np.inf).max(axis=0))  # fmt: skip
+    least, greatest = np.where(valid, flat, np.inf).min(axis=0), np.where(valid, flat, -np.inf).max(axis=0)
+    return _Channels(count, mean, squares, least, greatest)
 
 
 def _class_pixels(dataset: Dataset, sample: Sample) -> tuple[int, ...]:
@@ -190,9 +198,9 @@ def _class_pixels(dataset: Dataset, sample: Sample) -> tuple[int, ...]:
 
 def _summed(dataset: Dataset, measures: Sequence[_Measure]) -> Audit:
     labelled = measures[: len(dataset.samples)]
-    count, mean, squares = _pooled(labelled)
-    least = np.min([m.least for m in labelled], axis=0)
-    greatest = np.max([m.greatest for m in labelled], axis=0)
+    count, mean, squares = _pooled([m.channels for m in labelled])
+    least = np.min([m.channels.least for m in labelled], axis=0)
+    greatest = np.max([m.channels.greatest for m in labelled], axis=0)
     pixels = np.array([m.pixels for m in labelled], np.int64)  # (N, K + 1)
     classes = len(dataset.labels)
     areas = _object_areas(dataset)
@@ -202,13 +210,19 @@ def _summed(dataset: Dataset, measures: Sequence[_Measure]) -> Audit:
     everyone = [*names, *(sample.name for sample in dataset.unlabelled)]
     thumbnails = np.stack([m.thumbnail for m in measures])
     return Audit(
-        mean=_floats(mean), std=_floats(np.sqrt(squares / np.maximum(count, 1))),
-        least=_floats(least), greatest=_floats(greatest),
+        mean=_floats(mean),
+        std=_floats(np.sqrt(squares / np.maximum(count, 1))),
+        least=_floats(least),
+        greatest=_floats(greatest),
         histogram=_shares(np.concatenate([m.values for m in labelled]), least, greatest),
-        heights=tuple(s.height for s in dataset.samples), widths=tuple(s.width for s in dataset.samples),
+        heights=tuple(s.height for s in dataset.samples),
+        widths=tuple(s.width for s in dataset.samples),
         classes=tuple(
             ClassFigures(
-                name, int(pixels[:, k].sum()), int((pixels[:, k] > 0).sum()), len(areas[k]),
+                name,
+                int(pixels[:, k].sum()),
+                int((pixels[:, k] > 0).sum()),
+                len(areas[k]),
                 float(np.median(areas[k])) if areas[k] else float("nan"),
                 float(2 * np.sqrt(np.median(areas[k]) / np.pi)) if areas[k] else float("nan"),
             )
@@ -219,10 +233,10 @@ def _summed(dataset: Dataset, measures: Sequence[_Measure]) -> Audit:
         duplicates=tuple((everyone[i], everyone[j]) for i, j in near_duplicates(thumbnails)),
         sequences=_sequences(dataset, thumbnails),
         present={n: tuple(map(int, np.flatnonzero(row[:-1]))) for n, row in zip(names, pixels, strict=True)},
-    )  # fmt: skip
+    )
 
 
-def _pooled(measures: Sequence[_Measure]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _pooled(measures: Sequence[_Channels]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Merge counts, means and squared distances pair by pair.
 
     Source: Chan, Golub and LeVeque (1979), Updating Formulae and a Pairwise Algorithm, eq. 2.1.
@@ -237,7 +251,9 @@ def _pooled(measures: Sequence[_Measure]) -> tuple[NDArray[Any], NDArray[Any], N
     return count, mean, squares
 
 
-def _shares(values: NDArray[np.float32], least: NDArray[Any], greatest: NDArray[Any]) -> tuple[tuple[float, ...], ...]:
+def _shares(
+    values: NDArray[np.float32], least: NDArray[Any], greatest: NDArray[Any]
+) -> tuple[tuple[float, ...], ...]:
     shares = []
     for channel, (low, high) in enumerate(zip(least, greatest, strict=True)):
         inside = values[:, channel][np.isfinite(values[:, channel])]
@@ -282,27 +298,51 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
     found = []
     absent = tuple(figures.name for figures in result.classes if figures.pixels == 0)
     if absent:
-        found.append(Finding("warning", Problem(
-            f"{len(absent)} class(es) never occur in the masks.", "add images that show them, or drop the classes.",
-            absent,
-        )))  # fmt: skip
+        found.append(
+            Finding(
+                "warning",
+                Problem(
+                    f"{len(absent)} class(es) never occur in the masks.",
+                    "add images that show them, or drop the classes.",
+                    absent,
+                ),
+            )
+        )
     if result.empty:
         severity: Severity = "error" if len(result.empty) == len(dataset.samples) else "info"
-        found.append(Finding(severity, Problem(
-            f"{len(result.empty)} of {len(dataset.samples)} masks hold the background only.",
-            "nothing to mend if these images show nothing; else draw their masks.", result.empty,
-        )))  # fmt: skip
+        found.append(
+            Finding(
+                severity,
+                Problem(
+                    f"{len(result.empty)} of {len(dataset.samples)} masks hold the background only.",
+                    "nothing to mend if these images show nothing; else draw their masks.",
+                    result.empty,
+                ),
+            )
+        )
     if result.duplicates:
-        found.append(Finding("warning", Problem(
-            f"{len(result.duplicates)} pair(s) of images show the same (copies, turned or flipped too).",
-            "nothing to mend: they are kept on one side of the split; remove copies that are not wanted.",
-            tuple(f"{first} and {second}" for first, second in result.duplicates),
-        )))  # fmt: skip
+        found.append(
+            Finding(
+                "warning",
+                Problem(
+                    f"{len(result.duplicates)} pair(s) of images show the same (copies, turned or flipped too).",
+                    "nothing to mend: they are kept on one side of the split; remove copies that are not wanted.",
+                    tuple(f"{first} and {second}" for first, second in result.duplicates),
+                ),
+            )
+        )
     if any(std == 0 for std in result.std):
         flat = tuple(f"channel {c}" for c, std in enumerate(result.std) if std == 0)
-        found.append(Finding("warning", Problem(
-            f"{len(flat)} channel(s) have one value everywhere.", "drop them: they tell nothing.", flat,
-        )))  # fmt: skip
+        found.append(
+            Finding(
+                "warning",
+                Problem(
+                    f"{len(flat)} channel(s) have one value everywhere.",
+                    "drop them: they tell nothing.",
+                    flat,
+                ),
+            )
+        )
     return found
 
 
@@ -343,16 +383,20 @@ def _keep(dataset: Dataset, result: Audit) -> None:
 def from_dict(data: dict[str, Any], findings: tuple[Finding, ...] = ()) -> Audit:
     """The inverse of `Audit.to_dict`; `findings` come before its own."""
     nan = float("nan")
-    classes = [{key: nan if value is None else value for key, value in item.items()} for item in data["classes"]]
+    classes: list[dict[str, Any]] = [
+        {key: nan if value is None else value for key, value in item.items()} for item in data["classes"]
+    ]
     own = tuple(
         Finding(f["severity"], Problem(f["problem"]["what"], f["problem"]["fix"], tuple(f["problem"]["examples"])))
         for f in data["findings"]
     )
     rest = {key: value for key, value in data.items() if key not in ("classes", "findings", "present")}
     return Audit(
-        **{key: _tuples(value) for key, value in rest.items()}, classes=tuple(ClassFigures(**item) for item in classes),
-        present={name: tuple(classes_) for name, classes_ in data["present"].items()}, findings=(*findings, *own),
-    )  # fmt: skip
+        **{key: _tuples(value) for key, value in rest.items()},
+        classes=tuple(ClassFigures(**item) for item in classes),
+        present={name: tuple(classes_) for name, classes_ in data["present"].items()},
+        findings=(*findings, *own),
+    )
 
 
 def _tuples(value: Any) -> Any:

@@ -12,8 +12,8 @@ Thumbnail: TypeAlias = NDArray[np.float32]
 SIDE: Final = 32
 COARSE_SIDE: Final = 8
 ALIKE: Final = 0.99
-"""Correlation of two thumbnails from which they are near duplicates. Different pictures of one kind stay below:
-0.981 for retinas of two patients, 0.976 for neighbouring video frames of a moving car, 0.69 for neighbouring slices."""
+"""Correlation of two thumbnails from which they are near duplicates. Different pictures of a kind stay below:
+0.981 for retinas of two patients, 0.976 for neighbouring video frames of a moving car, 0.69 for slices of a stack."""
 COARSE_ALIKE: Final = 0.97
 FLAT: Final = 1e-3
 """Thumbnails whose spread is below this share of their mean hold no picture; they are compared by equality."""
@@ -25,9 +25,11 @@ def thumbnail(image: NDArray[Any]) -> Thumbnail:
     if image.dtype == np.uint8 and image.shape[2] in (1, 3):
         picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
         small = picture.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
-        return np.asarray(small, np.float32).reshape(SIDE, SIDE, -1).mean(axis=-1)
+        channels = np.asarray(small, np.float32).reshape(SIDE, SIDE, -1)
+        return channels.mean(axis=-1).astype(np.float32)
     gray = np.nan_to_num(image.astype(np.float32)).mean(axis=-1)
-    return np.asarray(Image.fromarray(gray).resize((SIDE, SIDE), Image.Resampling.BOX))
+    small = Image.fromarray(gray).resize((SIDE, SIDE), Image.Resampling.BOX)
+    return np.asarray(small, np.float32)
 
 
 def near_duplicates(thumbnails: NDArray[np.float32]) -> list[tuple[int, int]]:
@@ -55,9 +57,11 @@ def near_duplicates(thumbnails: NDArray[np.float32]) -> list[tuple[int, int]]:
             close = upright[start : start + ROWS_AT_ONCE] @ turned.T > COARSE_ALIKE
             for row, column in np.argwhere(close):
                 i, j = start + int(row), int(column)
-                if i < j and not joined.together(int(pictures[i]), int(pictures[j])) and (
-                    _correlation(fine[i], oriented(fine[j : j + 1], orientation)[0]) > ALIKE
-                ):  # fmt: skip
+                if (
+                    i < j
+                    and not joined.together(int(pictures[i]), int(pictures[j]))
+                    and (_correlation(fine[i], oriented(fine[j : j + 1], orientation)[0]) > ALIKE)
+                ):
                     joined.join(int(pictures[i]), int(pictures[j]))
                     pairs.append((int(pictures[i]), int(pictures[j])))
     return sorted(pairs)
@@ -124,7 +128,8 @@ def _unit(images: NDArray[np.float32]) -> NDArray[np.float32]:
     vectors = images.reshape(len(images), -1)
     vectors = vectors - vectors.mean(axis=1, keepdims=True)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(length, 1e-12)).astype(np.float32)
+    unit: NDArray[np.float32] = (vectors / np.maximum(length, 1e-12)).astype(np.float32)
+    return unit
 
 
 def _correlation(first: Thumbnail, second: Thumbnail) -> float:

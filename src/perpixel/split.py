@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perpixel.audit import Audit
 from perpixel.dataset import Finding, Sample
@@ -65,19 +66,20 @@ class Split:
         """
         try:
             rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-            parts: dict[str, tuple[SplitPart, str]] = {
-                row["name"]: (row["part"], row["reason"]) for row in rows  # type: ignore[misc]
-            }
+            parts = {row["name"]: (cast("SplitPart", row["part"]), row["reason"]) for row in rows}
         except (OSError, KeyError, csv.Error, UnicodeDecodeError) as error:
             raise RunError(f"{path} cannot be read as a split.", fix="restore the file, or train again.") from error
         names = {sample.name for sample in samples}
         if odd := sorted(names ^ set(parts), key=natural):
             raise RunError(
                 f"{path} does not fit the data: {len(odd)} sample(s) are in one but not in the other.",
-                fix="give the data that the split was made for, or train again.", examples=odd,
-            )  # fmt: skip
+                fix="give the data that the split was made for, or train again.",
+                examples=odd,
+            )
         if any(part not in (*PARTS, "gap") for part, _ in parts.values()):
-            raise RunError(f"{path} names a part that is none of {', '.join(PARTS)}, gap.", fix="correct the column part.")
+            raise RunError(
+                f"{path} names a part that is none of {', '.join(PARTS)}, gap.", fix="correct the column part."
+            )
         return cls(tuple(samples), parts)
 
 
@@ -147,8 +149,10 @@ def groups_of(samples: Sequence[Sample], group_by: str | None = None) -> tuple[l
     if group_by is not None:
         return _by_pattern(names, group_by), "group_by"
     for groups, source in (
-        ([sample.group for sample in samples], "folder"), (_scenes(names), "name"), (_sides(names), "left and right"),
-    ):  # fmt: skip
+        ([sample.group for sample in samples], "folder"),
+        (_scenes(names), "name"),
+        (_sides(names), "left and right"),
+    ):
         if 3 <= len(set(groups)) < len(names):
             return groups, source
     return None
@@ -158,14 +162,16 @@ def _by_pattern(names: Sequence[str], pattern: str) -> list[str]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise DataError(f"group_by {pattern!r} is no regular expression: {error}.",
-                        fix=r"give one such as '^(tile\d+)_'.") from error  # fmt: skip
+        raise DataError(
+            f"group_by {pattern!r} is no regular expression: {error}.", fix=r"give one such as '^(tile\d+)_'."
+        ) from error
     found = [compiled.search(name) for name in names]
     if unmatched := [name for name, match in zip(names, found, strict=True) if match is None]:
         raise DataError(
             f"group_by {pattern!r} does not match {len(unmatched)} of {len(names)} names.",
-            fix=r"give a pattern that matches every name, such as '^(tile\d+)_'.", examples=unmatched,
-        )  # fmt: skip
+            fix=r"give a pattern that matches every name, such as '^(tile\d+)_'.",
+            examples=unmatched,
+        )
     return [match.group(1 if compiled.groups else 0) for match in found if match]
 
 
@@ -180,8 +186,10 @@ def _scenes(names: Sequence[str]) -> list[str]:
 
 
 def _sides(names: Sequence[str]) -> list[str]:
-    return [match[1] if (match := re.fullmatch(r"(.*\d)[_\- ]?(?:[LR]|left|right|OD|OS)", name)) else name
-            for name in names]  # fmt: skip
+    return [
+        match[1] if (match := re.fullmatch(r"(.*\d)[_\- ]?(?:[LR]|left|right|OD|OS)", name)) else name
+        for name in names
+    ]
 
 
 def _given(
@@ -200,7 +208,7 @@ def _given(
         if sample.split is not None and sample.split in settled
     }
     open_parts = tuple(part for part in PARTS if part not in settled)
-    if len(parts) < len(samples) and not open_parts or open_parts == ("test",):
+    if (len(parts) < len(samples) and not open_parts) or open_parts == ("test",):
         open_parts = ("train",)
     return parts, open_parts
 
@@ -211,8 +219,10 @@ def _shares(
     if folds is not None:
         number = fold or 0
         if folds < 2 or not 0 <= number < folds:
-            raise DataError(f"fold {number} of {folds} does not exist.",
-                            fix="give at least 2 folds, and a fold from 0 to folds - 1.")  # fmt: skip
+            raise DataError(
+                f"fold {number} of {folds} does not exist.",
+                fix="give at least 2 folds, and a fold from 0 to folds - 1.",
+            )
         return [("val" if index == number else "train", 1 / folds) for index in range(folds)]
     if min(fractions) < 0 or fractions[0] <= 0 or sum(fractions) <= 0:
         raise DataError(f"the fractions {fractions} leave nothing to train on.", fix="give some like 0.8, 0.1, 0.1.")
@@ -224,9 +234,13 @@ def _shares(
 
 
 def _divided(
-    samples: Sequence[Sample], audit: Audit, shares: Sequence[tuple[SplitPart, float]], random: np.random.Generator,
-    group_by: str | None, findings: list[Finding],
-) -> dict[str, tuple[SplitPart, str]]:  # fmt: skip
+    samples: Sequence[Sample],
+    audit: Audit,
+    shares: Sequence[tuple[SplitPart, float]],
+    random: np.random.Generator,
+    group_by: str | None,
+    findings: list[Finding],
+) -> dict[str, tuple[SplitPart, str]]:
     """Divide by units; a single stack is cut into blocks."""
     told = groups_of(samples, group_by)
     stacks = _stacks(samples, audit) if told is None else []
@@ -241,10 +255,15 @@ def _divided(
     usable = list(shares[: max(len(units), 1)]) if len(units) < len(shares) else list(shares)
     if len(usable) < len(shares):
         left = ", ".join(dict.fromkeys(part for part, _ in shares[len(usable) :]))
-        findings.append(Finding("warning", Problem(
-            f"{len(units)} group(s) of images are fewer than {len(shares)} parts; there is no {left} part.",
-            "label more images.",
-        )))  # fmt: skip
+        findings.append(
+            Finding(
+                "warning",
+                Problem(
+                    f"{len(units)} group(s) of images are fewer than {len(shares)} parts; there is no {left} part.",
+                    "label more images.",
+                ),
+            )
+        )
     places = _balanced(units, samples, audit, [share for _, share in usable], random)
     return {
         samples[member].name: (usable[place][0], unit.reason)
@@ -268,7 +287,11 @@ def _units(samples: Sequence[Sample], audit: Audit, told: tuple[list[str], str] 
     units = []
     for inside in members.values():
         kinds = sorted({groups[index] for index in inside}, key=natural)
-        reason = f"group {' + '.join(kinds[:3])} by {source}" if told and (len(inside) > 1 or source != "name") else "alone"
+        reason = (
+            f"group {' + '.join(kinds[:3])} by {source}"
+            if told and (len(inside) > 1 or source != "name")
+            else "alone"
+        )
         if len(inside) > 1 and any(names[index] in copied for index in inside):
             reason = "shows the same as another" if reason == "alone" else f"{reason}, with its copies"
         units.append(_Unit(tuple(inside), reason))
@@ -276,7 +299,11 @@ def _units(samples: Sequence[Sample], audit: Audit, told: tuple[list[str], str] 
 
 
 def _balanced(
-    units: Sequence[_Unit], samples: Sequence[Sample], audit: Audit, shares: Sequence[float], random: np.random.Generator
+    units: Sequence[_Unit],
+    samples: Sequence[Sample],
+    audit: Audit,
+    shares: Sequence[float],
+    random: np.random.Generator,
 ) -> list[int]:
     """A part for each unit, so that every part gets its share of images and of images with each class.
 
@@ -309,7 +336,7 @@ def _balanced(
     return [int(place) for place in places]
 
 
-def _fill_empty(places: np.ndarray, sizes: np.ndarray, parts: int) -> None:  # type: ignore[type-arg]
+def _fill_empty(places: NDArray[Any], sizes: NDArray[Any], parts: int) -> None:
     """Give every empty part the smallest unit of the part with most units."""
     for part in range(parts):
         if not (places == part).any():
@@ -329,8 +356,9 @@ def _stacks(samples: Sequence[Sample], audit: Audit) -> list[list[int]]:
             members[sample.group].append(index)
     return [
         sorted(inside, key=lambda index: (samples[index].page, natural(samples[index].name)))
-        for inside in members.values() if len(inside) >= 3
-    ]  # fmt: skip
+        for inside in members.values()
+        if len(inside) >= 3
+    ]
 
 
 def audit_joins(samples: Sequence[Sample], audit: Audit, stacks: Sequence[Sequence[int]]) -> bool:
@@ -340,26 +368,38 @@ def audit_joins(samples: Sequence[Sample], audit: Audit, stacks: Sequence[Sequen
 
 
 def _blocks(
-    samples: Sequence[Sample], stacks: Sequence[Sequence[int]], audit: Audit,
-    shares: Sequence[tuple[SplitPart, float]], random: np.random.Generator, findings: list[Finding],
-) -> dict[str, tuple[SplitPart, str]]:  # fmt: skip
+    samples: Sequence[Sample],
+    stacks: Sequence[Sequence[int]],
+    audit: Audit,
+    shares: Sequence[tuple[SplitPart, float]],
+    random: np.random.Generator,
+    findings: list[Finding],
+) -> dict[str, tuple[SplitPart, str]]:
     """Cut each stack into one block a part, with a slice left out at each border where it can be spared."""
     parts: dict[str, tuple[SplitPart, str]] = {}
     for stack in stacks:
-        order = [shares[int(k)] for k in random.permutation(len(shares))] if len({p for p, _ in shares}) == len(
-            shares) else list(shares)  # fmt: skip
+        order = (
+            [shares[int(k)] for k in random.permutation(len(shares))]
+            if len({p for p, _ in shares}) == len(shares)
+            else list(shares)
+        )
         for index, part in zip(stack, _block_parts(len(stack), order), strict=True):
             reason = "gap between blocks of a stack" if part == "gap" else "block of a stack"
             parts[samples[index].name] = part, reason
     others = [sample for sample in samples if sample.name not in parts]
     if others:
         units = _units(others, audit, None)
-        places = _balanced(units, others, audit, [share for _, share in shares], random) if len(units) >= len(
-            shares) else [0] * len(units)  # fmt: skip
+        places = (
+            _balanced(units, others, audit, [share for _, share in shares], random)
+            if len(units) >= len(shares)
+            else [0] * len(units)
+        )
         for unit, place in zip(units, places, strict=True):
             parts |= {others[member].name: (shares[place][0], unit.reason) for member in unit.members}
     if missing := {part for part, _ in shares} - {part for part, _ in parts.values()}:
-        findings.append(Finding("warning", Problem(f"no image is left for {', '.join(sorted(missing))}.", "label more.")))
+        findings.append(
+            Finding("warning", Problem(f"no image is left for {', '.join(sorted(missing))}.", "label more."))
+        )
     return parts
 
 
@@ -379,9 +419,7 @@ def _block_parts(count: int, order: Sequence[tuple[SplitPart, float]]) -> list[S
     return parts
 
 
-def _leaks(
-    samples: Sequence[Sample], parts: Mapping[str, tuple[SplitPart, str]], audit: Audit
-) -> list[Finding]:
+def _leaks(samples: Sequence[Sample], parts: Mapping[str, tuple[SplitPart, str]], audit: Audit) -> list[Finding]:
     """Near duplicates on two sides, which only a given split can bring about."""
     torn = tuple(
         f"{first} ({parts[first][0]}) and {second} ({parts[second][0]})"
@@ -390,7 +428,13 @@ def _leaks(
     )
     if not torn:
         return []
-    return [Finding("warning", Problem(
-        f"{len(torn)} pair(s) of images that show the same are on two sides of the given split: a leak.",
-        "move one of each pair, or let perpixel divide the images.", torn,
-    ))]  # fmt: skip
+    return [
+        Finding(
+            "warning",
+            Problem(
+                f"{len(torn)} pair(s) of images that show the same are on two sides of the given split: a leak.",
+                "move one of each pair, or let perpixel divide the images.",
+                torn,
+            ),
+        )
+    ]

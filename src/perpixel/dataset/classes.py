@@ -74,8 +74,9 @@ def merged_objects(name: str = "object") -> Labels:
 def overlapping(names: Sequence[str], value: int = 255) -> Labels:
     """Labels of one mask a class, whose pixels hold `value` where the class is."""
     count = len(names)
-    return Labels("overlapping", tuple(names), (value,) * count, default_colours(list(range(1, count + 1))),
-                  encoding="files")  # fmt: skip
+    return Labels(
+        "overlapping", tuple(names), (value,) * count, default_colours(list(range(1, count + 1))), encoding="files"
+    )
 
 
 def default_colours(values: Sequence[int]) -> tuple[Colour, ...]:
@@ -132,33 +133,56 @@ def _ignored(counts: Counter[int], facts: Sequence[MaskFacts]) -> tuple[tuple[Va
     if not why:
         return (), []
     pixels = sum(counts[value] for value in ignored) / max(sum(counts.values()), 1)
-    return tuple(ignored), [Finding("info", Problem(
-        f"{len(ignored)} value(s) in the masks are ignored ({pixels:.1%} of the pixels).",
-        fix="if they are classes, list them under classes in dataset.yaml.", examples=tuple(why),
-    ))]  # fmt: skip
+    return tuple(ignored), [
+        Finding(
+            "info",
+            Problem(
+                f"{len(ignored)} value(s) in the masks are ignored ({pixels:.1%} of the pixels).",
+                fix="if they are classes, list them under classes in dataset.yaml.",
+                examples=tuple(why),
+            ),
+        )
+    ]
 
 
 def _names(
     values: Sequence[int], tables: Sequence[ClassTable], folders: frozenset[str], seen: set[int]
 ) -> tuple[dict[int, str], tuple[int, ...], list[Finding]]:
     """A name for each value, values that turn out to be void, and where the names come from."""
-    findings = []
+    findings: list[Finding] = []
     for table in tables:
         if (named := table.for_values(values)) is not None:
             told = Finding("info", Problem(f"class names are those of {table.path.name}.", fix="edit them there."))
             return named, (), [*findings, told]
-        findings.append(Finding("warning", Problem(
-            f"{table.path.name} does not say which value is which class; its names are not used.",
-            fix="give each class its value in dataset.yaml.", examples=tuple(e.name for e in table.entries),
-        )))  # fmt: skip
+        findings.append(
+            Finding(
+                "warning",
+                Problem(
+                    f"{table.path.name} does not say which value is which class; its names are not used.",
+                    fix="give each class its value in dataset.yaml.",
+                    examples=tuple(e.name for e in table.entries),
+                ),
+            )
+        )
     for known in KNOWN_SETS:
         if known.folders <= folders and seen <= set(known.names) | set(known.void):
             void = tuple(value for value in values if value in known.void)
             examples = tuple(f"{v}: {known.names.get(v, 'ignored')}" for v in sorted({*known.names, *known.void}))
-            return {v: known.names.get(v, "void") for v in values}, void, [*findings, Finding("info", Problem(
-                f"recognised as {known.title} by its folders and values; its classes are named so.",
-                fix="edit the classes in dataset.yaml where this is another data set.", examples=examples,
-            ))]  # fmt: skip
+            return (
+                {v: known.names.get(v, "void") for v in values},
+                void,
+                [
+                    *findings,
+                    Finding(
+                        "info",
+                        Problem(
+                            f"recognised as {known.title} by its folders and values; its classes are named so.",
+                            fix="edit the classes in dataset.yaml where this is another data set.",
+                            examples=examples,
+                        ),
+                    ),
+                ],
+            )
     if len(values) == 2 and values[0] == 0:
         return {0: "background", values[1]: "foreground"}, (), findings
     return {v: f"class {v}" for v in values}, (), findings
@@ -182,20 +206,32 @@ def _colours(facts: Sequence[MaskFacts], tables: Sequence[ClassTable]) -> Unders
         for value, pixels in fact.values.items():
             counts[shown_colour(fact, value)] += pixels
     colours = sorted(counts)
-    findings = []
+    findings: list[Finding] = []
     for table in tables:
         named = table.for_colours(set(counts))
         if named is not None:
             told = Finding("info", Problem(f"colours are named by {table.path.name}.", fix="edit them there."))
-            labels = Labels("exclusive", tuple(named.values()), tuple(unpacked(c) for c in named),
-                            tuple(unpacked(c) for c in named), encoding="colour")  # fmt: skip
+            labels = Labels(
+                "exclusive",
+                tuple(named.values()),
+                tuple(unpacked(c) for c in named),
+                tuple(unpacked(c) for c in named),
+                encoding="colour",
+            )
             return Understood(labels, "values", (*findings, told))
-        findings.append(Finding("warning", Problem(
-            f"{table.path.name} disagrees with the masks: {len(set(counts) - table.colours)} of their "
-            f"{len(counts)} colours are not in it, and its names are not used.",
-            fix="correct the colours there, or give them in dataset.yaml.",
-            examples=tuple(f"#{c:06X}: {n:,} pixels" for c, n in counts.most_common() if c not in table.colours),
-        )))  # fmt: skip
+        findings.append(
+            Finding(
+                "warning",
+                Problem(
+                    f"{table.path.name} disagrees with the masks: {len(set(counts) - table.colours)} of their "
+                    f"{len(counts)} colours are not in it, and its names are not used.",
+                    fix="correct the colours there, or give them in dataset.yaml.",
+                    examples=tuple(
+                        f"#{c:06X}: {n:,} pixels" for c, n in counts.most_common() if c not in table.colours
+                    ),
+                ),
+            )
+        )
     if len(colours) > MOST_INFERRED:
         raise too_many(colours, "colours")
     if len(colours) < 2:
@@ -243,7 +279,16 @@ def _halves(facts: Sequence[MaskFacts]) -> Understood:
         )
     noise = sum(n for value, n in counts.items() if value not in (0, 255))
     labels = Labels("exclusive", ("background", "foreground"), (0, 255), default_colours([0, 255]))
-    return Understood(labels, "halves", (Finding("warning", Problem(
-        f"the masks are JPEG files; {noise:,} of {pixels:,} pixels are neither 0 nor 255 and were rounded at 128.",
-        fix="export the masks again as PNG.",
-    )),))  # fmt: skip
+    return Understood(
+        labels,
+        "halves",
+        (
+            Finding(
+                "warning",
+                Problem(
+                    f"the masks are JPEG files; {noise:,} of {pixels:,} pixels are neither 0 nor 255 and were rounded at 128.",
+                    fix="export the masks again as PNG.",
+                ),
+            ),
+        ),
+    )

@@ -109,7 +109,8 @@ def as_written(mask: RawMask, labels: Labels, reading: Reading) -> MaskArray:
     values = mask.values
     if labels.encoding == "colour":
         if mask.palette is not None:
-            return mask.palette[values]
+            coloured: MaskArray = mask.palette[values]
+            return coloured
         return np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values
     if values.ndim == 3 and (gray := one_gray(values)) is not None:
         values = gray

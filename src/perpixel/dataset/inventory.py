@@ -85,10 +85,11 @@ def merged(problems: Iterable[Problem]) -> list[Problem]:
     for problem in problems:
         by_fix.setdefault(problem.fix, []).append(problem)
     return [
-        same[0] if len(same) == 1 else
-        Problem(f"{len(same)} files cannot be used as they are.", fix, tuple(p.what for p in same))
+        same[0]
+        if len(same) == 1
+        else Problem(f"{len(same)} files cannot be used as they are.", fix, tuple(p.what for p in same))
         for fix, same in by_fix.items()
-    ]  # fmt: skip
+    ]
 
 
 def facts_of(mask: RawMask) -> MaskFacts:

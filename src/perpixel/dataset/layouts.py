@@ -92,7 +92,9 @@ def _grouped(folders: list[Folder]) -> dict[Where, list[Folder]]:
 def _class_folders(folder: Folder, masks: list[Folder]) -> list[Folder]:
     """Mask folders one step below the place of the images: masks/CLASS/NAME.png."""
     place = folder.place
-    return [m for m in masks if m.place.where[:-1] == place.where and m.place.where and m.place.part in (place.part, None)]
+    return [
+        m for m in masks if m.place.where[:-1] == place.where and m.place.where and m.place.part in (place.part, None)
+    ]
 
 
 def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample], list[Finding], list[Problem]]:
@@ -103,14 +105,24 @@ def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample
     findings = []
     others = [c for c in candidates if c is not best and matched[c.path].pairs]
     if others:
-        findings.append(Finding("warning" if not best.place.rest == "" else "info", Problem(
-            f"{len(candidates)} folders hold masks for {folder.path}; {best.path.name} is used.",
-            fix=f"to use another one, name it in dataset.yaml (masks: {others[0].path.name}).",
-            examples=tuple(c.path.name for c in candidates),
-        )))  # fmt: skip
+        findings.append(
+            Finding(
+                "warning" if best.place.rest else "info",
+                Problem(
+                    f"{len(candidates)} folders hold masks for {folder.path}; {best.path.name} is used.",
+                    fix=f"to use another one, name it in dataset.yaml (masks: {others[0].path.name}).",
+                    examples=tuple(c.path.name for c in candidates),
+                ),
+            )
+        )
     if len(folder.images) == 1 and len(best.images) > 1:
         return "objects", [_sample(folder, folder.images[0], best.images)], findings, list(pairs.problems)
-    return "values", [_sample(folder, i, (m,)) for i, m in pairs.pairs], findings, _left_over(pairs, folder, best, findings)
+    return (
+        "values",
+        [_sample(folder, i, (m,)) for i, m in pairs.pairs],
+        findings,
+        _left_over(pairs, folder, best, findings),
+    )
 
 
 def _left_over(pairs: Pairs, folder: Folder, masks: Folder, findings: list[Finding]) -> list[Problem]:
@@ -118,10 +130,16 @@ def _left_over(pairs: Pairs, folder: Folder, masks: Folder, findings: list[Findi
     if pairs.without_mask:
         problems.append(missing_masks(pairs, folder.images, masks.images))
     if pairs.without_image:
-        findings.append(Finding("warning", Problem(
-            f"{len(pairs.without_image)} of {len(masks.images)} masks in {masks.path} belong to no image.",
-            fix="add their images, or remove them.", examples=tuple(m.name for m in pairs.without_image),
-        )))  # fmt: skip
+        findings.append(
+            Finding(
+                "warning",
+                Problem(
+                    f"{len(pairs.without_image)} of {len(masks.images)} masks in {masks.path} belong to no image.",
+                    fix="add their images, or remove them.",
+                    examples=tuple(m.name for m in pairs.without_image),
+                ),
+            )
+        )
     return problems
 
 
@@ -162,10 +180,16 @@ def _unlabelled(folders: list[Folder], findings: list[Finding]) -> list[Sample]:
         else:
             passed_over.append(folder)
     if passed_over:
-        findings.append(Finding("info", Problem(
-            f"{len(passed_over)} folder(s) with images are not used: they have no folder of masks.",
-            fix="to use one of them, give it to perpixel by itself.", examples=tuple(str(f.path) for f in passed_over),
-        )))  # fmt: skip
+        findings.append(
+            Finding(
+                "info",
+                Problem(
+                    f"{len(passed_over)} folder(s) with images are not used: they have no folder of masks.",
+                    fix="to use one of them, give it to perpixel by itself.",
+                    examples=tuple(str(f.path) for f in passed_over),
+                ),
+            )
+        )
     return samples
 
 
@@ -182,11 +206,16 @@ def _by_names(folders: Sequence[Folder]) -> Layout | None:
             continue
         if len(images) == 1 and len(masks) > 1:
             masks = sorted(masks, key=lambda m: (len(m.name), m.name))
-            findings.append(Finding("info", Problem(
-                f"{len(masks)} files may be the mask of {images[0]}; {masks[0].name} is used.",
-                fix="to use another one, remove the others, or name it in dataset.yaml.",
-                examples=tuple(m.name for m in masks),
-            )))  # fmt: skip
+            findings.append(
+                Finding(
+                    "info",
+                    Problem(
+                        f"{len(masks)} files may be the mask of {images[0]}; {masks[0].name} is used.",
+                        fix="to use another one, remove the others, or name it in dataset.yaml.",
+                        examples=tuple(m.name for m in masks),
+                    ),
+                )
+            )
             masks = masks[:1]
         pairs = pair(images, masks)
         problems += pairs.problems

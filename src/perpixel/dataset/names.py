@@ -7,23 +7,34 @@ from typing import Final, Literal, TypeAlias
 Role: TypeAlias = Literal["image", "mask", "instance"]
 Part: TypeAlias = Literal["train", "val", "test"]
 
-IMAGE_WORDS: Final = frozenset(
-    "images image imgs img jpegimages raw rgb input inputs photos photo pictures picture frames frame slices x data "
-    "leftimg8bit volume im".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+IMAGE_WORDS: Final = _words(
+    "images image imgs img jpegimages raw rgb input inputs photos photo pictures picture frames frame slices x "
+    "data leftimg8bit volume im"
 )
-MASK_WORDS: Final = frozenset(
+MASK_WORDS: Final = _words(
     "masks mask labels label annotations annotation annots annot anno trimaps trimap gt gts groundtruth truth "
     "segmentations segmentation segmentationclass seg segs target targets y manual lbl lbls labelids gtfine matte"
-    .split()
-)  # fmt: skip
-INSTANCE_WORDS: Final = frozenset("instances instance inst objects segmentationobject instanceids".split())
-PICTURED_WORDS: Final = frozenset("rgb color colour colors colours colored vis visual overlay view preview".split())
+)
+INSTANCE_WORDS: Final = _words("instances instance inst objects segmentationobject instanceids")
+WORDS: Final[dict[Role, frozenset[str]]] = {"instance": INSTANCE_WORDS, "mask": MASK_WORDS, "image": IMAGE_WORDS}
+PICTURED_WORDS: Final = _words("rgb color colour colors colours colored vis visual overlay view preview")
 """In the name of a mask folder: masks made to be looked at; the plain ones beside them are preferred."""
 
 PARTS: Final[dict[str, Part]] = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,9 @@ def place_of(folders: tuple[str, ...]) -> Place:
     >>> place_of(("ID7", "masks"))
     Place(role='mask', part=None, where=('ID7',), variant='masks', rest='')
     """
-    role, part, variant, remains = None, None, "", ""
+    role: Role | None = None
+    part: Part | None = None
+    variant, remains = "", ""
     where: list[str] = []
     for folder in folders:
         found_role, found_part, rest = _folder(folder)
@@ -78,10 +91,7 @@ def stem(filename: str) -> str:
 def file_role(name: str) -> Role | None:
     """What the stem of a file says that it is: `cell_7_mask` a mask, `cell_7` nothing."""
     words = _stem_words(name)
-    for role, known in (("instance", INSTANCE_WORDS), ("mask", MASK_WORDS), ("image", IMAGE_WORDS)):
-        if any(word in known and len(word) > 1 for word in words):
-            return role  # type: ignore[return-value]
-    return None
+    return next((role for role, known in WORDS.items() if any(w in known and len(w) > 1 for w in words)), None)
 
 
 def key(name: str) -> str:
@@ -121,9 +131,7 @@ def _folder(name: str) -> tuple[Role | None, Part | None, str]:
         found_role, found_part = _word(word.lower())
         if found_role and (role is None or found_role != "image"):
             role = found_role
-        elif not found_role and not found_part:
-            rest.append(word)
-        elif found_role == "image" and role is not None:
+        elif (not found_role and not found_part) or (found_role == "image" and role is not None):
             rest.append(word)
         part = found_part or part
     if role == "mask" and part is None and {w.lower() for w in rest} == {"ground"}:
@@ -132,16 +140,16 @@ def _folder(name: str) -> tuple[Role | None, Part | None, str]:
 
 
 def _word(word: str) -> tuple[Role | None, Part | None]:
-    for role, known in (("instance", INSTANCE_WORDS), ("mask", MASK_WORDS), ("image", IMAGE_WORDS)):
+    for role, known in WORDS.items():
         if word in known:
-            return role, None  # type: ignore[return-value]
+            return role, None
     if word in PARTS:
         return None, PARTS[word]
     for prefix in sorted(PARTS, key=len, reverse=True):
         if word.startswith(prefix):
-            role, _ = _word(word[len(prefix) :])
-            if role:
-                return role, PARTS[prefix]
+            rest, _ = _word(word[len(prefix) :])
+            if rest:
+                return rest, PARTS[prefix]
     return None, None
 
 

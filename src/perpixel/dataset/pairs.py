@@ -69,7 +69,10 @@ def _collisions(files: Sequence[Path]) -> list[Problem]:
     same = tuple(" and ".join(names) for names in by_stem.values() if len(names) > 1)
     if not same:
         return []
-    return [Problem(
-        f"{len(same)} name(s) in {files[0].parent} collide when the ending is dropped.",
-        fix="rename or remove one of each, so that it is clear which mask belongs to which image.", examples=same,
-    )]  # fmt: skip
+    return [
+        Problem(
+            f"{len(same)} name(s) in {files[0].parent} collide when the ending is dropped.",
+            fix="rename or remove one of each, so that it is clear which mask belongs to which image.",
+            examples=same,
+        )
+    ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perpixel.codec import Labels
 from perpixel.dataset.classes import Reading, Understood, infer, merged_objects, overlapping, shown_colour
@@ -34,8 +35,10 @@ def scan(path: Path, labels: Labels | None = None) -> Dataset:
     """
     root = Path(path)
     if not root.is_dir():
-        raise DataError(f"{root} is not a folder." if root.exists() else f"{root} does not exist.",
-                        fix="give the folder that holds the images and the masks.")  # fmt: skip
+        raise DataError(
+            f"{root} is not a folder." if root.exists() else f"{root} does not exist.",
+            fix="give the folder that holds the images and the masks.",
+        )
     tree = walk(root)
     layout = recognise(tree)
     if layout is None:
@@ -62,10 +65,15 @@ def _understood(tree: Tree, layout: Layout, given: Labels | None) -> Dataset:
     if problems or understood is None:
         raise DataError.of(problems)
     return Dataset(
-        tree.root, understood.labels, understood.reading, channels, dtype,
-        samples=tuple(s for s in samples if s.is_labelled), unlabelled=tuple(s for s in samples if not s.is_labelled),
+        tree.root,
+        understood.labels,
+        understood.reading,
+        channels,
+        dtype,
+        samples=tuple(s for s in samples if s.is_labelled),
+        unlabelled=tuple(s for s in samples if not s.is_labelled),
         findings=(*findings, *understood.findings),
-    )  # fmt: skip
+    )
 
 
 def _nothing_found(tree: Tree) -> DataError:
@@ -91,23 +99,35 @@ def _pages(sample: Sample, header: Header, problems: list[Problem]) -> list[Samp
             problems += error.problems
             return []
         if pages != header.pages:
-            problems.append(Problem(
-                f"{sample.image} has {header.pages} pages; its mask {mask.name} has {pages}.",
-                fix="give the stack and its labels equally many pages.",
-            ))  # fmt: skip
+            problems.append(
+                Problem(
+                    f"{sample.image} has {header.pages} pages; its mask {mask.name} has {pages}.",
+                    fix="give the stack and its labels equally many pages.",
+                )
+            )
             return []
     digits = len(str(header.pages - 1))
     return [
-        replace(sample, name=f"{sample.name}_{page:0{digits}d}", page=page, mask_page=page, height=height, width=width,
-                group=sample.group or sample.name)
+        replace(
+            sample,
+            name=f"{sample.name}_{page:0{digits}d}",
+            page=page,
+            mask_page=page,
+            height=height,
+            width=width,
+            group=sample.group or sample.name,
+        )
         for page in range(header.pages)
-    ]  # fmt: skip
+    ]
 
 
 def _fitted(
-    samples: Sequence[Sample], headers: dict[Path, Header], facts: dict[Page, MaskFacts],
-    problems: list[Problem], findings: list[Finding],
-) -> list[Sample]:  # fmt: skip
+    samples: Sequence[Sample],
+    headers: dict[Path, Header],
+    facts: dict[Page, MaskFacts],
+    problems: list[Problem],
+    findings: list[Finding],
+) -> list[Sample]:
     """Check each mask's size against its image's, and turn it as the image is turned."""
     fitted, unequal, guessed = [], [], []
     for sample in samples:
@@ -117,7 +137,7 @@ def _fitted(
         header, sizes = headers[sample.image], {(fact.height, fact.width) for fact in pages}
         lying, shown = (header.height, header.width), header.size
         turn = header.orientation if sizes == {lying} else 1
-        if sizes - {lying} and sizes - {shown} or len(sizes) > 1:
+        if (sizes - {lying} and sizes - {shown}) or len(sizes) > 1:
             size = next(iter(sizes - {shown}), shown)
             unequal.append(f"{sample.image} is {shown[0]} × {shown[1]}, its mask {size[0]} × {size[1]}")
             continue
@@ -125,17 +145,24 @@ def _fitted(
             guessed.append(sample.image.name)
         fitted.append(replace(sample, mask_turn=turn))
     if unequal:
-        problems.append(Problem(
-            f"{len(unequal)} of {len(samples)} images and their masks differ in size.",
-            fix="export the masks at the size of their images (nearest neighbour, never smoothed).",
-            examples=tuple(unequal),
-        ))  # fmt: skip
+        problems.append(
+            Problem(
+                f"{len(unequal)} of {len(samples)} images and their masks differ in size.",
+                fix="export the masks at the size of their images (nearest neighbour, never smoothed).",
+                examples=tuple(unequal),
+            )
+        )
     if guessed:
-        findings.append(Finding("warning", Problem(
-            f"{len(guessed)} images are turned by their EXIF orientation, and their masks were turned alike.",
-            fix="look at the overlays; where a mask is wrong, save its image upright without the tag.",
-            examples=tuple(guessed),
-        )))  # fmt: skip
+        findings.append(
+            Finding(
+                "warning",
+                Problem(
+                    f"{len(guessed)} images are turned by their EXIF orientation, and their masks were turned alike.",
+                    fix="look at the overlays; where a mask is wrong, save its image upright without the tag.",
+                    examples=tuple(guessed),
+                ),
+            )
+        )
     return fitted
 
 
@@ -149,25 +176,39 @@ def _one_kind(
     (channels, dtype), _ = kinds.most_common(1)[0]
     if set(kinds) == {(1, dtype), (3, dtype)}:
         gray = tuple(s.image.name for s in samples if headers[s.image].channels == 1)
-        findings.append(Finding("info", Problem(
-            f"{len(gray)} of {len(samples)} images are gray among colour images; their channel is repeated.",
-            fix="remove them if they do not belong here.", examples=gray,
-        )))  # fmt: skip
+        findings.append(
+            Finding(
+                "info",
+                Problem(
+                    f"{len(gray)} of {len(samples)} images are gray among colour images; their channel is repeated.",
+                    fix="remove them if they do not belong here.",
+                    examples=gray,
+                ),
+            )
+        )
         return 3, dtype
     odd = [s for s in samples if (headers[s.image].channels, headers[s.image].dtype) != (channels, dtype)]
     if odd:
-        problems.append(Problem(
-            f"{len(odd)} of {len(samples)} images differ in kind: most have {channels} channels of {dtype}.",
-            fix="convert them all to one number of channels and one bit depth, or keep them in folders of their own.",
-            examples=tuple(f"{s.image}: {headers[s.image].channels} channels of {headers[s.image].dtype}" for s in odd),
-        ))  # fmt: skip
+        problems.append(
+            Problem(
+                f"{len(odd)} of {len(samples)} images differ in kind: most have {channels} channels of {dtype}.",
+                fix="convert them all to one number of channels and one bit depth, or keep them in folders of their own.",
+                examples=tuple(
+                    f"{s.image}: {headers[s.image].channels} channels of {headers[s.image].dtype}" for s in odd
+                ),
+            )
+        )
     return channels, dtype
 
 
 def _labels(
-    tree: Tree, layout: Layout, samples: Sequence[Sample], facts: dict[Page, MaskFacts],
-    given: Labels | None, problems: list[Problem],
-) -> Understood | None:  # fmt: skip
+    tree: Tree,
+    layout: Layout,
+    samples: Sequence[Sample],
+    facts: dict[Page, MaskFacts],
+    given: Labels | None,
+    problems: list[Problem],
+) -> Understood | None:
     """The classes and how the masks are read; unknown values become problems."""
     used = {page: facts[page] for page in dict.fromkeys((p, s.mask_page) for s in samples for p in s.masks)}
     try:
@@ -202,8 +243,10 @@ def _inferred(tree: Tree, layout: Layout, facts: dict[Page, MaskFacts], given: L
         value = max((v for fact in facts.values() for v in fact.values), default=255)
         return Understood(overlapping(layout.classes, value or 255), "classes")
     if is_instance_map(facts):
-        told = Problem("the masks number the objects one by one; they are merged into background and object.",
-                       fix="if their values are classes, list these in dataset.yaml.")  # fmt: skip
+        told = Problem(
+            "the masks number the objects one by one; they are merged into background and object.",
+            fix="if their values are classes, list these in dataset.yaml.",
+        )
         return Understood(merged_objects(), "instances", (Finding("info", told),))
     if given is not None and not any(fact.lossy for fact in facts.values()):
         reading: Reading = "channels" if any(f.kind == "channels" for f in facts.values()) else "values"
@@ -233,7 +276,7 @@ def is_instance_map(facts: dict[Page, MaskFacts]) -> bool:
     return pieces <= 1.2 * objects
 
 
-def _pieces(inside: np.ndarray) -> int:  # type: ignore[type-arg]
+def _pieces(inside: NDArray[np.bool_]) -> int:
     from scipy import ndimage
 
     return int(ndimage.label(inside, np.ones((3, 3)))[1])
@@ -252,7 +295,10 @@ def _unknown(facts: dict[Page, MaskFacts], labels: Labels) -> list[Problem]:
     if not examples:
         return []
     classes = ", ".join(f"{n} = {v}" for n, v in zip(labels.names, labels.values, strict=True))
-    return [Problem(
-        f"{len(examples)} of {len(facts)} masks hold values that belong to no class.",
-        fix=f"relabel them, or name them in dataset.yaml; the classes are {classes}.", examples=tuple(examples),
-    )]  # fmt: skip
+    return [
+        Problem(
+            f"{len(examples)} of {len(facts)} masks hold values that belong to no class.",
+            fix=f"relabel them, or name them in dataset.yaml; the classes are {classes}.",
+            examples=tuple(examples),
+        )
+    ]

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -75,20 +75,59 @@ KNOWN_SETS: Final = (
     KnownSet(
         "CamVid (the SegNet authors' 11 classes; 11 is unlabelled)",
         frozenset({"trainannot", "valannot", "testannot"}),
-        dict(enumerate(["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian",
-                        "bicyclist"])),
+        dict(
+            enumerate(
+                [
+                    "sky",
+                    "building",
+                    "pole",
+                    "road",
+                    "pavement",
+                    "tree",
+                    "sign",
+                    "fence",
+                    "car",
+                    "pedestrian",
+                    "bicyclist",
+                ]
+            )
+        ),
         void=(11,),
     ),
     KnownSet("Oxford-IIIT Pet trimaps", frozenset({"trimaps"}), {1: "pet", 2: "background", 3: "border"}),
     KnownSet(
         "PASCAL VOC",
         frozenset({"segmentationclass"}),
-        dict(enumerate(["background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
-                        "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
-                        "train", "tvmonitor"])),
+        dict(
+            enumerate(
+                [
+                    "background",
+                    "aeroplane",
+                    "bicycle",
+                    "bird",
+                    "boat",
+                    "bottle",
+                    "bus",
+                    "car",
+                    "cat",
+                    "chair",
+                    "cow",
+                    "diningtable",
+                    "dog",
+                    "horse",
+                    "motorbike",
+                    "person",
+                    "pottedplant",
+                    "sheep",
+                    "sofa",
+                    "train",
+                    "tvmonitor",
+                ]
+            )
+        ),
         void=(255,),
     ),
-)  # fmt: skip
+)
 
 
 def find_tables(files: Sequence[Path]) -> list[ClassTable]:
@@ -192,7 +231,7 @@ def _from_csv(text: str) -> list[ClassEntry]:
     return entries
 
 
-READERS: Final = {
+READERS: Final[dict[str, Callable[[str], list[ClassEntry]]]] = {
     ".txt": _from_lines,
     ".csv": _from_csv,
     ".json": lambda text: _from_object(json.loads(text)),

@@ -57,7 +57,8 @@ def walk(root: Path) -> Tree:
 
 def _folder(root: Path, path: Path, files: list[Path]) -> Folder:
     place = place_of(path.relative_to(root).parts)
-    images, others = [], []
+    images: list[Path] = []
+    others: list[Path] = []
     for number, file in enumerate(files):
         is_known = bool(file.suffix) or number < MOST_LOOKED_INTO
         (images if is_known and is_image(file) else others).append(file)
@@ -67,14 +68,29 @@ def _folder(root: Path, path: Path, files: list[Path]) -> Folder:
 def _problems(closed: list[str], broken: list[str], garbled: list[str]) -> list[Problem]:
     problems = []
     if closed:
-        problems.append(Problem(f"{len(closed)} folder(s) may not be read: permission denied.",
-                                "mend their permissions (chmod u+rx).", tuple(closed)))  # fmt: skip
+        problems.append(
+            Problem(
+                f"{len(closed)} folder(s) may not be read: permission denied.",
+                "mend their permissions (chmod u+rx).",
+                tuple(closed),
+            )
+        )
     if broken:
-        problems.append(Problem(f"{len(broken)} link(s) lead nowhere.",
-                                "restore the files they point to, or remove the links.", tuple(broken)))  # fmt: skip
+        problems.append(
+            Problem(
+                f"{len(broken)} link(s) lead nowhere.",
+                "restore the files they point to, or remove the links.",
+                tuple(broken),
+            )
+        )
     if garbled:
-        problems.append(Problem(f"{len(garbled)} file name(s) are not UTF-8.",
-                                "rename them (convmv -f latin1 -t utf8 --notest).", tuple(garbled)))  # fmt: skip
+        problems.append(
+            Problem(
+                f"{len(garbled)} file name(s) are not UTF-8.",
+                "rename them (convmv -f latin1 -t utf8 --notest).",
+                tuple(garbled),
+            )
+        )
     return problems
 
 

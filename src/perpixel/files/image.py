@@ -161,7 +161,7 @@ def wide_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype that `widened` gives for this one."""
     if dtype in (np.uint8, np.uint16):
         return np.dtype(dtype.type)
-    return np.dtype(np.uint8 if dtype == bool else np.float32)
+    return np.dtype(np.uint8 if dtype.kind == "b" else np.float32)
 
 
 def _reason(error: Exception) -> str:

@@ -31,9 +31,14 @@ def open_picture(path: Path) -> OpenImage:
         image.close()
     height, width, channels = pixels.shape
     return OpenImage(
-        path, height, width, channels, pixels.dtype,
-        window=lambda top, left, h, w: pixels[top : top + h, left : left + w], closing=lambda: None,
-    )  # fmt: skip
+        path,
+        height,
+        width,
+        channels,
+        pixels.dtype,
+        window=lambda top, left, h, w: pixels[top : top + h, left : left + w],
+        closing=lambda: None,
+    )
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -80,7 +85,7 @@ def _pixels(image: Image.Image) -> NDArray[Any]:
 
 
 def picture_header(path: Path) -> tuple[int, int, int, int, str]:
-    """Height and width as they lie in the file, the EXIF orientation, channels and dtype of what `open_picture` gives.
+    """Height and width as they lie in the file, the EXIF orientation, then channels and dtype as opened.
 
     The pixels are decoded only where there is an alpha, which counts unless it is constant.
     """

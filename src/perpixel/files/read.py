@@ -11,11 +11,22 @@ from perpixel.files.image import GeoReference, OpenImage, check_size, damage_tol
 from perpixel.files.pictures import open_picture, picture_header, read_indices, turned
 from perpixel.files.tiff import open_tiff, tiff_orientation
 
-__all__ = ["GeoReference", "Header", "OpenImage", "RawMask", "is_image", "open_image", "read_header", "read_image",
-           "read_mask", "turned"]  # fmt: skip
+__all__ = [
+    "GeoReference",
+    "Header",
+    "OpenImage",
+    "RawMask",
+    "is_image",
+    "open_image",
+    "read_header",
+    "read_image",
+    "read_mask",
+    "turned",
+]
 
 IMAGE_ENDINGS: Final = frozenset(
-    ".png .jpg .jpeg .jpe .bmp .webp .gif .tif .tiff .gtif .gtiff .npy .ppm .pgm .pbm .pnm .jp2".split()
+    f".{ending}"
+    for ending in "png jpg jpeg jpe bmp webp gif tif tiff gtif gtiff npy ppm pgm pbm pnm jp2".split()  # noqa: SIM905
 )
 TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NPY_START: Final = b"\x93NUMPY"
@@ -166,9 +177,14 @@ def _open_array(path: Path) -> OpenImage:
     height, width, channels = array.shape
     check_size(path, height or 0, width or 0) if height * width == 0 else None
     return OpenImage(
-        path, height, width, channels, wide_dtype(array.dtype),
-        window=lambda top, left, h, w: np.array(array[top : top + h, left : left + w]), closing=lambda: None,
-    )  # fmt: skip
+        path,
+        height,
+        width,
+        channels,
+        wide_dtype(array.dtype),
+        window=lambda top, left, h, w: np.array(array[top : top + h, left : left + w]),
+        closing=lambda: None,
+    )
 
 
 def _flat(values: NDArray[Any]) -> NDArray[Any]:
@@ -182,6 +198,6 @@ def _whole_numbers(values: NDArray[Any], path: Path) -> NDArray[Any]:
     if values.dtype.kind != "f":
         return values
     values = np.where(np.isnan(values), -1, values)
-    if values.size and (np.abs(values) > 2**31).any() or (values != np.round(values)).any():
+    if (np.abs(values) > 2**31).any() or (values != np.round(values)).any():
         raise unreadable(path, "a mask of fractions; classes are whole numbers")
     return values.astype(np.int32)

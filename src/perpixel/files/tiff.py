@@ -1,7 +1,8 @@
-"""TIFF and GeoTIFF: any bit depth, tiled or in strips, pages, bands, nodata, georeference; windows decode what they touch."""
+"""TIFF and GeoTIFF of any bit depth, tiled or in strips, with pages, bands and nodata, window by window."""
 
 import contextlib
 import logging
+import warnings
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -46,7 +47,7 @@ def tiff_orientation(path: Path) -> int:
 
 
 def _open(file: tifffile.TiffFile, path: Path, number: int) -> OpenImage:
-    pages = [page for page in file.pages if not _is_reduced(page)]
+    pages: list[Any] = [page for page in file.pages if not _is_reduced(page)]
     if not pages:
         raise unreadable(path, "it has no page")
     first = pages[0]
@@ -72,9 +73,17 @@ def _open(file: tifffile.TiffFile, path: Path, number: int) -> OpenImage:
         window, channels = _coloured(window, page.colormap), 3
     dtype = np.dtype(np.uint8) if channels == 3 and page.photometric == 3 else wide_dtype(np.dtype(page.dtype))
     return OpenImage(
-        path, height, width, channels, dtype, window, closing,
-        nodata=_nodata(page), georeference=_georeference(page, path), pages=len(same),
-    )  # fmt: skip
+        path,
+        height,
+        width,
+        channels,
+        dtype,
+        window,
+        closing,
+        nodata=_nodata(page),
+        georeference=_georeference(page, path),
+        pages=len(same),
+    )
 
 
 def _window(file: tifffile.TiffFile, page: Any, path: Path, number: int) -> tuple[Window, Any]:
@@ -102,8 +111,6 @@ def _built_in_predictor(page: Any) -> bool:
 
 
 def _rasterio_window(path: Path, number: int, file: tifffile.TiffFile) -> tuple[Window, Any]:
-    import warnings
-
     import rasterio
     from rasterio.windows import Window as Box
 
@@ -145,10 +152,17 @@ def _segments(file: tifffile.TiffFile, page: Any, box: tuple[int, ...], lock: Lo
                 if segment is None:  # a sparse file leaves empty tiles out
                     continue
                 block = segment.reshape(-1, segment.shape[-2], samples)
-                t, l = max(top, y * rows), max(left, x * columns)
-                b, r = min(top + height, y * rows + block.shape[0]), min(left + width, x * columns + block.shape[1])
-                inner = block[t - y * rows : b - y * rows, l - x * columns : r - x * columns]
-                result[t - top : b - top, l - left : r - left, plane * samples : (plane + 1) * samples] = inner
+                first_row, first_column = max(top, y * rows), max(left, x * columns)
+                end_row = min(top + height, y * rows + block.shape[0])
+                end_column = min(left + width, x * columns + block.shape[1])
+                inner = block[
+                    first_row - y * rows : end_row - y * rows, first_column - x * columns : end_column - x * columns
+                ]
+                rows_in, columns_in = (
+                    slice(first_row - top, end_row - top),
+                    slice(first_column - left, end_column - left),
+                )
+                result[rows_in, columns_in, plane * samples : (plane + 1) * samples] = inner
     return result
 
 
@@ -209,8 +223,6 @@ def _crs_wkt(path: Path) -> str:
         import rasterio
     except ImportError:
         return ""
-    import warnings
-
     with warnings.catch_warnings(), rasterio.open(path) as source:
         warnings.simplefilter("ignore")
         return source.crs.to_wkt() if source.crs else ""
