@@ -4,7 +4,7 @@ Images are decoded once and kept, as they lie in the file, within a bounded part
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -129,7 +129,7 @@ class Batches:
         return cut(image, starts, sizes, mirror=True), cut(target, starts, sizes, mirror=False)
 
 
-def ahead(make: Callable[[int], Batch], first: int) -> Iterator[Batch]:
+def ahead(make: Callable[[int], Batch], first: int) -> Generator[Batch]:
     """Batches from step `first` on, without end, a few of them made beforehand by a thread."""
     with ThreadPoolExecutor(1, "batches") as pool:
         waiting: deque[Future[Batch]] = deque(pool.submit(make, first + i) for i in range(READ_AHEAD))

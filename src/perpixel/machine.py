@@ -4,10 +4,13 @@ import ctypes
 import platform
 from typing import TYPE_CHECKING, Literal
 
+from perpixel.errors import SettingsError
+
 if TYPE_CHECKING:
     import torch
 
-Precision = Literal["32-true", "bf16-mixed"]
+Precision = Literal["32", "bf16"]
+"""float32 throughout, or bfloat16 autocast."""
 
 _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1  # malloc.h of glibc
 _KEEP = 2**31 - 1
@@ -28,6 +31,23 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _KEEP))
 
 
+def chosen_device(name: str) -> str:
+    """The device type that a name stands for: "auto" takes an accelerator where there is one.
+
+    Raises:
+        SettingsError: The device is asked for and not there.
+    """
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, is_there in there.items() if is_there)
+    if not there.get(name, False):
+        here = [device for device, is_there in there.items() if is_there]
+        raise SettingsError(f"there is no device {name} here.", fix=f"choose auto or one of {', '.join(here)}.")
+    return name
+
+
 def automatic_precision(device: "torch.device | str") -> Precision:
     """bfloat16 autocast where the device multiplies bfloat16 matrices in hardware, float32 elsewhere.
 
@@ -42,7 +62,7 @@ def automatic_precision(device: "torch.device | str") -> Precision:
         native = _cpu_multiplies_bf16()
     else:
         native = False
-    return "bf16-mixed" if native else "32-true"
+    return "bf16" if native else "32"
 
 
 def automatic_memory_format(device: "torch.device | str") -> "torch.memory_format":
@@ -55,5 +75,4 @@ def automatic_memory_format(device: "torch.device | str") -> "torch.memory_forma
 def _cpu_multiplies_bf16() -> bool:
     import torch
 
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "sve_bf16"))
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())

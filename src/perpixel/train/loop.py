@@ -1,0 +1,232 @@
+"""The loop: steps, validations, checkpoints, and a schedule that always completes."""
+
+import math
+import time
+from collections import deque
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, Self
+
+import numpy as np
+import torch
+
+from perpixel.errors import RunError
+from perpixel.files.atomic import replacing
+from perpixel.metrics import Counts
+from perpixel.model_file import save_model
+from perpixel.progress import bar
+from perpixel.run import Run
+from perpixel.schedule import Pace
+from perpixel.train.interrupts import interruption
+from perpixel.train.session import Session, Step
+from perpixel.train.validation import Validation
+
+RETIMED_EVERY: Final = 20
+RETIMED_FROM_SHARE: Final = 0.02
+SAVED_EVERY_SECONDS: Final = 60.0
+SKIPPED_IN_A_ROW: Final = 20
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Sums since the last validation.
+
+    Args:
+        loss: Sum of the losses of all views.
+        images: Number of views.
+        counts: Their right and wrong pixels.
+        seconds: Spent in steps and in waiting.
+        waiting: Seconds spent waiting for batches.
+    """
+
+    counts: Counts
+    loss: float = 0.0
+    images: int = 0
+    seconds: float = 0.0
+    waiting: float = 0.0
+
+    def plus(self, step: Step, seconds: float, waiting: float) -> Self:
+        """Add one step; a skipped one counts its time only."""
+        timed = replace(self, seconds=self.seconds + seconds + waiting, waiting=self.waiting + waiting)
+        if math.isnan(step.loss):
+            return timed
+        loss, images = self.loss + step.loss * step.images, self.images + step.images
+        return replace(timed, loss=loss, images=images, counts=self.counts + step.counts)
+
+
+@dataclass
+class State:
+    """What changes while a run goes on; all of it is in every checkpoint.
+
+    Args:
+        pace: Number of steps and progress.
+        interval: Sums since the last validation.
+        step: Steps taken.
+        history: A row a validation.
+        best: The best score so far, in the sense of `train.best_by`.
+        spent: Seconds of earlier sittings.
+        skipped: Steps left out because the loss was not finite.
+    """
+
+    pace: Pace
+    interval: Interval
+    step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: float = -math.inf
+    spent: float = 0.0
+    skipped: int = 0
+
+
+class Loop:
+    """Runs a session to its end.
+
+    Args:
+        session: What takes the steps.
+        run: Where everything is written.
+        state: A fresh one, or one from a checkpoint.
+        started: When the budget began to run, by `time.monotonic`.
+    """
+
+    def __init__(self, session: Session, run: Run, state: State, started: float) -> None:
+        self._session = session
+        self._run = run
+        self._state = state
+        self._started = started
+        self._saved = time.monotonic()
+        self._in_a_row = 0
+        self._validation_seconds: list[float] = []
+        self._step_seconds: deque[float] = deque(maxlen=4 * RETIMED_EVERY)
+
+    def finish(self) -> bool:
+        """Go on to the last step. False where the user stopped it; then a checkpoint waits for `--resume`."""
+        state = self._state
+        with interruption() as stop, bar("training") as show, closing(self._session.stream(state.step)) as batches:
+            while state.step < state.pace.steps:
+                before = time.monotonic()
+                batch = next(batches)
+                ready = time.monotonic()
+                step = self._session.step(state.step, batch, state.pace)
+                seconds = time.monotonic() - ready
+                state.step += 1
+                state.interval = state.interval.plus(step, seconds, ready - before)
+                self._step_seconds.append(time.monotonic() - before)
+                self._watch(step)
+                self._retime()
+                if state.pace.due(state.step, self._run.settings.train.validations):
+                    self._validate(step)
+                elif time.monotonic() - self._saved > SAVED_EVERY_SECONDS:
+                    self._save()
+                show(state.pace.progress(state.step), 1.0, self._note(step))
+                if stop() and state.step < state.pace.steps:
+                    self._save()
+                    return False
+        save_model(self._run.last_weights_path, self._session.card, self._weights())
+        return True
+
+    def _weights(self) -> dict[str, Any]:
+        weights: dict[str, Any] = self._session.network.state_dict()
+        return weights
+
+    def _watch(self, step: Step) -> None:
+        """Count steps whose loss is not finite, and stop where there are only such."""
+        if not math.isnan(step.loss):
+            self._in_a_row = 0
+            return
+        self._state.skipped += 1
+        self._in_a_row += 1
+        if self._in_a_row >= SKIPPED_IN_A_ROW:
+            raise RunError(
+                f"the loss was not finite in the last {self._in_a_row} steps, up to step {self._state.step}.",
+                fix=f"lower the rate (--set train.learning_rate={self._session.settings.train.learning_rate / 10:g}) "
+                "or train in full precision (--set train.precision=32); the best weights so far are kept.",
+            )
+
+    def _retime(self) -> None:
+        """Where minutes are the budget, fit the rest of the schedule into what is left of them."""
+        state, minutes = self._state, self._run.minutes
+        if minutes is None or state.step % RETIMED_EVERY or len(self._step_seconds) < RETIMED_EVERY:
+            return
+        validations = self._run.settings.train.validations
+        progress = state.pace.progress(state.step)
+        each = float(np.mean(self._validation_seconds)) if self._validation_seconds else 0.0
+        left = minutes * 60 - self._elapsed() - each * math.ceil((1 - progress) * validations)
+        step_seconds = float(np.mean(self._step_seconds))
+        steps = state.step + max(1, round(left / step_seconds))
+        if abs(steps - state.pace.steps) > RETIMED_FROM_SHARE * (state.pace.steps - state.step):
+            state.pace = state.pace.retimed(state.step, steps)
+            settings = self._run.settings
+            train = settings.train.model_copy(update={"steps": state.pace.steps})
+            self._run = self._run.with_settings(settings.model_copy(update={"train": train}))
+
+    def _elapsed(self) -> float:
+        return self._state.spent + time.monotonic() - self._started
+
+    def _validate(self, step: Step) -> None:
+        before = time.monotonic()
+        validation = self._session.validate()
+        self._validation_seconds.append(time.monotonic() - before)
+        self._record(validation, step)
+        score = validation.scores[self._run.settings.train.best_by]
+        score = -score if self._run.settings.train.best_by == "loss" else score
+        if score > self._state.best or not self._run.model_path.exists():
+            self._state.best = score if math.isfinite(score) else self._state.best
+            save_model(self._run.model_path, self._session.card, self._weights())
+        self._save()
+
+    def _record(self, validation: Validation, step: Step) -> None:
+        state, interval = self._state, self._state.interval
+        state.history.append(
+            {
+                "step": state.step,
+                "epoch": state.step / self._session.batches.steps_per_epoch,
+                "seconds": self._elapsed(),
+                "learning_rate": step.rate,
+                "train_loss": interval.loss / interval.images if interval.images else math.nan,
+                "train_mean_iou": float(interval.counts.mean_iou),
+                **{f"validation_{name}": score for name, score in validation.scores.items()},
+                "images_per_second": interval.images / interval.seconds,
+                "waiting_share": interval.waiting / interval.seconds,
+                "skipped_steps": state.skipped,
+            }
+        )
+        labels = self._session.card.codec.labels
+        state.interval = Interval(Counts.zero(len(labels), labels.kind))
+        self._run.save_history(state.history)
+
+    def _save(self) -> None:
+        """Write a checkpoint from which the run goes on to the same bits."""
+        state = self._state
+        stored = {
+            "network": self._weights(),
+            "optimiser": self._session.optimiser.state_dict(),
+            "state": {
+                **{key: getattr(state, key) for key in ("step", "history", "best", "skipped")},
+                "spent": self._elapsed(),
+                "pace": asdict(state.pace),
+                "interval": {**vars(state.interval), "counts": state.interval.counts.to_dict()},
+            },
+        }
+        with replacing(self._run.checkpoint_path(state.step)) as temporary:
+            torch.save(stored, temporary)
+        self._run.drop_old_checkpoints()
+        self._saved = time.monotonic()
+
+    def _note(self, step: Step) -> str:
+        last = self._state.history[-1]["validation_mean_iou"] if self._state.history else math.nan
+        speed = step.images / self._step_seconds[-1]
+        return f"loss {step.loss:.3f}  validation IoU {last:.3f}  {speed:.0f} images/s"
+
+
+def restored(session: Session, run: Run) -> State:
+    """Load the newest whole checkpoint into the session. Raises RunError where none is whole."""
+    for path in run.checkpoints:
+        try:
+            stored = torch.load(path, weights_only=True, map_location="cpu")
+        except (OSError, RuntimeError, EOFError):
+            continue
+        session.network.load_state_dict(stored["network"])
+        session.optimiser.load_state_dict(stored["optimiser"])
+        kept = stored["state"]
+        interval = Interval(**{**kept["interval"], "counts": Counts.from_dict(kept["interval"]["counts"])})
+        return State(**{**kept, "pace": Pace(**kept["pace"]), "interval": interval})
+    raise RunError(f"every checkpoint of {run.folder} is damaged.", fix="train it anew with --overwrite.")

@@ -1,0 +1,202 @@
+"""Everything that a training step needs, made from settings and data, and the step itself."""
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from perpixel.batches import Batch, Batches, PixelStore, ahead
+from perpixel.config import Settings, TrainSettings
+from perpixel.dataset import Dataset, Sample
+from perpixel.losses import supervised, weighted
+from perpixel.machine import automatic_memory_format, automatic_precision, chosen_device
+from perpixel.metrics import Counts, count
+from perpixel.model_file import ModelCard
+from perpixel.models import SegmentationModel
+from perpixel.predict import PredictOptions, Predictor
+from perpixel.schedule import Pace, rate
+from perpixel.train.validation import Validation, validate
+
+FABRIC_PRECISION: Final[dict[str, Any]] = {"32": "32-true", "bf16": "bf16-mixed"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one training step gave.
+
+    Args:
+        loss: Mean over the batch; not finite where the step was skipped.
+        images: Number of views in the batch.
+        counts: Right and wrong pixels of the views.
+        rate: The learning rate.
+    """
+
+    loss: float
+    images: int
+    counts: Counts
+    rate: float
+
+
+class Session:
+    """A network in training: its optimiser, its batches, its loss, its device.
+
+    Args:
+        settings: All of it, resolved.
+        dataset: Where images are read from.
+        parts: Training and validation samples.
+        card: What the network is.
+    """
+
+    def __init__(
+        self, settings: Settings, dataset: Dataset, parts: tuple[Sequence[Sample], Sequence[Sample]], card: ModelCard
+    ) -> None:
+        train = settings.train
+        self.card = card
+        self.settings = settings
+        self.validation_samples = parts[1]
+        self._dataset = dataset
+        torch.manual_seed(settings.seed)
+        self._device = chosen_device(train.device)
+        self._memory_format = automatic_memory_format(self._device)
+        self._precision = automatic_precision(self._device) if train.precision == "auto" else train.precision
+        self._fabric = Fabric(accelerator=self._device, devices=1, precision=FABRIC_PRECISION[self._precision])
+        network = card.build(settings.model.weights)
+        network.to(memory_format=self._memory_format)  # type: ignore[call-overload] # torch's stubs leave it out
+        self._loss_weights = network.loss_weights
+        self.network = network
+        self.optimiser = _optimiser(network, train)
+        self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
+        self._module.mark_forward_method("training_outputs")
+        self.loss = weighted(train.loss, card.codec.labels.kind)
+        store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb)
+        self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the encoder keeps its weights."""
+        return self.settings.train.encoder_rate == 0
+
+    def stream(self, first: int) -> Generator[Batch]:
+        """Batches from a step on, read ahead."""
+        return ahead(self.batches, first)
+
+    def step(self, number: int, batch: Batch, pace: Pace) -> Step:
+        """Take training step `number` (from 0) unless the loss or its gradient is not finite."""
+        train = self.settings.train
+        torch.manual_seed(int(np.random.SeedSequence([self.settings.seed, number]).generate_state(1)[0]))
+        self._train_mode()
+        rate_now = self._set_rate(number, pace)
+        image = self._fabric.to_device(batch.image.contiguous(memory_format=self._memory_format))
+        target = self._fabric.to_device(batch.target)
+        outputs = self._module.training_outputs(image)
+        loss = supervised(outputs, target, self.loss, self._loss_weights)
+        self._optimiser.zero_grad()
+        self._fabric.backward(loss)
+        value = float(loss.detach())
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), train.clip_norm or float("inf"))
+        if np.isfinite(value) and bool(torch.isfinite(norm)):
+            self._optimiser.step()
+        else:
+            value = float("nan")
+        return Step(value, len(image), self._count(outputs["logits"], batch.target), rate_now)
+
+    def validate(self) -> Validation:
+        """Score the validation images whole."""
+        return validate(self.predictor(), self._dataset, self.validation_samples, self.loss)
+
+    def predictor(self) -> Predictor:
+        """The network as it stands, ready to predict."""
+        options = PredictOptions(scale=self.card.scale, precision=self._precision, device=self._device)
+        return Predictor(self.network, self.card.codec, options=options)
+
+    def time_step(self, seconds: float, least: int = 3) -> float:
+        """Seconds of a training step, the median of real steps; network and optimiser are left as they were.
+
+        Args:
+            seconds: How long to measure.
+            least: Steps to take even if they last longer.
+        """
+        network, optimiser = _copied(self.network.state_dict()), _copied(self.optimiser.state_dict())
+        times: list[float] = []
+        start = time.monotonic()
+        with closing(self.stream(0)) as batches:
+            for number, batch in enumerate(batches):
+                before = time.monotonic()
+                self.step(number, batch, Pace(10**6))
+                times.append(time.monotonic() - before)
+                if len(times) > least and time.monotonic() - start > seconds:
+                    break
+        self.network.load_state_dict(network)
+        self.optimiser.load_state_dict(optimiser)
+        return float(np.median(times[1:]))
+
+    def time_validation(self) -> float:
+        """Seconds that a validation will last, from one image of the largest size (after one to warm up)."""
+        areas = [sample.height * sample.width for sample in self.validation_samples]
+        largest = self.validation_samples[int(np.argmax(areas))]
+        seconds = 0.0
+        for _ in range(2):
+            start = time.monotonic()
+            validate(self.predictor(), self._dataset, [largest], self.loss)
+            seconds = time.monotonic() - start
+        return seconds * sum(areas) / max(areas)
+
+    def _train_mode(self) -> None:
+        self._module.train()
+        if self.is_frozen and self.network.encoder is not None:
+            self.network.encoder.eval()  # its batch statistics stay those of its weights
+
+    def _set_rate(self, number: int, pace: Pace) -> float:
+        train = self.settings.train
+        drops = number // self.batches.steps_per_epoch // train.step_epochs
+        share = rate(pace.progress(number), train.schedule, train.warmup, drops, train.step_factor)
+        for group in self.optimiser.param_groups:
+            group["lr"] = train.learning_rate * group["factor"] * share
+        return train.learning_rate * share
+
+    def _count(self, logits: Tensor, target: Tensor) -> Counts:
+        labels = self.card.codec.labels
+        with torch.no_grad():
+            prediction = self.card.codec.decode(self.card.codec.probabilities(logits)).cpu().numpy()
+        return count(prediction, target.to(torch.uint8).numpy(), classes=len(labels), kind=labels.kind)
+
+
+def _optimiser(network: SegmentationModel, train: TrainSettings) -> torch.optim.Optimizer:
+    """Weights decay, biases and norms do not; the encoder has its own rate."""
+    encoder = {id(parameter) for parameter in network.encoder.parameters()} if network.encoder is not None else set()
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        in_encoder = id(parameter) in encoder
+        if in_encoder and train.encoder_rate == 0:
+            parameter.requires_grad_(False)
+            continue
+        groups.setdefault((in_encoder, parameter.ndim > 1), []).append(parameter)
+    described = [
+        {
+            "params": parameters,
+            "factor": train.encoder_rate if in_encoder else 1.0,
+            "weight_decay": train.weight_decay if decays else 0.0,
+        }
+        for (in_encoder, decays), parameters in groups.items()
+    ]
+    if train.optimiser == "sgd":
+        return torch.optim.SGD(described, lr=train.learning_rate, momentum=0.9, nesterov=True)
+    kind = torch.optim.AdamW if train.optimiser == "adamw" else torch.optim.Adam
+    return kind(described, lr=train.learning_rate)
+
+
+def _copied(state: Any) -> Any:
+    """A state dict whose tensors are its own."""
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, dict):
+        return {key: _copied(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_copied(value) for value in state]
+    return state
