@@ -1,6 +1,6 @@
 """From a prediction and its truth to Counts, at the speed of reading both a few times.
 
-Two classes: three counts of bytes that are not 0. More classes: truth and prediction make one code a pixel,
+Two classes: three counts of comparisons. More classes: truth and prediction make one code a pixel,
 and since masks are made of runs, runs are counted instead of pixels wherever there are few.
 """
 
@@ -13,7 +13,7 @@ from perpixel.errors import DataError
 from perpixel.metrics.counts import Counts, Int64s
 from perpixel.shapes import IGNORED, LabelKind, TargetArray
 
-RUN_PX = 4
+RUN_PX = 8
 """Runs are counted where they are at least this long on average."""
 
 
@@ -61,25 +61,23 @@ def count(prediction: TargetArray, target: TargetArray, *, classes: int, kind: L
 
 
 def _count_binary(prediction: TargetArray, target: TargetArray) -> tuple[int, int, int, int]:
-    """TP, FP, FN and TN of flat arrays in {0, 1}, less what is ignored."""
+    """TP, FP, FN and TN of flat arrays; IGNORED is above both answers, so it never looks like a false positive."""
     _refuse_values(prediction, 2, "prediction")
-    both, said, true, known = _nonzero(prediction & target), _nonzero(prediction), _nonzero(target), target.size
-    if target.size and target.max() > 1:
-        ignored = _ignored(target, 2)
-        said_there, hidden = _nonzero(prediction & ignored), _nonzero(ignored)
-        both, said, true, known = both - said_there, said - said_there, true - hidden, known - hidden
-    return both, said - both, true - both, known - said - true + both
+    hidden = _nonzero(_ignored(target, 2)) if target.size and target.max() > 1 else 0
+    extra, missed, true = _nonzero(prediction > target), _nonzero(prediction < target), _nonzero(target)
+    missed, true = missed - hidden, true - hidden
+    return true - missed, extra, missed, target.size - hidden - true - extra
 
 
 def _confusion(prediction: TargetArray, target: TargetArray, classes: int) -> Int64s:
-    """The confusion matrix (K, K) of flat arrays; ignored pixels fill a row K that is dropped."""
+    """The confusion matrix (K, K) of flat arrays, out of a table with a row for every value a byte can hold."""
     _refuse_values(prediction, classes, "prediction")
-    if target.size and target.max() >= classes:
-        _ignored(target, classes)
-        target = np.minimum(target, np.uint8(classes))
-    codes = np.multiply(target, classes, dtype=np.uint8 if (classes + 1) * classes <= 256 else np.uint16)
+    codes = np.multiply(target, classes, dtype=np.uint16)
     codes += prediction
-    return _histogram(codes, (classes + 1) * classes).reshape(-1, classes)[:classes]
+    table = _histogram(codes, 256 * classes).reshape(256, classes)
+    if table[classes:IGNORED].any():
+        _refuse_values(target[target != IGNORED], classes, "target")
+    return table[:classes]
 
 
 def _histogram(codes: NDArray[Any], bins: int) -> Int64s:

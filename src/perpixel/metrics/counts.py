@@ -123,45 +123,45 @@ class Counts:
     @property
     def iou(self) -> Float64s:
         """TP / (TP + FP + FN): intersection over union, Jaccard index."""
-        return _ratio(self.true_positive, self.true_positive + self.false_positive + self.false_negative)
+        return ratio(self.true_positive, self.true_positive + self.false_positive + self.false_negative)
 
     @property
     def dice(self) -> Float64s:
         """2 TP / (2 TP + FP + FN): Dice coefficient, F1."""
         both = 2 * self.true_positive
-        return _ratio(both, both + self.false_positive + self.false_negative)
+        return ratio(both, both + self.false_positive + self.false_negative)
 
     @property
     def precision(self) -> Float64s:
         """TP / (TP + FP): the share of the pixels said to be k that are k."""
-        return _ratio(self.true_positive, self.true_positive + self.false_positive)
+        return ratio(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def recall(self) -> Float64s:
         """TP / (TP + FN): the share of the pixels of k that were found; class accuracy, sensitivity."""
-        return _ratio(self.true_positive, self.true_positive + self.false_negative)
+        return ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @property
     def specificity(self) -> Float64s:
         """TN / (TN + FP): the share of the pixels of other classes that were not said to be k."""
-        return _ratio(self.true_negative, self.true_negative + self.false_positive)
+        return ratio(self.true_negative, self.true_negative + self.false_positive)
 
     # One number, (...) float64.
 
     @property
     def mean_iou(self) -> Float64s:
         """The mean of `iou` over the classes that are in the truth or in the prediction."""
-        return _mean_defined(self.iou)
+        return mean_defined(self.iou)
 
     @property
     def mean_dice(self) -> Float64s:
         """The mean of `dice` over the classes that are in the truth or in the prediction."""
-        return _mean_defined(self.dice)
+        return mean_defined(self.dice)
 
     @property
     def mean_accuracy(self) -> Float64s:
         """The mean of `recall` over the classes that are in the truth; balanced accuracy."""
-        return _mean_defined(self.recall)
+        return mean_defined(self.recall)
 
     @property
     def pixel_accuracy(self) -> Float64s:
@@ -171,27 +171,27 @@ class Counts:
         if self.kind == "overlapping":
             asked = asked + self.false_positive + self.true_negative
             right = right + self.true_negative
-        return _ratio(right.sum(-1), asked.sum(-1))
+        return ratio(right.sum(-1), asked.sum(-1))
 
     @property
     def frequency_weighted_iou(self) -> Float64s:
         """Σ share_k · iou_k with share_k the share of class k in the truth's labels."""
         true = self.true_positive + self.false_negative
-        return _ratio((true * np.nan_to_num(self.iou)).sum(-1), true.sum(-1))
+        return ratio((true * np.nan_to_num(self.iou)).sum(-1), true.sum(-1))
 
     def _arrays(self) -> dict[str, Int64s]:
         arrays = {part.name: getattr(self, part.name) for part in fields(self)}
         return {name: array for name, array in arrays.items() if array is not None}
 
 
-def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Float64s:
+def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Float64s:
     """Divide, with NaN where nothing is counted."""
     with np.errstate(invalid="ignore"):
         quotient: Float64s = np.true_divide(numerator, denominator)
     return quotient
 
 
-def _mean_defined(values: Float64s) -> Float64s:
+def mean_defined(values: Float64s) -> Float64s:
     """Average the last axis over what is not NaN; NaN if nothing is left."""
     defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
+    return ratio(np.where(defined, values, 0).sum(-1), defined.sum(-1))
