@@ -1,6 +1,7 @@
 """What every network is to the rest of perpixel: an image in, logits of the same height and width out."""
 
 from collections.abc import Mapping
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -49,6 +50,7 @@ class SegmentationModel(nn.Module):
     def __init__(self, *, stride: int, loss_weights: Mapping[str, float] | None = None) -> None:
         super().__init__()
         self.encoder = None
+        self.encoder_frozen = False
         self.stride = stride
         self.loss_weights = dict(loss_weights or {"logits": 1.0})
 
@@ -74,13 +76,32 @@ class SegmentationModel(nn.Module):
         """Map a padded image to the logits of every head, all of the image's height and width."""
         raise NotImplementedError
 
+    def freeze_encoder(self) -> None:
+        """Train everything but the encoder: no gradients there, and no new batch statistics."""
+        assert self.encoder is not None
+        self.encoder.requires_grad_(False)
+        self.encoder_frozen = True
+        self.encoder.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training or evaluation; a frozen encoder stays in evaluation."""
+        super().train(mode)
+        if self.encoder is not None and self.encoder_frozen:
+            self.encoder.eval()
+        return self
+
     def _missing(self, image: Tensor) -> tuple[int, int]:
         """Rows below and columns at the right that are missing to sides which `heads` accepts."""
         below, right = (
-            (torch.sym_max(size, 2 * self.stride) + self.stride - 1) // self.stride * self.stride - size
+            (_at_least(size, 2 * self.stride) + self.stride - 1) // self.stride * self.stride - size
             for size in image.shape[-2:]
         )
         return below, right
+
+
+def _at_least(size: int, least: int) -> int:
+    larger: int = torch.sym_max(size, least)  # type: ignore[no-untyped-call]
+    return larger
 
 
 def _pad(image: Tensor, below: int, right: int) -> Tensor:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal, get_args
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ from perpixel.errors import SettingsError, did_you_mean
 
 Norm = Literal["none", "batch", "group", "instance"]
 Activation = Literal["relu", "leaky_relu"]
-PaddingMode = Literal["zeros", "reflect"]
+Padding = Literal["zeros", "reflect", "valid"]
 Upsampling = Literal["transposed", "bilinear", "bilinear_corners", "nearest"]
 
 NORMS: Final[dict[Norm, Callable[[int], nn.Module]]] = {
@@ -34,23 +35,22 @@ class ConvolutionStyle:
     Args:
         norm: Normalisation after each convolution; "group" makes groups of 16 channels or fewer.
         activation: What follows it.
-        padding_mode: What lies outside the feature map, for padded convolutions.
-        padded: Keep height and width; without, a 3×3 convolution takes one pixel from each side.
+        padding: What lies outside the feature map; "valid" for nothing: each 3×3 convolution takes a pixel
+            from each side.
         dropout: Share of feature maps dropped after each normalisation, 0 ≤ dropout < 1.
         bias: A bias in each convolution; None for one wherever no normalisation follows.
     """
 
     norm: Norm = "batch"
     activation: Activation = "relu"
-    padding_mode: PaddingMode = "zeros"
-    padded: bool = True
+    padding: Padding = "zeros"
     dropout: float = 0.0
     bias: bool | None = None
 
     def __post_init__(self) -> None:
         check_choice("norm", self.norm, get_args(Norm))
         check_choice("activation", self.activation, get_args(Activation))
-        check_choice("padding_mode", self.padding_mode, get_args(PaddingMode))
+        check_choice("padding", self.padding, get_args(Padding))
         if not 0 <= self.dropout < 1:
             raise SettingsError(
                 f"dropout {self.dropout} is not a share of the feature maps.",
@@ -66,8 +66,8 @@ def convolution(channels: int, out_channels: int, style: ConvolutionStyle) -> nn
             channels,
             out_channels,
             3,
-            padding=1 if style.padded else 0,
-            padding_mode=style.padding_mode,
+            padding=0 if style.padding == "valid" else 1,
+            padding_mode="reflect" if style.padding == "reflect" else "zeros",
             bias=bias,
         )
     ]
@@ -76,6 +76,11 @@ def convolution(channels: int, out_channels: int, style: ConvolutionStyle) -> nn
     if style.dropout:
         layers.append(nn.Dropout2d(style.dropout))
     return nn.Sequential(*layers, ACTIVATIONS[style.activation]())
+
+
+def double_convolution(channels: int, out_channels: int, style: ConvolutionStyle) -> nn.Sequential:
+    """Two of `convolution`, their layers in one row."""
+    return nn.Sequential(*convolution(channels, out_channels, style), *convolution(out_channels, out_channels, style))
 
 
 class Upsample(nn.Module):
@@ -95,6 +100,25 @@ class Upsample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C, 2H, 2W)."""
         return F.interpolate(x, scale_factor=2, **self.settings)
+
+
+def convolve_joined(convolve: nn.Module, join: Callable[[], Tensor]) -> Tensor:
+    """Convolve what `join` concatenates, and join again for the gradient rather than keep the copy.
+
+    Source: Pleiss et al. (2017), "Memory-Efficient Implementation of DenseNets".
+    """
+    joined = join()
+    if torch.compiler.is_compiling() or not joined.requires_grad:
+        return convolve(joined)  # type: ignore[no-any-return]
+
+    def pack(saved: Tensor) -> Tensor | None:
+        return None if saved is joined else saved
+
+    def unpack(saved: Tensor | None) -> Tensor:
+        return join() if saved is None else saved
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        return convolve(joined)  # type: ignore[no-any-return]
 
 
 def initialise(model: nn.Module) -> None:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +11,12 @@ from perpixel.errors import Problem, SettingsError, did_you_mean
 from perpixel.models.base import Encoder, SegmentationModel
 from perpixel.models.blocks import ConvolutionStyle
 from perpixel.models.encoders import ENCODERS
+from perpixel.models.fcn import FCN
+from perpixel.models.fcn_resnet import FCNResNet
+from perpixel.models.fcn_tutorial import TutorialFCN
 from perpixel.models.unet import UNet
 from perpixel.models.unet_encoder import EncoderUNet
+from perpixel.models.unetplusplus import EncoderUNetPlusPlus, UNetPlusPlus
 from perpixel.models.weights import load_encoder_weights
 
 DEFAULT_MODEL: Final = "unet"
@@ -42,6 +47,43 @@ MODELS: Final[dict[str, ModelEntry]] = {
         summary="U-Net (2015), plain or on an encoder: the first choice for small data and fine structures",
         plain=UNet,
         on_encoder=EncoderUNet,
+    ),
+    "unetplusplus": ModelEntry(
+        summary="U-Net++ (2018), plain or on an encoder: objects of many sizes; can be pruned after training",
+        plain=UNetPlusPlus,
+        on_encoder=EncoderUNetPlusPlus,
+    ),
+    "fcn32s": ModelEntry(
+        summary="FCN-32s (2015): coarse regions, and the first stage of FCN-16s and FCN-8s",
+        on_encoder=partial(FCN, skips=0),
+        encoder="vgg16",
+    ),
+    "fcn16s": ModelEntry(
+        summary="FCN-16s (2015): FCN-32s with the scores of pool4 added",
+        on_encoder=partial(FCN, skips=1),
+        encoder="vgg16",
+    ),
+    "fcn8s": ModelEntry(
+        summary="FCN-8s (2015): the classic baseline for scenes, with the scores of pool4 and pool3 added",
+        on_encoder=FCN,
+        encoder="vgg16",
+    ),
+    "fcn_tutorial": ModelEntry(
+        summary="the FCN that tutorials build on VGG16, half the parameters of FCN-8s",
+        on_encoder=TutorialFCN,
+        encoder="vgg16",
+    ),
+    "fcn_resnet50": ModelEntry(
+        summary="FCN on a dilated ResNet-50 with an auxiliary head: scenes; torchvision's weights fit",
+        on_encoder=FCNResNet,
+        encoder="resnet50",
+        encoder_options={"output_stride": 8},
+    ),
+    "fcn_resnet101": ModelEntry(
+        summary="FCN on a dilated ResNet-101 with an auxiliary head: scenes; torchvision's weights fit",
+        on_encoder=FCNResNet,
+        encoder="resnet101",
+        encoder_options={"output_stride": 8},
     ),
 }
 """Every network of perpixel by name."""
@@ -74,7 +116,16 @@ def build(
     if name.startswith("smp/"):
         from perpixel.models.smp_adapter import build_smp
 
-        return build_smp(name.removeprefix("smp/"), in_channels, classes, encoder, weights, options)
+        if isinstance(encoder, Encoder):
+            raise SettingsError(f"{name} builds its own encoder.", fix="give the encoder's name.")
+        return build_smp(
+            name.removeprefix("smp/"),
+            encoder=encoder,
+            weights=weights,
+            options=options,
+            in_channels=in_channels,
+            classes=classes,
+        )
     if name not in MODELS:
         raise SettingsError(f"there is no model {name!r}.", fix=did_you_mean(name, [*MODELS, "smp/NAME"]))
     entry = MODELS[name]
@@ -90,15 +141,17 @@ def build(
     if entry.on_encoder is None:
         raise SettingsError(f"{name} takes no encoder.", fix="leave the encoder out.")
     arguments = _grouped(name, entry.on_encoder, options)
+    if "in_channels" in inspect.signature(entry.on_encoder).parameters:
+        arguments["in_channels"] = in_channels
     if isinstance(chosen, str):
         chosen = build_encoder(chosen, in_channels=in_channels, weights=weights, **entry.encoder_options)
-    return entry.on_encoder(encoder=chosen, in_channels=in_channels, classes=classes, **arguments)
+    return entry.on_encoder(encoder=chosen, classes=classes, **arguments)
 
 
 def build_encoder(name: str, *, in_channels: int, weights: str | Path = "none", **options: Any) -> Encoder:
     """Build an encoder by its name in `ENCODERS` or in timm, with public weights if wanted."""
     if name in ENCODERS:
-        encoder = ENCODERS[name](in_channels=in_channels, **options)
+        encoder = _with_options(name, options)(in_channels=in_channels)
         if str(weights) != "none":
             load_encoder_weights(encoder, name, weights)
         return encoder
@@ -115,11 +168,22 @@ def encoder_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]
     """
     if name in ENCODERS:
         factory = ENCODERS[name]
-        kind = getattr(factory, "func", factory)  # a partial, or the class itself
+        kind: Any = factory.func if isinstance(factory, partial) else factory
         return kind.mean, kind.std
     from perpixel.models.encoders.timm_encoder import timm_statistics
 
     return timm_statistics(name, known=tuple(ENCODERS))
+
+
+def _with_options(name: str, options: dict[str, Any]) -> Callable[..., Encoder]:
+    factory = ENCODERS[name]
+    unknown = options.keys() - inspect.signature(factory).parameters.keys()
+    if unknown:
+        raise SettingsError(
+            f"the encoder {name} has no {', '.join(sorted(unknown))}, which this model needs.",
+            fix="choose one of resnet18, resnet34, resnet50, resnet101 and resnet152.",
+        )
+    return partial(factory, **options)
 
 
 def _check_counts(in_channels: int, classes: int) -> None:
@@ -130,10 +194,10 @@ def _check_counts(in_channels: int, classes: int) -> None:
 
 def _grouped(name: str, builder: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     """Check options against a builder's parameters, and gather those of its style into one."""
-    parameters = set(inspect.signature(builder).parameters) - {"encoder", "in_channels", "classes"}
+    parameters = set(inspect.signature(builder).parameters) - {"encoder", "in_channels", "classes", "skips"}
     style_fields: set[str] = set()
     if "style" in parameters:
-        style_fields = {item.name for item in fields(ConvolutionStyle)} - {"padded"}
+        style_fields = {item.name for item in fields(ConvolutionStyle)}
     known = (parameters - {"style"}) | style_fields
     unknown = sorted(options.keys() - known)
     if unknown:

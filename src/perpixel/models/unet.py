@@ -1,7 +1,6 @@
 """U-Net (Ronneberger, Fischer, Brox 2015)."""
 
-from dataclasses import replace
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
@@ -14,11 +13,9 @@ from perpixel.models.blocks import (
     Upsample,
     Upsampling,
     check_choice,
-    convolution,
+    double_convolution,
     initialise,
 )
-
-Borders = Literal["same", "valid"]
 
 
 class UNet(SegmentationModel):
@@ -29,13 +26,10 @@ class UNet(SegmentationModel):
         classes: Classes K.
         width: Channels of the first level; each level below has twice as many. 64 in the paper.
         depth: Number of 2×2 poolings. 4 in the paper.
-        borders: "valid" for the paper's unpadded convolutions, "same" for padded ones. With "valid" the image is
-            mirrored at its borders so that logits still cover it, as in the paper's Figure 2; `unpadded` gives
-            the paper's bare network.
         upsampling: "transposed" for the paper's 2×2 up-convolution that halves the channels; the others
             have no parameters and leave the channels to the next convolution.
-        style: Normalisation, activation, padding and dropout of the 3×3 convolutions. None in the paper but ReLU;
-            "batch" by default.
+        style: Of the 3×3 convolutions. The paper's has norm "none" and padding "valid": then the image is mirrored
+            at its borders so that logits still cover it, as in its Figure 2, and `bare` is its bare network.
 
     Source: Ronneberger, Fischer, Brox (2015), section 2.
     """
@@ -47,28 +41,26 @@ class UNet(SegmentationModel):
         classes: int,
         width: int = 64,
         depth: int = 4,
-        borders: Borders = "same",
         upsampling: Upsampling = "transposed",
         style: ConvolutionStyle | None = None,
     ) -> None:
         super().__init__(stride=2**depth)
-        check_choice("borders", borders, get_args(Borders))
         check_choice("upsampling", upsampling, get_args(Upsampling))
-        style = replace(style or ConvolutionStyle(), padded=borders == "same")
-        self.depth, self.borders = depth, borders
+        style = style or ConvolutionStyle()
+        self.depth, self.valid = depth, style.padding == "valid"
         widths = [width * 2**level for level in range(depth + 1)]
-        self.first = _double(in_channels, width, style)
-        self.downs = nn.ModuleList(_double(c, 2 * c, style) for c in widths[:-1])
+        self.first = double_convolution(in_channels, width, style)
+        self.downs = nn.ModuleList(double_convolution(c, 2 * c, style) for c in widths[:-1])
         self.ups = nn.ModuleList(_Up(2 * c, c, upsampling, style) for c in reversed(widths[:-1]))
         self.head = nn.Conv2d(width, classes, 1)
         initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """Map image (N, C, H, W) to logits (N, K, H, W), for any H, W ≥ 1."""
-        if self.borders == "same":
+        if not self.valid:
             return super().forward(image)
         height, width = image.shape[-2:]
-        return self.unpadded(_mirror(image, self.depth))[..., :height, :width]
+        return self.bare(_mirror(image, self.depth))[..., :height, :width]
 
     def training_outputs(self, image: Tensor) -> dict[str, Tensor]:
         """Map image (N, C, H, W) to {"logits": (N, K, H, W)}."""
@@ -76,10 +68,10 @@ class UNet(SegmentationModel):
 
     def heads(self, image: Tensor) -> dict[str, Tensor]:
         """Map a padded image to its one head."""
-        return {"logits": self.unpadded(image)}
+        return {"logits": self.bare(image)}
 
-    def unpadded(self, image: Tensor) -> Tensor:
-        """The bare network: sides must be multiples of 2**depth ("same") or fit `valid_size` ("valid")."""
+    def bare(self, image: Tensor) -> Tensor:
+        """The bare network: sides must be multiples of 2**depth or, for "valid", fit `valid_size`."""
         x = self.first(image)
         skips = []
         for down in self.downs:
@@ -102,16 +94,12 @@ class _Up(nn.Module):
             channels = out_channels
         else:
             self.upsample = Upsample(upsampling)
-        self.convolutions = _double(channels + out_channels, out_channels, style)
+        self.convolutions = double_convolution(channels + out_channels, out_channels, style)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = self.upsample(x)
         out: Tensor = self.convolutions(torch.cat([_centre(skip, x), x], dim=1))
         return out
-
-
-def _double(channels: int, out_channels: int, style: ConvolutionStyle) -> nn.Sequential:
-    return nn.Sequential(*convolution(channels, out_channels, style), *convolution(out_channels, out_channels, style))
 
 
 def _centre(skip: Tensor, like: Tensor) -> Tensor:
@@ -135,7 +123,7 @@ def valid_size(size: int, depth: int = 4) -> int:
     >>> valid_size(572)
     388
     """
-    factor = 2**depth
+    factor = 1 << depth
     bottom, remainder = divmod(size - 4 * (factor - 1), factor)
     least = _bottom(1, factor)
     if remainder or bottom < least:
@@ -153,7 +141,7 @@ def valid_margins(size: int, depth: int = 4) -> tuple[int, int]:
     >>> valid_margins(388)
     (92, 92)
     """
-    factor = 2**depth
+    factor = 1 << depth
     before = 6 * factor - 4
     return before, _bottom(size, factor) * factor + 4 * (factor - 1) - size - before
 

@@ -92,7 +92,7 @@ class _InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.expands:
-            out = self.act(self.bn1(self.conv_pw(x)))
+            out: Tensor = self.act(self.bn1(self.conv_pw(x)))
             out = self.act(self.bn2(self.conv_dw(out)))
             out = self.bn3(self.conv_pwl(out))
         else:
@@ -113,7 +113,7 @@ class _SameConv2d(nn.Conv2d):
         super().__init__(channels, out_channels, kernel, stride=stride, padding=padding, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = super().forward(x)
+        out: Tensor = super().forward(x)
         return out[..., 1:, 1:] if self.stride[0] == 2 else out
 
 
