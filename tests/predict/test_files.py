@@ -9,7 +9,6 @@ import tifffile
 from PIL import Image
 
 from perpixel.errors import DataError, OutputError, PerpixelError
-from perpixel.files.tiff_writer import TiffLayout, write_tiff
 from perpixel.predict import Outputs, PredictOptions, Predictor
 from predict.networks import NAMES, LooksAround, ReadsPixels, codec_for, image_of
 
@@ -140,8 +139,8 @@ def test_what_lies_outside_gets_a_value_that_no_class_has(tmp_path):
 
 def test_damage_half_way_keeps_what_was_predicted_and_says_so(tmp_path, predictor):
     path, image = tmp_path / "a.tif", image_of(500, 300)
-    place = (34264, 12, 16, (2.0, 0, 0, 5, 0, -2.0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1.0))
-    write_tiff(path, [image], TiffLayout(500, 300, 3, image.dtype, georeference=(place,)))
+    place = (34264, 12, 16, (2.0, 0, 0, 5, 0, -2.0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1.0), True)
+    tifffile.imwrite(path, image, tile=(256, 256), compression="zlib", photometric="rgb", extratags=[place])
     with tifffile.TiffFile(path) as file:
         second_row = file.pages[0].dataoffsets[2]
     path.write_bytes(path.read_bytes()[: second_row + 100])  # the blocks below row 256 are lost

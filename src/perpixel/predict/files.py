@@ -13,8 +13,8 @@ from perpixel.files.atomic import cannot_write
 from perpixel.files.read import open_image, read_header
 from perpixel.predict.arrays import ArrayPredictor
 from perpixel.predict.outputs import Outputs, check_names, needs_tiff
+from perpixel.predict.pieces import Piece, predicted_pieces, unknown_pieces
 from perpixel.predict.pipeline import Consumer, ahead
-from perpixel.predict.rows import Rows, predicted_rows, unknown_rows
 from perpixel.predict.sinks import Job, sinks
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -68,18 +68,18 @@ def predict_file(
         with open_image(path) as image:
             predictor.codec.check_image(image.read(0, 0, 1, 1), str(path))
             job = Job(path, header, image.nodata, folder, is_tiff, labels, outputs)
-        rows = _Rows(predictor, job, progress)
+        pieces = _Pieces(predictor, job, progress)
         with ExitStack() as stack:
             consumers = [stack.enter_context(Consumer(sink)) for sink in sinks(job)]
-            for part in ahead(rows, 1):
+            for piece in ahead(pieces, 1):
                 for consumer in consumers:
-                    consumer.put(part)
+                    consumer.put(piece)
         written = outputs.paths(path.stem, is_tiff=is_tiff, labels=labels)
-        if rows.damage is not None:
+        if pieces.damage is not None:
             _move(folder, out / "partial", written)
             raise DataError(
-                f"{rows.damage.problems[0].what} The mask up to there is kept in {out / 'partial'}.",
-                fix=rows.damage.problems[0].fix,
+                f"{pieces.damage.problems[0].what} The mask up to there is kept in {out / 'partial'}.",
+                fix=pieces.damage.problems[0].fix,
             )
         return Written(path, _move(folder, out, written))
 
@@ -107,34 +107,34 @@ def predict_files(
         raise PerpixelError.of(problems)
 
 
-class _Rows:
-    """The rows of all pages; where a page is damaged, unknown rows take the place of those that are missing."""
+class _Pieces:
+    """The pieces of all pages; where a page is damaged, unknown ones take the place of those that are missing."""
 
     def __init__(self, predictor: ArrayPredictor, job: Job, progress: Progress | None) -> None:
         self.predictor, self.job, self.progress = predictor, job, progress
         self.damage: DataError | None = None
 
-    def __iter__(self) -> Iterator[Rows]:
-        height, pages = self.job.header.size[0], self.job.header.pages
-        last: Rows | None = None
+    def __iter__(self) -> Iterator[Piece]:
+        (height, width), pages = self.job.header.size, self.job.header.pages
+        dtype = self.job.outputs.probabilities
         for page in range(pages):
             done = 0
             try:
-                for last in self._page(page):
-                    done = last.place.stop
-                    yield last
-                    if self.progress is not None:
-                        self.progress(page * height + done, pages * height)
+                for piece in self._page(page):
+                    yield piece
+                    done += 1
+                    if self.progress is not None and piece.right == width:
+                        self.progress(page * height + piece.bottom, pages * height)
             except DataError as error:
-                if last is None:
+                if page == done == 0:
                     raise
                 self.damage = self.damage or error
-                yield unknown_rows(last, page, done, height - done)
+                yield from unknown_pieces(self.predictor, (height, width), done, page, dtype)
 
-    def _page(self, page: int) -> Iterator[Rows]:
+    def _page(self, page: int) -> Iterator[Piece]:
         with open_image(self.job.source, page) as image:
             name, dtype = str(self.job.source), self.job.outputs.probabilities
-            yield from predicted_rows(self.predictor, image, name, page, dtype)
+            yield from predicted_pieces(self.predictor, image, name, page, dtype)
 
 
 def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -> Written | None:

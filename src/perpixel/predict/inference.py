@@ -83,9 +83,9 @@ class Inference:
         return self.codec.probabilities(mean) if on_logits else mean
 
     def _logits(self, network: nn.Module, batch: Tensor) -> Tensor:
-        precision = self.options.precision
-        use_bfloat16 = precision == "bf16" or (precision == "auto" and automatic_precision(self.device) != "32-true")
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=use_bfloat16):
+        chosen = self.options.precision
+        precision = automatic_precision(self.device) if chosen == "auto" else chosen
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16"):
             logits: Tensor = network(batch)
         return logits.float()
 

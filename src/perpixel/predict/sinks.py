@@ -1,7 +1,8 @@
-"""Where finished rows go: one function for each kind of output, each run in a thread of its own."""
+"""Where finished pieces go: one function for each kind of output, each run in a thread of its own."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 from perpixel.codec import Labels, mask_of
 from perpixel.files.areas import AreaTable
 from perpixel.files.read import Header, OpenImage, open_image
-from perpixel.files.tiff_writer import TiffLayout, georeference_tags, write_tiff
-from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_mask, write_png
+from perpixel.files.tiff_writer import TiffLayout, georeference_tags, writing_tiff
+from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_png
 from perpixel.predict.outputs import Outputs
-from perpixel.predict.rows import Rows
+from perpixel.predict.pieces import Piece
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 
-Sink: TypeAlias = Callable[[Iterator[Rows]], None]
+Sink: TypeAlias = Callable[[Iterator[Piece]], None]
+Drawing: TypeAlias = Callable[[Piece], NDArray[Any]]
+"""What a piece looks like in an output: (h, w) or (h, w, bands)."""
 
 SAMPLE_PX = 1024
 """Side of the middle of an image, from which the contrast of its overlay is taken."""
@@ -60,13 +63,11 @@ class Job:
 def sinks(job: Job) -> list[Sink]:
     """One function for each thing that is wanted; they run side by side."""
     wanted: list[Sink] = []
-    if job.outputs.mask and not job.is_tiff:
-        wanted.append(partial(_png_mask, job))
-    elif job.outputs.mask and job.labels.kind == "exclusive":
-        wanted.append(partial(_tiff_mask, job))
+    if job.outputs.mask and job.labels.kind == "exclusive":
+        wanted.append(partial(_mask, job))
     elif job.outputs.mask:
         paths = mask_paths(job.folder / job.picture_name, job.labels)
-        wanted += [partial(_tiff_class, job, k, path) for k, path in enumerate(paths)]
+        wanted += [partial(_class_mask, job, k, path) for k, path in enumerate(paths)]
     if job.outputs.probabilities:
         wanted.append(partial(_probabilities, job))
     if job.outputs.overlay:
@@ -76,78 +77,96 @@ def sinks(job: Job) -> list[Sink]:
     return wanted
 
 
-def _png_mask(job: Job, rows: Iterator[Rows]) -> None:
-    target = np.concatenate([part.target for part in rows], axis=-2)
-    write_mask(job.folder / job.picture_name, _mask(target, job.labels), job.labels)
-
-
-def _tiff_mask(job: Job, rows: Iterator[Rows]) -> None:
-    sample = _mask(np.full((1, 1), IGNORED, np.uint8), job.labels)
-    has_palette = sample.ndim == 2 and sample.dtype == np.uint8
+def _mask(job: Job, pieces: Iterator[Piece]) -> None:
+    nowhere = _written(np.full((1, 1), IGNORED, np.uint8), job.labels)
+    is_colour = nowhere.ndim == 3
+    is_indexed = job.labels.encoding == "palette" or (job.is_tiff and nowhere.dtype == np.uint8 and not is_colour)
     layout = job.layout(
-        bands=sample[0, 0].size,
-        dtype=sample.dtype,
-        colours=palette(job.labels) if has_palette else None,
-        nodata=None if job.nodata is None or sample.ndim == 3 else int(sample[0, 0]),
+        bands=3 if is_colour else 1,
+        dtype=nowhere.dtype,
+        colours=palette(job.labels) if is_indexed else None,
+        nodata=None if job.nodata is None or is_colour else int(nowhere[0, 0]),
     )
-    write_tiff(job.folder / job.picture_name, (_mask(part.target, job.labels) for part in rows), layout)
+    _draw(job.folder / job.picture_name, layout, pieces, lambda piece: _written(piece.target, job.labels))
 
 
-def _tiff_class(job: Job, k: int, path: Path, rows: Iterator[Rows]) -> None:
-    masks = (_mask(part.target, job.labels)[k] for part in rows)
-    write_tiff(path, masks, job.layout(1, np.dtype(np.uint8)))
+def _class_mask(job: Job, k: int, path: Path, pieces: Iterator[Piece]) -> None:
+    layout = job.layout(1, np.dtype(np.uint8))
+    _draw(path, layout, pieces, lambda piece: _written(piece.target, job.labels)[k])
 
 
-def _mask(target: TargetArray, labels: Labels) -> MaskArray:
+def _written(target: TargetArray, labels: Labels) -> MaskArray:
     """`mask_of`, where a pixel outside the image has none of the overlapping classes."""
     return mask_of(np.where(target == IGNORED, 0, target) if labels.kind == "overlapping" else target, labels)
 
 
-def _probabilities(job: Job, rows: Iterator[Rows]) -> None:
+def _probabilities(job: Job, pieces: Iterator[Piece]) -> None:
     assert job.outputs.probabilities is not None
     layout = job.layout(len(job.labels), np.dtype(job.outputs.probabilities))
     path = job.folder / "probabilities" / f"{job.source.stem}.tif"
-    write_tiff(path, (_bands_last(part.probabilities) for part in rows), layout)
+    _draw(path, layout, pieces, _bands_last)
 
 
-def _bands_last(bands: NDArray[Any] | None) -> NDArray[Any]:
-    assert bands is not None
-    return bands[0] if len(bands) == 1 else np.moveaxis(bands, 0, -1)
+def _bands_last(piece: Piece) -> NDArray[Any]:
+    assert piece.probabilities is not None
+    return np.moveaxis(piece.probabilities, 0, -1)
 
 
-def _overlay(job: Job, rows: Iterator[Rows]) -> None:
-    pictures = _overlaid(job, rows)
-    path = job.folder / "overlays" / job.picture_name
-    if job.is_tiff:
-        write_tiff(path, pictures, job.layout(3, np.dtype(np.uint8)))
-    else:
-        write_png(path, np.concatenate(list(pictures)))
+def _overlay(job: Job, pieces: Iterator[Piece]) -> None:
+    with closing(_Background(job.source)) as background:
+
+        def drawing(piece: Piece) -> NDArray[Any]:
+            return overlay(background.under(piece), piece.target, job.labels)
+
+        layout = job.layout(3, np.dtype(np.uint8))
+        _draw(job.folder / "overlays" / job.picture_name, layout, pieces, drawing)
 
 
-def _overlaid(job: Job, rows: Iterator[Rows]) -> Iterator[NDArray[np.uint8]]:
-    page, image, limits = -1, None, (0.0, 1.0)
-    try:
-        for part in rows:
-            if part.page != page or image is None:
-                if image is not None:
-                    image.closing()
-                page, image = part.page, open_image(job.source, part.page)
-                limits = contrast(_middle(image))
-            height = part.target.shape[-2]
-            under = picture(image.read(part.top, 0, height, image.width), limits)
-            yield overlay(under, part.target, job.labels)
-    finally:
-        if image is not None:
-            image.closing()
+def _areas(job: Job, pieces: Iterator[Piece]) -> None:
+    table = AreaTable(job.labels, job.header.georeference)
+    for piece in pieces:
+        table.add(piece.target, piece.page, piece.top)
+    table.write(job.folder / "areas" / f"{job.source.stem}.csv")
+
+
+def _draw(path: Path, layout: TiffLayout, pieces: Iterator[Piece], drawing: Drawing) -> None:
+    """Draw all pieces into one picture: a TIFF as they come, a PNG when they are complete."""
+    if path.suffix == ".tif":
+        with writing_tiff(path, layout) as writer:
+            for piece in pieces:
+                writer.put(piece.page, piece.top, piece.left, drawing(piece))
+        return
+    canvas = np.empty((layout.height, layout.width, layout.bands), layout.dtype)
+    for piece in pieces:
+        drawn = drawing(piece)
+        canvas[piece.top : piece.bottom, piece.left : piece.right] = drawn.reshape(*drawn.shape[:2], layout.bands)
+    write_png(path, canvas[..., 0] if layout.bands == 1 else canvas, layout.colours)
+
+
+@dataclass
+class _Background:
+    """The image under an overlay, in one contrast for each page."""
+
+    source: Path
+    _image: OpenImage | None = field(default=None, init=False)
+    _page: int = field(default=-1, init=False)
+    _limits: tuple[float, float] = field(default=(0.0, 1.0), init=False)
+
+    def under(self, piece: Piece) -> NDArray[np.uint8]:
+        """The part of the image under a piece, (h, w, 3)."""
+        if self._image is None or self._page != piece.page:
+            self.close()
+            self._image, self._page = open_image(self.source, piece.page), piece.page
+            self._limits = contrast(_middle(self._image))
+        height, width = piece.bottom - piece.top, piece.right - piece.left
+        return picture(self._image.read(piece.top, piece.left, height, width), self._limits)
+
+    def close(self) -> None:
+        """Let go of the page."""
+        if self._image is not None:
+            self._image.closing()
 
 
 def _middle(image: OpenImage) -> NDArray[Any]:
     height, width = min(SAMPLE_PX, image.height), min(SAMPLE_PX, image.width)
     return image.read((image.height - height) // 2, (image.width - width) // 2, height, width)
-
-
-def _areas(job: Job, rows: Iterator[Rows]) -> None:
-    table = AreaTable(job.labels, job.header.georeference)
-    for part in rows:
-        table.add(part.target, part.page, part.top)
-    table.write(job.folder / "areas" / f"{job.source.stem}.csv")

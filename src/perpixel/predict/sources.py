@@ -62,10 +62,10 @@ def outside(window: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | N
     """Which pixels (h, w) hold no measurement in any channel: nodata, or not a number. None where there are none."""
     if window.dtype.kind != "f" and nodata is None:
         return None
-    missing = np.zeros(window.shape, bool)
+    missing: NDArray[np.bool_] = np.zeros(window.shape, bool)
     if nodata is not None:
-        missing |= window == nodata
+        np.equal(window, nodata, out=missing)
     if window.dtype.kind == "f":
-        missing |= np.isnan(window)
+        np.logical_or(missing, np.isnan(window), out=missing)
     empty: NDArray[np.bool_] = missing.all(axis=2)
     return empty if empty.any() else None

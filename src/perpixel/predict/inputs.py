@@ -1,0 +1,39 @@
+"""What to predict: files, folders and globs, as a list of image files."""
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from perpixel.errors import DataError, Problem
+from perpixel.files.read import is_image
+
+
+def expanded(inputs: Sequence[str]) -> list[Path]:
+    """List the image files that are meant, each once, in the order given; within a folder or glob by name.
+
+    Args:
+        inputs: Files, folders (their images, not those of folders within), or globs (** goes into folders).
+
+    Raises:
+        DataError: An input stands for no image.
+    """
+    paths: dict[Path, None] = {}
+    problems = []
+    for each in inputs:
+        found = _meant(each)
+        if not found:
+            what = "holds no image" if Path(each).is_dir() else "does not exist"
+            problems.append(Problem(f"{each} {what}.", fix="give image files, folders with images, or globs."))
+        paths |= dict.fromkeys(found)
+    if problems:
+        raise DataError.of(problems)
+    return list(paths)
+
+
+def _meant(given: str) -> list[Path]:
+    path = Path(given)
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.is_file() and is_image(file))
+    if path.exists():
+        return [path]
+    return sorted(Path(file) for file in glob.glob(given, recursive=True) if Path(file).is_file())

@@ -1,0 +1,72 @@
+"""Finished pieces of a prediction: the cores of the tiles, in their order, page after page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.files.write import quantised
+from perpixel.predict.arrays import ArrayPredictor
+from perpixel.predict.sources import Source
+from perpixel.shapes import IGNORED, TargetArray
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A rectangle of one page.
+
+    Args:
+        page: From 0.
+        top: Row of its first pixel.
+        left: Column of its first pixel.
+        target: (h, w) class indices, or (K, h, w) in {0, 1}; IGNORED outside the image.
+        probabilities: (K, h, w), quantised; None where nobody asked for them.
+    """
+
+    page: int
+    top: int
+    left: int
+    target: TargetArray
+    probabilities: NDArray[Any] | None
+
+    @property
+    def bottom(self) -> int:
+        """The row below its last one."""
+        return self.top + int(self.target.shape[-2])
+
+    @property
+    def right(self) -> int:
+        """The column after its last one."""
+        return self.left + int(self.target.shape[-1])
+
+
+def predicted_pieces(
+    predictor: ArrayPredictor, source: Source, name: str, page: int = 0, probabilities: str | None = None
+) -> Iterator[Piece]:
+    """Predict a source piece by piece.
+
+    Args:
+        predictor: The network and its codec.
+        source: One page.
+        name: What to call it in a message.
+        page: Its number.
+        probabilities: The dtype in which they are wanted, if at all; see `quantised`.
+    """
+    for block, empty in predictor.blocks(source, name):
+        wanted = None if probabilities is None else quantised(block.values, probabilities)
+        yield Piece(page, block.top, block.left, predictor.decode(block, empty), wanted)
+
+
+def unknown_pieces(
+    predictor: ArrayPredictor, size: tuple[int, int], done: int, page: int, probabilities: str | None
+) -> Iterator[Piece]:
+    """The pieces of a page after the first `done` ones, of which nothing is known; `size` is height and width."""
+    classes = len(predictor.codec.labels)
+    for tile in list(predictor.tiling(*size))[done:]:
+        rows, columns = tile.rows, tile.columns
+        hw = (rows.end - rows.begin, columns.end - columns.begin)
+        shape = hw if predictor.codec.labels.kind == "exclusive" else (classes, *hw)
+        bands = None if probabilities is None else np.zeros((classes, *hw), probabilities)
+        yield Piece(page, rows.begin, columns.begin, np.full(shape, IGNORED, np.uint8), bands)
