@@ -1,1 +1,23 @@
-"""perpixel."""
+"""perpixel: a label for every pixel.
+
+>>> import perpixel
+>>> run = perpixel.train("cells/", minutes=10)             # doctest: +SKIP
+>>> print(perpixel.evaluate(run))                          # doctest: +SKIP
+>>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
+"""
+
+from perpixel.api import demo, evaluate, load, predict, train
+from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
+
+__all__ = [
+    "DataError",
+    "OutputError",
+    "PerpixelError",
+    "RunError",
+    "SettingsError",
+    "demo",
+    "evaluate",
+    "load",
+    "predict",
+    "train",
+]

@@ -13,13 +13,13 @@ from perpixel.dataset import Dataset, scan
 from perpixel.errors import RunError, SettingsError
 from perpixel.machine import keep_freed_memory
 from perpixel.metrics import Counts
-from perpixel.plan import card_of, planned
+from perpixel.planning import card_of, planned
 from perpixel.progress import bar
 from perpixel.run import Run, refuse_occupied
 from perpixel.schedule import Pace
 from perpixel.split import Split, split
-from perpixel.train.loop import Interval, Loop, State, restored
-from perpixel.train.session import Session
+from perpixel.training.loop import Interval, Loop, State, restored
+from perpixel.training.session import Session
 
 TIMED_SHARE: Final = 0.03
 VALIDATION_SHARE: Final = 0.15

@@ -21,7 +21,7 @@ from perpixel.model_file import ModelCard
 from perpixel.models import SegmentationModel
 from perpixel.predict import PredictOptions, Predictor
 from perpixel.schedule import Pace, rate
-from perpixel.train.validation import Validation, validate
+from perpixel.training.validation import Validation, validate
 
 FABRIC_PRECISION: Final[dict[str, Any]] = {"32": "32-true", "bf16": "bf16-mixed"}
 

@@ -17,9 +17,9 @@ from perpixel.model_file import save_model
 from perpixel.progress import bar
 from perpixel.run import Run
 from perpixel.schedule import Pace
-from perpixel.train.interrupts import interruption
-from perpixel.train.session import Session, Step
-from perpixel.train.validation import Validation
+from perpixel.training.interrupts import interruption
+from perpixel.training.session import Session, Step
+from perpixel.training.validation import Validation
 
 RETIMED_EVERY: Final = 20
 RETIMED_FROM_SHARE: Final = 0.02

@@ -1,0 +1,178 @@
+"""One function a verb; each is also a command of the same name."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from perpixel.evaluation import Evaluation, PartName
+    from perpixel.predict import Predictor, Written
+    from perpixel.run import Run
+
+PathLike: TypeAlias = str | Path
+
+DEMO_DRAWINGS: Final = 480
+DEMO_UNSEEN: Final = 6
+DEMO_SETTINGS: Final[dict[str, Any]] = {"train": {"validations": 6}}
+
+
+def train(
+    data: PathLike,
+    out: PathLike | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    **budget: float,
+) -> "Run":
+    """Train a network on a folder of images and masks, and write its report.
+
+    Args:
+        data: The folder, or a dataset.yaml that describes one.
+        out: The run folder; by default a new one under runs/, named after the data.
+        settings: Any part of the settings tree, such as {"model": {"name": "fcn8s"}, "seed": 1}.
+        resume: Go on with the run in `out`, which was interrupted.
+        overwrite: Replace the run in `out`.
+        **budget: minutes=…, steps=… or epochs=…; ten minutes without any.
+
+    Returns:
+        The run.
+
+    Raises:
+        PerpixelError: DataError, SettingsError, OutputError or RunError, with what to mend.
+    """
+    from perpixel import training
+    from perpixel.config import settings_from
+    from perpixel.errors import SettingsError
+    from perpixel.report import write_report
+    from perpixel.run import new_folder
+
+    tree = dict(settings or {})
+    if budget:
+        tree["train"] = {**tree.get("train", {}), **budget}
+    if resume:
+        if out is None:
+            raise SettingsError("resume needs the run to go on with.", fix="name its folder with --out.")
+        run = training.resume(Path(out), tree)
+    else:
+        checked = settings_from(tree)
+        run = training.train(Path(data), Path(out or new_folder(Path(data))), checked, overwrite=overwrite)
+    write_report(run, load(run))
+    return run
+
+
+def evaluate(
+    run: "Run | PathLike", data: PathLike | None = None, *, split: "PartName" = "test", out: PathLike | None = None
+) -> "Evaluation":
+    """Score a run on unseen images at native resolution, and write the figures and the report.
+
+    Args:
+        run: The run, or its folder.
+        data: Another labelled folder, which is scored whole.
+        split: Which part of the run's own data: "test", "val", "train" or "all".
+        out: Where metrics.json and images.csv go, instead of RUN/evaluation.
+
+    Returns:
+        The scores; `print` shows the table.
+    """
+    from perpixel.evaluation import evaluate as score
+    from perpixel.report import write_report
+
+    opened = _opened(run)
+    predictor = load(opened)
+    folder = Path(out) if out else None
+    evaluation = score(opened, predictor, Path(data) if data else None, part=split, out=folder)
+    write_report(opened, predictor, evaluation, Path(data) if data else None, folder)
+    return evaluation
+
+
+def predict(
+    run: "Run | PathLike",
+    inputs: "Sequence[PathLike] | PathLike",
+    out: PathLike,
+    *,
+    overlay: bool = False,
+    probabilities: bool = False,
+    overwrite: bool = False,
+) -> "list[Written]":
+    """Predict image files; each mask is written as OUT/STEM.png in the encoding of the training masks.
+
+    Args:
+        run: A run, its folder, or a model file.
+        inputs: Files, folders or globs.
+        out: The folder to write to.
+        overlay: Write the image with the classes' colours over it, too.
+        probabilities: Write the probabilities, too.
+        overwrite: Replace outputs that are there already.
+
+    Returns:
+        What was written for each image.
+    """
+    from perpixel.predict import Outputs
+    from perpixel.predict.inputs import expanded
+    from perpixel.progress import bar
+
+    outputs = Outputs(
+        overlay=overlay,
+        probabilities="uint8" if probabilities else None,
+        existing="replace" if overwrite else "refuse",
+    )
+    given = [inputs] if isinstance(inputs, str | Path) else inputs
+    paths = expanded([str(each) for each in given])
+    predictor = load(run)
+    with bar("predicting") as show:
+        return list(predictor.predict_files(paths, Path(out), outputs, progress=show))
+
+
+def load(run: "Run | PathLike") -> "Predictor":
+    """Load a trained model: `load(run).predict(image)` maps (H, W, C) or (H, W) to a mask (H, W).
+
+    Args:
+        run: A run, its folder, or a model file.
+    """
+    from perpixel.predict.load import load as load_predictor
+
+    return load_predictor(Path(run) if isinstance(run, str | Path) else run.folder)
+
+
+def demo(out: PathLike = "runs/demo", *, minutes: float = 2.0, overwrite: bool = False) -> "Evaluation":
+    """Generate drawings of six overlapping shapes, train, evaluate on unseen ones, and draw what was found.
+
+    Args:
+        out: Gets data/, run/ and predictions/.
+        minutes: Of training.
+        overwrite: Replace an earlier demo.
+
+    Returns:
+        The scores on the test drawings.
+    """
+    from perpixel.run import refuse_occupied
+    from perpixel.synthetic import write_shapes
+
+    folder = Path(out)
+    refuse_occupied(folder / "run", overwrite=overwrite)
+    write_shapes(folder / "data", DEMO_DRAWINGS, seed=0)
+    write_shapes(folder / "unseen", DEMO_UNSEEN, seed=1)
+    run = train(folder / "data", folder / "run", settings=DEMO_SETTINGS, overwrite=overwrite, minutes=minutes)
+    evaluation = evaluate(run)
+    predict(run, folder / "unseen" / "images", folder / "predictions", overlay=True, overwrite=overwrite)
+    return evaluation
+
+
+def _opened(run: "Run | PathLike") -> "Run":
+    from perpixel.run import Run
+
+    return Run.open(Path(run)) if isinstance(run, str | Path) else run
+
+
+def models() -> str:
+    """List the networks, their size for three channels and two classes, what each is for, and our own encoders."""
+    from perpixel.models import ENCODERS, MODELS, describe
+
+    width = max(map(len, MODELS))
+    lines = [
+        f"{name:<{width}}  {describe(name, (64, 64), classes=2).parameters / 1e6:>6.1f} M  {entry.summary}"
+        for name, entry in MODELS.items()
+    ]
+    own = ", ".join(ENCODERS)
+    return "\n".join([*lines, "", f"encoders: {own}; and every other name of timm, where it is installed"])

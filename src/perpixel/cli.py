@@ -1,0 +1,122 @@
+"""The command line: parses, calls the API, prints. Exit code 0 done, 1 the user can mend it, 2 wrong usage."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from perpixel import api
+from perpixel.errors import PerpixelError
+
+app = typer.Typer(
+    help="A label for every pixel: folder → audit → plan → train → evaluate → report → predict.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[Path, typer.Argument(help="a folder of images and masks, or a dataset.yaml", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="gets data, run and predictions")] = Path("runs/demo"),
+    minutes: Annotated[float, typer.Option(help="of training")] = 2.0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train on generated drawings of six overlapping shapes: needs no data and no network."""
+    print(api.demo(out, minutes=minutes, overwrite=overwrite))
+    print(f"\nreport:      {out / 'run' / 'report.html'}\npredictions: {out / 'predictions'}")
+
+
+@app.command()
+def train(  # noqa: PLR0913, PLR0917 # one parameter an option
+    data: Data,
+    out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME", show_default=False)] = None,
+    minutes: Annotated[float | None, typer.Option(help="budget in minutes; 10 if none is given")] = None,
+    steps: Annotated[int | None, typer.Option(help="budget in optimiser steps")] = None,
+    epochs: Annotated[int | None, typer.Option(help="budget in epochs")] = None,
+    model: Annotated[str | None, typer.Option(help="a name of `perpixel models`")] = None,
+    encoder: Annotated[str | None, typer.Option(help="an encoder of `perpixel models`, or of timm")] = None,
+    config: Annotated[Path | None, typer.Option(help="a YAML file of settings")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting")] = None,
+    seed: Annotated[int | None, typer.Option(help="decides split, order and first weights")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted run")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a network on a folder of images and masks within a budget."""
+    from perpixel.config import assign, settings_from_file
+
+    options = {
+        "train.minutes": minutes,
+        "train.steps": steps,
+        "train.epochs": epochs,
+        "model.name": model,
+        "model.encoder": encoder,
+        "seed": seed,
+    }
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    if len([key for key in given if key.startswith("train.")]) > 1:
+        raise typer.BadParameter("give only one of --minutes, --steps and --epochs")
+    tree: dict[str, Any] = settings_from_file(config) if config else {}
+    run = api.train(data, out, settings=assign(tree, [*given, *(set_ or [])]), resume=resume, overwrite=overwrite)
+    print(f"run:    {run.folder}\nreport: {run.folder / 'report.html'}\nnext:   perpixel evaluate {run.folder}")
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    data: Annotated[Path | None, typer.Argument(help="another labelled folder, scored whole")] = None,
+    split: Annotated[Literal["test", "val", "train", "all"], typer.Option(help="part of the run's data")] = "test",
+    out: Annotated[Path | None, typer.Option(help="where to write instead of RUN/evaluation")] = None,
+) -> None:
+    """Score a run on unseen images at native resolution."""
+    print(api.evaluate(run, data, split=split, out=out))
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="a run folder or a model file", show_default=False)],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="files, folders, globs")],
+    out: Annotated[Path, typer.Option(help="the folder to write to", show_default=False)],
+    overlay: Annotated[bool, typer.Option("--overlay", help="write coloured overlays, too")] = False,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="write probabilities, too")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Predict images of any size; masks are written as OUT/STEM.png in the encoding of the training masks."""
+    written = api.predict(run, inputs, out, overlay=overlay, probabilities=probabilities, overwrite=overwrite)
+    print(f"{len(written):,} images predicted: {out}")
+
+
+@app.command()
+def models() -> None:
+    """List the networks and encoders, with their size and what each is for."""
+    print(api.models())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line on the arguments (those of the process by default) and return the exit code."""
+    try:
+        result = app(args=arguments if arguments is None else list(arguments), standalone_mode=False)
+    except PerpixelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not hasattr(error, "exit_code") or not hasattr(error, "show"):
+            raise
+        error.show()  # a usage error of the parser
+        return int(error.exit_code)
+    return result if isinstance(result, int) else 0
+
+
+def run() -> None:
+    """Entry point of the `perpixel` command."""
+    sys.exit(main())
