@@ -17,7 +17,7 @@ from perpixel.dataset import Dataset, Finding, Sample
 from perpixel.dataset.folder import as_channels
 from perpixel.dataset.inventory import Progress, gathered
 from perpixel.dataset.names import natural
-from perpixel.dataset.sample import Severity
+from perpixel.dataset.sample import Severity, warning
 from perpixel.duplicates import near_duplicates, neighbours_alike, thumbnail
 from perpixel.errors import DataError, OutputError, Problem
 from perpixel.files.atomic import write_text
@@ -299,13 +299,10 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
     absent = tuple(figures.name for figures in result.classes if figures.pixels == 0)
     if absent:
         found.append(
-            Finding(
-                "warning",
-                Problem(
-                    f"{len(absent)} class(es) never occur in the masks.",
-                    "add images that show them, or drop the classes.",
-                    absent,
-                ),
+            warning(
+                f"{len(absent)} class(es) never occur in the masks.",
+                "add images that show them, or drop the classes.",
+                absent,
             )
         )
     if result.empty:
@@ -322,25 +319,19 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
         )
     if result.duplicates:
         found.append(
-            Finding(
-                "warning",
-                Problem(
-                    f"{len(result.duplicates)} pair(s) of images show the same (copies, turned or flipped too).",
-                    "nothing to mend: they are kept on one side of the split; remove copies that are not wanted.",
-                    tuple(f"{first} and {second}" for first, second in result.duplicates),
-                ),
+            warning(
+                f"{len(result.duplicates)} pair(s) of images show the same (copies, turned or flipped too).",
+                "nothing to mend: they are kept on one side of the split; remove copies that are not wanted.",
+                tuple(f"{first} and {second}" for first, second in result.duplicates),
             )
         )
     if any(std == 0 for std in result.std):
         flat = tuple(f"channel {c}" for c, std in enumerate(result.std) if std == 0)
         found.append(
-            Finding(
-                "warning",
-                Problem(
-                    f"{len(flat)} channel(s) have one value everywhere.",
-                    "drop them: they tell nothing.",
-                    flat,
-                ),
+            warning(
+                f"{len(flat)} channel(s) have one value everywhere.",
+                "drop them: they tell nothing.",
+                flat,
             )
         )
     return found

@@ -26,9 +26,10 @@ def thumbnail(image: NDArray[Any]) -> Thumbnail:
         picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
         small = picture.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
         channels = np.asarray(small, np.float32).reshape(SIDE, SIDE, -1)
-        return channels.mean(axis=-1).astype(np.float32)
-    gray = np.nan_to_num(image.astype(np.float32)).mean(axis=-1)
-    small = Image.fromarray(gray).resize((SIDE, SIDE), Image.Resampling.BOX)
+        gray: Thumbnail = channels.mean(axis=-1).astype(np.float32)
+        return gray
+    mean = np.nan_to_num(image.astype(np.float32)).mean(axis=-1)
+    small = Image.fromarray(mean).resize((SIDE, SIDE), Image.Resampling.BOX)
     return np.asarray(small, np.float32)
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from perpixel.audit import Audit
 from perpixel.dataset import Finding, Sample
 from perpixel.dataset.names import natural
+from perpixel.dataset.sample import warning
 from perpixel.duplicates import together
-from perpixel.errors import DataError, Problem, RunError
+from perpixel.errors import DataError, RunError
 from perpixel.files.atomic import write_text
 
 SplitPart: TypeAlias = Literal["train", "val", "test", "gap"]
@@ -256,12 +257,9 @@ def _divided(
     if len(usable) < len(shares):
         left = ", ".join(dict.fromkeys(part for part, _ in shares[len(usable) :]))
         findings.append(
-            Finding(
-                "warning",
-                Problem(
-                    f"{len(units)} group(s) of images are fewer than {len(shares)} parts; there is no {left} part.",
-                    "label more images.",
-                ),
+            warning(
+                f"{len(units)} group(s) of images are fewer than {len(shares)} parts; there is no {left} part.",
+                "label more images.",
             )
         )
     places = _balanced(units, samples, audit, [share for _, share in usable], random)
@@ -397,9 +395,7 @@ def _blocks(
         for unit, place in zip(units, places, strict=True):
             parts |= {others[member].name: (shares[place][0], unit.reason) for member in unit.members}
     if missing := {part for part, _ in shares} - {part for part, _ in parts.values()}:
-        findings.append(
-            Finding("warning", Problem(f"no image is left for {', '.join(sorted(missing))}.", "label more."))
-        )
+        findings.append(warning(f"no image is left for {', '.join(sorted(missing))}.", "label more."))
     return parts
 
 
@@ -429,12 +425,9 @@ def _leaks(samples: Sequence[Sample], parts: Mapping[str, tuple[SplitPart, str]]
     if not torn:
         return []
     return [
-        Finding(
-            "warning",
-            Problem(
-                f"{len(torn)} pair(s) of images that show the same are on two sides of the given split: a leak.",
-                "move one of each pair, or let perpixel divide the images.",
-                torn,
-            ),
+        warning(
+            f"{len(torn)} pair(s) of images that show the same are on two sides of the given split: a leak.",
+            "move one of each pair, or let perpixel divide the images.",
+            torn,
         )
     ]

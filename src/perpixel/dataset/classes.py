@@ -8,9 +8,9 @@ from typing import Final, Literal, TypeAlias
 
 from perpixel.codec import DISTINCT_COLOURS, Colour, Encoding, Labels, Value
 from perpixel.dataset.inventory import MaskFacts, packed, total, unpacked
-from perpixel.dataset.sample import Finding
+from perpixel.dataset.sample import Finding, info, warning
 from perpixel.dataset.tables import KNOWN_SETS, ClassTable
-from perpixel.errors import DataError, Problem
+from perpixel.errors import DataError
 from perpixel.shapes import MAX_CLASSES
 
 Reading: TypeAlias = Literal["values", "halves", "instances", "objects", "classes", "channels", "drawn"]
@@ -134,13 +134,10 @@ def _ignored(counts: Counter[int], facts: Sequence[MaskFacts]) -> tuple[tuple[Va
         return (), []
     pixels = sum(counts[value] for value in ignored) / max(sum(counts.values()), 1)
     return tuple(ignored), [
-        Finding(
-            "info",
-            Problem(
-                f"{len(ignored)} value(s) in the masks are ignored ({pixels:.1%} of the pixels).",
-                fix="if they are classes, list them under classes in dataset.yaml.",
-                examples=tuple(why),
-            ),
+        info(
+            f"{len(ignored)} value(s) in the masks are ignored ({pixels:.1%} of the pixels).",
+            fix="if they are classes, list them under classes in dataset.yaml.",
+            examples=tuple(why),
         )
     ]
 
@@ -152,16 +149,13 @@ def _names(
     findings: list[Finding] = []
     for table in tables:
         if (named := table.for_values(values)) is not None:
-            told = Finding("info", Problem(f"class names are those of {table.path.name}.", fix="edit them there."))
+            told = info(f"class names are those of {table.path.name}.", fix="edit them there.")
             return named, (), [*findings, told]
         findings.append(
-            Finding(
-                "warning",
-                Problem(
-                    f"{table.path.name} does not say which value is which class; its names are not used.",
-                    fix="give each class its value in dataset.yaml.",
-                    examples=tuple(e.name for e in table.entries),
-                ),
+            warning(
+                f"{table.path.name} does not say which value is which class; its names are not used.",
+                fix="give each class its value in dataset.yaml.",
+                examples=tuple(e.name for e in table.entries),
             )
         )
     for known in KNOWN_SETS:
@@ -173,13 +167,10 @@ def _names(
                 void,
                 [
                     *findings,
-                    Finding(
-                        "info",
-                        Problem(
-                            f"recognised as {known.title} by its folders and values; its classes are named so.",
-                            fix="edit the classes in dataset.yaml where this is another data set.",
-                            examples=examples,
-                        ),
+                    info(
+                        f"recognised as {known.title} by its folders and values; its classes are named so.",
+                        fix="edit the classes in dataset.yaml where this is another data set.",
+                        examples=examples,
                     ),
                 ],
             )
@@ -210,7 +201,7 @@ def _colours(facts: Sequence[MaskFacts], tables: Sequence[ClassTable]) -> Unders
     for table in tables:
         named = table.for_colours(set(counts))
         if named is not None:
-            told = Finding("info", Problem(f"colours are named by {table.path.name}.", fix="edit them there."))
+            told = info(f"colours are named by {table.path.name}.", fix="edit them there.")
             labels = Labels(
                 "exclusive",
                 tuple(named.values()),
@@ -220,16 +211,11 @@ def _colours(facts: Sequence[MaskFacts], tables: Sequence[ClassTable]) -> Unders
             )
             return Understood(labels, "values", (*findings, told))
         findings.append(
-            Finding(
-                "warning",
-                Problem(
-                    f"{table.path.name} disagrees with the masks: {len(set(counts) - table.colours)} of their "
-                    f"{len(counts)} colours are not in it, and its names are not used.",
-                    fix="correct the colours there, or give them in dataset.yaml.",
-                    examples=tuple(
-                        f"#{c:06X}: {n:,} pixels" for c, n in counts.most_common() if c not in table.colours
-                    ),
-                ),
+            warning(
+                f"{table.path.name} disagrees with the masks: {len(set(counts) - table.colours)} of their "
+                f"{len(counts)} colours are not in it, and its names are not used.",
+                fix="correct the colours there, or give them in dataset.yaml.",
+                examples=tuple(f"#{c:06X}: {n:,} pixels" for c, n in counts.most_common() if c not in table.colours),
             )
         )
     if len(colours) > MOST_INFERRED:
@@ -283,12 +269,9 @@ def _halves(facts: Sequence[MaskFacts]) -> Understood:
         labels,
         "halves",
         (
-            Finding(
-                "warning",
-                Problem(
-                    f"the masks are JPEG files; {noise:,} of {pixels:,} pixels are neither 0 nor 255 and were rounded at 128.",
-                    fix="export the masks again as PNG.",
-                ),
+            warning(
+                f"the masks are JPEG files; {noise:,} of {pixels:,} pixels are neither 0 nor 255; they are cut at 128.",
+                fix="export the masks again as PNG.",
             ),
         ),
     )

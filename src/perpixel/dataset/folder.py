@@ -1,6 +1,5 @@
 """A folder that has been understood: its labels, its samples, and how to read them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from perpixel.codec import Labels, encode
 from perpixel.dataset.classes import Reading
+from perpixel.dataset.description import save_description
 from perpixel.dataset.inventory import one_gray
 from perpixel.dataset.outlines import fill, number
 from perpixel.dataset.sample import Finding, Sample
@@ -31,6 +31,7 @@ class Dataset:
         samples: The labelled ones.
         unlabelled: Those without a mask.
         findings: What was seen and decided.
+        masks: The folder of masks that was asked for, where there are several.
     """
 
     root: Path
@@ -41,6 +42,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     unlabelled: tuple[Sample, ...] = ()
     findings: tuple[Finding, ...] = ()
+    masks: str | None = None
 
     def image(self, sample: Sample) -> ImageArray:
         """Read the image as (H, W, C) of `dtype`. Raises DataError."""
@@ -94,9 +96,9 @@ class Dataset:
                 objects[inside & (objects == 0)] = index
         return np.ascontiguousarray(turned(objects, sample.mask_turn))
 
-    def part(self, samples: Sequence[Sample], part: str) -> tuple[Sample, ...]:
-        """Those that the folder itself put into "train", "val" or "test"."""
-        return tuple(sample for sample in samples if sample.split == part)
+    def save_description(self, path: Path) -> None:
+        """Write a dataset.yaml that states what was understood. Raises OutputError."""
+        save_description(path, self.root, self.labels, self.reading, self.masks)
 
 
 def as_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:

@@ -16,9 +16,9 @@ from typing import Literal, TypeAlias
 
 from perpixel.dataset.names import PICTURED_WORDS, Part, file_role, stem
 from perpixel.dataset.pairs import Pairs, missing_masks, pair
-from perpixel.dataset.sample import Finding, Sample
+from perpixel.dataset.sample import Finding, Sample, Shape, info, warning
 from perpixel.dataset.tree import Folder, Tree
-from perpixel.errors import Problem
+from perpixel.errors import DataError, Problem, did_you_mean
 
 Form: TypeAlias = Literal["values", "objects", "classes", "drawn"]
 """How the masks of a sample are to be read: one file of values, one file an object, one file a class, outlines."""
@@ -37,9 +37,20 @@ class Layout:
     problems: tuple[Problem, ...] = ()
 
 
-def recognise(tree: Tree) -> Layout | None:
-    """Recognise folders of masks, or masks by their names; None where there is no file of masks."""
-    masks = [f for f in tree.folders if f.images and f.place.role == "mask"]
+def recognise(tree: Tree, chosen: str | None = None) -> Layout | None:
+    """Recognise folders of masks, or masks by their names; None where there is no file of masks.
+
+    Args:
+        tree: What lies in the folder.
+        chosen: Of several folders of masks take those of this name.
+
+    Raises:
+        DataError: There is no folder of that name.
+    """
+    masks = [f for f in tree.folders if f.images and (f.path.name == chosen if chosen else f.place.role == "mask")]
+    if chosen and not masks:
+        names = {f.path.name for f in tree.folders if f.images}
+        raise DataError(f"{tree.root} has no folder {chosen!r} of masks.", fix=did_you_mean(chosen, names))
     instances = [f for f in tree.folders if f.images and f.place.role == "instance"]
     images = [f for f in tree.folders if f.images and f.place.role not in ("mask", "instance")]
     if images and (masks or instances):
@@ -79,7 +90,7 @@ def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folde
     samples += _unlabelled(unmatched, findings)
     form = "objects" if "objects" in forms else next(iter(forms), "values")
     classes = next(iter(class_names), ())
-    return Layout(form, _named_apart(samples), classes, tuple(findings), tuple(problems))
+    return Layout(form, named_apart(samples), classes, tuple(findings), tuple(problems))
 
 
 def _grouped(folders: list[Folder]) -> dict[Where, list[Folder]]:
@@ -116,10 +127,10 @@ def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample
             )
         )
     if len(folder.images) == 1 and len(best.images) > 1:
-        return "objects", [_sample(folder, folder.images[0], best.images)], findings, list(pairs.problems)
+        return "objects", [sample_of(folder, folder.images[0], best.images)], findings, list(pairs.problems)
     return (
         "values",
-        [_sample(folder, i, (m,)) for i, m in pairs.pairs],
+        [sample_of(folder, i, (m,)) for i, m in pairs.pairs],
         findings,
         _left_over(pairs, folder, best, findings),
     )
@@ -131,13 +142,10 @@ def _left_over(pairs: Pairs, folder: Folder, masks: Folder, findings: list[Findi
         problems.append(missing_masks(pairs, folder.images, masks.images))
     if pairs.without_image:
         findings.append(
-            Finding(
-                "warning",
-                Problem(
-                    f"{len(pairs.without_image)} of {len(masks.images)} masks in {masks.path} belong to no image.",
-                    fix="add their images, or remove them.",
-                    examples=tuple(m.name for m in pairs.without_image),
-                ),
+            warning(
+                f"{len(pairs.without_image)} of {len(masks.images)} masks in {masks.path} belong to no image.",
+                fix="add their images, or remove them.",
+                examples=tuple(m.name for m in pairs.without_image),
             )
         )
     return problems
@@ -160,7 +168,7 @@ def _with_classes(folder: Folder, classes: list[Folder]) -> tuple[list[Sample], 
         for pairs, masks in zip(matched, classes, strict=True)
         if pairs.without_mask
     ]
-    whole = [_sample(folder, i, tuple(found[i])) for i in folder.images if len(found[i]) == len(classes)]
+    whole = [sample_of(folder, i, tuple(found[i])) for i in folder.images if len(found[i]) == len(classes)]
     return whole, problems
 
 
@@ -176,18 +184,15 @@ def _unlabelled(folders: list[Folder], findings: list[Finding]) -> list[Sample]:
     samples, passed_over = [], []
     for folder in folders:
         if folder.place.role == "image" or folder.place.part:
-            samples += [_sample(folder, image, ()) for image in folder.images]
+            samples += [sample_of(folder, image, ()) for image in folder.images]
         else:
             passed_over.append(folder)
     if passed_over:
         findings.append(
-            Finding(
-                "info",
-                Problem(
-                    f"{len(passed_over)} folder(s) with images are not used: they have no folder of masks.",
-                    fix="to use one of them, give it to perpixel by itself.",
-                    examples=tuple(str(f.path) for f in passed_over),
-                ),
+            info(
+                f"{len(passed_over)} folder(s) with images are not used: they have no folder of masks.",
+                fix="to use one of them, give it to perpixel by itself.",
+                examples=tuple(str(f.path) for f in passed_over),
             )
         )
     return samples
@@ -207,13 +212,10 @@ def _by_names(folders: Sequence[Folder]) -> Layout | None:
         if len(images) == 1 and len(masks) > 1:
             masks = sorted(masks, key=lambda m: (len(m.name), m.name))
             findings.append(
-                Finding(
-                    "info",
-                    Problem(
-                        f"{len(masks)} files may be the mask of {images[0]}; {masks[0].name} is used.",
-                        fix="to use another one, remove the others, or name it in dataset.yaml.",
-                        examples=tuple(m.name for m in masks),
-                    ),
+                info(
+                    f"{len(masks)} files may be the mask of {images[0]}; {masks[0].name} is used.",
+                    fix="to use another one, remove the others, or name it in dataset.yaml.",
+                    examples=tuple(m.name for m in masks),
                 )
             )
             masks = masks[:1]
@@ -221,31 +223,31 @@ def _by_names(folders: Sequence[Folder]) -> Layout | None:
         problems += pairs.problems
         drawn = dict(pair(images, instances).pairs)
         samples += [
-            replace(_sample(folder, i, (m,)), instances=(drawn[i],) if i in drawn else ()) for i, m in pairs.pairs
+            replace(sample_of(folder, i, (m,)), instances=(drawn[i],) if i in drawn else ()) for i, m in pairs.pairs
         ]
         if pairs.pairs and pairs.without_mask:
             problems.append(missing_masks(pairs, images, masks))
     if not samples and not problems:
         return None
-    return Layout("values", _named_apart(samples), (), tuple(findings), tuple(problems))
+    return Layout("values", named_apart(samples), (), tuple(findings), tuple(problems))
 
 
-def _sample(folder: Folder, image: Path, masks: tuple[Path, ...]) -> Sample:
+def sample_of(
+    folder: Folder, image: Path, masks: tuple[Path, ...], shapes: tuple[Shape, ...] | None = None
+) -> Sample:
+    """A sample of this folder, of unknown size."""
     group = "/".join(folder.place.where)
-    return Sample(stem(image.name), image, masks=masks, group=group, split=folder.place.part)
+    return Sample(stem(image.name), image, masks=masks, shapes=shapes, group=group, split=folder.place.part)
 
 
-def _named_apart(samples: list[Sample]) -> tuple[Sample, ...]:
-    """Make names unique: those that occur twice get the folders' names before them."""
-    by_name: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_name[sample.name].append(sample)
+def named_apart(samples: list[Sample]) -> tuple[Sample, ...]:
+    """Make names unique: where two collide, all get the names of their part and their group before them."""
+    if len({sample.name for sample in samples}) == len(samples):
+        return tuple(samples)
     renamed: list[Sample] = []
     taken: set[str] = set()
     for sample in samples:
-        name = sample.name
-        if len(by_name[name]) > 1:
-            name = "_".join(filter(None, (sample.split or "", *sample.group.split("/"), sample.name)))
+        name = "_".join(filter(None, (sample.split or "", *sample.group.split("/"), sample.name)))
         number, unique = 2, name
         while unique in taken:
             unique, number = f"{name}_{number}", number + 1

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.codec import Labels
-from perpixel.dataset.sample import Shape
+from perpixel.dataset.sample import Ring, Shape
 from perpixel.shapes import TargetArray
 
 
@@ -39,9 +39,9 @@ def number(shapes: Sequence[Shape], height: int, width: int) -> NDArray[np.int32
 
 
 def inside(shape: Shape, height: int, width: int) -> NDArray[np.bool_]:
-    """(H, W) bool: the pixels whose centre the shape holds, by the even-odd rule over all its rings.
+    """(H, W) bool: the pixels whose centre the shape holds.
 
-    >>> inside(Shape(1, rings=(((1, 0), (3, 0), (3, 2), (1, 2)),)), 3, 4).astype(int)
+    >>> inside(Shape(1, ((((1, 0), (3, 0), (3, 2), (1, 2)),),)), 3, 4).astype(int)
     array([[0, 1, 1, 0],
            [0, 1, 1, 0],
            [0, 0, 0, 0]])
@@ -52,28 +52,26 @@ def inside(shape: Shape, height: int, width: int) -> NDArray[np.bool_]:
         for start, end in zip(ends[::2], ends[1::2], strict=False):
             flat[start:end] = True
         return flat.reshape(shape.width, shape.height).T[:height, :width]
-    crossings = np.zeros((height, width), bool)
-    for ring in shape.rings:
-        crossings ^= _ring(np.asarray(ring, np.float64), height, width)
-    return crossings
+    united = np.zeros((height, width), bool)
+    for rings in shape.polygons:
+        united |= even_odd(rings, height, width)
+    return united
 
 
-def _ring(ring: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
-    """Scan-line filling: a row's pixel centres between an odd and an even crossing of the outline are inside."""
-    result = np.zeros((height, width), bool)
-    if len(ring) < 3:
-        return result
-    x0, y0 = ring.T
-    x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
-    first = max(int(np.floor(y0.min())), 0)
-    for row in range(first, min(int(np.ceil(y0.max())) + 1, height)):
-        y = row + 0.5
-        crossing = (y0 <= y) != (y1 <= y)
-        if crossing.any():
-            a, b, c, d = x0[crossing], x1[crossing], y0[crossing], y1[crossing]
-            xs = np.sort(a + (y - c) * (b - a) / (d - c))
-            starts = np.clip(np.ceil(xs[::2] - 0.5), 0, width).astype(int)
-            ends = np.clip(np.ceil(xs[1::2] - 0.5), 0, width).astype(int)
-            for start, end in zip(starts, ends, strict=True):
-                result[row, start:end] ^= True
-    return result
+def even_odd(rings: Sequence[Ring], height: int, width: int) -> NDArray[np.bool_]:
+    """Scan-line filling: from left to right a row's pixels change sides at each crossing of an outline."""
+    points = [np.asarray(ring, np.float64) for ring in rings if len(ring) >= 3]
+    if not points:
+        return np.zeros((height, width), bool)
+    x0, y0 = np.concatenate(points).T
+    x1, y1 = np.concatenate([np.roll(ring, -1, axis=0) for ring in points]).T
+    first = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, height).astype(int)
+    last = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height).astype(int)
+    edge = np.repeat(np.arange(len(x0)), last - first)  # one entry for each row that an edge crosses
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(last - first) - (last - first), last - first) + first[edge]
+    slope = (x1 - x0)[edge] / (y1 - y0)[edge]
+    x = x0[edge] + (row + 0.5 - y0[edge]) * slope
+    column = np.clip(np.ceil(x - 0.5), 0, width).astype(int)
+    crossings = np.bincount(row * (width + 1) + column, minlength=height * (width + 1)).reshape(height, width + 1)
+    odd: NDArray[np.bool_] = (np.cumsum(crossings, axis=1) & 1).astype(bool)[:, :width]
+    return odd

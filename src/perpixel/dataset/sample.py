@@ -1,5 +1,6 @@
 """One image and what is known of its mask."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -10,6 +11,9 @@ from perpixel.errors import Problem
 Severity: TypeAlias = Literal["error", "warning", "info"]
 
 
+Ring: TypeAlias = tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something the doctor saw: an error stops training, a warning may spoil it, an info says what was decided."""
@@ -18,20 +22,31 @@ class Finding:
     problem: Problem
 
 
+def info(what: str, fix: str, examples: Sequence[str] = ()) -> Finding:
+    """A finding that says what was decided."""
+    return Finding("info", Problem(what, fix, tuple(examples)))
+
+
+def warning(what: str, fix: str, examples: Sequence[str] = ()) -> Finding:
+    """A finding that may spoil the result."""
+    return Finding("warning", Problem(what, fix, tuple(examples)))
+
+
 @dataclass(frozen=True)
 class Shape:
     """One drawn object.
 
     Args:
-        value: Its class, the index in `Labels.names`.
-        rings: Outlines of (x, y) in pixels from the upper left corner of the image; even-odd filled.
-        runs: Instead of rings, COCO run lengths down the columns, from 0 upward alternately out and in.
+        value: Its class, the index in `Labels.names`, or IGNORED.
+        polygons: Each a tuple of rings of (x, y) in pixels from the upper left corner of the image. The rings of a
+            polygon are filled by the even-odd rule (holes), and the polygons united.
+        runs: Instead of polygons, COCO run lengths down the columns, alternately out and in.
         height: Of the image the runs count in.
         width: Likewise.
     """
 
     value: int
-    rings: tuple[tuple[tuple[float, float], ...], ...] = ()
+    polygons: tuple[tuple[Ring, ...], ...] = ()
     runs: tuple[int, ...] = ()
     height: int = 0
     width: int = 0
@@ -55,6 +70,7 @@ class Sample:
         shapes: The polygons where the labels are drawn; None where they are not.
         group: Images of one group (a scene, a patient, a stack) belong on one side of a split.
         split: Where the folder put it.
+        bounds: Least x, least y, greatest x, greatest y on the earth, where the image is georeferenced.
         pixels: How many the mask has of each class, and last of those ignored, where `scan` counted them.
     """
 
@@ -70,9 +86,25 @@ class Sample:
     shapes: tuple[Shape, ...] | None = None
     group: str = ""
     split: Part | None = None
+    bounds: tuple[float, float, float, float] | None = None
     pixels: tuple[int, ...] | None = None
 
     @property
     def is_labelled(self) -> bool:
         """Whether a mask was found."""
         return bool(self.masks) or self.shapes is not None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Labels drawn as outlines.
+
+    Args:
+        classes: Names; the value of the first is 1, and 0 is the background.
+        shapes: Of each image that is labelled, in the order of drawing.
+        problems: What could not be read.
+    """
+
+    classes: tuple[str, ...]
+    shapes: Mapping[Path, tuple[Shape, ...]]
+    problems: tuple[Problem, ...] = ()

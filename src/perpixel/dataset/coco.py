@@ -1,0 +1,149 @@
+"""COCO annotations: polygons and run lengths, compressed or not.
+
+Source: https://cocodataset.org/#format-data and `rleFrString` in pycocotools' maskApi.c.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from perpixel.dataset.sample import Drawn, Ring, Shape
+from perpixel.errors import DataError, Problem
+
+Json = dict[str, Any]
+
+
+def is_coco(data: Any) -> bool:
+    """Whether parsed JSON is a COCO file of objects."""
+    return isinstance(data, dict) and all(
+        isinstance(data.get(k), list) for k in ("images", "annotations", "categories")
+    )
+
+
+def read_coco(files: Mapping[Path, Json], images: Sequence[Path]) -> Drawn:
+    """Collect the shapes of every image that the files list.
+
+    Args:
+        files: Parsed JSON by path; their categories are joined by name.
+        images: All image files, found by the end of their paths or by their names.
+    """
+    problems: list[Problem] = []
+    shapes: dict[Path, list[Shape]] = {}
+    names = _categories(files)
+    by_name: dict[str, list[Path]] = defaultdict(list)
+    for image in images:
+        by_name[image.name].append(image)
+    for path, data in files.items():
+        try:
+            problems += _read_one(path, data, names, by_name, shapes)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+            problems.append(Problem(f"{path} is not sound COCO: {error!r}.", "export the annotations again."))
+    return Drawn(tuple(names), {image: tuple(found) for image, found in shapes.items()}, tuple(problems))
+
+
+def _categories(files: Mapping[Path, Json]) -> list[str]:
+    listed = [c for data in files.values() for c in data["categories"] if isinstance(c, dict) and "name" in c]
+    return list(dict.fromkeys(str(c["name"]) for c in sorted(listed, key=lambda c: int(c.get("id", 0)))))
+
+
+def _read_one(
+    path: Path, data: Json, names: list[str], by_name: Mapping[str, list[Path]], shapes: dict[Path, list[Shape]]
+) -> list[Problem]:
+    category = {c["id"]: names.index(str(c["name"])) + 1 for c in data["categories"]}
+    place: dict[Any, Path] = {}
+    missing = []
+    for entry in data["images"]:
+        file = str(entry["file_name"])
+        found = [image for image in by_name.get(Path(file).name, []) if image.as_posix().endswith(file)]
+        found = found or by_name.get(Path(file).name, [])
+        if len(found) == 1:
+            place[entry["id"]] = found[0]
+            shapes.setdefault(found[0], [])
+        else:
+            missing.append(file)
+    boxes = 0
+    for annotation in data["annotations"]:
+        image = place.get(annotation["image_id"])
+        if image is None:
+            continue
+        if shape := _shape(annotation, category[annotation["category_id"]]):
+            shapes[image].append(shape)
+        else:
+            boxes += 1
+    problems = []
+    if missing:
+        problems.append(
+            Problem(
+                f"{len(missing)} of {len(data['images'])} images listed in {path} are not here, or several are.",
+                "put the images beside it, under the names that it gives.",
+                tuple(missing),
+            )
+        )
+    if boxes:
+        problems.append(
+            Problem(
+                f"{boxes} of {len(data['annotations'])} annotations in {path} have no outline, only a box.",
+                "export them with segmentations.",
+            )
+        )
+    return problems
+
+
+def _shape(annotation: Json, value: int) -> Shape | None:
+    segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, dict):
+        height, width = map(int, segmentation["size"])
+        counts = segmentation["counts"]
+        runs = decode_runs(counts) if isinstance(counts, str) else tuple(map(int, counts))
+        if min(runs, default=0) < 0 or sum(runs) != height * width:
+            raise ValueError(f"run lengths that do not fill {height} × {width}")
+        return Shape(value, runs=runs, height=height, width=width)
+    if not segmentation:
+        return None
+    return Shape(value, tuple((ring_of(flat),) for flat in segmentation))
+
+
+def ring_of(flat: Sequence[float]) -> Ring:
+    """The points of a flat list x, y, x, y and so on.
+
+    >>> ring_of([1, 2, 3, 4])
+    ((1.0, 2.0), (3.0, 4.0))
+    """
+    return tuple(zip(map(float, flat[::2]), map(float, flat[1::2]), strict=True))
+
+
+def decode_runs(text: str) -> tuple[int, ...]:
+    """Decode COCO's compressed run lengths: five bits a letter from "0" on, each third run on as a difference.
+
+    >>> decode_runs("52203")  # 5 out, 2 in, 2 out, 2 + 0 in, 2 + 3 out
+    (5, 2, 2, 2, 5)
+
+    Raises:
+        DataError: The text ends within a number, or holds other letters.
+    """
+    runs: list[int] = []
+    number, shift = 0, 0
+    for letter in text:
+        bits = ord(letter) - 48
+        if not 0 <= bits < 64:
+            raise DataError(f"{letter!r} is no letter of COCO run lengths.", fix="export the annotations again.")
+        number |= (bits & 0x1F) << shift
+        shift += 5
+        if not bits & 0x20:
+            if bits & 0x10:
+                number -= 1 << shift
+            runs.append(number + (runs[-2] if len(runs) > 2 else 0))
+            number, shift = 0, 0
+    if shift:
+        raise DataError("COCO run lengths end within a number.", fix="export the annotations again.")
+    return tuple(runs)
+
+
+def parse(path: Path) -> Any:
+    """Parse a JSON file; None where it is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return None

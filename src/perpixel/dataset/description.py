@@ -1,0 +1,188 @@
+"""dataset.yaml: what was understood of a folder, to be read, and edited to overrule it."""
+
+import os
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from perpixel.codec import Colour, Encoding, Labels, Value
+from perpixel.dataset.classes import Reading, default_colours
+from perpixel.dataset.tables import parse_colour
+from perpixel.errors import DataError, Problem, did_you_mean
+from perpixel.files.atomic import write_text
+from perpixel.shapes import LabelKind
+
+FILE_NAME: Final = "dataset.yaml"
+HEAD: Final = """\
+# What perpixel understood of this folder. Edit it to overrule; the masks are then read by it.
+# root: the folder, counted from this file. masks: which folder of masks, where there are several.
+# pairs: a CSV file of image,mask,split,group instead of finding pairs by names.
+# reading: values | halves | instances | objects | classes | channels | drawn
+# ignored: values in the masks that stand for no label.
+"""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassLine(_Part):
+    """One class: its name, its value (or colour) in the masks, and the colour to show it in."""
+
+    name: str
+    value: int | Colour | None = None
+    colour: Colour | None = None
+
+
+class Description(_Part):
+    """The content of dataset.yaml."""
+
+    perpixel: Literal[1]
+    root: str = "."
+    masks: str | None = None
+    pairs: str | None = None
+    kind: LabelKind = "exclusive"
+    encoding: Encoding = "index"
+    reading: Reading | None = None
+    classes: tuple[ClassLine, ...] = ()
+    ignored: tuple[int | Colour, ...] = ()
+
+    def labels(self) -> Labels | None:
+        """The labels that it states; None where it lists no classes."""
+        if not self.classes:
+            return None
+        values: list[Value] = [k if line.value is None else line.value for k, line in enumerate(self.classes)]
+        if self.kind == "overlapping":
+            values = [255 if line.value is None else line.value for line in self.classes]
+        shown = default_colours(range(len(values)))
+        colours = [
+            line.colour or (value if isinstance(value, tuple) else shown[k])
+            for k, (line, value) in enumerate(zip(self.classes, values, strict=True))
+        ]
+        names = tuple(line.name for line in self.classes)
+        return Labels(self.kind, names, tuple(values), tuple(colours), self.ignored, self.encoding)
+
+
+def is_description(path: Path) -> bool:
+    """Whether a file is a dataset.yaml of perpixel's (other programs use the name too)."""
+    try:
+        return path.is_file() and any(
+            line.startswith("perpixel:") for line in path.read_text(encoding="utf-8").splitlines()
+        )
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def load_description(path: Path) -> Description:
+    """Read a dataset.yaml.
+
+    Raises:
+        DataError: It is no YAML, has unknown keys, or contradicts itself; all of it at once.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} cannot be read as YAML: {reason}.", fix="correct it, or remove it.") from error
+    if not isinstance(data, dict) or "perpixel" not in data:
+        raise DataError(
+            f"{path} is no data set description: it does not begin with perpixel: 1.",
+            fix="write one with `perpixel check FOLDER --out DIR`, and edit that.",
+        )
+    try:
+        description = Description.model_validate(_colours_parsed(data))
+    except ValidationError as error:
+        raise DataError.of(_problem(path, item) for item in error.errors()) from error
+    problems = list(_contradictions(path, description))
+    if problems:
+        raise DataError.of(problems)
+    return description
+
+
+def save_description(path: Path, root: Path, labels: Labels, reading: Reading, masks: str | None = None) -> None:
+    """Write a dataset.yaml. Raises OutputError."""
+    try:
+        relative = os.path.relpath(root.absolute(), path.absolute().parent)
+    except ValueError:  # another drive
+        relative = str(root.absolute())
+    content: dict[str, Any] = {
+        "perpixel": 1,
+        "root": relative,
+        "masks": masks,
+        "kind": labels.kind,
+        "encoding": labels.encoding,
+        "reading": reading,
+        "classes": [
+            {"name": name, "value": _written(value), "colour": _written(colour)}
+            for name, value, colour in zip(labels.names, labels.values, labels.colours, strict=True)
+        ],
+        "ignored": [_written(value) for value in labels.ignored],
+    }
+    text = yaml.safe_dump(
+        {k: v for k, v in content.items() if v is not None}, sort_keys=False, allow_unicode=True, width=118
+    )
+    write_text(path, HEAD + text)
+
+
+def _written(value: Value) -> int | str:
+    return value if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)
+
+
+def _colours_parsed(data: Any) -> Any:
+    """The same with "#RRGGBB" as (R, G, B), wherever it stands for a value or a colour."""
+    if isinstance(data, dict):
+        return {
+            key: parse_colour(value) or value
+            if key in ("value", "colour") and isinstance(value, str | list)
+            else _colours_parsed(value)
+            for key, value in data.items()
+        }
+    if isinstance(data, list):
+        return tuple(
+            _colours_parsed(parse_colour(item) or item if isinstance(item, str | list) else item) for item in data
+        )
+    return data
+
+
+def _problem(path: Path, error: Any) -> Problem:
+    """Say a pydantic error in the terms of the file."""
+    where = ".".join(str(piece) for piece in error["loc"] if piece not in ("int", "tuple[int, int, int]"))
+    key = str(error["loc"][-1])
+    if error["type"] == "extra_forbidden":
+        known = ClassLine.model_fields if error["loc"][0] == "classes" else Description.model_fields
+        return Problem(f"{path}: unknown key {where!r}.", did_you_mean(key, known))
+    if key == "reading":
+        return Problem(
+            f"{path}: reading {error['input']!r} is unknown.", did_you_mean(str(error["input"]), get_args(Reading))
+        )
+    return Problem(f"{path}: {where}: {error['msg']}; it is {error['input']!r}.", "correct the value.")
+
+
+def _contradictions(path: Path, description: Description) -> list[Problem]:
+    lines, problems = description.classes, []
+    given = [line.value for line in lines if line.value is not None and description.kind == "exclusive"]
+    columns: list[tuple[str, list[Any]]] = [("name", [line.name for line in lines]), ("value", [*given])]
+    for what, values in columns:
+        if twice := sorted({str(value) for value in values if values.count(value) > 1}):
+            problems.append(
+                Problem(
+                    f"{path}: a {what} is given to several classes.", f"give each class its own {what}.", tuple(twice)
+                )
+            )
+    if (description.kind == "overlapping") != (description.encoding == "files"):
+        problems.append(
+            Problem(
+                f"{path}: kind {description.kind} does not go with encoding {description.encoding}.",
+                "overlapping classes have encoding files, exclusive ones index, palette or colour.",
+            )
+        )
+    if any(isinstance(line.value, tuple) != (description.encoding == "colour") for line in lines):
+        problems.append(
+            Problem(
+                f"{path}: encoding {description.encoding} does not go with the classes' values.",
+                'give "#RRGGBB" for colour, and whole numbers otherwise.',
+            )
+        )
+    return problems

@@ -1,0 +1,137 @@
+"""Check that images and masks fit: pages, sizes, orientations, places on earth, channels, dtypes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from perpixel.dataset.inventory import MaskFacts, Page
+from perpixel.dataset.rasters import elsewhere
+from perpixel.dataset.sample import Finding, Sample, info, warning
+from perpixel.errors import DataError, Problem
+from perpixel.files.read import Header, read_header
+
+
+@dataclass
+class Report:
+    """What is found while a folder is understood; it grows."""
+
+    problems: list[Problem] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def pages_of(sample: Sample, header: Header, report: Report) -> list[Sample]:
+    """The sample with its size and place; a stack of slices gives one sample a page."""
+    height, width = header.size
+    bounds = header.georeference.bounds(height, width) if header.georeference else None
+    sized = replace(sample, height=height, width=width, bounds=bounds)
+    if header.pages == 1:
+        return [sized]
+    for mask in sample.masks:
+        try:
+            pages = read_header(mask).pages
+        except DataError as error:
+            report.problems += error.problems
+            return []
+        if pages != header.pages:
+            what = f"{sample.image} has {header.pages} pages; its mask {mask.name} has {pages}."
+            report.problems.append(Problem(what, "give the stack and its labels equally many pages."))
+            return []
+    digits = len(str(header.pages - 1))
+    return [
+        replace(
+            sized,
+            name=f"{sample.name}_{page:0{digits}d}",
+            page=page,
+            mask_page=page,
+            group=sample.group or sample.name,
+        )
+        for page in range(header.pages)
+    ]
+
+
+def fitted(
+    samples: Sequence[Sample], headers: Mapping[Path, Header], facts: Mapping[Page, MaskFacts], report: Report
+) -> list[Sample]:
+    """Those whose masks fit, with the turn that the mask needs to lie as its image is read."""
+    fitting: list[Sample] = []
+    unequal: list[str] = []
+    astray: list[str] = []
+    guessed: list[str] = []
+    for sample in samples:
+        pages = [facts[path, sample.mask_page] for path in sample.masks if (path, sample.mask_page) in facts]
+        if len(pages) < len(sample.masks):
+            continue
+        header = headers[sample.image]
+        sizes = {(fact.height, fact.width) for fact in pages}
+        lying, shown = (header.height, header.width), header.size
+        reasons = [elsewhere(header.georeference, shown, f.georeference, (f.height, f.width)) for f in pages]
+        if any(reasons):
+            astray.append(f"{sample.masks[0]}: {next(filter(None, reasons))}")
+        elif not (sizes <= {lying} or sizes <= {shown}):
+            height, width = next(iter(sizes - {shown}))
+            unequal.append(f"{sample.image} is {shown[0]} × {shown[1]}, its mask {height} × {width}")
+        else:
+            if header.orientation != 1 and sizes == {lying} == {shown}:
+                guessed.append(sample.image.name)
+            fitting.append(replace(sample, mask_turn=header.orientation if sizes == {lying} else 1))
+    if unequal:
+        report.problems.append(
+            Problem(
+                f"{len(unequal)} of {len(samples)} images and their masks differ in size.",
+                "export the masks at the size of their images (nearest neighbour, never smoothed).",
+                tuple(unequal),
+            )
+        )
+    if astray:
+        report.problems.append(
+            Problem(
+                f"{len(astray)} of {len(samples)} label rasters do not lie on their images.",
+                "warp them to the grids of their images (rio warp --like IMAGE, nearest neighbour).",
+                tuple(astray),
+            )
+        )
+    if guessed:
+        report.findings.append(
+            warning(
+                f"{len(guessed)} images are turned by their EXIF orientation, and their masks were turned alike.",
+                "look at the overlays; where a mask is wrong, save its image upright without the tag.",
+                guessed,
+            )
+        )
+    return fitting
+
+
+def one_kind(samples: Sequence[Sample], headers: Mapping[Path, Header], report: Report) -> tuple[int, str]:
+    """The channels and the dtype that all images share; gray among colour is repeated."""
+    kinds = Counter((headers[s.image].channels, headers[s.image].dtype) for s in samples)
+    if not kinds:
+        return 1, "uint8"
+    (channels, dtype), _ = kinds.most_common(1)[0]
+    if set(kinds) == {(1, dtype), (3, dtype)}:
+        gray = [s.image.name for s in samples if headers[s.image].channels == 1]
+        report.findings.append(
+            info(
+                f"{len(gray)} of {len(samples)} images are gray among colour images; their channel is repeated.",
+                "remove them if they do not belong here.",
+                gray,
+            )
+        )
+        return 3, dtype
+    odd = [s for s in samples if (headers[s.image].channels, headers[s.image].dtype) != (channels, dtype)]
+    if odd:
+        report.problems.append(
+            Problem(
+                f"{len(odd)} of {len(samples)} images differ in kind: most have {channels} channel(s) of {dtype}.",
+                "convert all to one number of channels and one bit depth, or keep them in folders of their own.",
+                tuple(f"{s.image}: {headers[s.image].channels} channel(s) of {headers[s.image].dtype}" for s in odd),
+            )
+        )
+    if channels in (2, 4) and dtype == "uint8":
+        report.findings.append(
+            info(
+                f"the images have {channels} channels; where the last is an alpha, it varies and is kept.",
+                "save the images without transparency if it means nothing.",
+            )
+        )
+    return channels, dtype
