@@ -139,7 +139,8 @@ def split(  # noqa: PLR0913  (all but two are options)
 def groups_of(samples: Sequence[Sample], group_by: str | None = None) -> tuple[list[str], str] | None:
     """The group of each sample and where it comes from; None where nothing tells groups.
 
-    Asked in this order: the pattern given; the folders (or the column) that the samples stand in; scene names
+    Asked in this order: the pattern given; the folders (or the column) that the samples stand in; blocks on the
+    earth for georeferenced images; scene names
     that several names begin with (`tile1_image_part_003`, `0016E5_07959`); left and right of one number
     (`Image_01L`). Folders and names count when they tell at least three groups, one for each part.
 
@@ -151,6 +152,7 @@ def groups_of(samples: Sequence[Sample], group_by: str | None = None) -> tuple[l
         return _by_pattern(names, group_by), "group_by"
     for groups, source in (
         ([sample.group for sample in samples], "folder"),
+        (_places(samples), "place"),
         (_scenes(names), "name"),
         (_sides(names), "left and right"),
     ):
@@ -174,6 +176,21 @@ def _by_pattern(names: Sequence[str], pattern: str) -> list[str]:
             examples=unmatched,
         )
     return [match.group(1 if compiled.groups else 0) for match in found if match]
+
+
+def _places(samples: Sequence[Sample]) -> list[str]:
+    """Blocks on the earth, four images wide (two where four give too few); all in one where not all have a place."""
+    bounds = [sample.bounds for sample in samples if sample.bounds is not None]
+    if len(bounds) < len(samples):
+        return [""] * len(samples)
+    box = np.array(bounds)  # (N, 4)
+    centre, extent = (box[:, :2] + box[:, 2:]) / 2, (box[:, 2:] - box[:, :2]).max(axis=0)
+    for images_wide in (4, 2):
+        cells = np.floor((centre - centre.min(axis=0)) / (images_wide * extent)).astype(int)
+        groups = [f"block {row}, {column}" for column, row in cells]
+        if len(set(groups)) >= len(PARTS):
+            return groups
+    return [""] * len(samples)
 
 
 def _scenes(names: Sequence[str]) -> list[str]:

@@ -265,13 +265,8 @@ def _halves(facts: Sequence[MaskFacts]) -> Understood:
         )
     noise = sum(n for value, n in counts.items() if value not in (0, 255))
     labels = Labels("exclusive", ("background", "foreground"), (0, 255), default_colours([0, 255]))
-    return Understood(
-        labels,
-        "halves",
-        (
-            warning(
-                f"the masks are JPEG files; {noise:,} of {pixels:,} pixels are neither 0 nor 255; they are cut at 128.",
-                fix="export the masks again as PNG.",
-            ),
-        ),
+    told = warning(
+        f"the masks are JPEG files; {noise:,} of {pixels:,} pixels are neither 0 nor 255, and are cut at 128.",
+        "export the masks again as PNG.",
     )
+    return Understood(labels, "halves", (told,))

@@ -141,13 +141,7 @@ def _left_over(pairs: Pairs, folder: Folder, masks: Folder, findings: list[Findi
     if pairs.without_mask:
         problems.append(missing_masks(pairs, folder.images, masks.images))
     if pairs.without_image:
-        findings.append(
-            warning(
-                f"{len(pairs.without_image)} of {len(masks.images)} masks in {masks.path} belong to no image.",
-                fix="add their images, or remove them.",
-                examples=tuple(m.name for m in pairs.without_image),
-            )
-        )
+        findings.append(_without_image(pairs, masks.images))
     return problems
 
 
@@ -188,48 +182,94 @@ def _unlabelled(folders: list[Folder], findings: list[Finding]) -> list[Sample]:
         else:
             passed_over.append(folder)
     if passed_over:
-        findings.append(
-            info(
-                f"{len(passed_over)} folder(s) with images are not used: they have no folder of masks.",
-                fix="to use one of them, give it to perpixel by itself.",
-                examples=tuple(str(f.path) for f in passed_over),
-            )
-        )
+        findings.append(_not_used([str(folder.path) for folder in passed_over]))
     return samples
 
 
 def _by_names(folders: Sequence[Folder]) -> Layout | None:
     """NAME.png beside NAME_mask.png, an image stack beside its label stack, one raster beside its labels."""
-    samples: list[Sample] = []
+    found = [(folder, *_by_role(folder.images)) for folder in folders if folder.images]
+    beside = [(folder, images, masks) for folder, images, masks, _ in found if images and masks]
+    if not beside:
+        return _across_folders([(f, i) for f, i, m, _ in found if i], [m for _, _, masks, _ in found for m in masks])
+    layouts = [_named_masks(folder, images, masks) for folder, images, masks in beside]
+    instances = {folder.path: offered for folder, _, _, offered in found}
+    samples = [
+        replace(sample, instances=offered) if (offered := instances_of(sample, instances[folder.path])) else sample
+        for (folder, _, _), layout in zip(beside, layouts, strict=True)
+        for sample in layout.samples
+    ]
+    findings = [finding for layout in layouts for finding in layout.findings]
+    if unused := [str(folder.path) for folder, images, masks, _ in found if not (images and masks)]:
+        findings.append(_not_used(unused))
+    problems = tuple(problem for layout in layouts for problem in layout.problems)
+    return Layout("values", named_apart(samples), (), tuple(findings), problems) if samples or problems else None
+
+
+def _by_role(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
+    """Images, masks and instance maps, by their names."""
+    roles = {file: file_role(stem(file.name)) for file in files}
+    masks = [file for file, role in roles.items() if role == "mask"]
+    instances = [file for file, role in roles.items() if role == "instance"]
+    return [file for file in files if file not in masks and file not in instances], masks, instances
+
+
+def instances_of(sample: Sample, offered: Sequence[Path]) -> tuple[Path, ...]:
+    """The instance map that pairs with the image of this sample, if there is one."""
+    return tuple(file for _, file in pair([sample.image], offered).pairs) if offered else ()
+
+
+def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layout:
     findings: list[Finding] = []
-    problems: list[Problem] = []
-    for folder in folders:
-        masks = [f for f in folder.images if file_role(stem(f.name)) == "mask"]
-        instances = [f for f in folder.images if file_role(stem(f.name)) == "instance"]
-        images = [f for f in folder.images if f not in masks and f not in instances]
-        if not images or not masks:
-            continue
-        if len(images) == 1 and len(masks) > 1:
-            masks = sorted(masks, key=lambda m: (len(m.name), m.name))
-            findings.append(
-                info(
-                    f"{len(masks)} files may be the mask of {images[0]}; {masks[0].name} is used.",
-                    fix="to use another one, remove the others, or name it in dataset.yaml.",
-                    examples=tuple(m.name for m in masks),
-                )
+    if len(images) == 1 and len(masks) > 1:
+        masks = sorted(masks, key=lambda m: (len(m.name), m.name))
+        findings.append(
+            info(
+                f"{len(masks)} files may be the mask of {images[0]}; {masks[0].name} is used.",
+                "to use another one, list the pairs in a CSV file and name it in dataset.yaml (pairs: FILE).",
+                [m.name for m in masks],
             )
-            masks = masks[:1]
-        pairs = pair(images, masks)
-        problems += pairs.problems
-        drawn = dict(pair(images, instances).pairs)
-        samples += [
-            replace(sample_of(folder, i, (m,)), instances=(drawn[i],) if i in drawn else ()) for i, m in pairs.pairs
-        ]
-        if pairs.pairs and pairs.without_mask:
-            problems.append(missing_masks(pairs, images, masks))
-    if not samples and not problems:
+        )
+        masks = masks[:1]
+    pairs = pair(images, masks)
+    problems = list(pairs.problems)
+    if pairs.without_mask:
+        problems.append(missing_masks(pairs, images, masks))
+    if pairs.without_image:
+        findings.append(_without_image(pairs, masks))
+    return Layout(
+        "values", tuple(sample_of(folder, i, (m,)) for i, m in pairs.pairs), (), tuple(findings), tuple(problems)
+    )
+
+
+def _across_folders(images: Sequence[tuple[Folder, list[Path]]], masks: Sequence[Path]) -> Layout | None:
+    """NAME.png in one folder and NAME_mask.png in another, neither of which says what it is."""
+    every = [image for _, files in images for image in files]
+    pairs = pair(every, masks) if every and masks else Pairs(())
+    if not pairs.pairs:
         return None
-    return Layout("values", named_apart(samples), (), tuple(findings), tuple(problems))
+    home = {image: folder for folder, files in images for image in files}
+    problems = list(pairs.problems)
+    if pairs.without_mask:
+        problems.append(missing_masks(pairs, every, masks))
+    samples = [sample_of(home[image], image, (mask,)) for image, mask in pairs.pairs]
+    return Layout("values", named_apart(samples), (), (), tuple(problems))
+
+
+def _without_image(pairs: Pairs, masks: Sequence[Path]) -> Finding:
+    return warning(
+        f"{len(pairs.without_image)} of {len(masks)} masks in {masks[0].parent} belong to no image.",
+        "add their images, or remove them.",
+        [mask.name for mask in pairs.without_image],
+    )
+
+
+def _not_used(folders: Sequence[str]) -> Finding:
+    return info(
+        f"{len(folders)} folder(s) with images are not used: they have no masks.",
+        "to use one of them, give it to perpixel by itself.",
+        folders,
+    )
 
 
 def sample_of(
