@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from perpixel.codec import Codec, mask_of
-from perpixel.machine import automatic_memory_format
+from perpixel.machine import automatic_memory_format, chosen_device
 from perpixel.predict.inference import Inference
 from perpixel.predict.options import PredictOptions
 from perpixel.predict.pipeline import ahead
@@ -34,7 +34,7 @@ class ArrayPredictor:
         networks = [network] if isinstance(network, nn.Module) else list(network)
         self.codec = codec
         self.options = options or PredictOptions()
-        device = _device(self.options.device)
+        device = torch.device(chosen_device(self.options.device))
         for each in networks:
             each.eval().to(device).to(memory_format=automatic_memory_format(device))  # type: ignore[call-overload]
         self.inference = Inference(networks, codec, self.options, device)
@@ -143,9 +143,3 @@ def _core(tile: Tile) -> tuple[slice, slice]:
 
 def _with_channels(image: NDArray[Any]) -> NDArray[Any]:
     return image[..., None] if image.ndim == 2 else image
-
-
-def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

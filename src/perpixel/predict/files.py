@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from perpixel.errors import DataError, OutputError, PerpixelError, Problem
 from perpixel.files.atomic import cannot_write
 from perpixel.files.read import open_image, read_header
+from perpixel.machine import return_freed_memory
 from perpixel.predict.arrays import ArrayPredictor
 from perpixel.predict.outputs import Outputs, check_names, needs_tiff
 from perpixel.predict.pieces import Piece, predicted_pieces, unknown_pieces
@@ -59,6 +60,7 @@ def predict_file(
         OutputError: Outputs are there already, or cannot be written.
     """
     check_names([path], out)
+    return_freed_memory()
     if (found := _found(path, out, outputs, predictor)) is not None:
         return found
     header = read_header(path)
@@ -148,7 +150,7 @@ def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -
             raise OutputError(
                 f"{out} holds {len(there)} output(s) of {path.name} already.",
                 examples=[str(each) for each in there],
-                fix="give --resume to skip such images, --replace to write them anew, or another folder with --out.",
+                fix="give --resume to skip such images, --overwrite to write them anew, or another folder with --out.",
             )
         if names and len(there) == len(names):
             return Written(path, tuple(there), is_skipped=True)

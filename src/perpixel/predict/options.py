@@ -37,7 +37,7 @@ class PredictOptions:
     scale: float = 1.0
     views: Literal["one", "flips", "turns"] = "one"
     average: Literal["probabilities", "logits"] = "probabilities"
-    device: str = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "32", "bf16"] = "auto"
 
     def __post_init__(self) -> None:

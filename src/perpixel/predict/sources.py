@@ -62,10 +62,8 @@ def outside(window: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | N
     """Which pixels (h, w) hold no measurement in any channel: nodata, or not a number. None where there are none."""
     if window.dtype.kind != "f" and nodata is None:
         return None
-    missing: NDArray[np.bool_] = np.zeros(window.shape, bool)
+    missing: NDArray[np.bool_] = np.asarray(window != window)  # NaN alone differs from itself
     if nodata is not None:
-        np.equal(window, nodata, out=missing)
-    if window.dtype.kind == "f":
-        np.logical_or(missing, np.isnan(window), out=missing)
+        missing = np.asarray(missing | (window == nodata))
     empty: NDArray[np.bool_] = missing.all(axis=2)
     return empty if empty.any() else None
