@@ -109,7 +109,7 @@ def contour_distances(prediction: NDArray[Any], target: NDArray[Any]) -> Contour
 
 def _layers(array: TargetArray, classes: int, kind: LabelKind) -> Mask:
     """One mask (K, H, W) a class."""
-    return array == 1 if kind == "overlapping" else array == np.arange(classes)[:, None, None]
+    return np.equal(array, 1 if kind == "overlapping" else np.arange(classes)[:, None, None])
 
 
 def _contour(mask: Mask) -> Mask:

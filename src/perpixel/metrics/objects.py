@@ -124,25 +124,37 @@ def label_objects(mask: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def split_objects(mask: NDArray[Any], distance_px: int = 5) -> NDArray[np.int32]:
-    """Number the objects of a mask, split where they touch: a watershed from the points farthest from the outside.
+    """Number the objects of a mask, split where they touch: the watershed of the distance to the outside.
+
+    Every pixel climbs to its deepest neighbour until there is none deeper; summits that see a deeper one of their
+    region within the distance join it.
 
     Args:
         mask: (H, W) bool.
-        distance_px: Centres of objects are at least so far apart, in rows and in columns.
+        distance_px: Centres of objects are farther apart than this, in rows or in columns.
 
     Returns:
         (H, W) int32, 0 outside; every region of `label_objects` keeps its pixels, under one number or several.
+
+    >>> split_objects(np.array([[1, 1, 0, 1]], bool))
+    array([[1, 1, 0, 2]], dtype=int32)
     """
-    mask = mask.astype(bool)
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1], 1.0)
-    peaks = mask & (depth == ndimage.maximum_filter(depth, 2 * distance_px + 1))
-    centres = label_objects(peaks)
-    regions = label_objects(mask)
-    without = np.setdiff1d(regions, regions[peaks])
-    centres = np.where(np.isin(regions, without) & mask, centres.max() + regions, centres)
-    height = np.where(mask, (depth.max() - depth) / max(depth.max(), 1e-9) * 65534, 65535).astype(np.uint16)
-    flooded = ndimage.watershed_ift(height, np.where(mask, centres, -1).astype(np.int32), np.ones((3, 3), int))
-    return np.where(mask, flooded, 0).astype(np.int32)
+    inside = np.asarray(mask, dtype=bool)
+    regions = label_objects(inside).ravel()
+    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1], 1.0)
+    order = np.where(inside, depth, -1.0).argsort(axis=None, kind="stable")
+    rank = np.empty(inside.shape, np.int64)  # depth without ties
+    rank.flat[order] = np.arange(rank.size)
+    beside, near = (order[ndimage.maximum_filter(rank, 2 * reach + 1).ravel()] for reach in (1, distance_px))
+    summit = beside == np.arange(rank.size)
+    onward = np.where(summit & (regions[near] == regions), near, beside)
+    onward = np.where(inside.ravel(), onward, np.arange(rank.size))
+    while (onward != onward[onward]).any():
+        onward = onward[onward]
+    numbers = np.zeros(rank.size, np.int32)
+    summits = np.unique(onward[inside.ravel()])
+    numbers[summits] = np.arange(1, len(summits) + 1)
+    return numbers[onward].reshape(inside.shape)
 
 
 def _numbered(labels: Labels) -> tuple[int, NDArray[np.intp]]:

@@ -1,0 +1,77 @@
+"""Losses by name: weighted sums, their options, and what is refused."""
+
+import pytest
+import torch
+
+from perpixel.errors import SettingsError
+from perpixel.losses import LOSSES, bce, cross_entropy, dice, supervised, weighted
+
+LOGITS = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+TARGET = torch.arange(40).view(2, 4, 5) % 3
+
+
+def test_a_weighted_sum_is_the_sum_of_its_terms():
+    loss = weighted({"cross_entropy": 0.5, "dice": 2.0, "bce": 0.0}, "exclusive", {"dice": {"per_image": True}})
+    expected = 0.5 * cross_entropy(LOGITS, TARGET) + 2 * dice(LOGITS, TARGET, per_image=True)
+    torch.testing.assert_close(loss(LOGITS, TARGET), expected)
+
+
+def test_the_reduction_reaches_every_term():
+    calls = []
+
+    def count(sums):
+        calls.append(sums)
+        return sums
+
+    for kind, table in LOSSES.items():
+        target = TARGET if kind == "exclusive" else torch.ones_like(LOGITS, dtype=torch.uint8)
+        for name in table:
+            before = len(calls)
+            weighted({name: 1.0}, kind, reduce=count)(LOGITS, target)
+            assert len(calls) > before, name
+
+
+def test_unknown_names_and_options_are_answered_with_the_nearest():
+    with pytest.raises(SettingsError, match=r"(?s)no loss 'dise' for exclusive labels.*Fix: did you mean dice\?"):
+        weighted({"dise": 1.0}, "exclusive")
+    with pytest.raises(SettingsError, match="no loss 'lovasz_softmax' for overlapping labels"):
+        weighted({"lovasz_softmax": 1.0}, "overlapping")
+    with pytest.raises(SettingsError, match=r"(?s)'dice' has no option 'smoth'.*did you mean smooth\?"):
+        weighted({"dice": 1.0}, "exclusive", {"dice": {"smoth": 1.0}})
+    with pytest.raises(SettingsError, match=r"(?s)'bce_dice_nuclei' has no option 'smooth'.*leave the options out"):
+        weighted({"bce_dice_nuclei": 1.0}, "exclusive", {"bce_dice_nuclei": {"smooth": 1.0}})
+    with pytest.raises(SettingsError, match="Options are given for 'bce', which is no term"):
+        weighted({"dice": 1.0}, "exclusive", {"bce": {}})
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_weights_that_make_no_loss_are_refused(weight):
+    with pytest.raises(
+        SettingsError, match=rf"(?s)negative or not finite.*- dice: {weight}.*Fix: use weights from 0"
+    ):
+        weighted({"dice": weight, "bce": 1.0}, "exclusive")
+
+
+@pytest.mark.parametrize("terms", [{}, {"dice": 0.0}])
+def test_a_loss_needs_a_term(terms):
+    with pytest.raises(SettingsError, match="The loss has no term with a weight above 0"):
+        weighted(terms, "exclusive")
+
+
+def test_every_problem_is_told_at_once():
+    with pytest.raises(SettingsError) as caught:
+        weighted({"dise": 1.0, "bce": -1.0}, "exclusive")
+    assert len(caught.value.problems) == 2
+
+
+def test_named_outputs_are_weighed():
+    outputs = {"main": LOGITS, "early": LOGITS / 2, "unused": LOGITS.new_full(LOGITS.shape, float("nan"))}
+    weights = {"main": 1.0, "early": 0.3, "unused": 0.0}
+    expected = bce(LOGITS, TARGET) + 0.3 * bce(LOGITS / 2, TARGET)
+    torch.testing.assert_close(supervised(outputs, TARGET, bce, weights), expected)
+    with pytest.raises(
+        SettingsError, match=r"(?s)different names.*- erly: no such output.*one weight for each of main"
+    ):
+        supervised({"main": LOGITS}, TARGET, bce, {"main": 1.0, "erly": 0.3})
+    with pytest.raises(SettingsError, match="- early: no weight"):
+        supervised({"main": LOGITS, "early": LOGITS}, TARGET, bce, {"main": 1.0})
