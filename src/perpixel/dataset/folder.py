@@ -31,7 +31,6 @@ class Dataset:
         samples: The labelled ones.
         unlabelled: Those without a mask.
         findings: What was seen and decided.
-        masks: The folder of masks that was asked for, where there are several.
     """
 
     root: Path
@@ -42,7 +41,6 @@ class Dataset:
     samples: tuple[Sample, ...]
     unlabelled: tuple[Sample, ...] = ()
     findings: tuple[Finding, ...] = ()
-    masks: str | None = None
 
     def image(self, sample: Sample) -> ImageArray:
         """Read the image as (H, W, C) of `dtype`. Raises DataError."""
@@ -98,7 +96,9 @@ class Dataset:
 
     def save_description(self, path: Path) -> None:
         """Write a dataset.yaml that states what was understood. Raises OutputError."""
-        save_description(path, self.root, self.labels, self.reading, self.masks)
+        apart = {p.parent.name for s in self.samples for p in s.masks if p.parent != s.image.parent}
+        masks = apart.pop() if len(apart) == 1 and self.reading not in ("classes", "objects") else None
+        save_description(path, self.root, self.labels, self.reading, masks)
 
 
 def as_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:

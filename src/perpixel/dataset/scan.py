@@ -95,7 +95,6 @@ def _understood(root: Path, stated: Stated) -> Dataset:
         samples=tuple(s for s in samples if s.is_labelled),
         unlabelled=tuple(s for s in samples if not s.is_labelled),
         findings=(*report.findings, *understood.findings),
-        masks=stated.masks,
     )
 
 
