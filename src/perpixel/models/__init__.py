@@ -2,6 +2,7 @@
 
 from perpixel.models.base import Encoder, SegmentationModel
 from perpixel.models.blocks import ConvolutionStyle
+from perpixel.models.describe import Description, describe, describe_model
 from perpixel.models.encoders import ENCODERS
 from perpixel.models.registry import (
     DEFAULT_ENCODER,
@@ -19,10 +20,13 @@ __all__ = [
     "ENCODERS",
     "MODELS",
     "ConvolutionStyle",
+    "Description",
     "Encoder",
     "ModelEntry",
     "SegmentationModel",
     "build",
     "build_encoder",
+    "describe",
+    "describe_model",
     "encoder_statistics",
 ]

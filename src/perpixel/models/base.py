@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from perpixel.errors import SettingsError
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -57,7 +59,7 @@ class SegmentationModel(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Map image (N, C, H, W) to logits (N, K, H, W), for any H, W ≥ 1."""
         below, right = self._missing(image)
-        return _crop(self.predict(_pad(image, below, right)), below, right)
+        return crop(self.predict(_pad(image, below, right)), below, right)
 
     def training_outputs(self, image: Tensor) -> dict[str, Tensor]:
         """Map image (N, C, H, W) to all outputs that carry a loss, each (N, K, H, W).
@@ -66,7 +68,7 @@ class SegmentationModel(nn.Module):
         """
         below, right = self._missing(image)
         heads = self.heads(_pad(image, below, right))
-        return {name: _crop(logits, below, right) for name, logits in heads.items()}
+        return {name: crop(logits, below, right) for name, logits in heads.items()}
 
     def predict(self, image: Tensor) -> Tensor:
         """Map a padded image to its logits: the main head, unless a network combines several."""
@@ -111,7 +113,8 @@ def _pad(image: Tensor, below: int, right: int) -> Tensor:
     return F.pad(image, (0, right, 0, below), mode="replicate")
 
 
-def _crop(logits: Tensor, below: int, right: int) -> Tensor:
+def crop(logits: Tensor, below: int, right: int) -> Tensor:
+    """Take rows below and columns at the right off logits (N, K, H, W)."""
     if not torch.compiler.is_compiling():
         return logits[..., : logits.shape[-2] - below, : logits.shape[-1] - right]
     return F.pad(logits, (0, -right, 0, -below))  # a slice would make torch.export guard on the sizes
@@ -122,3 +125,12 @@ def resize_to(x: Tensor, like: Tensor, *, mode: str = "bilinear") -> Tensor:
     if mode == "nearest":
         return F.interpolate(x, size=like.shape[-2:], mode=mode)
     return F.interpolate(x, size=like.shape[-2:], mode=mode, align_corners=False)
+
+
+def check_halving(encoder: Encoder) -> None:
+    """Refuse an encoder whose feature maps do not each have half the size of the one before."""
+    if any(after != 2 * before for before, after in zip(encoder.strides, encoder.strides[1:], strict=False)):
+        raise SettingsError(
+            f"this network needs an encoder whose strides double, not {encoder.strides}.",
+            fix="choose one without dilation, resnet34 or efficientnet_lite0 for example.",
+        )

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from perpixel.models.base import Encoder, SegmentationModel
+from perpixel.models.base import Encoder, SegmentationModel, check_halving
 from perpixel.models.blocks import initialise
 
 
@@ -20,6 +20,7 @@ class TutorialFCN(SegmentationModel):
 
     def __init__(self, *, encoder: Encoder, classes: int) -> None:
         super().__init__(stride=encoder.strides[-1])
+        check_halving(encoder)
         self.encoder = encoder
         channels, stride = encoder.out_channels[-1], encoder.strides[-1]
         widths = dict(zip(encoder.strides, encoder.out_channels, strict=True))

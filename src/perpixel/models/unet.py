@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from perpixel.errors import SettingsError
-from perpixel.models.base import SegmentationModel
+from perpixel.models.base import SegmentationModel, crop
 from perpixel.models.blocks import (
     ConvolutionStyle,
     Upsample,
@@ -60,7 +60,8 @@ class UNet(SegmentationModel):
         if not self.valid:
             return super().forward(image)
         height, width = image.shape[-2:]
-        return self.bare(_mirror(image, self.depth))[..., :height, :width]
+        logits = self.bare(_mirror(image, self.depth))
+        return crop(logits, logits.shape[-2] - height, logits.shape[-1] - width)
 
     def training_outputs(self, image: Tensor) -> dict[str, Tensor]:
         """Map image (N, C, H, W) to {"logits": (N, K, H, W)}."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from perpixel.models.base import Encoder, SegmentationModel
+from perpixel.models.base import Encoder, SegmentationModel, check_halving
 from perpixel.models.blocks import ConvolutionStyle, check_choice, convolution, initialise
 
 Decoder = Literal["light", "full"]
@@ -40,6 +40,7 @@ class EncoderUNet(SegmentationModel):
 
     def __init__(self, *, encoder: Encoder, in_channels: int, classes: int, decoder: Decoder = "light") -> None:
         super().__init__(stride=encoder.strides[-1])
+        check_halving(encoder)
         check_choice("decoder", decoder, get_args(Decoder))
         self.encoder = encoder
         self.light = decoder == "light"

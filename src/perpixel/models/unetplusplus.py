@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from perpixel.errors import SettingsError
-from perpixel.models.base import Encoder, SegmentationModel, resize_to
+from perpixel.models.base import Encoder, SegmentationModel, check_halving, resize_to
 from perpixel.models.blocks import (
     ConvolutionStyle,
     Upsample,
@@ -214,7 +214,7 @@ class EncoderUNetPlusPlus(NestedUNet):
     ) -> None:
         depth = len(encoder.strides) - 1
         finest = encoder.strides[0]
-        _check_halving(encoder)
+        check_halving(encoder)
         style = ConvolutionStyle()
         last = ENCODER_CHANNELS[-depth - finest.bit_length() + 1 :]
         skips = encoder.out_channels
@@ -289,11 +289,3 @@ def _outputs(names: Sequence[str], depth: int, channels: int, classes: int, *, k
     return nn.ModuleDict(
         {str(column): nn.Conv2d(channels, classes, kernel, padding=kernel // 2) for column in columns}
     )
-
-
-def _check_halving(encoder: Encoder) -> None:
-    if any(after != 2 * before for before, after in zip(encoder.strides, encoder.strides[1:], strict=False)):
-        raise SettingsError(
-            f"U-Net++ needs an encoder whose strides double, not {encoder.strides}.",
-            fix="choose an encoder without dilation, resnet34 or efficientnet_lite0 for example.",
-        )

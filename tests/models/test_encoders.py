@@ -1,0 +1,157 @@
+"""Our encoders against timm's and torchvision's with the same weights."""
+
+import pytest
+import torch
+from torch import nn
+
+from perpixel.errors import SettingsError
+from perpixel.models import ENCODERS, build, build_encoder, encoder_statistics
+from perpixel.models.encoders.resnet import ResNet
+from perpixel.models.torchvision_shim import prepare_torchvision
+from perpixel.models.weights import HUB_NAMES, load_public
+
+prepare_torchvision()
+
+
+def calibrated(network: nn.Module, image: torch.Tensor) -> nn.Module:
+    """Random weights with the batch statistics of one pass, so that features keep the size of real ones."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        network.train()(image)
+    return network.eval()
+
+
+def test_resnet50_gives_timms_features():
+    import timm
+
+    image = torch.rand(2, 3, 64, 96)
+    reference = calibrated(timm.create_model("resnet50", features_only=True), image)
+    encoder = build_encoder("resnet50", in_channels=3).eval()
+    load_public(encoder, reference.state_dict(), origin="timm")
+    check_features(encoder, reference, image)
+
+
+def test_efficientnet_lite0_gives_timms_features():
+    import timm
+
+    image = torch.rand(2, 3, 64, 96)
+    reference = timm.create_model(HUB_NAMES["efficientnet_lite0"], features_only=True).eval()
+    encoder = build_encoder("efficientnet_lite0", in_channels=3, weights="auto").eval()
+    reference.load_state_dict(encoder.state_dict())
+    check_features(encoder.double(), reference.double(), image.double())
+
+
+@pytest.mark.parametrize("name", ["vgg16", "vgg16_bn"])
+def test_vgg16_gives_torchvisions_features(name):
+    import torchvision
+
+    image = torch.rand(2, 3, 64, 96)
+    with torch.device("meta"):
+        network = torchvision.models.get_model(name)
+    features = calibrated(network.features.to_empty(device="cpu").apply(_draw), image)
+    encoder = build_encoder(name, in_channels=3).eval()
+    load_public(encoder, {f"features.{key}": value for key, value in features.state_dict().items()}, origin="tv")
+    x, expected = image, []
+    with torch.no_grad():
+        for layer in features:
+            if isinstance(layer, nn.MaxPool2d):
+                expected.append(x)
+            x = layer(x)
+        for ours, theirs in zip(encoder(image), [*expected, x], strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def _draw(module: nn.Module) -> None:
+    if hasattr(module, "reset_parameters"):
+        module.reset_parameters()
+
+
+def check_features(encoder, reference, image):
+    assert encoder.out_channels == tuple(reference.feature_info.channels())
+    assert encoder.strides == tuple(reference.feature_info.reduction())
+    with torch.no_grad():
+        for ours, theirs in zip(encoder(image), reference(image), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_encoder_has_the_keys_and_shapes_of_timm(name):
+    import timm
+
+    with torch.device("meta"):
+        encoder = build_encoder(name, in_channels=3)
+        public = timm.create_model(HUB_NAMES.get(name, name)).state_dict()
+    own = encoder.state_dict()
+    parts = {key.split(".")[0] for key in own}
+    assert {key: tensor.shape for key, tensor in own.items()} == {
+        key: tensor.shape for key, tensor in public.items() if key.split(".")[0] in parts
+    }
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "vgg11"])
+def test_feature_maps_have_the_channels_and_strides_they_promise(name):
+    encoder = build_encoder(name, in_channels=2).eval()
+    with torch.no_grad():
+        features = encoder(torch.rand(1, 2, 64, 96))
+    assert [x.shape[1] for x in features] == list(encoder.out_channels)
+    assert [(64 // x.shape[2], 96 // x.shape[3]) for x in features] == [(s, s) for s in encoder.strides]
+
+
+def test_dilation_replaces_the_last_strides():
+    encoder = ResNet(layers=(1, 1, 1, 2), bottleneck=True, width=4, output_stride=8)
+    assert encoder.strides == (2, 4, 8, 8, 8)
+    assert encoder(torch.rand(1, 3, 64, 64))[-1].shape[-2:] == (8, 8)
+
+
+@pytest.mark.parametrize(
+    "name", ["efficientnet_lite0", "efficientnet_lite2", "resnet50", "vgg16_bn", "convnext_atto"]
+)
+def test_statistics_are_those_of_the_public_weights(name):
+    import timm
+
+    settings = timm.get_pretrained_cfg(HUB_NAMES.get(name, name))
+    assert encoder_statistics(name) == (tuple(settings.mean), tuple(settings.std))
+
+
+def test_any_encoder_of_timm_gives_its_pyramid():
+    encoder = build_encoder("test_convnext", in_channels=4).eval()
+    features = encoder(torch.rand(1, 4, 64, 64))
+    assert [x.shape[1] for x in features] == list(encoder.out_channels)
+
+
+def test_an_unknown_encoder_is_refused_with_a_suggestion():
+    with pytest.raises(SettingsError, match=r"no encoder 'resnet51'[\s\S]*Fix: did you mean .*resnet5"):
+        build_encoder("resnet51", in_channels=3)
+    with pytest.raises(SettingsError, match=r"no encoder 'resnet51'"):
+        encoder_statistics("resnet51")
+
+
+def test_an_encoder_without_pyramid_is_refused(monkeypatch):
+    import timm
+
+    def refuse(*args, **kwargs):
+        raise RuntimeError("features_only is not implemented")
+
+    monkeypatch.setattr(timm, "create_model", refuse)
+    with pytest.raises(SettingsError, match=r"timm gives no feature maps for 'resnet26'[\s\S]*Fix: choose"):
+        build_encoder("resnet26", in_channels=3)
+
+
+@pytest.mark.parametrize("model", ["unet", "unetplusplus", "fcn_tutorial"])
+def test_an_encoder_whose_maps_do_not_halve_is_refused(model):
+    dilated = ResNet(layers=(1, 1, 1, 1), bottleneck=True, width=4, output_stride=8)
+    with pytest.raises(SettingsError, match=r"strides double, not \(2, 4, 8, 8, 8\)[\s\S]*Fix: choose one without"):
+        build(model, in_channels=3, classes=1, encoder=dilated)
+
+
+def test_dilation_is_asked_only_of_encoders_that_have_it():
+    with pytest.raises(SettingsError, match=r"encoder vgg11 has no output_stride[\s\S]*Fix: choose one of resnet18"):
+        build("fcn_resnet50", in_channels=3, classes=1, encoder="vgg11")
+
+
+def test_timm_missing_is_said(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "timm", None)
+    with pytest.raises(SettingsError, match=r"timm, which is not installed[\s\S]*pip install"):
+        build_encoder("convnext_atto", in_channels=3)
