@@ -183,7 +183,9 @@ def test_existing_outputs_are_refused_skipped_or_replaced(tmp_path, predictor):
     path, out = png(tmp_path / "in" / "a.png", image_of(8, 8)), tmp_path / "out"
     predictor.predict_file(path, out)
     (out / "a.png").write_bytes(b"mine")
-    with pytest.raises(OutputError, match=r"out holds 1 output\(s\) of a\.png already(.|\n)*Fix: give --resume"):
+    with pytest.raises(
+        OutputError, match=r"out holds 1 output\(s\) of a\.png already(.|\n)*Fix: skip such images with --resume"
+    ):
         predictor.predict_file(path, out)
     assert predictor.predict_file(path, out, Outputs(existing="skip")).is_skipped
     assert (out / "a.png").read_bytes() == b"mine"

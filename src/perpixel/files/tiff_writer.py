@@ -81,12 +81,12 @@ class TiffWriter:
 
     layout: TiffLayout
     _file: BinaryIO
-    _segments: list[list[tuple[int, int]]] = field(init=False)
+    _segments: NDArray[np.int64] = field(init=False)  # (pages, blocks, 2): place and length in the file
     _waiting: dict[tuple[int, int, int], tuple[NDArray[Any], int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         down, self._across = -(-self.layout.height // BLOCK_PX), -(-self.layout.width // BLOCK_PX)
-        self._segments = [[(0, 0)] * (down * self._across) for _ in range(self.layout.pages)]
+        self._segments = np.zeros((self.layout.pages, down * self._across, 2), np.int64)
         self._file.write(b"II+\0\x08\0\0\0" + bytes(8) if self.layout.is_big else b"II*\0" + bytes(4))
 
     def put(self, page: int, top: int, left: int, values: NDArray[Any]) -> None:
@@ -140,11 +140,11 @@ class TiffWriter:
         self._file.write(data)
         return place
 
-    def _write_directory(self, segments: list[tuple[int, int]]) -> tuple[int, int]:
+    def _write_directory(self, segments: NDArray[np.int64]) -> tuple[int, int]:
         """Write one page's entries; give where they start, and where the link to the next page belongs."""
         is_big = self.layout.is_big
         inline, offset = (8, "<Q") if is_big else (4, "<I")
-        tags = sorted(_tags(self.layout, segments))
+        tags = sorted(_tags(self.layout, segments), key=lambda tag: tag[0])
         entries = b""
         for code, kind, values in tags:
             is_text = isinstance(values, bytes)
@@ -196,7 +196,7 @@ def _values(value: Any) -> Sequence[Any] | bytes:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _tags(layout: TiffLayout, segments: list[tuple[int, int]]) -> list[Tag]:
+def _tags(layout: TiffLayout, segments: NDArray[np.int64]) -> list[Tag]:
     """All entries of a page."""
     whole = LONG8 if layout.is_big else LONG
     is_colour = layout.bands == 3 and layout.dtype == np.uint8
@@ -212,8 +212,8 @@ def _tags(layout: TiffLayout, segments: list[tuple[int, int]]) -> list[Tag]:
         (284, SHORT, (1,)),  # the bands of a pixel lie together
         (322, SHORT, (BLOCK_PX,)),
         (323, SHORT, (BLOCK_PX,)),
-        (324, whole, [place for place, _ in segments]),
-        (325, LONG, [count for _, count in segments]),
+        (324, whole, segments[:, 0].tolist()),
+        (325, LONG, segments[:, 1].tolist()),
         (339, SHORT, (sample_format,) * layout.bands),
         *layout.georeference,
     ]

@@ -15,7 +15,8 @@ class PredictOptions:
     """How the network is run.
 
     Args:
-        tile_px: Side of a tile that the network sees, in pixels at working resolution.
+        tile_px: Side of a tile that the network sees, in pixels at working resolution. A multiple of 256 beside the
+            overlap fills whole blocks of a TIFF file.
         overlap_px: Pixels that neighbouring tiles share, at working resolution; at most half a tile.
         whole_px: Images of up to this many pixels (at working resolution) are seen whole, without tiles.
         batch_tiles: Tiles in one batch; None takes 1 on a CPU and 8 on an accelerator.
@@ -30,7 +31,7 @@ class PredictOptions:
         SettingsError: A value out of its range.
     """
 
-    tile_px: int = 1024
+    tile_px: int = 1152
     overlap_px: int = 128
     whole_px: int = 1536 * 1536
     batch_tiles: int | None = None

@@ -62,8 +62,8 @@ def outside(window: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | N
     """Which pixels (h, w) hold no measurement in any channel: nodata, or not a number. None where there are none."""
     if window.dtype.kind != "f" and nodata is None:
         return None
-    missing: NDArray[np.bool_] = np.asarray(window != window)  # NaN alone differs from itself
+    missing: NDArray[np.bool_] = np.asarray(np.isnan(window))
     if nodata is not None:
         missing = np.asarray(missing | (window == nodata))
-    empty: NDArray[np.bool_] = missing.all(axis=2)
+    empty: NDArray[np.bool_] = np.asarray(missing.all(axis=2))
     return empty if empty.any() else None
