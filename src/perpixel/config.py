@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
 
@@ -93,7 +93,7 @@ class TrainSettings(Part):
     )
     validations: Count = Field(default=8, description="how often the validation images are scored, at most")
     best_by: Literal["mean_iou", "mean_dice", "pixel_accuracy", "loss"] = "mean_iou"
-    precision: Literal["auto", "32", "bf16"] = "auto"
+    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"  # YAML gives 32 as a number
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
     @model_validator(mode="before")

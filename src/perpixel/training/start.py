@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perpixel.audit import Audit, audit
-from perpixel.config import Settings, TrainSettings, flat
+from perpixel.config import Settings, TrainSettings, flat, settings_from
 from perpixel.dataset import Dataset, scan
 from perpixel.errors import RunError, SettingsError
 from perpixel.machine import keep_freed_memory
@@ -154,7 +154,9 @@ def _frozen(session: Session, run: Run, started: float) -> TrainSettings:
 
 def _refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
     have = flat(run.settings.model_dump(mode="json")) | {"train.minutes": run.minutes}
-    other = {key: value for key, value in flat(asked).items() if value is not None and have.get(key) != value}
+    checked = flat(settings_from(asked).model_dump(mode="json"))
+    given = {key: checked[key] for key, value in flat(asked).items() if value is not None}
+    other = {key: value for key, value in given.items() if have.get(key) != value}
     if other:
         raise SettingsError(
             f"{run.folder} was trained with other settings.",
