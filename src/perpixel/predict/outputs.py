@@ -24,6 +24,10 @@ class Outputs:
             "float32"; None writes none.
         overlay: OUT/overlays/STEM.png or .tif: the image with the classes' colours over it.
         areas: OUT/areas/STEM.csv: pixels, share and, where the CRS tells them, square metres of each class.
+        polygons: OUT/polygons/STEM.geojson: the outline of each object (connected pixels of a class that is not the
+            background), exactly along the pixels, in the CRS of a GeoTIFF, else in pixels.
+        instances: OUT/instances/STEM.tif: the number of each object as uint32, 0 where there is none.
+        least_px: Objects of fewer pixels are left out of polygons and instances.
         existing: What to do where an output is there already: "refuse", "skip" the image, or "replace" it.
     """
 
@@ -32,6 +36,9 @@ class Outputs:
     probabilities: Literal["uint8", "uint16", "float32"] | None = None
     overlay: bool = False
     areas: bool = False
+    polygons: bool = False
+    instances: bool = False
+    least_px: int = 0
     existing: Literal["refuse", "skip", "replace"] = "refuse"
 
     def written_labels(self, labels: Labels) -> Labels:
@@ -53,6 +60,10 @@ class Outputs:
             paths.append(Path("overlays", picture))
         if self.areas:
             paths.append(Path("areas", f"{stem}.csv"))
+        if self.polygons:
+            paths.append(Path("polygons", f"{stem}.geojson"))
+        if self.instances:
+            paths += mask_paths(Path("instances", f"{stem}.tif"), labels)
         return paths
 
 

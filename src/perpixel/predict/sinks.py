@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from perpixel.codec import Labels, mask_of
 from perpixel.files.areas import AreaTable
-from perpixel.files.read import Header, OpenImage, open_image
-from perpixel.files.tiff_writer import TiffLayout, georeference_tags, writing_tiff
+from perpixel.files.read import OpenImage, open_image
+from perpixel.files.tiff_writer import TiffLayout, writing_tiff
 from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_png
-from perpixel.predict.outputs import Outputs
+from perpixel.predict.job import Job
+from perpixel.predict.objects import write_objects
 from perpixel.predict.pieces import Piece
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 
@@ -25,39 +26,6 @@ Drawing: TypeAlias = Callable[[Piece], NDArray[Any]]
 
 SAMPLE_PX = 1024
 """Side of the middle of an image, from which the contrast of its overlay is taken."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One image and what is to be written of it.
-
-    Args:
-        source: The image file.
-        header: Its size, pages and georeference.
-        nodata: The image's own value for no measurement, if it names one.
-        folder: Where the outputs go.
-        is_tiff: Whether pictures are written as TIFF.
-        labels: As the mask is written.
-        outputs: What is wanted.
-    """
-
-    source: Path
-    header: Header
-    nodata: float | None
-    folder: Path
-    is_tiff: bool
-    labels: Labels
-    outputs: Outputs
-
-    @property
-    def picture_name(self) -> str:
-        """The name of the mask and of the overlay."""
-        return self.source.stem + (".tif" if self.is_tiff else ".png")
-
-    def layout(self, bands: int, dtype: np.dtype[Any], **more: Any) -> TiffLayout:
-        """A TIFF of the image's size, pages and place on the earth."""
-        (height, width), tags = self.header.size, georeference_tags(self.source)
-        return TiffLayout(height, width, bands, dtype, self.header.pages, georeference=tags, **more)
 
 
 def sinks(job: Job) -> list[Sink]:
@@ -74,6 +42,8 @@ def sinks(job: Job) -> list[Sink]:
         wanted.append(partial(_overlay, job))
     if job.outputs.areas:
         wanted.append(partial(_areas, job))
+    if job.outputs.polygons or job.outputs.instances:
+        wanted.append(partial(write_objects, job))
     return wanted
 
 

@@ -1,0 +1,55 @@
+"""One image and what is to be written of it: what all outputs share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perpixel.codec import Labels
+from perpixel.files.read import Header
+from perpixel.files.tiff_writer import TiffLayout, georeference_tags
+from perpixel.predict.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image and what is to be written of it.
+
+    Args:
+        source: The image file.
+        header: Its size, pages and georeference.
+        nodata: The image's own value for no measurement, if it names one.
+        folder: Where the outputs go.
+        is_tiff: Whether pictures are written as TIFF.
+        labels: As the mask is written.
+        outputs: What is wanted.
+    """
+
+    source: Path
+    header: Header
+    nodata: float | None
+    folder: Path
+    is_tiff: bool
+    labels: Labels
+    outputs: Outputs
+
+    @property
+    def picture_name(self) -> str:
+        """The name of the mask and of the overlay."""
+        return self.source.stem + (".tif" if self.is_tiff else ".png")
+
+    @property
+    def height(self) -> int:
+        """Pixels of a page."""
+        return self.header.size[0]
+
+    @property
+    def width(self) -> int:
+        """Pixels of a page."""
+        return self.header.size[1]
+
+    def layout(self, bands: int, dtype: np.dtype[Any], **more: Any) -> TiffLayout:
+        """A TIFF of the image's size, pages and place on the earth."""
+        tags = georeference_tags(self.source)
+        return TiffLayout(self.height, self.width, bands, dtype, self.header.pages, georeference=tags, **more)

@@ -1,0 +1,76 @@
+"""Objects of a prediction: polygons and numbered instances, the same whatever the tiles."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import numpy as np
+
+from perpixel.files.geojson import GeoJsonWriter, Place, place_of, writing_geojson
+from perpixel.files.tiff_writer import TiffWriter, georeference_tags, writing_tiff
+from perpixel.files.write import mask_paths
+from perpixel.predict.job import Job
+from perpixel.predict.pieces import Piece
+from perpixel.regions import RegionFinder, Regions
+from perpixel.shapes import IGNORED, TargetArray
+
+ROWS_AT_ONCE = 256
+
+
+def write_objects(job: Job, pieces: Iterator[Piece]) -> None:
+    """Find the regions of each class and page; write their polygons, their numbers, or both.
+
+    The background is no object. Overlapping labels have regions of their own for each class.
+    """
+    with ExitStack() as stack:
+        polygons, instances = _open_polygons(job, stack), _open_instances(job, stack)
+        for page, layer, regions in _regions(job, pieces):
+            skip = () if job.labels.background is None else (job.labels.background,)
+            numbers = regions.numbers(skip, job.outputs.least_px)
+            if instances:
+                for top in range(0, job.height, ROWS_AT_ONCE):
+                    rows = regions.painted(numbers, top, min(ROWS_AT_ONCE, job.height - top))
+                    instances[layer].put(page, top, 0, rows.astype(np.uint32))
+            if polygons is not None:
+                paging = {"page": page} if job.header.pages > 1 else {}
+                for region in regions.outlined(numbers):
+                    name = job.labels.names[region.value]
+                    properties = {"class": name, "number": region.number, "pixels": region.pixels, **paging}
+                    polygons.add(region.rings, properties)
+
+
+def _open_polygons(job: Job, stack: ExitStack) -> GeoJsonWriter | None:
+    if not job.outputs.polygons:
+        return None
+    place, georeference = Place(), job.header.georeference
+    if georeference is not None:
+        place = place_of(georeference.transform, georeference_tags(job.source), str(job.source))
+    path = job.folder / "polygons" / f"{job.source.stem}.geojson"
+    return stack.enter_context(writing_geojson(path, place))
+
+
+def _open_instances(job: Job, stack: ExitStack) -> list[TiffWriter]:
+    """A file for each layer."""
+    if not job.outputs.instances:
+        return []
+    layout = job.layout(1, np.dtype(np.uint32))
+    paths = mask_paths(job.folder / "instances" / f"{job.source.stem}.tif", job.labels)
+    return [stack.enter_context(writing_tiff(path, layout)) for path in paths]
+
+
+def _regions(job: Job, pieces: Iterator[Piece]) -> Iterator[tuple[int, int, Regions]]:
+    """Page, layer and regions: one layer for exclusive labels, one for each overlapping class."""
+    count = 1 if job.labels.kind == "exclusive" else len(job.labels)
+    finders: list[RegionFinder] = []
+    band: list[TargetArray] = []
+    for piece in pieces:
+        if piece.top == piece.left == 0:
+            finders = [RegionFinder(job.width) for _ in range(count)]
+        band.append(piece.target)
+        if piece.right < job.width:
+            continue
+        rows = np.concatenate(band, axis=-1)
+        band = []
+        for layer, finder in enumerate(finders):
+            finder.add(rows if rows.ndim == 2 else np.where(rows[layer] == 1, layer, IGNORED).astype(np.uint8))
+        if piece.bottom == job.height:
+            yield from ((piece.page, layer, finder.finish()) for layer, finder in enumerate(finders))
