@@ -1,5 +1,6 @@
 """Outlines on the earth, GeoJSON and Shapefile, brought to the pixels of georeferenced images."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,14 @@ def _projection(layer: Layer, reference: GeoReference) -> Any:
         ) from error
     if source == target:
         return lambda xs, ys: (xs, ys)
-    return lambda xs, ys: transform(source, target, xs, ys)[:2]
+
+    def project(xs: list[float], ys: list[float]) -> tuple[list[float], list[float]]:
+        try:
+            return transform(source, target, xs, ys)[:2]  # type: ignore[no-any-return]
+        except Exception:  # GDAL's own error classes are private; points beyond the projection are on no image
+            return [math.inf] * len(xs), [math.inf] * len(ys)
+
+    return project
 
 
 def _geojson(path: Path) -> Layer | None:

@@ -61,8 +61,8 @@ def read_list(path: Path) -> Layout:
         lost += [f"line {number}: {file}" for file in files if not file.is_file()]
         part = PARTS.get(cell.get("split", "").lower())
         if cell.get("split") and part is None:
-            odd.append(f"line {number}: {cell['split']!r}, {did_you_mean(cell['split'], PARTS)}")
-        if cell["image"]:
+            odd.append(f"line {number}: {cell['split']!r}, {did_you_mean(cell['split'], ('train', 'val', 'test'))}")
+        if cell["image"] and all(file.is_file() for file in files):
             masks = tuple(files[1:])
             samples.append(
                 Sample(stem(files[0].name), files[0], masks=masks, group=cell.get("group", ""), split=part)
@@ -80,7 +80,7 @@ def read_list(path: Path) -> Layout:
         problems.append(
             Problem(f"{len(odd)} row(s) of {path} name an unknown part.", "write train, val or test.", tuple(odd))
         )
-    if not samples:
+    if not rows:
         problems.append(Problem(f"{path} lists no image.", "add a row for each image."))
     told = info(f"the pairs are those of {path.name}.", "remove or rename it to let perpixel find the pairs.")
     return Layout("values", named_apart(samples), (), (told,), tuple(problems))

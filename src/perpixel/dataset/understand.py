@@ -43,8 +43,8 @@ def understand(
         Understood(given, reading) if given is not None and reading is not None else _inferred(tree, layout, facts)
     )
     understood = replace(understood, reading=reading or understood.reading)
-    if given is not None and understood.reading in ("values", "halves"):
-        problems = unknown_values(facts, given)
+    if understood.reading in ("values", "halves", "classes", "channels"):
+        problems = unknown_values(facts, understood.labels)
         if problems:
             raise DataError.of(problems)
     return understood
@@ -139,8 +139,9 @@ def renumbered(samples: Sequence[Sample], drawn: Sequence[str], labels: Labels) 
 
 
 def unknown_values(facts: Mapping[Page, MaskFacts], labels: Labels) -> list[Problem]:
-    """Masks with values or colours that belong to none of the given classes."""
+    """Masks with values or colours that belong to none of the classes (or, for overlapping ones, beside 0)."""
     known = {packed(v) if isinstance(v, tuple) else v for v in (*labels.values, *labels.ignored)}
+    known |= {0} if labels.kind == "overlapping" else set()
     examples = []
     for (path, _), fact in facts.items():
         shown = {v: shown_colour(fact, v) if labels.encoding == "colour" else v for v in fact.values}

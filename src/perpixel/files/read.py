@@ -170,12 +170,13 @@ def _open_array(path: Path) -> OpenImage:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
             raise unreadable(path, f"an array of shape {array.shape} and dtype {array.dtype} is no image")
+    if array.size == 0:
+        check_size(path, 0, array.shape[1])
     if array.ndim == 2:
         array = array[..., None]
     elif array.shape[0] < min(array.shape[1:]) and array.shape[0] < array.shape[2]:
         array = np.moveaxis(array, 0, -1)  # the least of the three is the channels'
     height, width, channels = array.shape
-    check_size(path, height or 0, width or 0) if height * width == 0 else None
     return OpenImage(
         path,
         height,

@@ -1,0 +1,206 @@
+"""Whatever encoding a mask is written in, the label array is the same."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from folders import COLOURS, drawing, photograph, save, save_palette
+from perpixel.codec import mask_of
+from perpixel.dataset import scan
+from perpixel.errors import DataError
+
+
+def _indices(root, name, target):
+    save(root / f"{name}.png", target)
+
+
+def _gaps(root, name, target):
+    save(root / f"{name}.png", np.array([0, 40, 90, 200], np.uint8)[target])
+
+
+def _from_one(root, name, target):
+    save(root / f"{name}.png", target + 1)
+
+
+def _deep(root, name, target):
+    save(root / f"{name}.tif", target.astype(np.uint16) * 1000)
+
+
+def _palette(root, name, target):
+    save_palette(root / f"{name}.png", target)
+
+
+def _gray_as_colour(root, name, target):
+    save(root / f"{name}.png", np.repeat(target[..., None] * 60, 3, axis=2))
+
+
+def _floats(root, name, target):
+    save(root / f"{name}.npy", target.astype(np.float64))
+
+
+def _colours(root, name, target):
+    save(root / f"{name}.png", np.array(COLOURS, np.uint8)[target])
+
+
+def _bmp(root, name, target):
+    save(root / f"{name}.bmp", target)
+
+
+def _tiled(root, name, target):
+    save(root / f"{name}.tif", target, tile=(16, 16), compression="deflate")
+
+
+EXCLUSIVE = {f.__name__.strip("_"): f for f in (
+    _indices, _gaps, _from_one, _deep, _palette, _gray_as_colour, _floats, _colours, _bmp, _tiled,
+)}  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(EXCLUSIVE)),
+    seed=st.integers(0, 99),
+    classes=st.integers(2, 4),
+    height=st.integers(9, 40),
+    width=st.integers(9, 40),
+)
+def test_every_encoding_of_a_mask_gives_the_same_labels(kind, seed, classes, height, width, tmp_path_factory):
+    root = tmp_path_factory.mktemp(kind)
+    targets = [drawing(seed + number, classes, height, width) for number in range(2)]
+    for number, target in enumerate(targets):
+        save(root / "images" / f"{number}.png", photograph(target))
+        (root / "masks").mkdir(exist_ok=True)
+        EXCLUSIVE[kind](root / "masks", str(number), target)
+    dataset = scan(root)
+    order = np.argsort(
+        np.argsort([sum(c * 256 ** (2 - i) for i, c in enumerate(COLOURS[k])) for k in range(classes)])
+    )
+    for sample, target in zip(dataset.samples, targets, strict=True):
+        expected = order[target] if kind == "colours" else target  # colours stand in the order of their values
+        np.testing.assert_array_equal(dataset.target(sample), expected)
+        again = mask_of(dataset.target(sample), dataset.labels)
+        assert again.shape == (height, width, 3) if kind == "colours" else (height, width)
+
+
+def _folder(root, masks, ending="png", **options):
+    for number, mask in enumerate(masks):
+        save(root / "images" / f"{number}.png", photograph(mask if mask.ndim == 2 else mask[..., 0]))
+        save(root / "masks" / f"{number}.{ending}", mask, **options)
+    return root
+
+
+BINARY = [(drawing(seed, 2) * 255).astype(np.uint8) for seed in range(3)]
+
+
+def test_0_and_255_are_two_classes(tmp_path):
+    dataset = scan(_folder(tmp_path, BINARY))
+    assert (dataset.labels.names, dataset.labels.values) == (("background", "foreground"), (0, 255))
+    np.testing.assert_array_equal(dataset.target(dataset.samples[0]), BINARY[0] // 255)
+
+
+def test_one_bit_masks_are_two_classes(tmp_path):
+    dataset = scan(_folder(tmp_path, [mask > 0 for mask in BINARY]))
+    assert dataset.labels.values == (0, 255)
+    np.testing.assert_array_equal(dataset.target(dataset.samples[0]), BINARY[0] // 255)
+
+
+@pytest.mark.parametrize(("void", "dtype", "ending"), [(255, "uint8", "png"), (-1, "int16", "tif")])
+def test_values_that_stand_for_no_label_are_ignored_and_told(tmp_path, void, dtype, ending):
+    masks = [drawing(seed).astype(dtype) for seed in range(3)]
+    for mask in masks:
+        mask[5:7] = void
+    dataset = scan(_folder(tmp_path, masks, ending))
+    assert dataset.labels.ignored == (void,)
+    assert (dataset.target(dataset.samples[0])[5:7] == 255).all()
+    assert f"{void}: " in dataset.findings[0].problem.examples[0]
+
+
+def test_jpeg_masks_of_0_and_255_are_cut_at_128_and_told(tmp_path):
+    dataset = scan(_folder(tmp_path, BINARY, "jpg", quality=95))
+    assert dataset.reading == "halves"
+    np.testing.assert_array_equal(dataset.target(dataset.samples[1]), BINARY[1] // 255)
+    assert "the masks are JPEG files" in dataset.findings[0].problem.what
+
+
+def test_jpeg_masks_of_classes_are_refused(tmp_path):
+    with pytest.raises(DataError, match="JPEG files, whose compression has altered the class values"):
+        scan(_folder(tmp_path, [drawing(seed) * 60 for seed in range(3)], "jpg"))
+
+
+def test_a_smoothed_mask_is_refused(tmp_path):
+    mask = np.asarray(Image.fromarray(BINARY[0]).resize((320, 240), Image.Resampling.BICUBIC))
+    with pytest.raises(DataError, match=r"different values; at most 64 are taken for classes unasked"):
+        scan(_folder(tmp_path, [mask]))
+
+
+def test_palettes_that_differ_count_by_their_colours(tmp_path):
+    target = drawing(0)
+    for name, order in (("a", (0, 1, 2)), ("b", (2, 0, 1))):
+        save(tmp_path / "images" / f"{name}.png", photograph(target))
+        places = np.argsort(order).astype(np.uint8)
+        save_palette(tmp_path / "masks" / f"{name}.png", places[target], tuple(COLOURS[k] for k in order))
+    dataset = scan(tmp_path)
+    assert dataset.labels.encoding == "colour"
+    np.testing.assert_array_equal(*(dataset.target(sample) for sample in dataset.samples))
+
+
+def test_colours_are_named_by_a_table(tmp_path):
+    masks = [np.array(COLOURS, np.uint8)[drawing(seed, 4)] for seed in range(2)]
+    names = ["ground", "roof", "tree", "water"]
+    classes = [{"title": n, "color": "#{:02X}{:02X}{:02X}".format(*c)} for n, c in zip(names, COLOURS, strict=True)]
+    (tmp_path / "classes.json").write_text(json.dumps({"classes": classes}))
+    dataset = scan(_folder(tmp_path, masks))
+    assert dataset.labels.names == tuple(names)
+    np.testing.assert_array_equal(dataset.target(dataset.samples[1]), drawing(1, 4))
+
+
+def test_a_colour_table_that_disagrees_is_told(tmp_path):
+    masks = [np.array(COLOURS, np.uint8)[drawing(seed, 4)] for seed in range(2)]
+    (tmp_path / "classes.csv").write_text("name,r,g,b\nground,0,0,0\nroof,1,2,3\n")
+    findings = [finding.problem for finding in scan(_folder(tmp_path, masks)).findings]
+    assert "classes.csv disagrees with the masks: 3 of their 4 colours are not in it" in findings[0].what
+    assert findings[0].examples[0].startswith("#")
+
+
+def test_instance_maps_are_merged_and_kept(tmp_path):
+    rows, columns = np.mgrid[:64, :64]
+    numbers = (1 + rows // 8 * 8 + columns // 8).astype(np.uint16)
+    numbers[(rows % 8 == 0) | (columns % 8 == 0)] = 0
+    dataset = scan(_folder(tmp_path, [numbers, numbers]))
+    assert (dataset.reading, dataset.labels.names) == ("instances", ("background", "object"))
+    np.testing.assert_array_equal(dataset.target(dataset.samples[0]), numbers > 0)
+    np.testing.assert_array_equal(dataset.instances(dataset.samples[0]), numbers)
+
+
+def test_the_mask_is_turned_as_its_image(tmp_path):
+    target = drawing(3)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("a", "b"):
+        save(tmp_path / "images" / f"{name}.jpg", photograph(target), exif=exif, quality=95)
+    save(tmp_path / "masks" / "a.png", target)
+    save(tmp_path / "masks" / "b.png", np.rot90(target, -1))
+    dataset = scan(tmp_path)
+    for sample in dataset.samples:
+        assert dataset.image(sample).shape[:2] == (32, 24)
+        np.testing.assert_array_equal(dataset.target(sample), np.rot90(target, -1))
+
+
+def test_a_square_image_that_is_turned_turns_its_mask_and_tells(tmp_path):
+    target = drawing(3, 3, 24, 24)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    save(tmp_path / "images" / "a.jpg", photograph(target), exif=exif)
+    save(tmp_path / "masks" / "a.png", target)
+    dataset = scan(tmp_path)
+    np.testing.assert_array_equal(dataset.target(dataset.samples[0]), np.rot90(target, 2))
+    assert "turned by their EXIF orientation, and their masks were turned alike" in dataset.findings[0].problem.what
+
+
+def test_one_hot_channels_of_other_values_are_refused(tmp_path):
+    masks = [np.random.default_rng(0).integers(0, 5, (24, 32, 5)).astype(np.uint8)] * 2
+    with pytest.raises(DataError, match="masks with several channels must hold one class in each"):
+        scan(_folder(tmp_path, masks, "npy"))
