@@ -163,7 +163,7 @@ def assign(tree: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
                 raise SettingsError(f"--set {path}: {section} is a value.", fix=f"write --set {section}=….")
-        place[key] = _parsed(value)
+        place[key] = _parsed(value, assignment)
         if sections == ["train"] and key in BUDGETS:
             place.update({other: None for other in BUDGETS if other != key})
     return result
@@ -217,9 +217,13 @@ def _keys(part: type[BaseModel], prefix: str = "") -> list[str]:
     return keys
 
 
-def _parsed(value: str) -> Any:
+def _parsed(value: str, assignment: str) -> Any:
     """YAML, but 3e-4 is a number."""
-    parsed = yaml.safe_load(value)
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        fix = "close its brackets and quotes, and quote the whole for the shell."
+        raise SettingsError(f"--set {assignment}: {value} is not YAML.", fix=fix) from None
     if isinstance(parsed, str):
         try:
             return float(parsed)
