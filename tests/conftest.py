@@ -1,0 +1,36 @@
+"""What every test starts from: one thread, a cache of its own, and small runs that are trained once."""
+
+import os
+
+import pytest
+import torch
+
+import generated
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """No test reads or writes the user's cache."""
+    before = os.environ.get("PERPIXEL_CACHE")
+    os.environ["PERPIXEL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["PERPIXEL_CACHE"]
+    else:
+        os.environ["PERPIXEL_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory):
+    """A folder of eight images with masks of 0 and 255; read only."""
+    return generated.write_cells(tmp_path_factory.mktemp("cells") / "cells")
+
+
+@pytest.fixture(scope="session")
+def cells_run(tmp_path_factory, cells):
+    """A run trained on `cells`; read only, copy it to change it."""
+    from perpixel.training import train
+
+    return train(cells, tmp_path_factory.mktemp("runs") / "cells", generated.tiny_settings())
