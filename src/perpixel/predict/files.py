@@ -1,5 +1,7 @@
 """Predict image files: read, predicted and written a piece at a time, in memory that does not grow with the image."""
 
+import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,8 +24,8 @@ from perpixel.predict.sinks import sinks
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the rows that are finished and all rows of the file, over its pages."""
 
-WRITING: Final = ".writing-"
-"""How the folder begins in which a file's outputs are made; what a killed prediction leaves."""
+WRITING: Final = ".writing"
+"""How the folder begins in which an image's outputs are made; machine and process follow."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ def predict_files(
 ) -> Iterator[Written]:
     """Predict many image files, one after the other; the arguments are those of `predict_file`.
 
+    Where several processes were started by torchrun, each takes its share of the images: every file is the same as
+    from one process.
+
     Yields:
         What became of each image, in their order.
 
@@ -100,8 +105,10 @@ def predict_files(
         OutputError: At once, where names collide.
     """
     check_names(paths, out)
+    _remove_leftovers(out)
+    rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     problems: list[Problem] = []
-    for path in paths:
+    for path in paths[rank::processes]:
         try:
             yield predict_file(predictor, path, out, outputs, progress)
         except PerpixelError as error:
@@ -163,13 +170,25 @@ def _staging(out: Path) -> Iterator[Path]:
     """A folder inside `out` for one image's outputs, removed in any case."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        folder = Path(mkdtemp(dir=out, prefix=WRITING))
+        folder = Path(mkdtemp(dir=out, prefix=f"{WRITING}-{platform.node()}-{os.getpid()}-"))
     except OSError as error:
         raise cannot_write(out, error) from error
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Remove what processes of this machine left in `out` that are no more."""
+    for folder in out.glob(f"{WRITING}-{platform.node()}-*"):
+        process = int(folder.name.split("-")[-2])
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except PermissionError:  # it is alive and someone else's
+            continue
 
 
 def _move(folder: Path, out: Path, names: Sequence[Path]) -> tuple[Path, ...]:
