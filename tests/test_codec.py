@@ -85,7 +85,7 @@ def test_ignored_pixels_of_a_prediction_are_255_where_no_value_is_ignored():
 
 def test_unknown_values_are_counted_the_most_frequent_first():
     mask = np.array([[0, 1, 2, 9], [9, 9, 77, 0]], np.uint8)
-    with pytest.raises(DataError, match="mask.png holds 2 value") as caught:
+    with pytest.raises(DataError, match=r"mask.png holds 2 value") as caught:
         encode(mask, exclusive_labels(), "mask.png")
     assert str(caught.value) == (
         "mask.png holds 2 value(s) that belong to no class.\n"

@@ -34,8 +34,9 @@ def test_two_budgets_are_refused():
 
 @pytest.mark.parametrize("budget", ["minutes", "steps", "epochs"])
 def test_a_budget_of_zero_is_refused(budget):
-    message = rf"the settings: train.{budget} = 0: input should be greater than or equal to .*\nFix: set train.{budget} within"
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(
+        SettingsError, match=rf"train.{budget} = 0: input should be greater .*\nFix: set train.{budget}"
+    ):
         settings_from({"train": {budget: 0}})
 
 
