@@ -9,6 +9,8 @@ from perpixel.models.encoders.resnet import ResNet
 from perpixel.models.encoders.vgg import VGG
 from perpixel.models.fcn import FCN, bilinear_
 
+CLASSIFIER_KEYS = (("classifier.0", "classifier.3"), ("pre_logits.fc1", "pre_logits.fc2"))
+
 
 def tiny(skips: int, *, width: int = 4, classes: int = 2) -> FCN:
     """An FCN with scores that are not zero."""
@@ -77,9 +79,7 @@ def test_skips_come_from_pool4_and_pool3():
 def test_a_shifted_image_gives_shifted_logits(shift):
     """Up to the coarsest stride, away from the borders that the receptive field of 404 pixels sees."""
     model = tiny(2)
-    picture = torch.rand(1, 3, 1000, 32 + shift)
     tall = F.interpolate(torch.rand(1, 3, 30, 2), size=(960 + shift, 64), mode="bicubic")
-    del picture
     with torch.no_grad():
         first, second = model(tall[:, :, :960]), model(tall[:, :, shift:])
     margin = 256
@@ -108,14 +108,31 @@ def test_a_network_that_does_not_fit_is_not_continued(skips, width):
         tiny(1 if skips != 0 else 0).continue_from(tiny(skips if width == 4 else 0, width=width))
 
 
-def test_fully_connected_layers_become_convolutions():
+@pytest.mark.parametrize("keys", CLASSIFIER_KEYS)
+def test_fully_connected_layers_of_public_weights_become_convolutions(keys):
     model = tiny(0)
     fc6, fc7 = nn.Linear(32 * 49, 8), nn.Linear(8, 8)
-    model.load_classifier(fc6, fc7)
+    layers = zip(keys, (fc6, fc7), strict=True)
+    model.take_classifier(
+        {f"{key}.{part}": value for key, layer in layers for part, value in layer.state_dict().items()}
+    )
     features = torch.rand(1, 32, 7, 7)
     with torch.no_grad():
         expected = fc7(fc6(features.flatten(1)).relu()).relu()
         torch.testing.assert_close(model.classifier(features)[..., 3, 3], expected)
+
+
+def test_a_weight_file_of_vgg_fills_the_classifier_too(tmp_path):
+    encoder = VGG(convolutions=(1, 1, 2, 2, 2))
+    fc6, fc7 = torch.rand(8, 512 * 49), torch.rand(8, 8)
+    heads = {"classifier.0.weight": fc6, "classifier.0.bias": fc6[:, 0], "classifier.6.bias": fc7[0]}
+    heads |= {"classifier.3.weight": fc7, "classifier.3.bias": fc7[0]}
+    torch.save(encoder.state_dict() | heads, tmp_path / "vgg11.pth")
+    model = build("fcn8s", in_channels=3, classes=2, encoder="vgg11", weights=tmp_path / "vgg11.pth", hidden=8)
+    assert torch.equal(model.classifier[0].weight.flatten(1), fc6)
+    assert torch.equal(model.classifier[3].bias, fc7[0])
+    narrow = build("fcn8s", in_channels=3, classes=2, encoder="vgg11", weights=tmp_path / "vgg11.pth", hidden=4)
+    assert not torch.equal(narrow.classifier[3].bias, fc7[0, :4])
 
 
 def test_an_encoder_without_finer_features_is_refused():

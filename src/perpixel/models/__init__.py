@@ -4,6 +4,7 @@ from perpixel.models.base import Encoder, SegmentationModel
 from perpixel.models.blocks import ConvolutionStyle
 from perpixel.models.describe import Description, describe, describe_model
 from perpixel.models.encoders import ENCODERS
+from perpixel.models.pruning import PrunedLevel, measure_levels
 from perpixel.models.registry import (
     DEFAULT_ENCODER,
     DEFAULT_MODEL,
@@ -23,10 +24,12 @@ __all__ = [
     "Description",
     "Encoder",
     "ModelEntry",
+    "PrunedLevel",
     "SegmentationModel",
     "build",
     "build_encoder",
     "describe",
     "describe_model",
     "encoder_statistics",
+    "measure_levels",
 ]

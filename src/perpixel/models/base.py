@@ -78,6 +78,9 @@ class SegmentationModel(nn.Module):
         """Map a padded image to the logits of every head, all of the image's height and width."""
         raise NotImplementedError
 
+    def take_classifier(self, state: Mapping[str, Tensor]) -> None:
+        """Use what public weights hold beside the encoder; most networks have no place for it."""
+
     def freeze_encoder(self) -> None:
         """Train everything but the encoder: no gradients there, and no new batch statistics."""
         assert self.encoder is not None

@@ -1,5 +1,6 @@
 """Fully convolutional networks FCN-32s, FCN-16s and FCN-8s (Long, Shelhamer, Darrell 2015)."""
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import torch
@@ -14,6 +15,8 @@ from perpixel.models.encoders.vgg import VGG
 FCNUpsampling = Literal["transposed", "bilinear"]
 
 _PAPER_HIDDEN = 4096
+_FULLY_CONNECTED = {"classifier.0": "0", "classifier.3": "3", "pre_logits.fc1": "0", "pre_logits.fc2": "3"}
+# fc6 and fc7, as torchvision and as timm name them, and their places in our classifier
 
 
 class FCN(SegmentationModel):
@@ -95,12 +98,17 @@ class FCN(SegmentationModel):
             )
         self.load_state_dict(mine | taken)
 
-    def load_classifier(self, fc6: nn.Linear, fc7: nn.Linear) -> None:
-        """Take VGG's first two fully connected layers as the convolutions that they are. Section 3.1."""
-        for index, layer in ((0, fc6), (3, fc7)):
-            own = self.classifier[index].state_dict()
-            own["weight"].copy_(layer.weight.detach().view_as(own["weight"]))
-            own["bias"].copy_(layer.bias.detach())
+    def take_classifier(self, state: Mapping[str, Tensor]) -> None:
+        """Take VGG's fully connected layers as the convolutions that they are. Long et al. (2015), section 3.1.
+
+        Layers of another size, of a network with fewer hidden channels for example, keep their fresh weights.
+        """
+        own = self.classifier.state_dict()
+        for public, mine in _FULLY_CONNECTED.items():
+            for part in ("weight", "bias"):
+                tensor, place = state.get(f"{public}.{part}"), own.get(f"{mine}.{part}")
+                if tensor is not None and place is not None and tensor.numel() == place.numel():
+                    place.copy_(tensor.view_as(place))
 
     def _level_at(self, stride: int) -> int:
         """The feature map at a stride; on VGG, the one whose pooling is there."""

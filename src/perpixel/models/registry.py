@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from torch import Tensor
+
 from perpixel.errors import Problem, SettingsError, did_you_mean
 from perpixel.models.base import Encoder, SegmentationModel
 from perpixel.models.blocks import ConvolutionStyle
@@ -143,21 +145,17 @@ def build(
     arguments = _grouped(name, entry.on_encoder, options)
     if "in_channels" in inspect.signature(entry.on_encoder).parameters:
         arguments["in_channels"] = in_channels
+    surplus: Mapping[str, Tensor] = {}
     if isinstance(chosen, str):
-        chosen = build_encoder(chosen, in_channels=in_channels, weights=weights, **entry.encoder_options)
-    return entry.on_encoder(encoder=chosen, classes=classes, **arguments)
+        chosen, surplus = _filled_encoder(chosen, in_channels, weights, entry.encoder_options)
+    model = entry.on_encoder(encoder=chosen, classes=classes, **arguments)
+    model.take_classifier(surplus)
+    return model
 
 
 def build_encoder(name: str, *, in_channels: int, weights: str | Path = "none", **options: Any) -> Encoder:
     """Build an encoder by its name in `ENCODERS` or in timm, with public weights if wanted."""
-    if name in ENCODERS:
-        encoder = _with_options(name, options)(in_channels=in_channels)
-        if str(weights) != "none":
-            load_encoder_weights(encoder, name, weights)
-        return encoder
-    from perpixel.models.encoders.timm_encoder import timm_encoder
-
-    return timm_encoder(name, in_channels=in_channels, weights=weights, known=tuple(ENCODERS), **options)
+    return _filled_encoder(name, in_channels, weights, options)[0]
 
 
 def encoder_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -175,7 +173,20 @@ def encoder_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]
     return timm_statistics(name, known=tuple(ENCODERS))
 
 
-def _with_options(name: str, options: dict[str, Any]) -> Callable[..., Encoder]:
+def _filled_encoder(
+    name: str, in_channels: int, weights: str | Path, options: Mapping[str, Any]
+) -> tuple[Encoder, Mapping[str, Tensor]]:
+    """An encoder, and what its weights hold beside it."""
+    if name in ENCODERS:
+        encoder = _with_options(name, options)(in_channels=in_channels)
+        return encoder, {} if str(weights) == "none" else load_encoder_weights(encoder, name, weights)
+    from perpixel.models.encoders.timm_encoder import timm_encoder  # an optional extra
+
+    known = tuple(ENCODERS)
+    return timm_encoder(name, in_channels=in_channels, weights=weights, known=known, **options), {}
+
+
+def _with_options(name: str, options: Mapping[str, Any]) -> Callable[..., Encoder]:
     factory = ENCODERS[name]
     unknown = options.keys() - inspect.signature(factory).parameters.keys()
     if unknown:

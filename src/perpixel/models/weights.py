@@ -24,7 +24,7 @@ _WITHOUT = "or go without by weights='none'"
 _PACKAGED_ENCODER = "efficientnet_lite0"
 
 
-def load_encoder_weights(encoder: Encoder, name: str, source: str | Path) -> None:
+def load_encoder_weights(encoder: Encoder, name: str, source: str | Path) -> dict[str, Tensor]:
     """Fill an encoder with public weights.
 
     Args:
@@ -32,6 +32,9 @@ def load_encoder_weights(encoder: Encoder, name: str, source: str | Path) -> Non
         name: Its name in `ENCODERS`.
         source: "auto" for the installed package (efficientnet_lite0) or timm's hub; otherwise a file with the
             key names of torchvision or timm, .safetensors or .pth.
+
+    Returns:
+        What the weights hold beside the encoder: the layers that classify.
 
     Raises:
         SettingsError: The weights cannot be had; says where to get them and how to go without.
@@ -46,6 +49,8 @@ def load_encoder_weights(encoder: Encoder, name: str, source: str | Path) -> Non
         timm = import_timm()
         state = fetch(hub_name, partial(timm.create_model, hub_name, pretrained=True)).state_dict()
     load_public(encoder, state, origin=str(source))
+    own = encoder.state_dict()
+    return {key: tensor for key, tensor in state.items() if key not in own}
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
