@@ -6,7 +6,7 @@
 >>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
 """
 
-from perpixel.api import demo, evaluate, load, predict, train
+from perpixel.api import check, demo, evaluate, load, predict, train
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "PerpixelError",
     "RunError",
     "SettingsError",
+    "check",
     "demo",
     "evaluate",
     "load",

@@ -6,14 +6,44 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from perpixel.evaluation import Evaluation, PartName
+    from perpixel.models import Description
     from perpixel.predict import Predictor, Written
+    from perpixel.report.audit_page import Check
     from perpixel.run import Run
 
 PathLike: TypeAlias = str | Path
 
 DEMO_DRAWINGS: Final = 480
 DEMO_UNSEEN: Final = 6
-DEMO_SETTINGS: Final[dict[str, Any]] = {"train": {"validations": 6}}
+DEMO_SETTINGS: Final[dict[str, Any]] = {
+    "train": {"batch_size": 8, "learning_rate": 5e-3, "validations": 6},
+    "augment": {  # a shape is never turned, and always white
+        "horizontal_flip": 0,
+        "vertical_flip": 0,
+        "quarter_turns": False,
+        "rotate_degrees": 0,
+        "zoom": 1,
+        "brightness": 0,
+        "contrast": 1,
+    },
+}
+
+
+def check(data: PathLike, out: PathLike | None = None) -> "Check":
+    """Audit a folder: what is understood of it, what is wrong with it, and how to mend that.
+
+    Args:
+        data: The folder, or a dataset.yaml.
+        out: Write check.html, a page with pictures, and dataset.yaml there; edit the latter to overrule it.
+
+    Returns:
+        The answer; `print` shows it.
+    """
+    from perpixel.progress import bar
+    from perpixel.report.audit_page import check as examine
+
+    with bar("checking") as show:
+        return examine(Path(data), Path(out) if out else None, show)
 
 
 def train(
@@ -176,3 +206,20 @@ def models() -> str:
     ]
     own = ", ".join(ENCODERS)
     return "\n".join([*lines, "", f"encoders: {own}; and every other name of timm, where it is installed"])
+
+
+def describe(
+    model: str, size_hw: tuple[int, int], *, encoder: str | None = None, channels: int = 3, classes: int = 2
+) -> "Description":
+    """Describe a network: layers, output shapes, parameters, multiply-adds, memory for training.
+
+    Args:
+        model: A name of `models`.
+        size_hw: Height and width of the image, in pixels.
+        encoder: Instead of the plain network.
+        channels: Of the image.
+        classes: Number of classes.
+    """
+    from perpixel.models import describe as described
+
+    return described(model, size_hw, in_channels=channels, classes=classes, encoder=encoder)

@@ -1,5 +1,6 @@
 """The command line: parses, calls the API, prints. Exit code 0 done, 1 the user can mend it, 2 wrong usage."""
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +33,18 @@ def demo(
     """Train on generated drawings of six overlapping shapes: needs no data and no network."""
     print(api.demo(out, minutes=minutes, overwrite=overwrite))
     print(f"\nreport:      {out / 'run' / 'report.html'}\npredictions: {out / 'predictions'}")
+
+
+@app.command()
+def check(
+    data: Data,
+    out: Annotated[Path | None, typer.Option(help="write a page and dataset.yaml there", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
+) -> int:
+    """Say what a folder holds and what is wrong with it; exit code 0 if it can be used."""
+    answer = api.check(data, out)
+    print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) if as_json else answer)
+    return 0 if answer.is_usable else 1
 
 
 @app.command()
@@ -97,6 +110,21 @@ def predict(
 def models() -> None:
     """List the networks and encoders, with their size and what each is for."""
     print(api.models())
+
+
+@app.command()
+def describe(
+    model: Annotated[str, typer.Argument(help="a name of `perpixel models`", show_default=False)],
+    size: Annotated[str, typer.Option(metavar="HxW", help="height and width of the image")] = "256x256",
+    encoder: Annotated[str | None, typer.Option(help="instead of the plain network")] = None,
+    channels: Annotated[int, typer.Option(min=1, help="of the image")] = 3,
+    classes: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Print layers, output shapes, parameters, multiply-adds and the memory for training."""
+    height, cross, width = size.partition("x")
+    if not (cross and height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise typer.BadParameter(f"--size {size} is not HxW, such as 224x224")
+    print(api.describe(model, (int(height), int(width)), encoder=encoder, channels=channels, classes=classes).table())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

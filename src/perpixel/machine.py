@@ -9,6 +9,7 @@ from perpixel.errors import SettingsError
 if TYPE_CHECKING:
     import torch
 
+Device = Literal["cuda", "mps", "cpu"]
 Precision = Literal["32", "bf16"]
 """float32 throughout, or bfloat16 autocast."""
 
@@ -46,7 +47,7 @@ def return_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_MAX, _MANY_MAPS)) and bool(mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES))
 
 
-def chosen_device(name: str) -> str:
+def chosen_device(name: str) -> Device:
     """The device type that a name stands for: "auto" takes an accelerator where there is one.
 
     Raises:
@@ -54,13 +55,14 @@ def chosen_device(name: str) -> str:
     """
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there: dict[Device, bool] = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return next(device for device, is_there in there.items() if is_there)
-    if not there.get(name, False):
-        here = [device for device, is_there in there.items() if is_there]
-        raise SettingsError(f"there is no device {name} here.", fix=f"choose auto or one of {', '.join(here)}.")
-    return name
+    for device, is_there in there.items():
+        if device == name and is_there:
+            return device
+    here = [device for device, is_there in there.items() if is_there]
+    raise SettingsError(f"there is no device {name} here.", fix=f"choose auto or one of {', '.join(here)}.")
 
 
 def automatic_precision(device: "torch.device | str") -> Precision:

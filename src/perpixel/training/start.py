@@ -1,15 +1,16 @@
 """The beginning of a run: data, plan, budget; and its continuation."""
 
+import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from perpixel.audit import Audit, audit
 from perpixel.config import Settings, TrainSettings, flat, settings_from
-from perpixel.dataset import Dataset, scan
+from perpixel.dataset import Dataset, Finding, scan
 from perpixel.errors import RunError, SettingsError
 from perpixel.machine import keep_freed_memory
 from perpixel.metrics import Counts
@@ -21,6 +22,7 @@ from perpixel.split import Split, split
 from perpixel.training.loop import Interval, Loop, State, restored
 from perpixel.training.session import Session
 
+LOGGER: Final = logging.getLogger("perpixel")
 TIMED_SHARE: Final = 0.03
 VALIDATION_SHARE: Final = 0.15
 LEAST_STEPS: Final = 10
@@ -88,13 +90,15 @@ def _measured(data: Path) -> _Data:
     keep_freed_memory()
     dataset = scan(data)
     with bar("measuring the data") as show:
-        return _Data(dataset, audit(dataset, progress=show))
+        figures = audit(dataset, progress=show)
+    _warn(figures.findings)
+    return _Data(dataset, figures)
 
 
 def _parts(settings: Settings, found: _Data) -> Split:
     data = settings.data
     shares = (1 - data.validation_share - data.test_share, data.validation_share, data.test_share)
-    return split(
+    parts = split(
         found.dataset.samples,
         found.figures,
         fractions=shares,
@@ -103,6 +107,15 @@ def _parts(settings: Settings, found: _Data) -> Split:
         folds=data.folds,
         fold=data.fold,
     )
+    _warn(parts.findings)
+    return parts
+
+
+def _warn(findings: Iterable[Finding]) -> None:
+    """Say what may spoil the training; `perpixel check` tells the rest."""
+    for finding in findings:
+        if finding.severity == "warning":
+            LOGGER.warning("%s", finding.problem)
 
 
 def _session(settings: Settings, found: _Data, parts: Split) -> Session:
