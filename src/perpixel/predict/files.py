@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from perpixel.errors import DataError, OutputError, PerpixelError, Problem
 from perpixel.files.atomic import cannot_write
+from perpixel.files.cog import require_rasterio
 from perpixel.files.read import open_image, read_header
 from perpixel.machine import return_freed_memory
 from perpixel.predict.arrays import ArrayPredictor
@@ -66,6 +67,8 @@ def predict_file(
     return_freed_memory()
     if (found := _found(path, out, outputs, predictor)) is not None:
         return found
+    if outputs.cloud:
+        require_rasterio()
     header = read_header(path)
     is_tiff = needs_tiff(header)
     labels = outputs.written_labels(predictor.codec.labels)

@@ -20,6 +20,7 @@ class Outputs:
     Args:
         mask: The mask: OUT/STEM.png, or .tif for GeoTIFF, stacks and images too large for PNG.
         index: Whether the mask holds class indices instead of the values of the training masks.
+        cloud: Whether the mask of a GeoTIFF is a cloud-optimised one, with overviews; needs rasterio.
         probabilities: OUT/probabilities/STEM.tif, one band a class: "uint8" (times 255), "uint16" (times 65535) or
             "float32"; None writes none.
         overlay: OUT/overlays/STEM.png or .tif: the image with the classes' colours over it.
@@ -33,6 +34,7 @@ class Outputs:
 
     mask: bool = True
     index: bool = False
+    cloud: bool = False
     probabilities: Literal["uint8", "uint16", "float32"] | None = None
     overlay: bool = False
     areas: bool = False

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from perpixel.codec import Labels, mask_of
 from perpixel.files.areas import AreaTable
+from perpixel.files.cog import to_cloud_optimised
 from perpixel.files.read import OpenImage, open_image
 from perpixel.files.tiff_writer import TiffLayout, writing_tiff
 from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_png
@@ -57,12 +58,20 @@ def _mask(job: Job, pieces: Iterator[Piece]) -> None:
         colours=palette(job.labels) if is_indexed else None,
         nodata=None if job.nodata is None or is_colour else int(nowhere[0, 0]),
     )
-    _draw(job.folder / job.picture_name, layout, pieces, lambda piece: _written(piece.target, job.labels))
+    path = job.folder / job.picture_name
+    _draw(path, layout, pieces, lambda piece: _written(piece.target, job.labels))
+    _optimise(job, path)
 
 
 def _class_mask(job: Job, k: int, path: Path, pieces: Iterator[Piece]) -> None:
     layout = job.layout(1, np.dtype(np.uint8))
     _draw(path, layout, pieces, lambda piece: _written(piece.target, job.labels)[k])
+    _optimise(job, path)
+
+
+def _optimise(job: Job, path: Path) -> None:
+    if job.outputs.cloud and job.header.georeference is not None and job.header.pages == 1:
+        to_cloud_optimised(path)
 
 
 def _written(target: TargetArray, labels: Labels) -> MaskArray:
