@@ -55,7 +55,11 @@ def chosen_device(name: str) -> Device:
     """
     import torch
 
-    there: dict[Device, bool] = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there: dict[Device, bool] = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if name == "auto":
         return next(device for device, is_there in there.items() if is_there)
     for device, is_there in there.items():
