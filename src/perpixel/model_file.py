@@ -1,4 +1,4 @@
-"""The model file: weights, classes, normalisation and architecture in one safetensors file; it suffices to predict."""
+"""The model file: weights, classes, normalisation and architecture in one safetensors file, enough to predict."""
 
 import hashlib
 import json
@@ -63,7 +63,8 @@ def save_model(path: Path, card: ModelCard, weights: Mapping[str, Tensor]) -> No
     from safetensors.torch import save_file
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    stored = {"schema": SCHEMA, "card": asdict(card), "checksum": _checksum(tensors)}
+    described = json.loads(json.dumps(asdict(card)))
+    stored = {"schema": SCHEMA, "card": described, "checksum": _checksum(described, tensors)}
     with replacing(path) as temporary:
         try:
             save_file(tensors, temporary, metadata={KEY: json.dumps(stored)})
@@ -105,19 +106,18 @@ def _card(path: Path, text: str, tensors: Mapping[str, Tensor]) -> ModelCard:
         stored = json.loads(text)
         if stored["schema"] > SCHEMA:
             raise RunError(f"{path} is of a later version of perpixel.", fix="pip install --upgrade perpixel.")
-        card = ModelCard(**{**stored["card"], "codec": Codec.from_dict(stored["card"]["codec"])})
+        if stored["checksum"] != _checksum(stored["card"], tensors):
+            raise altered
+        return ModelCard(**{**stored["card"], "codec": Codec.from_dict(stored["card"]["codec"])})
     except PerpixelError:
         raise
     except (ValueError, KeyError, TypeError, AssertionError):
         raise altered from None
-    if stored.get("checksum") != _checksum(tensors):
-        raise altered
-    return card
 
 
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    """BLAKE2b over names and bytes, in the order of the names."""
-    digest = hashlib.blake2b(digest_size=16)
+def _checksum(card: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """BLAKE2b over the card as JSON, and over names and bytes of the tensors in the order of the names."""
+    digest = hashlib.blake2b(json.dumps(card, sort_keys=True).encode(), digest_size=16)
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name].detach().reshape(-1).view(torch.uint8).numpy().data)

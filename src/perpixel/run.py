@@ -56,14 +56,14 @@ class Run:
             OutputError: The folder holds a run already, or something else, or cannot be made.
         """
         refuse_occupied(folder, overwrite=overwrite)
-        for name in OWN_FILES:
-            (folder / name).unlink(missing_ok=True)
-        for name in OWN_FOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            for name in OWN_FILES:
+                (folder / name).unlink(missing_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from error
+        for name in OWN_FOLDERS:
+            shutil.rmtree(folder / name, ignore_errors=True)
         run = cls(folder, data.resolve(), settings, settings.train.minutes)
         run.save_settings()
         return run
