@@ -265,26 +265,38 @@ def _divided(
     if stacks and not audit_joins(samples, audit, stacks):
         return _blocks(samples, stacks, audit, shares, random, findings)
     units = _units(samples, audit, told)
-    if len(units) < 2 and len(shares) > 1:
-        raise DataError(
-            f"all {len(samples)} labelled images belong to one group ({units[0].reason}); it cannot be divided.",
-            fix="add images of another group, or give train and val folders yourself.",
-        )
-    usable = list(shares[: max(len(units), 1)]) if len(units) < len(shares) else list(shares)
-    if len(usable) < len(shares):
-        left = ", ".join(dict.fromkeys(part for part, _ in shares[len(usable) :]))
-        findings.append(
-            warning(
-                f"{len(units)} group(s) of images are fewer than {len(shares)} parts; there is no {left} part.",
-                "label more images.",
-            )
-        )
+    usable = _usable(units, shares, findings)
     places = _balanced(units, samples, audit, [share for _, share in usable], random)
     return {
         samples[member].name: (usable[place][0], unit.reason)
         for unit, place in zip(units, places, strict=True)
         for member in unit.members
     }
+
+
+def _usable(
+    units: Sequence[_Unit], shares: Sequence[tuple[SplitPart, float]], findings: list[Finding]
+) -> Sequence[tuple[SplitPart, float]]:
+    """The parts that the units suffice for: training first, then validation."""
+    if len(units) >= len(shares):
+        return shares
+    if len(units) < 2:
+        raise DataError(
+            f"all labelled images belong to one group ({units[0].reason}); it cannot be divided.",
+            fix="add images of another group, or give train and val folders yourself.",
+        )
+    if len(shares) > len(PARTS) or shares[-1][0] != "test":
+        raise DataError(
+            f"{len(units)} group(s) of images cannot be divided into {len(shares)} folds.",
+            fix=f"ask for at most {len(units)} folds.",
+        )
+    findings.append(
+        warning(
+            f"{len(units)} group(s) of images are fewer than {len(shares)} parts; there is no test part.",
+            "label more images.",
+        )
+    )
+    return shares[: len(units)]
 
 
 def _units(samples: Sequence[Sample], audit: Audit, told: tuple[list[str], str] | None) -> list[_Unit]:

@@ -144,10 +144,9 @@ def test_unknown_colours_are_told_with_their_pixels(tmp_path):
 def _raster(path, pixels, left, crs="EPSG:32616", size=0.5):
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    with rasterio.open(
-        path, "w", driver="GTiff", height=pixels.shape[0], width=pixels.shape[1], count=pixels.shape[2], dtype="uint8",
-        crs=crs, transform=Affine(size, 0, left, 0, -size, 3_700_000),
-    ) as file:  # fmt: skip
+    shape = dict(zip(("height", "width", "count"), pixels.shape, strict=True))
+    transform = Affine(size, 0, left, 0, -size, 3_700_000)
+    with rasterio.open(path, "w", driver="GTiff", **shape, dtype="uint8", crs=crs, transform=transform) as file:
         file.write(np.moveaxis(pixels, -1, 0))
 
 

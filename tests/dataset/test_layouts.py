@@ -145,9 +145,9 @@ def test_a_list_of_pairs_gives_parts_and_groups(tmp_path):
     rows = [f"x/a{k}.png,z/a{k}.png,{part},p{k}" for k, part in enumerate(["train", "train", "val", ""])]
     (tmp_path / "list.csv").write_text("\n".join(["Image,Mask,Split,Patient", *rows, "x/a0.png,,test,p9"]))
     dataset = scan(tmp_path)
-    assert [(s.name, s.split, s.group) for s in dataset.samples] == [
-        ("train_p0_a0", "train", "p0"), ("train_p1_a1", "train", "p1"), ("val_p2_a2", "val", "p2"), ("p3_a3", None, "p3"),
-    ]  # fmt: skip
+    expected = [("train_p0_a0", "train"), ("train_p1_a1", "train"), ("val_p2_a2", "val"), ("p3_a3", None)]
+    assert [(sample.name, sample.split) for sample in dataset.samples] == expected
+    assert [sample.group for sample in dataset.samples] == ["p0", "p1", "p2", "p3"]
     assert [sample.name for sample in dataset.unlabelled] == ["test_p9_a0"]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from perpixel.dataset.sample import Drawn, Ring, Shape
+from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 
 Json = dict[str, Any]
@@ -44,8 +44,10 @@ def read_coco(files: Mapping[Path, Json], images: Sequence[Path]) -> Drawn:
 
 
 def _categories(files: Mapping[Path, Json]) -> list[str]:
+    """Names in the order of their numbers, each once; what is no category is told when its file is read."""
     listed = [c for data in files.values() for c in data["categories"] if isinstance(c, dict) and "name" in c]
-    return list(dict.fromkeys(str(c["name"]) for c in sorted(listed, key=lambda c: int(c.get("id", 0)))))
+    numbered = sorted(listed, key=lambda c: c["id"] if isinstance(c.get("id"), int) else 0)
+    return list(dict.fromkeys(str(c["name"]) for c in numbered))
 
 
 def _read_one(
@@ -111,7 +113,7 @@ def ring_of(flat: Sequence[float]) -> Ring:
     >>> ring_of([1, 2, 3, 4])
     ((1.0, 2.0), (3.0, 4.0))
     """
-    return tuple(zip(map(float, flat[::2]), map(float, flat[1::2]), strict=True))
+    return ring(zip(flat[::2], flat[1::2], strict=True))
 
 
 def decode_runs(text: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from perpixel.dataset.coco import parse
 from perpixel.dataset.names import natural, stem
-from perpixel.dataset.sample import Drawn, Ring, Shape
+from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import GeoReference, read_header
 
@@ -94,7 +94,7 @@ def _place(
 
 
 def _touches(polygons: Iterable[tuple[Ring, ...]], height: int, width: int) -> bool:
-    points = [point for rings in polygons for ring in rings for point in ring]
+    points = [point for rings in polygons for outline in rings for point in outline]
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return bool(points) and min(xs) < width and max(xs) > 0 and min(ys) < height and max(ys) > 0
 
@@ -106,8 +106,8 @@ def _in_pixels(layer: Layer, reference: GeoReference | None) -> list[tuple[tuple
     det = a * e - b * d
     project = _projection(layer, reference)
 
-    def pixels(ring: Ring) -> Ring:
-        xs, ys = project([x for x, _ in ring], [y for _, y in ring])
+    def pixels(outline: Ring) -> Ring:
+        xs, ys = project([x for x, _ in outline], [y for _, y in outline])
         return tuple(
             ((e * (x - c) - b * (y - f)) / det, (a * (y - f) - d * (x - c)) / det)
             for x, y in zip(xs, ys, strict=True)
@@ -168,16 +168,12 @@ def _geojson_crs(data: Mapping[str, Any]) -> str:
 def _polygons(geometry: Mapping[str, Any]) -> tuple[tuple[Ring, ...], ...]:
     match geometry.get("type"):
         case "Polygon":
-            return (tuple(_ring(ring) for ring in geometry["coordinates"]),)
+            return (tuple(ring(points) for points in geometry["coordinates"]),)
         case "MultiPolygon":
-            return tuple(tuple(_ring(ring) for ring in polygon) for polygon in geometry["coordinates"])
+            return tuple(tuple(ring(points) for points in polygon) for polygon in geometry["coordinates"])
         case "GeometryCollection":
             return tuple(polygon for part in geometry["geometries"] for polygon in _polygons(part))
     return ()
-
-
-def _ring(points: Iterable[Sequence[float]]) -> Ring:
-    return tuple((float(point[0]), float(point[1])) for point in points)
 
 
 def _shapefile(path: Path) -> Layer:

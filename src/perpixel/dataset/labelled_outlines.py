@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from perpixel.dataset.names import natural, stem
-from perpixel.dataset.sample import Drawn, Ring, Shape
+from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import read_header
 from perpixel.shapes import IGNORED
@@ -69,10 +69,10 @@ def read_labelme(files: Mapping[Path, dict[str, Any]], images: Sequence[Path]) -
 
 
 def _labelme_ring(shape: Mapping[str, Any]) -> Ring:
-    points = [(float(x), float(y)) for x, y in shape["points"]]
+    points = ring(shape["points"])
     match shape.get("shape_type", "polygon"):
         case "polygon" if len(points) >= 3:
-            return tuple(points)
+            return points
         case "rectangle":
             (x0, y0), (x1, y1) = points
             return (x0, y0), (x1, y0), (x1, y1), (x0, y1)

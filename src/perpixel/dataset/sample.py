@@ -1,9 +1,9 @@
 """One image and what is known of its mask."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from perpixel.dataset.names import Part
 from perpixel.errors import Problem
@@ -12,6 +12,20 @@ Severity: TypeAlias = Literal["error", "warning", "info"]
 
 
 Ring: TypeAlias = tuple[tuple[float, float], ...]
+FARTHEST: Final = 1e9
+"""Coordinates reach less far from 0, in pixels or in the units of a coordinate system."""
+
+
+def ring(points: Iterable[Sequence[float]]) -> Ring:
+    """An outline from (x, y, …) points.
+
+    Raises:
+        ValueError: A coordinate is not finite, or beyond FARTHEST.
+    """
+    result = tuple((float(point[0]), float(point[1])) for point in points)
+    if not all(abs(x) < FARTHEST and abs(y) < FARTHEST for x, y in result):
+        raise ValueError("a coordinate is out of bounds")
+    return result
 
 
 @dataclass(frozen=True)

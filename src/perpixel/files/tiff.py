@@ -61,6 +61,8 @@ def _open(file: tifffile.TiffFile, path: Path, number: int) -> OpenImage:
     if page.dtype is None:
         raise unreadable(path, "its sample format is unknown")
     height, width, channels = page.imagelength, page.imagewidth, page.samplesperpixel
+    if not all(isinstance(length, int) and length >= 0 for length in (height, width, channels)):
+        raise unreadable(path, "its size is damaged")
     if height * width == 0:
         check_size(path, height, width)
     window, closing = _window(file, page, path, number)
