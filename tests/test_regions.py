@@ -1,5 +1,8 @@
 """Regions and outlines against scikit-image's labels and rasterio's rasteriser."""
 
+from collections import Counter
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +10,8 @@ from hypothesis import strategies as st
 from rasterio.features import rasterize
 from skimage.measure import label
 
-from perpixel.regions import RegionFinder, doubled_area
+from perpixel.outlines import doubled_area
+from perpixel.regions import RegionFinder
 from perpixel.shapes import IGNORED
 
 
@@ -88,3 +92,31 @@ def test_background_and_small_regions_do_not_count(skip, least, count):
     target[0, 0], target[2:, 2:] = 1, 2
     numbers = found(target).numbers(skip, least)
     assert sorted(set(numbers) - {0}) == list(range(1, count + 1))
+
+
+@settings(deadline=None)
+@given(maps().map(lambda target: np.where(target == IGNORED, 2, target).astype(np.uint8)), st.floats(0.1, 4))
+def test_simplified_neighbours_leave_no_gap(target, tolerance):
+    regions = found(target)
+    walked, area = Counter(), 0
+    for region in regions.outlined(regions.numbers(), tolerance):
+        area += sum(map(doubled_area, region.rings))
+        for ring in region.rings:
+            corners = [*map(tuple, ring.tolist()), tuple(ring[0].tolist())]
+            walked.update(pairwise(corners))
+    assert area == 2 * target.size, "what one region loses another one gains"
+    height, width = target.shape
+    for (start, end), times in walked.items():
+        at_the_edge = any(start[i] == end[i] and start[i] in (0, (width, height)[i]) for i in (0, 1))
+        assert at_the_edge or walked[end, start] == times, "each line within the map is walked from both sides"
+
+
+def test_a_staircase_becomes_a_slope():
+    target = np.tril(np.ones((40, 40), np.uint8))
+    exact, rough = (
+        {region.value: region.rings[0] for region in found(target).outlined(found(target).numbers(), tolerance)}
+        for tolerance in (0, 1)
+    )
+    assert len(exact[1]) > 75
+    assert len(rough[1]) <= 5
+    assert abs(doubled_area(rough[1]) / 2 - target.sum()) <= 40

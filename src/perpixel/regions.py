@@ -6,17 +6,14 @@ within a row) and edges between values; so memory goes with the length of all bo
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from perpixel.outlines import Ring, doubled_area, simplified, without_straights
 from perpixel.shapes import IGNORED, TargetArray
-
-Ring: TypeAlias = NDArray[np.int64]
-"""Corners (x, y) of a closed line in pixels from the upper left, (n, 2); the first is not repeated."""
 
 ROWS_AT_ONCE = 64
 
@@ -80,7 +77,7 @@ class RegionFinder:
         pairs = np.concatenate([*self._pairs, np.zeros((2, 0), np.int64)], axis=1)
         graph = coo_array((np.ones(pairs.shape[1], bool), tuple(pairs)), shape=(self._runs, self._runs))
         _, component = connected_components(graph, directed=False)
-        edges = np.concatenate([*self._edges, np.zeros((2, 0), np.int64)], axis=1)
+        edges = np.concatenate([*self._edges, np.zeros((3, 0), np.int64)], axis=1)
         return Regions(self.width, starts, np.concatenate(self._values), _numbered(component), edges)
 
     def _find_runs(self, rows: TargetArray) -> None:
@@ -121,7 +118,8 @@ class Regions:
         starts: Where each run begins, counted in pixels row after row; and the number of pixels at the end.
         values: Class index of each run.
         component: Region of each run, from 1 in the order of their first pixels.
-        edges: (2, E): each side between two values, as four times its pixel plus the side; and the one after it.
+        edges: (3, E): each side between two values, as four times its pixel plus the side; the one after it; and
+            whether three values or more, or one value twice, meet where it ends.
     """
 
     width: int
@@ -150,13 +148,21 @@ class Regions:
         lengths = np.diff(self.starts[first : last + 1])
         return np.repeat(numbers[first:last], lengths).reshape(height, self.width)
 
-    def outlined(self, numbers: NDArray[np.int64]) -> Iterator[Region]:
-        """The regions of these numbers, in their order, with their outlines."""
+    def outlined(self, numbers: NDArray[np.int64], tolerance_px: float = 0) -> Iterator[Region]:
+        """The regions of these numbers, in their order, with their outlines.
+
+        Args:
+            numbers: One a run, see `numbers`.
+            tolerance_px: How far a simplified outline may leave the exact one; neighbours are simplified alike, so
+                that no gap opens between them. A ring that falls together is left out.
+        """
         rings: dict[int, list[Ring]] = {}
-        for pixel, ring in self._rings():
+        for pixel, corners, is_fixed in self._rings():
             run = int(np.searchsorted(self.starts, pixel, side="right")) - 1
             if number := int(numbers[run]):
-                rings.setdefault(number, []).append(ring)
+                ring = simplified(corners, is_fixed, tolerance_px) if tolerance_px else without_straights(corners)
+                if len(ring) > 2:
+                    rings.setdefault(number, []).append(ring)
         pixels = np.bincount(numbers, np.diff(self.starts))
         value = np.zeros(len(pixels), np.int64)
         value[numbers] = self.values
@@ -164,13 +170,19 @@ class Regions:
             outer_first = sorted(rings[number], key=lambda ring: -doubled_area(ring))
             yield Region(number, int(value[number]), int(pixels[number]), outer_first)
 
-    def _rings(self) -> Iterator[tuple[int, Ring]]:
-        """Follow the edges; each ring with one of the pixels that it runs along."""
+    def _rings(self) -> Iterator[tuple[int, Ring, NDArray[np.bool_]]]:
+        """Follow the edges; each ring with a pixel that it runs along, and which of its corners are fixed.
+
+        Fixed are the meetings of several regions and the corners of the map; those that are no corners of this region
+        are given, too, where they lie on the outline.
+        """
         order = np.argsort(self.edges[0])
-        edge, after = self.edges[:, order]
+        edge, after, meets = self.edges[:, order]
         following = np.searchsorted(edge, after).tolist()
-        is_corner = (edge % 4 != after % 4).tolist()
         ends = CORNERS[edge % 4] + np.stack([edge // 4 % self.width, edge // 4 // self.width], axis=1)
+        limits = (self.width, self.starts[-1] // self.width)
+        is_fixed = (meets == 1) | ((ends == 0) | (ends == limits)).all(axis=1)
+        is_kept = (is_fixed | (edge % 4 != after % 4)).tolist()
         is_open = bytearray(b"\1") * len(edge)
         for start in range(len(edge)):
             if not is_open[start]:
@@ -178,20 +190,10 @@ class Regions:
             corners, here = [], start
             while is_open[here]:
                 is_open[here] = 0
-                if is_corner[here]:
+                if is_kept[here]:
                     corners.append(here)
                 here = following[here]
-            yield int(edge[start]) // 4, ends[corners]
-
-
-def doubled_area(ring: Ring) -> int:
-    """Twice the area inside, positive where the ring runs clockwise on the screen.
-
-    >>> doubled_area(np.array([(0, 0), (3, 0), (3, 2), (0, 2)]))
-    12
-    """
-    x, y = ring.T
-    return int((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())
+            yield int(edge[start]) // 4, ends[corners], is_fixed[corners]
 
 
 def _numbered(component: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -212,16 +214,25 @@ def _edges(padded: TargetArray, first_row: int) -> NDArray[np.int64]:
     found = []
     for side, (beyond, ahead) in enumerate(zip(BEYOND, AHEAD, strict=True)):
         row, column = np.nonzero((inner != _shifted(padded, beyond)) & (inner != IGNORED))
-        value = inner[row, column]
-        goes_on = padded[1 + row + ahead[0], 1 + column + ahead[1]] == value
         across = (ahead[0] + beyond[0], ahead[1] + beyond[1])
-        turns_out = goes_on & (padded[1 + row + across[0], 1 + column + across[1]] == value)
+        value = inner[row, column]
+        around = [padded[1 + row + step[0], 1 + column + step[1]] for step in (ahead, across, beyond)]
+        goes_on = around[0] == value
+        turns_out = goes_on & (around[1] == value)
         step = np.where(turns_out[:, None], across, np.where(goes_on[:, None], ahead, (0, 0)))
         turn = np.where(turns_out, 3, np.where(goes_on, 0, 1))
         pixel = (row + first_row) * width + column
         after = pixel + step[:, 0] * width + step[:, 1]
-        found.append(np.stack([4 * pixel + side, 4 * after + (side + turn) % 4]))
+        found.append(np.stack([4 * pixel + side, 4 * after + (side + turn) % 4, _meets(value, *around)]))
     return np.concatenate(found, axis=1)
+
+
+def _meets(own: TargetArray, ahead: TargetArray, across: TargetArray, beyond: TargetArray) -> NDArray[np.bool_]:
+    """Whether more than two borders meet at the corner that these four pixels share."""
+    borders = sum(
+        (a != b).astype(np.int8) for a, b in ((own, ahead), (ahead, across), (across, beyond), (beyond, own))
+    )
+    return np.asarray(borders > 2)
 
 
 def _shifted(padded: TargetArray, step: tuple[int, int]) -> TargetArray:

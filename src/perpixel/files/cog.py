@@ -19,7 +19,7 @@ def require_rasterio() -> None:
 
 
 def to_cloud_optimised(path: Path) -> None:
-    """Write a GeoTIFF mask anew as a cloud-optimised one; a pixel of an overview has the most frequent value below."""
+    """Write a GeoTIFF mask anew as a cloud-optimised one; its overviews show the most frequent values."""
     import rasterio
     from rasterio.shutil import copy
 

@@ -1,6 +1,7 @@
-"""What to predict: files, folders and globs, as a list of image files."""
+"""What to predict: files, folders, globs and lists, as a list of image files."""
 
 import glob
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,8 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
     """List the image files that are meant, each once, in the order given; within a folder or glob by name.
 
     Args:
-        inputs: Files, folders (their images, not those of folders within), or globs (** goes into folders).
+        inputs: Files, folders (their images, not those of folders within), globs (** goes into folders), or "-" for a
+            list on standard input, a path a line.
 
     Raises:
         DataError: An input stands for no image.
@@ -31,6 +33,8 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
 
 
 def _meant(given: str) -> list[Path]:
+    if given == "-":
+        return [Path(line) for line in sys.stdin.read().splitlines() if line]
     path = Path(given)
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.is_file() and is_image(file))

@@ -32,7 +32,7 @@ def write_objects(job: Job, pieces: Iterator[Piece]) -> None:
                     instances[layer].put(page, top, 0, rows.astype(np.uint32))
             if polygons is not None:
                 paging = {"page": page} if job.header.pages > 1 else {}
-                for region in regions.outlined(numbers):
+                for region in regions.outlined(numbers, job.outputs.simplify_px):
                     name = job.labels.names[region.value]
                     properties = {"class": name, "number": region.number, "pixels": region.pixels, **paging}
                     polygons.add(region.rings, properties)

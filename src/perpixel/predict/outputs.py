@@ -28,6 +28,8 @@ class Outputs:
         polygons: OUT/polygons/STEM.geojson: the outline of each object (connected pixels of a class that is not the
             background), exactly along the pixels, in the CRS of a GeoTIFF, else in pixels.
         instances: OUT/instances/STEM.tif: the number of each object as uint32, 0 where there is none.
+        simplify_px: How far a polygon may leave the pixels' edges to have fewer corners; 0 for exact ones. Neighbours
+            share their borders as before.
         least_px: Objects of fewer pixels are left out of polygons and instances.
         existing: What to do where an output is there already: "refuse", "skip" the image, or "replace" it.
     """
@@ -40,6 +42,7 @@ class Outputs:
     areas: bool = False
     polygons: bool = False
     instances: bool = False
+    simplify_px: float = 0
     least_px: int = 0
     existing: Literal["refuse", "skip", "replace"] = "refuse"
 
