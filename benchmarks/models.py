@@ -4,7 +4,8 @@
 
 Every variant of a network runs in its own process, because the allocator's settings hold for a process; the
 processes take turns, step by step, so that a slow moment of the machine meets all of them. The fastest of the
-rounds counts. Memory is the peak of the process during training beyond what it held before its first step.
+rounds counts. Memory is measured in processes of its own, which give every freed block back at once: the peak
+during training beyond what the process held before its first step.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from perpixel.machine import automatic_memory_format, automatic_precision, keep_freed_memory
+from perpixel.machine import automatic_memory_format, automatic_precision, keep_freed_memory, return_freed_memory
 from perpixel.models import build
 from perpixel.models.torchvision_shim import prepare_torchvision
 from transcriptions import FCN, NestedUNet, ReflectUNet, SimpleUNet
@@ -104,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", default=list(CONTESTS), choices=CONTESTS)
-    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         work(*options.worker)
@@ -144,9 +145,9 @@ def row(name: str, rounds: int) -> str:
                 took = ask(worker, job)
                 if turn:  # the first warms up
                     seconds[variant, job] = min(seconds[variant, job], took)
-    memory = {variant: ask(worker, "memory") for variant, worker in workers.items()}
     for worker in workers.values():
         worker.communicate("quit\n")
+    memory = {variant: training_memory(name, variant) for variant in VARIANTS[:2]}
     cells = [name, CONTESTS[name].peer]
     for job in ("train", "predict"):
         cells += [f"{seconds[variant, job]:.3f}" for variant in VARIANTS]
@@ -156,8 +157,17 @@ def row(name: str, rounds: int) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def start(name: str, variant: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, __file__, "--worker", name, variant]
+def training_memory(name: str, variant: str) -> float:
+    worker = start(name, variant, lean=True)
+    ask(worker, "train")
+    ask(worker, "train")
+    mib = ask(worker, "memory")
+    worker.communicate("quit\n")
+    return mib
+
+
+def start(name: str, variant: str, *, lean: bool = False) -> "subprocess.Popen[str]":
+    command = [sys.executable, __file__, "--worker", name, variant, "lean" if lean else "fast"]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -167,12 +177,14 @@ def ask(worker: "subprocess.Popen[str]", question: str) -> float:
     return float(worker.stdout.readline())
 
 
-def work(name: str, variant: str) -> None:
+def work(name: str, variant: str, allocation: str) -> None:
     """Answer each question on standard input with a number on standard output."""
     contest = CONTESTS[name]
     torch.manual_seed(0)
     automatic = variant == "automatic"
-    if automatic:
+    if allocation == "lean":
+        return_freed_memory()
+    elif automatic:
         keep_freed_memory()
     layout = automatic_memory_format("cpu") if automatic else torch.contiguous_format
     bf16 = automatic and automatic_precision("cpu").startswith("bf16")
@@ -181,7 +193,6 @@ def work(name: str, variant: str) -> None:
     target = (image[:, 0] > 0.5).long()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     before = peak_mib()
-    peak = before
     for question in sys.stdin:
         started = time.perf_counter()
         match question.strip():
@@ -192,13 +203,12 @@ def work(name: str, variant: str) -> None:
                 optimizer.step()
                 optimizer.zero_grad()
                 answer = time.perf_counter() - started
-                peak = peak_mib()
             case "predict":
                 with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                     model.eval()(image)
                 answer = time.perf_counter() - started
             case "memory":
-                answer = peak - before
+                answer = peak_mib() - before
             case _:
                 return
         print(answer, flush=True)

@@ -1,9 +1,12 @@
+import weakref
+
 import pytest
 import torch
 
 from models.parity import check_equal
 from perpixel.errors import SettingsError
 from perpixel.models import build, describe
+from perpixel.models.blocks import convolve_joined
 from perpixel.models.torchvision_shim import prepare_torchvision
 
 prepare_torchvision()
@@ -112,7 +115,21 @@ def test_gradients_are_those_of_plain_concatenation(monkeypatch):
         torch.testing.assert_close(ours.grad, theirs.grad)
 
 
-def test_concatenations_are_not_kept_for_the_gradient(monkeypatch):
+def test_a_concatenation_is_gone_before_the_gradient_is_asked_for():
+    convolve, parts, joined = torch.nn.Conv2d(4, 2, 3), [torch.rand(1, 2, 9, 9, requires_grad=True)] * 2, []
+
+    def join():
+        whole = torch.cat(parts, dim=1)
+        joined.append(weakref.ref(whole))
+        return whole
+
+    out = convolve_joined(convolve, join)
+    assert joined[0]() is None
+    out.sum().backward()
+    assert len(joined) == 2
+
+
+def test_concatenations_are_not_counted_for_the_gradient(monkeypatch):
     lean = describe("unetplusplus", (64, 64)).activation_bytes
     monkeypatch.setattr("perpixel.models.unetplusplus.convolve_joined", lambda convolve, join: convolve(join()))
     assert lean < 0.7 * describe("unetplusplus", (64, 64)).activation_bytes

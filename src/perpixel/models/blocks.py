@@ -111,8 +111,10 @@ def convolve_joined(convolve: nn.Module, join: Callable[[], Tensor]) -> Tensor:
     if torch.compiler.is_compiling() or not joined.requires_grad:
         return convolve(joined)  # type: ignore[no-any-return]
 
+    place = id(joined)  # a reference would keep it, as long as autograd keeps `pack`
+
     def pack(saved: Tensor) -> Tensor | None:
-        return None if saved is joined else saved
+        return None if id(saved) == place else saved
 
     def unpack(saved: Tensor | None) -> Tensor:
         return join() if saved is None else saved
