@@ -159,7 +159,8 @@ def cut(array: NDArray[Any], starts: Sequence[int], sizes: Sequence[int], *, mir
         low, high = max(start, 0), min(start + size, length)
         inside.append(slice(low, high))
         beyond.append((low - start, start + size - high))
-    window = array[..., *inside]
+    where: Any = (..., *inside)
+    window = array[where]
     if beyond == [(0, 0), (0, 0)]:
         return window
     margins = [(0, 0)] * (array.ndim - 2) + beyond
