@@ -160,7 +160,7 @@ def cut(array: NDArray[Any], starts: Sequence[int], sizes: Sequence[int], *, mir
         inside.append(slice(low, high))
         beyond.append((low - start, start + size - high))
     where: Any = (..., *inside)
-    window = array[where]
+    window: NDArray[Any] = array[where]
     if beyond == [(0, 0), (0, 0)]:
         return window
     margins = [(0, 0)] * (array.ndim - 2) + beyond
