@@ -5,6 +5,7 @@ import time
 from collections import deque
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from pickle import UnpicklingError
 from typing import Any, Final, Self
 
 import numpy as np
@@ -222,7 +223,7 @@ def restored(session: Session, run: Run) -> State:
     for path in run.checkpoints:
         try:
             stored = torch.load(path, weights_only=True, map_location="cpu")
-        except (OSError, RuntimeError, EOFError):
+        except (OSError, RuntimeError, EOFError, UnpicklingError):
             continue
         session.network.load_state_dict(stored["network"])
         session.optimiser.load_state_dict(stored["optimiser"])
