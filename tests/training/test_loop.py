@@ -1,0 +1,226 @@
+import math
+import signal
+
+import pytest
+import torch
+
+from generated import tiny_settings
+from perpixel.errors import OutputError, RunError
+from perpixel.model_file import load_model
+from perpixel.run import Run
+from perpixel.training import loop, resume, start, train
+from perpixel.training.session import Session
+
+TIMED = ("seconds", "images_per_second", "waiting_share")
+SIX = {"steps": 6, "validations": 3}  # validations after 2, 4 and 6 steps
+
+
+def figures(run):
+    """The history without what the clock decides."""
+    return [{key: value for key, value in row.items() if key not in TIMED} for row in run.history()]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory, cells):
+    """A run that nobody stopped."""
+    return train(cells, tmp_path_factory.mktemp("straight") / "run", tiny_settings(**SIX))
+
+
+def at_step(monkeypatch, number, act):
+    """Do something within step `number` (from 0), once."""
+    take, done = Session.step, []
+
+    def step(self, now, batch, pace):
+        if now == number and not done:
+            done.append(now)
+            act()
+        return take(self, now, batch, pace)
+
+    monkeypatch.setattr(Session, "step", step)
+
+
+def same(run, straight):
+    assert figures(run) == figures(straight)
+    assert run.model_path.read_bytes() == straight.model_path.read_bytes()
+    assert run.last_weights_path.read_bytes() == straight.last_weights_path.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("step", [0, 2, 3])
+def test_a_run_that_was_stopped_and_resumed_is_the_same_to_the_bit(
+    tmp_path, cells, straight, monkeypatch, number, step
+):
+    at_step(monkeypatch, step, lambda: signal.raise_signal(number))
+    message = rf"the training was stopped after step {step + 1} of 6.\nFix: go on with `perpixel train .* --resume`."
+    with pytest.raises(RunError, match=message):
+        train(cells, tmp_path / "run", tiny_settings(**SIX))
+    assert not (tmp_path / "run" / "checkpoints" / "last.safetensors").exists()
+    same(resume(tmp_path / "run", {}), straight)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_every_optimiser_is_resumed_to_the_bit(tmp_path, cells, monkeypatch, optimiser):
+    settings = tiny_settings(**SIX, optimiser=optimiser)
+    whole = train(cells, tmp_path / "whole", settings)
+    at_step(monkeypatch, 2, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(RunError, match="stopped"):
+        train(cells, tmp_path / "run", settings)
+    same(resume(tmp_path / "run", {}), whole)
+
+
+class Crash(BaseException):
+    """Nothing that the loop could expect, like the loss of power."""
+
+
+def crash():
+    raise Crash
+
+
+@pytest.mark.parametrize("damage", [0, 1])
+def test_a_run_that_crashed_goes_on_from_its_last_whole_checkpoint(tmp_path, cells, straight, monkeypatch, damage):
+    at_step(monkeypatch, 5, crash)
+    with pytest.raises(Crash):
+        train(cells, tmp_path / "run", tiny_settings(**SIX))
+    run = Run.open(tmp_path / "run")
+    assert [path.name for path in run.checkpoints] == ["step-000000004.ckpt", "step-000000002.ckpt"]
+    for path in run.checkpoints[:damage]:
+        path.write_bytes(path.read_bytes()[:1000])
+    same(resume(tmp_path / "run", {}), straight)
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_told(tmp_path, cells, monkeypatch):
+    at_step(monkeypatch, 5, crash)
+    with pytest.raises(Crash):
+        train(cells, tmp_path / "run", tiny_settings(**SIX))
+    for path in Run.open(tmp_path / "run").checkpoints:
+        path.write_bytes(b"nothing")
+    with pytest.raises(
+        RunError, match=r"every checkpoint of .*run is damaged.\nFix: train it anew with --overwrite."
+    ):
+        resume(tmp_path / "run", {})
+
+
+def test_a_run_that_crashed_before_its_first_checkpoint_starts_again(tmp_path, cells, straight, monkeypatch):
+    at_step(monkeypatch, 1, crash)
+    with pytest.raises(Crash):
+        train(cells, tmp_path / "run", tiny_settings(**SIX))
+    same(resume(tmp_path / "run", {}), straight)
+
+
+def test_a_run_may_be_stopped_in_its_last_step(tmp_path, cells, straight, monkeypatch):
+    at_step(monkeypatch, 5, lambda: signal.raise_signal(signal.SIGTERM))
+    same(train(cells, tmp_path / "run", tiny_settings(**SIX)), straight)
+
+
+def spoiled(monkeypatch, numbers, value=math.nan):
+    """Make the loss of some steps not finite."""
+    take = Session.step
+
+    def step(self, now, batch, pace):
+        sound = self.loss
+        if now in numbers:
+            self.loss = lambda logits, target: sound(logits, target) * value
+        try:
+            return take(self, now, batch, pace)
+        finally:
+            self.loss = sound
+
+    monkeypatch.setattr(Session, "step", step)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_is_skipped_and_counted(tmp_path, cells, monkeypatch, value):
+    spoiled(monkeypatch, {1, 2}, value)
+    run = train(cells, tmp_path / "run", tiny_settings(**SIX))
+    assert [row["skipped_steps"] for row in run.history()] == [1, 2, 2]
+    assert all(math.isfinite(row["train_loss"]) for row in run.history())
+    network, _ = load_model(run.last_weights_path)
+    assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
+
+
+def test_a_gradient_that_is_not_finite_is_skipped_too(tmp_path, cells, monkeypatch):
+    def norm(parameters, limit):
+        next(iter(parameters)).grad.fill_(math.inf)
+        return torch.tensor(math.inf)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", norm)
+    run = train(cells, tmp_path / "run", tiny_settings(steps=2, validations=1))
+    assert run.history()[-1]["skipped_steps"] == 2
+    assert math.isnan(run.history()[-1]["train_loss"])
+    network, _ = load_model(run.last_weights_path)
+    assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
+
+
+def test_a_training_that_diverges_is_stopped_with_what_helps(tmp_path, cells, monkeypatch):
+    monkeypatch.setattr(loop, "SKIPPED_IN_A_ROW", 3)
+    spoiled(monkeypatch, {1, 3, 4, 5})  # step 2 begins the count anew
+    message = (
+        r"the loss was not finite in the last 3 steps, up to step 6.\n"
+        r"Fix: lower the rate \(--set train.learning_rate=0.0002\) or train in full precision "
+        r"\(--set train.precision=32\); the best weights so far are kept."
+    )
+    with pytest.raises(RunError, match=message):
+        train(cells, tmp_path / "run", tiny_settings(steps=9, validations=3))
+    load_model(tmp_path / "run" / "model.safetensors")
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, cells, straight, monkeypatch):
+    save, calls = torch.save, []
+
+    def full(stored, path):
+        calls.append(path)
+        if len(calls) == 2:
+            path.write_bytes(b"half of it")
+            raise OSError(28, "No space left on device")
+        save(stored, path)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(
+        OutputError, match=r"cannot write .*step-000000004.ckpt: No space left on device.\nFix: free some"
+    ):
+        train(cells, tmp_path / "run", tiny_settings(**SIX))
+    names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert names == ["step-000000002.ckpt"]
+    same(resume(tmp_path / "run", {}), straight)
+
+
+def test_the_best_by_loss_is_the_least(tmp_path, cells, monkeypatch):
+    run = train(cells, tmp_path / "run", tiny_settings(**SIX, best_by="loss"))
+    checkpoint = torch.load(run.checkpoints[0], weights_only=True)
+    assert checkpoint["state"]["best"] == -min(row["validation_loss"] for row in run.history())
+
+
+class Clock:
+    """Time that passes only where a test says so."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(tmp_path, cells, monkeypatch):
+    clock = Clock()
+    for module in (loop, start):
+        monkeypatch.setattr(module, "time", clock)
+    take, validate = Session.step, Session.validate
+
+    def step(self, *arguments):
+        clock.now += 0.1
+        return take(self, *arguments)
+
+    def scored(self):
+        clock.now += 0.2
+        return validate(self)
+
+    monkeypatch.setattr(Session, "time_step", lambda self, seconds: 0.05)
+    monkeypatch.setattr(Session, "time_validation", lambda self: 0.2)
+    monkeypatch.setattr(Session, "step", step)
+    monkeypatch.setattr(Session, "validate", scored)
+    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.1, validations=2))
+    last = run.history()[-1]
+    assert last["step"] == run.settings.train.steps == 56  # (6 s − 2 × 0.2 s) / 0.1 s; 112 were planned
+    assert clock.now == pytest.approx(6)
+    assert [row["step"] for row in run.history()] == pytest.approx([28, 56], abs=12)
+    assert last["learning_rate"] < 0.01 * run.settings.train.learning_rate

@@ -1,0 +1,181 @@
+import pytest
+
+import generated
+from generated import contents, tiny_settings
+from perpixel.config import settings_from
+from perpixel.dataset import scan
+from perpixel.errors import DataError, OutputError, RunError, SettingsError
+from perpixel.losses import weighted
+from perpixel.model_file import load_model
+from perpixel.predict.load import load
+from perpixel.run import Run
+from perpixel.split import Split
+from perpixel.training import resume, train
+from perpixel.training import start as start_module
+from perpixel.training.validation import validate
+
+
+def test_a_run_holds_settings_split_history_and_both_weights(cells_run, cells):
+    names = {path.relative_to(cells_run.folder).as_posix() for path in cells_run.folder.rglob("*") if path.is_file()}
+    assert names == {
+        *("settings.yaml", "split.csv", "history.csv", "model.safetensors"),
+        *("checkpoints/last.safetensors", "checkpoints/step-000000002.ckpt", "checkpoints/step-000000004.ckpt"),
+    }
+    assert Run.open(cells_run.folder) == cells_run
+    assert cells_run.data == cells.resolve()
+    assert cells_run.settings.train.steps == 4
+
+
+def test_the_history_has_a_row_for_each_validation(cells_run):
+    rows = cells_run.history()
+    assert [row["step"] for row in rows] == [2, 4]
+    assert rows[-1]["learning_rate"] < rows[0]["learning_rate"]
+    for row in rows:
+        assert 0 <= row["validation_mean_iou"] <= 1
+        assert 0 <= row["waiting_share"] <= 1
+        assert row["skipped_steps"] == 0
+        assert row["train_loss"] > 0
+
+
+def test_model_safetensors_holds_the_weights_of_the_best_validation(tmp_path, cells):
+    run = train(cells, tmp_path / "run", tiny_settings(steps=6, validations=6))
+    scores = [row["validation_mean_iou"] for row in run.history()]
+    dataset = scan(cells)
+    samples = Split.load(run.split_path, dataset.samples).part("val")
+    loss = weighted(run.settings.train.loss, "exclusive")
+    best = validate(load(run.folder), dataset, samples, loss).scores["mean_iou"]
+    assert best == max(scores)
+    last = validate(load(run.last_weights_path), dataset, samples, loss).scores["mean_iou"]
+    assert last == scores[-1]
+
+
+def test_equal_settings_train_to_equal_bits(tmp_path, cells, cells_run):
+    again = train(cells, tmp_path / "again", tiny_settings())
+    assert again.model_path.read_bytes() == cells_run.model_path.read_bytes()
+    assert again.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
+
+
+def test_another_seed_trains_to_other_weights(tmp_path, cells, cells_run):
+    settings = settings_from({**generated.TINY, "seed": 1})
+    other = train(cells, tmp_path / "other", settings)
+    assert other.last_weights_path.read_bytes() != cells_run.last_weights_path.read_bytes()
+
+
+@pytest.mark.parametrize("write", [generated.write_land, generated.write_overlapping])
+def test_other_kinds_of_labels_train(tmp_path, write):
+    run = train(write(tmp_path / "data"), tmp_path / "run", tiny_settings())
+    _network, card = load_model(run.model_path)
+    assert len(card.codec.labels) in (2, 3)
+    assert run.history()[-1]["validation_loss"] > 0
+
+
+def test_epochs_become_steps(tmp_path, cells):
+    run = train(cells, tmp_path / "run", tiny_settings(steps=None, epochs=3))
+    images = len([1 for line in run.split_path.read_text().splitlines() if ",train," in line])
+    assert run.settings.train.epochs is None
+    assert run.settings.train.steps == 3 * round(images / 2)
+    assert run.history()[-1]["step"] == run.settings.train.steps
+    assert run.history()[-1]["epoch"] == 3
+
+
+def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
+    monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 1.0)
+    monkeypatch.setattr(start_module.Session, "time_validation", lambda self: 2.0)
+    monkeypatch.setattr("perpixel.training.loop.RETIMED_EVERY", 10**9)
+    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validations=8))
+    assert run.minutes == 1
+    assert run.settings.train.minutes is None
+    assert run.settings.train.validations == 4  # 15 % of the minute
+    assert 40 <= run.settings.train.steps <= 52  # a minute less four validations, and what the start took
+
+
+def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch):
+    monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 3.0)
+    monkeypatch.setattr(start_module.Session, "time_validation", lambda self: 20.0)
+    message = (
+        r"train.minutes = 0.5 holds 3 training steps beside one validation, which lasts 20 s.\n"
+        r"Fix: give at least 1.[45] minutes, or fewer or smaller validation images."
+    )
+    with pytest.raises(SettingsError, match=message):
+        train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.5))
+
+
+def test_timing_leaves_network_and_optimiser_as_they_were(tmp_path, cells, cells_run, monkeypatch):
+    """The steps that minutes turn into give the weights that so many steps give."""
+
+    def timed(session, run, started):
+        session.time_step(0.01)
+        session.time_validation()
+        return run.settings.train.model_copy(update={"minutes": None, "steps": 4})
+
+    monkeypatch.setattr(start_module, "_frozen", timed)
+    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1))
+    assert run.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
+
+
+def test_a_folder_with_a_run_is_refused_before_the_data_are_read(tmp_path, cells_run):
+    before = contents(cells_run.folder)
+    with pytest.raises(OutputError, match="already holds a run"):
+        train(tmp_path / "no such data", cells_run.folder, tiny_settings())
+    assert contents(cells_run.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("tree", "told"),
+    [
+        ({"model": {"name": "unett"}}, "unett"),
+        ({"model": {"encoder": "resnet19"}}, "resnet19"),
+        ({"train": {"loss": {"dise": 1}}}, "did you mean dice"),
+    ],
+)
+def test_what_cannot_be_built_leaves_no_folder_behind(tmp_path, cells, tree, told):
+    with pytest.raises(SettingsError, match=told):
+        train(cells, tmp_path / "run", settings_from(tree))
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_that_cannot_be_used_leave_no_folder_behind(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        train(tmp_path / "none", tmp_path / "run", tiny_settings())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_single_image_cannot_be_divided(tmp_path):
+    with pytest.raises(DataError, match=r"1 labelled image\(s\): training and validation need at least one each"):
+        train(generated.write_cells(tmp_path / "one", count=1), tmp_path / "run", tiny_settings())
+
+
+def test_overwriting_replaces_the_run(tmp_path, cells):
+    train(cells, tmp_path / "run", tiny_settings(steps=3))
+    run = train(cells, tmp_path / "run", tiny_settings(steps=2, validations=1), overwrite=True)
+    assert [row["step"] for row in run.history()] == [2]
+    assert [path.name for path in run.checkpoints] == ["step-000000002.ckpt"]
+
+
+def test_a_finished_run_is_not_resumed(cells_run):
+    with pytest.raises(RunError, match=r"is finished.\nFix: train again with another --out, or with --overwrite."):
+        resume(cells_run.folder, {})
+
+
+def test_no_run_is_not_resumed(tmp_path):
+    with pytest.raises(RunError, match="is not a run folder"):
+        resume(tmp_path, {})
+
+
+def test_a_run_is_not_resumed_with_other_settings(cells_run):
+    asked = {"train": {"steps": 4, "batch_size": 3}, "seed": 7, "model": {"encoder": None}}
+    with pytest.raises(SettingsError) as caught:
+        resume(cells_run.folder, asked)
+    assert str(caught.value) == (
+        f"{cells_run.folder} was trained with other settings.\n"
+        "  - train.batch_size: 2 there, 3 asked for\n"
+        "  - seed: 0 there, 7 asked for\n"
+        "Fix: resume without them, or train anew with another --out."
+    )
+
+
+def test_a_run_may_be_resumed_with_the_settings_it_has(cells_run):
+    """It gets as far as being finished; 32 and (32, 32) are what "32" and [32, 32] are."""
+    asked = {**generated.TINY, "train": {**generated.TINY["train"], "precision": 32, "crop_hw": (32, 32)}}
+    with pytest.raises(RunError, match="is finished"):
+        resume(cells_run.folder, asked)
