@@ -11,11 +11,15 @@ from torch import nn
 from perpixel.codec import Codec, mask_of
 from perpixel.machine import automatic_memory_format, chosen_device
 from perpixel.predict.inference import Inference
+from perpixel.predict.memory import PROCESS_BYTES, activation_bytes
 from perpixel.predict.options import PredictOptions
 from perpixel.predict.pipeline import ahead
 from perpixel.predict.sources import ArraySource, Source, outside, window_at
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 from perpixel.tiling import Blender, Block, Tile, Tiling
+
+WINDOWS_HELD, ANSWERS_HELD = 3, 4
+"""Windows read ahead, waiting and seen by the network; answers summed, blended, decoded and waiting to be written."""
 
 
 class ArrayPredictor:
@@ -87,6 +91,20 @@ class ArrayPredictor:
         )
         return Tiling(height, width, (tile_px, tile_px), overlap_px, inference.align_px)
 
+    def memory_need(self, height: int, width: int) -> int:
+        """About how many bytes the process holds at most while it predicts a file of this size.
+
+        For TIFF it grows with the width alone, and slowly; a PNG mask is held whole.
+        """
+        tiling, batch = self.tiling(height, width), self._batch_tiles
+        shape = (batch, self.codec.channels, *tiling.window_hw)
+        networks = [activation_bytes(network, shape) for network in self.inference.networks]
+        pixels = batch * tiling.window_hw[0] * tiling.window_hw[1]
+        classes, ramp_px = len(self.codec.labels), tiling.rows.ramp_px if len(tiling) > 1 else 0
+        windows = WINDOWS_HELD * pixels * self.codec.channels * np.dtype(self.codec.dtype).itemsize
+        answers = ANSWERS_HELD * pixels * classes * 4
+        return PROCESS_BYTES + max(networks) + windows + answers + classes * ramp_px * width * 4
+
     def blocks(self, source: Source, name: str) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
         """Predict a source piece by piece, in the order of the tiles.
 
@@ -110,7 +128,7 @@ class ArrayPredictor:
     def _batches(
         self, source: Source, tiling: Tiling, name: str
     ) -> Iterator[tuple[list[Tile], NDArray[Any], list[NDArray[np.bool_] | None]]]:
-        size = self.options.batch_tiles or (1 if self.inference.device.type == "cpu" else 8)
+        size = self._batch_tiles
         tiles: list[Tile] = []
         windows: list[NDArray[Any]] = []
         empties: list[NDArray[np.bool_] | None] = []
@@ -124,6 +142,10 @@ class ArrayPredictor:
             if len(tiles) == size or number == len(tiling):
                 yield tiles, np.stack(windows), empties
                 tiles, windows, empties = [], [], []
+
+    @property
+    def _batch_tiles(self) -> int:
+        return self.options.batch_tiles or (1 if self.inference.device.type == "cpu" else 8)
 
     def _without_nan(self, window: NDArray[Any]) -> NDArray[Any]:
         """The mean of the training images stands in for what is not a number, which would spread in the network."""
