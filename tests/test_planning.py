@@ -16,6 +16,17 @@ def land(tmp_path_factory):
     return dataset, audit(dataset)
 
 
+def _planned_card(tree, dataset, figures):
+    return card_of(planned(settings_from(tree), dataset, figures), dataset, figures)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder"), [("unet", "efficientnet_lite0"), ("unetplusplus", "efficientnet_lite0"), ("fcn8s", None)]
+)
+def test_a_network_that_can_be_plain_takes_the_encoder_whose_weights_are_at_hand(land, name, encoder):
+    assert planned(settings_from({"model": {"name": name}}), *land).model.encoder == encoder
+
+
 def test_exclusive_labels_are_trained_on_cross_entropy_and_dice(land):
     assert dict(planned(settings_from({}), *land).train.loss) == {"cross_entropy": 1, "dice": 1}
 
@@ -41,7 +52,9 @@ def test_the_crop_holds_the_largest_image_up_to_256(land, heights, widths, crop_
 
 
 def test_what_was_set_is_kept(land):
-    given = settings_from({"train": {"loss": {"focal": 2.0}, "crop_hw": [48, 16], "steps": 5}})
+    given = settings_from(
+        {"train": {"loss": {"focal": 2.0}, "crop_hw": [48, 16], "steps": 5}, "model": {"encoder": None}}
+    )
     assert planned(given, *land) == given
 
 
@@ -49,30 +62,30 @@ def test_the_plan_changes_nothing_else(land):
     given = settings_from({"seed": 3, "train": {"steps": 5}})
     before, after = given.model_dump(), planned(given, *land).model_dump()
     for each in (before, after):
-        del each["train"]["loss"], each["train"]["crop_hw"]
+        del each["train"]["loss"], each["train"]["crop_hw"], each["model"]["encoder"]
     assert before == after
 
 
 def test_the_card_names_the_network_and_the_working_resolution(land):
     tree = {"model": {"name": "unet", "encoder": None, "options": {"width": 4}}, "train": {"scale": 0.5}}
-    card = card_of(settings_from(tree), *land)
+    card = _planned_card(tree, *land)
     assert (card.name, card.encoder, card.scale, card.options) == ("unet", None, 0.5, {"width": 4})
     assert card.codec.labels == land[0].labels
     assert card.codec.dtype == "uint8"
 
 
 def test_images_of_a_network_without_encoder_are_normalised_by_their_own_figures(land):
-    codec = card_of(settings_from({"model": {"encoder": None}}), *land).codec
+    codec = _planned_card({"model": {"encoder": None}}, *land).codec
     assert (codec.mean, codec.std) == (land[1].mean, land[1].std)
 
 
 def test_images_of_a_fresh_encoder_are_normalised_by_their_own_figures(land):
-    codec = card_of(settings_from({"model": {"weights": "none"}}), *land).codec
+    codec = _planned_card({"model": {"weights": "none"}}, *land).codec
     assert (codec.mean, codec.std) == (land[1].mean, land[1].std)
 
 
 def test_images_of_a_pretrained_encoder_are_normalised_as_it_wants(land):
-    codec = card_of(settings_from({}), *land).codec
+    codec = _planned_card({}, *land).codec
     mean, std = encoder_statistics("efficientnet_lite0")
     assert codec.mean == pytest.approx([255 * value for value in mean])
     assert codec.std == pytest.approx([255 * value for value in std])
@@ -80,7 +93,7 @@ def test_images_of_a_pretrained_encoder_are_normalised_as_it_wants(land):
 
 def test_grey_images_of_a_pretrained_encoder_take_the_mean_of_its_channels(tmp_path):
     dataset = scan(write_cells(tmp_path, channels=1))
-    codec = card_of(settings_from({}), dataset, audit(dataset)).codec
+    codec = _planned_card({}, dataset, audit(dataset)).codec
     mean, std = encoder_statistics("efficientnet_lite0")
     assert codec.mean == pytest.approx([255 * sum(mean) / 3])
     assert codec.std == pytest.approx([255 * sum(std) / 3])
@@ -88,11 +101,11 @@ def test_grey_images_of_a_pretrained_encoder_take_the_mean_of_its_channels(tmp_p
 
 def test_images_of_other_depth_are_normalised_by_their_own_figures(land):
     dataset, figures = land
-    codec = card_of(settings_from({}), replace(dataset, dtype="uint16"), figures).codec
+    codec = _planned_card({}, replace(dataset, dtype="uint16"), figures).codec
     assert codec.mean == figures.mean
 
 
 def test_a_channel_without_spread_is_only_shifted(land):
     dataset, figures = land
     figures = replace(figures, std=(0.0, 3.0, 4.0))
-    assert card_of(settings_from({"model": {"encoder": None}}), dataset, figures).codec.std == (1.0, 3.0, 4.0)
+    assert _planned_card({"model": {"encoder": None}}, dataset, figures).codec.std == (1.0, 3.0, 4.0)

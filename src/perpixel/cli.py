@@ -55,7 +55,9 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     steps: Annotated[int | None, typer.Option(help="budget in optimiser steps")] = None,
     epochs: Annotated[int | None, typer.Option(help="budget in epochs")] = None,
     model: Annotated[str | None, typer.Option(help="a name of `perpixel models`")] = None,
-    encoder: Annotated[str | None, typer.Option(help="an encoder of `perpixel models`, or of timm")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="a name of `perpixel models` or of timm; null for the plain network")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="a YAML file of settings")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting")] = None,
     seed: Annotated[int | None, typer.Option(help="decides split, order and first weights")] = None,

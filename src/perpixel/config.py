@@ -43,7 +43,7 @@ class ModelSettings(Part):
     """Which network."""
 
     name: str = "unet"
-    encoder: str | None = "efficientnet_lite0"
+    encoder: str | None = Field(default="auto", description="auto, a name, or null for the model's own or none")
     weights: str = Field(default="auto", description='"auto" (ImageNet where they are at hand), "none", or a file')
     options: Mapping[str, Any] = Field(default_factory=dict, description="keywords of the architecture")
 

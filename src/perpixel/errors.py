@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from typing import Self
 
 EXAMPLES_SHOWN = 5
+NAMES_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class OutputError(PerpixelError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Name the closest known words, or list them all.
+    """Name the closest known words, or list them, the first thirty of many.
 
     >>> did_you_mean("unett", ["unet", "fcn8s"])
     'did you mean unet?'
@@ -88,4 +89,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     known = sorted(known)
     close = get_close_matches(word, known, n=3)
-    return f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(known)}."
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    more = f" and {len(known) - NAMES_SHOWN:,} more" if len(known) > NAMES_SHOWN else ""
+    return f"choose one of {', '.join(known[:NAMES_SHOWN])}{more}."

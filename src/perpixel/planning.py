@@ -24,7 +24,7 @@ PartType = TypeVar("PartType", bound=Part)
 
 
 def planned(settings: Settings, dataset: Dataset, audit: Audit) -> Settings:
-    """Fill in what was not set: the loss by the kind of labels, the crop by the size of the images.
+    """Fill in what was not set: the loss by the kind of labels, the crop by the size of the images, the encoder.
 
     Args:
         settings: What was set is kept.
@@ -37,7 +37,10 @@ def planned(settings: Settings, dataset: Dataset, audit: Audit) -> Settings:
     sides = [max(audit.heights), max(audit.widths)]
     crop = tuple(min(LARGEST_CROP, CROP_MULTIPLE * math.ceil(side / CROP_MULTIPLE)) for side in sides)
     train = _unless_set(settings.train, {"loss": LOSS[dataset.labels.kind], "crop_hw": crop})
-    return settings.model_copy(update={"train": train})
+    model = settings.model
+    if model.encoder == "auto":
+        model = model.model_copy(update={"encoder": _encoder_for(model.name)})
+    return settings.model_copy(update={"train": train, "model": model})
 
 
 def card_of(settings: Settings, dataset: Dataset, audit: Audit) -> ModelCard:
@@ -46,6 +49,14 @@ def card_of(settings: Settings, dataset: Dataset, audit: Audit) -> ModelCard:
     mean, std = _normalisation(model, dataset, audit)
     codec = Codec(dataset.labels, dataset.dtype, mean, std)
     return ModelCard(model.name, model.encoder, codec, settings.train.scale, dict(model.options))
+
+
+def _encoder_for(name: str) -> str | None:
+    """The encoder whose weights are at hand, where a network can be plain as well; else the network's own choice."""
+    from perpixel.models import DEFAULT_ENCODER, MODELS
+
+    has_choice = name in MODELS and MODELS[name].plain is not None and MODELS[name].on_encoder is not None
+    return DEFAULT_ENCODER if has_choice else None
 
 
 def _normalisation(
