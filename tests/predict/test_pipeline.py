@@ -12,11 +12,10 @@ def test_items_come_in_order_and_an_error_at_its_place():
         yield from range(5)
         raise ValueError("sixth")
 
-    seen = []
+    ready = ahead(items(), 2)
+    assert [next(ready) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="sixth"):
-        for item in ahead(items(), 2):
-            seen.append(item)
-    assert seen == [0, 1, 2, 3, 4]
+        next(ready)
 
 
 def test_closing_early_stops_the_thread():
