@@ -52,6 +52,10 @@ class PixelStore:
     def __len__(self) -> int:
         return len(self._samples)
 
+    def areas(self) -> list[float]:
+        """Pixels of each sample at the working resolution; nothing is decoded for it."""
+        return [sample.height * sample.width * self._scale**2 for sample in self._samples]
+
     def __getitem__(self, place: int) -> tuple[NDArray[Any], TargetArray]:
         """Image (C, H, W) in the file's dtype and target (H, W) or (K, H, W) uint8."""
         if place in self._kept:
@@ -93,9 +97,9 @@ class Batches:
         self._batch_size = train.batch_size
         self._transforms = transforms
         self._seed = seed
-        sizes = [store[place][0].shape[1:] for place in range(len(store))]
         crop_area = train.crop_hw[0] * train.crop_hw[1]
-        self._places = np.repeat(np.arange(len(store)), [max(1, round(h * w / crop_area)) for h, w in sizes])
+        crops = [max(1, round(area / crop_area)) for area in store.areas()]
+        self._places = np.repeat(np.arange(len(store)), crops)
 
     @property
     def steps_per_epoch(self) -> int:
