@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+import torch
+
+from generated import TINY, tiny_settings
+from perpixel.audit import audit
+from perpixel.config import settings_from
+from perpixel.dataset import scan
+from perpixel.planning import card_of, planned
+from perpixel.schedule import Pace
+from perpixel.training.session import Session
+
+
+@pytest.fixture(scope="module")
+def found(cells):
+    dataset = scan(cells)
+    return dataset, audit(dataset)
+
+
+def session_of(found, settings):
+    dataset, figures = found
+    settings = planned(settings, dataset, figures)
+    return Session(settings, dataset, (dataset.samples[:6], dataset.samples[6:]), card_of(settings, *found))
+
+
+def encoder_settings(**train):
+    return settings_from({"model": {"weights": "none"}, "train": {**TINY["train"], **train}})
+
+
+def test_a_step_moves_the_weights_and_tells_what_it_did(found):
+    session = session_of(found, tiny_settings())
+    before = session.network.head.weight.detach().clone()
+    step = session.step(1, session.batches(1), Pace(4))
+    assert step.loss > 0
+    assert step.images == 2
+    assert step.rate == pytest.approx(
+        session.settings.train.learning_rate * 0.9330127, rel=1e-6
+    )  # cos² of 15 degrees
+    assert step.counts.confusion.sum() <= 2 * 32 * 32
+    assert not torch.equal(session.network.head.weight, before)
+
+
+def test_the_first_weights_depend_on_the_seed_alone(found):
+    torch.rand(5)
+    one = session_of(found, tiny_settings()).network.state_dict()
+    torch.rand(7)
+    other = session_of(found, tiny_settings()).network.state_dict()
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_biases_and_norms_do_not_decay_and_the_encoder_has_its_own_rate(found):
+    session = session_of(found, encoder_settings(encoder_rate=0.25, weight_decay=0.3))
+    session.step(0, session.batches(0), Pace(1))
+    groups = {}
+    names = {id(parameter): name for name, parameter in session.network.named_parameters()}
+    for group in session.optimiser.param_groups:
+        for parameter in group["params"]:
+            groups[names.pop(id(parameter))] = group
+    assert not names  # every parameter is in one group
+    for name, parameter in session.network.named_parameters():
+        group = groups[name]
+        assert group["weight_decay"] == (0.3 if parameter.ndim > 1 else 0)
+        assert group["factor"] == (0.25 if name.startswith("encoder.") else 1)
+        assert group["lr"] == pytest.approx(2e-3 / 25 * group["factor"])
+
+
+def test_a_frozen_encoder_keeps_weights_and_statistics(found):
+    session = session_of(found, encoder_settings(encoder_rate=0))
+    before = {name: tensor.clone() for name, tensor in session.network.state_dict().items()}
+    session.step(1, session.batches(1), Pace(4))
+    after = session.network.state_dict()
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert "encoder" not in changed
+    assert changed
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)]
+)
+def test_the_optimiser_is_the_one_asked_for(found, name, kind):
+    assert type(session_of(found, tiny_settings(optimiser=name)).optimiser) is kind
+
+
+def test_the_gradient_is_clipped_to_its_norm(found, monkeypatch):
+    session = session_of(found, tiny_settings(clip_norm=1e-3, optimiser="sgd", weight_decay=0))
+    norms = []
+    step = session.optimiser.step
+
+    def looked_at(*arguments, **more):
+        norms.append(np.sqrt(sum(float((p.grad**2).sum()) for p in session.network.parameters())))
+        return step(*arguments, **more)
+
+    monkeypatch.setattr(session._optimiser, "step", looked_at)
+    session.step(0, session.batches(0), Pace(4))
+    assert norms == pytest.approx([1e-3], rel=1e-3)
+
+
+def test_a_drop_of_the_rate_comes_after_so_many_epochs(found):
+    session = session_of(found, tiny_settings(schedule="step", step_epochs=2, step_factor=0.5))
+    epoch = session.batches.steps_per_epoch
+    assert epoch == 3
+    rates = [session._set_rate(number, Pace(100)) for number in range(5 * epoch)]
+    assert rates == [2e-3] * 6 + [1e-3] * 6 + [5e-4] * 3
+
+
+def test_timing_takes_real_steps_and_leaves_the_session_as_it_was(found):
+    session = session_of(found, tiny_settings())
+    before = {name: tensor.clone() for name, tensor in session.network.state_dict().items()}
+    assert session.time_step(0.0) > 0
+    assert session.time_validation() > 0
+    assert all(torch.equal(tensor, before[name]) for name, tensor in session.network.state_dict().items())
+    assert not session.optimiser.state_dict()["state"]
