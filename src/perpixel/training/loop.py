@@ -112,11 +112,11 @@ class Loop:
                 state.interval = state.interval.plus(step, seconds, ready - before)
                 self._step_seconds.append(time.monotonic() - before)
                 self._watch(step)
-                self._retime()
                 if state.pace.due(state.step, self._run.settings.train.validations):
                     self._validate(step)
                 elif time.monotonic() - self._saved > SAVED_EVERY_SECONDS:
                     self._save()
+                self._retime()
                 show(state.pace.progress(state.step), 1.0, self._note(step))
                 if stop() and state.step < state.pace.steps:
                     self._save()
@@ -145,7 +145,8 @@ class Loop:
     def _retime(self) -> None:
         """Where minutes are the budget, fit the rest of the schedule into what is left of them."""
         state, minutes = self._state, self._run.minutes
-        if minutes is None or state.step % RETIMED_EVERY or len(self._step_seconds) < RETIMED_EVERY:
+        is_over = state.step >= state.pace.steps
+        if minutes is None or is_over or state.step % RETIMED_EVERY or len(self._step_seconds) < RETIMED_EVERY:
             return
         validations = self._run.settings.train.validations
         progress = state.pace.progress(state.step)
