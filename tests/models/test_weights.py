@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from perpixel.errors import RunError, SettingsError
-from perpixel.models import build, build_encoder
+from perpixel.models import build, build_encoder, weights
 from perpixel.models.encoders.resnet import ResNet
 from perpixel.models.torchvision_shim import prepare_torchvision
 from perpixel.models.weights import adapt_first_convolution, load_public, packaged_state, read_state
@@ -86,6 +86,21 @@ def test_weights_that_cannot_be_fetched_say_where_they_are(monkeypatch):
     monkeypatch.setattr(timm, "create_model", refuse)
     with pytest.raises(SettingsError, match=r"resnet18 cannot be fetched: OSError: no network[\s\S]*weights='none'"):
         build_encoder("resnet18", in_channels=3, weights="auto")
+
+
+@pytest.mark.parametrize(("proxies", "offline"), [({}, True), ({"https": "http://proxy"}, False)])
+def test_without_a_way_to_the_hub_it_is_not_asked_again_and_again(monkeypatch, proxies, offline):
+    from huggingface_hub import constants
+
+    def unknown(*args, **kwargs):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(weights.socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(weights, "getproxies", lambda: proxies)
+    network = torch.nn.Identity()
+    assert weights.fetch("resnet18", lambda: network) is network
+    assert offline == constants.HF_HUB_OFFLINE
 
 
 def test_a_network_without_encoder_has_no_place_for_a_file():

@@ -4,10 +4,13 @@ The one place among the models that reads files.
 """
 
 import importlib.util
+import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from safetensors.torch import load_file
@@ -83,6 +86,7 @@ def packaged_state(encoder: Encoder) -> dict[str, Tensor] | None:
 
 def fetch(name: str, build: Callable[[], nn.Module]) -> nn.Module:
     """Let timm build a network with the public weights that it fetches, or say where they are."""
+    _spare_retries_without_network()
     try:
         return build()
     except Exception as error:  # no network, no such weights, a full disk: timm and its hub raise anything
@@ -91,6 +95,21 @@ def fetch(name: str, build: Callable[[], nn.Module]) -> nn.Module:
             fix=f"download https://huggingface.co/timm/{name} elsewhere and give the file as weights, "
             f"choose efficientnet_lite0 whose weights come with perpixel, {_WITHOUT}.",
         ) from error
+
+
+def _spare_retries_without_network() -> None:
+    """Tell the hub's client that it is offline where nothing leads to it: it would ask in vain for a minute.
+
+    What it fetched before is still found.
+    """
+    from huggingface_hub import constants
+
+    if getproxies():
+        return
+    try:
+        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
+    except OSError:
+        constants.HF_HUB_OFFLINE = True
 
 
 def import_timm() -> Any:
