@@ -1,0 +1,99 @@
+"""A module imports only what stands in its own layer or below: the order of CONTRIBUTING, checked."""
+
+import ast
+from pathlib import Path
+
+import perpixel
+
+SOURCE = Path(perpixel.__file__).parent
+
+LAYERS = (
+    ("ground", ("errors", "shapes", "machine", "progress")),
+    ("mathematics", ("models", "losses", "metrics", "tiling", "regions", "outlines", "codec", "schedule")),
+    (
+        "data",
+        ("config", "files", "dataset", "duplicates", "audit", "split", "augment", "batches", "synthetic"),
+    ),
+    ("decisions", ("planning", "run", "model_file")),
+    ("verbs", ("training", "predict", "evaluation")),
+    ("telling", ("report", "api", "__init__")),
+    ("doors", ("cli",)),
+)
+LAYER = {room: height for height, (_, rooms) in enumerate(LAYERS) for room in rooms}
+MATHEMATICS_MAY_NOT = ("config", "files", "lightning_fabric", "typer", "pydantic")
+
+
+def room_of(path):
+    """The module or subpackage right under perpixel in which a file lies."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported_names(path):
+    """Every module that a file imports, wherever in it, with the line; `from perpixel import api` is perpixel.api."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((name.name, node.lineno) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports by dots; write perpixel.…"
+            whole = node.module == "perpixel"
+            yield from ((f"perpixel.{name.name}" if whole else node.module, node.lineno) for name in node.names)
+
+
+def rooms_imported(path):
+    for name, line in imported_names(path):
+        if name.split(".")[0] == "perpixel":
+            yield ([*name.split("."), "__init__"])[1], line
+
+
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def test_every_module_has_its_layer():
+    rooms = {room_of(path) for path in FILES}
+    assert rooms - LAYER.keys() == set(), "give the new module a layer"
+    assert LAYER.keys() - rooms == set(), "the table names what is gone"
+
+
+def test_no_import_points_up():
+    up = [
+        f"{path.relative_to(SOURCE)}:{line} ({LAYERS[LAYER[room_of(path)]][0]}) imports {room} "
+        f"({LAYERS[LAYER[room]][0]})"
+        for path in FILES
+        for room, line in rooms_imported(path)
+        if room in LAYER and LAYER[room] > LAYER[room_of(path)]
+    ]
+    assert not sorted(set(up)), "\n".join(["imports that point up:", *sorted(set(up))])
+
+
+def test_no_rooms_import_each_other_in_a_circle():
+    graph = {room: set() for room in LAYER}
+    for path in FILES:
+        graph[room_of(path)] |= {room for room, _ in rooms_imported(path) if room != room_of(path)}
+    done = set()
+    while free := {room for room in graph.keys() - done if graph[room] & graph.keys() <= done}:
+        done |= free
+    assert graph.keys() == done, f"in circles, or above one: {sorted(graph.keys() - done)}"
+
+
+def test_mathematics_touches_no_files_and_no_settings():
+    mathematics = dict(LAYERS)["mathematics"]
+    touched = [
+        f"{path.relative_to(SOURCE)}:{line} imports {name}"
+        for path in FILES
+        if room_of(path) in mathematics
+        for name, line in imported_names(path)
+        if name.removeprefix("perpixel.").split(".")[0] in MATHEMATICS_MAY_NOT
+    ]
+    assert not touched, "\n".join(touched)
+
+
+def test_doors_know_the_api_the_settings_and_the_errors():
+    rooms = {room for path in FILES if room_of(path) == "cli" for room, _ in rooms_imported(path)}
+    assert rooms <= {"api", "errors", "config"}
+
+
+def test_each_big_library_has_one_home():
+    homes = {"lightning_fabric": {"training"}, "typer": {"cli"}, "jinja2": {"report"}, "matplotlib": {"report"}}
+    for library, home in homes.items():
+        users = {room_of(path) for path in FILES for name, _ in imported_names(path) if name.split(".")[0] == library}
+        assert users <= home, f"{library} is used by {users}"
