@@ -75,10 +75,10 @@ def test_rows_leave_undefined_figures_empty():
 
 def test_the_table_holds_every_class_and_a_dash_where_nothing_is_defined():
     lines = str(evaluation_of(TABLE)).splitlines()
-    assert [line.split()[0] for line in lines] == ["class", "ground", "water", "forest", "1"]
-    assert lines[3].split() == ["forest", *("–",) * 5]
-    assert lines[1].split() == ["ground", "0.7500", "0.8571", "0.8571", "0.8571", "0.7500"]
-    assert "mean_iou 0.3750" in lines[-1]
+    assert [line.split()[0] for line in lines[:5]] == ["class", "ground", "water", "forest", "1"]
+    assert lines[3].split() == ["forest", *("–",) * 6]
+    assert lines[1].split() == ["ground", "0.7500", "–", "0.8571", "0.8571", "0.8571", "0.7500"]
+    assert lines[5].split()[:3] == ["mean", "IoU", "0.3750"]
 
 
 def test_both_files_are_written(tmp_path):

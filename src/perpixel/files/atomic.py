@@ -1,5 +1,6 @@
 """Nothing half-written: a file is written beside its place and renamed when it is whole."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,15 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file whole or not at all. Raises OutputError."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise OutputError before the work where a folder cannot be made or written; nothing is made yet."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise cannot_write(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise cannot_write(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:

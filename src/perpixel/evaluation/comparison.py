@@ -1,0 +1,173 @@
+"""Two runs or more on the same images: who is better, and could it be chance?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from perpixel.codec import Labels
+from perpixel.dataset import Dataset, Sample, scan
+from perpixel.errors import DataError, SettingsError
+from perpixel.evaluation.details import number, span
+from perpixel.evaluation.image import pixel_score
+from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, part_of
+from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
+from perpixel.predict import Predictor
+from perpixel.progress import bar
+from perpixel.run import Run
+
+COMPARED: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Runs on the same images; the others are compared with the first.
+
+    Args:
+        names: Of the runs, all different.
+        labels: The classes.
+        samples: The images, in the order of the counts.
+        counts: Of each run, (images, K).
+        groups: The group of each image where images belong together.
+        part: Which images these are.
+    """
+
+    names: tuple[str, ...]
+    labels: Labels
+    samples: tuple[Sample, ...]
+    counts: tuple[Counts, ...]
+    groups: tuple[str, ...] | None
+    part: str
+
+    def scores(self, run: int) -> Interval:
+        """`COMPARED` and the IoU of every class, (4 + K,), pooled."""
+        return bootstrap_interval(self.counts[run], _scores, groups=self.groups)
+
+    def difference(self, run: int) -> Interval:
+        """What a run has more than the first, (4 + K,), pooled; both drawn together."""
+        return paired_difference(self.counts[0], self.counts[run], _scores, groups=self.groups)
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """What `scores` and `difference` hold."""
+        return (*COMPARED, *(f"iou_{name}" for name in self.labels.names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, ready for JSON; undefined ones are None."""
+        answer: dict[str, Any] = {"schema": 1, "split": self.part, "images": len(self.samples), "runs": {}}
+        for place, name in enumerate(self.names):
+            found, more = self.scores(place), self.difference(place)
+            answer["runs"][name] = {
+                score: {
+                    "value": number(found.value[i]),
+                    "interval": span(found.low[i], found.high[i]),
+                    "more_than_first": number(more.value[i]) if place else None,
+                    "interval_of_difference": span(more.low[i], more.high[i]) if place else None,
+                }
+                for i, score in enumerate(self.score_names)
+            }
+        return answer
+
+    def __str__(self) -> str:
+        """The table for the terminal."""
+        width = max(len("mean accuracy"), *map(len, self.score_names))
+        lines = [f"{len(self.samples)} images ({self.part}); differences from {self.names[0]} with 95 % intervals."]
+        found = [self.scores(place) for place in range(len(self.names))]
+        more = [self.difference(place) for place in range(len(self.names))]
+        for i, score in enumerate(self.score_names):
+            lines.append(f"{score.replace('_', ' '):<{width}}  {self.names[0]}: {_spelled(found[0].value[i])}")
+            for place in range(1, len(self.names)):
+                gap = more[place]
+                lines.append(
+                    f"{'':<{width}}  {self.names[place]}: {_spelled(found[place].value[i])}  "
+                    f"{_signed(gap.value[i])} [{_signed(gap.low[i])}, {_signed(gap.high[i])}] {verdict(gap, i)}"
+                )
+        return "\n".join(lines)
+
+
+def compared(
+    runs: Sequence[tuple[Run, Predictor]], data: Path | None = None, *, part: PartName = "test"
+) -> Comparison:
+    """Score runs on the same images.
+
+    Args:
+        runs: Two or more, with their models.
+        data: A labelled folder, scored whole; without it, the images that are in this part of every run.
+        part: Which.
+
+    Raises:
+        SettingsError: Fewer than two runs, or runs of other classes.
+        DataError: No image is in this part of every run, or they have different data and none is named.
+    """
+    if len(runs) < 2:
+        raise SettingsError(f"{len(runs)} run(s) cannot be compared.", fix="name two run folders or more.")
+    labels = runs[0][1].codec.labels
+    for run, predictor in runs[1:]:
+        theirs = predictor.codec.labels
+        if (theirs.kind, theirs.names) != (labels.kind, labels.names):
+            raise SettingsError(
+                f"{run.folder} has other classes than {runs[0][0].folder}.",
+                fix="compare runs that were trained on the same classes.",
+                examples=[f"{', '.join(labels.names)} ({labels.kind})", f"{', '.join(theirs.names)} ({theirs.kind})"],
+            )
+    dataset = scan(data or runs[0][0].data, labels)
+    samples = dataset.samples if data is not None else _common([run for run, _ in runs], dataset, part)
+    counts = []
+    with bar("comparing") as show:
+        for place, (_, predictor) in enumerate(runs):
+            scored = []
+            for sample in samples:
+                scored.append(pixel_score(answer_of(predictor, dataset, sample)).counts)
+                show(place * len(samples) + len(scored), len(runs) * len(samples))
+            counts.append(Counts.stack(scored))
+    groups, _ = groups_of_samples(dataset, samples, None if data else runs[0][0].settings.data.group_by)
+    names = _names([run.folder for run, _ in runs])
+    return Comparison(names, labels, tuple(samples), tuple(counts), groups, "data" if data is not None else part)
+
+
+def verdict(gap: Interval, place: int) -> str:
+    """What a difference with this interval says: "better", "worse", or "undecided"."""
+    low, high = float(gap.low[place]), float(gap.high[place])
+    return "better" if low > 0 else "worse" if high < 0 else "undecided"
+
+
+def _scores(counts: Counts) -> Any:
+    whole = np.stack([getattr(counts, name) for name in COMPARED], -1)
+    return np.concatenate([whole, counts.iou], -1)
+
+
+def _common(runs: Sequence[Run], dataset: Dataset, part: PartName) -> tuple[Sample, ...]:
+    """The images that are in this part of every run; so none was trained on the test images."""
+    if others := [str(run.folder) for run in runs if run.data != runs[0].data]:
+        raise DataError(
+            f"{len(others)} of {len(runs)} runs were trained on other data than {runs[0].folder}.",
+            fix="name a labelled folder behind the runs, which all of them are scored on.",
+            examples=others,
+        )
+    parts = [{sample.name for sample in part_of(run, dataset, part)} for run in runs]
+    shared = set.intersection(*parts)
+    if not shared:
+        raise DataError(
+            f"no image is in the {part} part of all {len(runs)} runs.",
+            fix="train them with the same seed and shares, or name another labelled folder.",
+        )
+    return tuple(sample for sample in dataset.samples if sample.name in shared)
+
+
+def _names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The folders' last parts, or as much as tells them apart."""
+    for parts in range(1, max(len(folder.resolve().parts) for folder in folders) + 1):
+        names = tuple("/".join(folder.resolve().parts[-parts:]) for folder in folders)
+        if len(set(names)) == len(names):
+            return names
+    return tuple(f"{number}: {folder.name}" for number, folder in enumerate(folders, start=1))
+
+
+def _spelled(value: Any) -> str:
+    return "–" if np.isnan(value) else f"{value:.4f}"
+
+
+def _signed(value: Any) -> str:
+    return "–" if np.isnan(value) else f"{value:+.4f}"

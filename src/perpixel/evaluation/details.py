@@ -1,0 +1,159 @@
+"""The parts of metrics.json beyond schema 1's first keys: plain numbers, None where undefined."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.evaluation.chosen import Chosen
+from perpixel.evaluation.image import CONTOUR_SCORES, OBJECTS, ImageScore
+from perpixel.metrics import Counts, MembraneScores, ObjectCounts, ThresholdCurves, bootstrap_interval
+
+WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")
+EACH: Final = ("iou", "dice", "precision", "recall", "specificity")
+Groups = Sequence[str] | None
+
+
+def number(value: Any) -> float | None:
+    """A float, or None where it is undefined."""
+    return float(value) if np.isfinite(value) else None
+
+
+def numbers(values: NDArray[Any]) -> list[float | None]:
+    """Floats, None where undefined."""
+    return [number(value) for value in values]
+
+
+def span(low: Any, high: Any) -> list[float | None] | None:
+    """Both ends of an interval; None where there is none."""
+    return None if np.isnan(low) else [number(low), number(high)]
+
+
+def pooled_scores(counts: Counts, names: Sequence[str]) -> dict[str, Any]:
+    """What counts of no leading axis say, of all classes and of each."""
+    classes = {name: {s: number(getattr(counts, s)[k]) for s in EACH} for k, name in enumerate(names)}
+    return {"dataset": {s: number(getattr(counts, s)) for s in WHOLE}, "classes": classes}
+
+
+def image_means(stacked: Counts, names: Sequence[str]) -> dict[str, Any]:
+    """Every figure of each image (images, K), averaged over those in which it is defined."""
+    classes = {s: numbers(mean_of(getattr(stacked, s))) for s in EACH}
+    return {
+        "dataset": {s: number(mean_of(getattr(stacked, s))) for s in WHOLE},
+        "classes": {name: {s: classes[s][k] for s in EACH} for k, name in enumerate(names)},
+    }
+
+
+def curve_scores(curves: ThresholdCurves, chosen: Chosen | None, part: str, names: Sequence[str]) -> dict[str, Any]:
+    """Areas under the curves, with their error, and what the threshold chosen on validation gives."""
+    low, high = curves.average_precision_bounds
+    counts = curves.counts
+    scores = {}
+    for k, name in enumerate(names):
+        threshold = chosen.thresholds[k] if chosen else np.nan
+        at = None
+        if np.isfinite(threshold) and part not in ("val", "all"):
+            there = counts[round(threshold * curves.bins)]
+            at = {score: number(getattr(there, score)[k]) for score in ("iou", "dice", "precision", "recall")}
+        scores[name] = {
+            "auc": number(curves.auc[k]),
+            "auc_error": number(curves.auc_error[k]),
+            "average_precision": number(curves.average_precision[k]),
+            "average_precision_bounds": span(low[k], high[k]),
+            "threshold": number(threshold),
+            "at_threshold": at,
+        }
+    return scores
+
+
+def calibration(
+    curves: ThresholdCurves, softened: ThresholdCurves | None, chosen: Chosen | None, names: Sequence[str]
+) -> dict[str, Any]:
+    """How honest the probabilities are, before and after temperature scaling."""
+
+    def scores(of: ThresholdCurves, k: int) -> dict[str, float | None]:
+        error = of.reliability().expected_calibration_error
+        return {"expected_calibration_error": number(error[k]), "brier": number(of.brier[k])}
+
+    return {
+        "temperature": number(chosen.temperature) if chosen else None,
+        "validation_images": chosen.images if chosen else 0,
+        "classes": {name: scores(curves, k) for k, name in enumerate(names)},
+        "after_temperature": softened and {name: scores(softened, k) for k, name in enumerate(names)},
+    }
+
+
+def boundary_scores(images: Sequence[ImageScore], names: Sequence[str]) -> dict[str, Any] | None:
+    """How well outlines agree; None where they were not measured."""
+    counted = [image.boundary for image in images if image.boundary is not None]
+    if not counted:
+        return None
+    iou = Counts.stack(counted).pooled.iou
+    measured = [image.contours for image in images if image.contours is not None]
+    contours = np.stack(measured) if measured else np.full((0, len(names), len(CONTOUR_SCORES)), np.nan)
+    missing = np.isinf(contours[..., 1]).sum(0)
+    means = mean_of(np.where(np.isinf(contours), np.nan, contours))
+    classes = {
+        name: {"boundary_iou": number(iou[k])}
+        | {score: number(means[k, i]) for i, score in enumerate(CONTOUR_SCORES)}
+        | {"one_missing": int(missing[k])}
+        for k, name in enumerate(names)
+    }
+    return {"images_with_distances": len(measured), "classes": classes}
+
+
+def object_scores(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any] | None:
+    """Scores of objects by the way in which they were told apart; None where none are known."""
+    places = [place for place, image in enumerate(images) if image.objects is not None]
+    if not places:
+        return None
+    inside = None if groups is None else [groups[place] for place in places]
+    found = {way: [images[place].objects[way] for place in places] for way in OBJECTS}  # type: ignore[index] # not None
+    return {"images": len(places)} | {way: _object_scores(each, inside) for way, each in found.items()}
+
+
+def membranes(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any] | None:
+    """V_rand and V_info, best over thresholds; None where they were not asked for."""
+    places = [place for place, image in enumerate(images) if image.membranes is not None]
+    if not places:
+        return None
+    scores = [score for image in images if (score := image.membranes) is not None]
+    mean = MembraneScores.mean(scores)
+    inside = None if groups is None else [groups[place] for place in places]
+    told: dict[str, Any] = {"images": len(places)}
+    for name in ("v_rand", "v_info"):
+        best = int(np.nanargmax(np.append(getattr(mean, name), -1.0)[:-1]))
+        values = np.array([getattr(score, name)[best] for score in scores])
+        interval = bootstrap_interval(values, groups=inside)
+        told[name] = {
+            "value": number(interval.value),
+            "interval": span(interval.low, interval.high),
+            "threshold": number(mean.thresholds[best]),
+        }
+    return told
+
+
+def mean_of(values: NDArray[Any]) -> NDArray[Any]:
+    """The mean along the first axis of what is defined; NaN where nothing is."""
+    defined = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        mean: NDArray[Any] = np.where(defined, values, 0).sum(0) / defined.sum(0)
+    return mean
+
+
+def _object_scores(found: Sequence[ObjectCounts], groups: Groups) -> dict[str, Any]:
+    total = sum(found[1:], start=found[0])
+    competition = bootstrap_interval(np.array([one.mean_average_precision for one in found]), groups=groups)
+    return {
+        "image_mean_average_precision": number(competition.value),
+        "interval": span(competition.low, competition.high),
+        "mean_average_precision": number(total.mean_average_precision),
+        "average_precision_50": number(total.average_precision[0]),
+        "average_precision_75": number(total.average_precision[5]),
+        "panoptic_quality": number(total.panoptic_quality),
+        "aggregated_jaccard": number(total.aggregated_jaccard),
+        "predicted": int(total.predicted),
+        "true": int(total.true),
+        "count_error": int(total.count_error),
+    }

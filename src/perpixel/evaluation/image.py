@@ -1,0 +1,161 @@
+"""One image scored in every way: pixels, outlines, objects, membranes."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.codec import Labels
+from perpixel.dataset import Sample
+from perpixel.errors import DataError
+from perpixel.metrics import (
+    Counts,
+    MembraneScores,
+    ObjectCounts,
+    contour_distances,
+    count,
+    count_boundary,
+    count_objects,
+    label_objects,
+    membrane_scores,
+    split_objects,
+)
+from perpixel.shapes import IGNORED, TargetArray
+
+CONTOUR_SCORES: Final = ("boundary_f1", "hausdorff95", "mean_surface_distance")
+TOLERANCE: Final = 0.0075
+"""Of boundary F1: a share of the image's diagonal, at least one pixel, as Csurka et al. (2013) take it."""
+LARGEST_PX: Final = 1 << 22
+"""Distances, objects and membranes are measured in images of up to four million pixels."""
+OBJECTS: Final = {"regions": label_objects, "split": split_objects}
+"""How a predicted mask becomes objects."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageScore:
+    """One image and what was right and wrong in it; None is what was not measured.
+
+    Args:
+        sample: The image.
+        counts: Right and wrong pixels.
+        boundary: Those near an outline.
+        contours: (K, 3) float64, `CONTOUR_SCORES` of each class; the background's are NaN.
+        objects: By the way in which predicted objects were told apart: "regions" and "split".
+        membranes: V_rand and V_info.
+    """
+
+    sample: Sample
+    counts: Counts
+    boundary: Counts | None = None
+    contours: NDArray[np.float64] | None = None
+    objects: Mapping[str, ObjectCounts] | None = None
+    membranes: MembraneScores | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model said of an image, and what is true.
+
+    Args:
+        sample: The image.
+        labels: The classes.
+        probabilities: (K, H, W) float32 in 0..1.
+        prediction: (H, W) or (K, H, W) uint8.
+        target: Likewise, with IGNORED.
+
+    Raises:
+        DataError: Sizes differ, or a probability is no number.
+    """
+
+    sample: Sample
+    labels: Labels
+    probabilities: NDArray[np.float32]
+    prediction: TargetArray
+    target: TargetArray
+
+    def __post_init__(self) -> None:
+        if self.prediction.shape != self.target.shape:
+            raise DataError(
+                f"The prediction of {self.sample.image} is {_shape(self.prediction)} and its truth "
+                f"{_shape(self.target)}.",
+                fix="save the mask in the size of its image.",
+            )
+        if not np.isfinite(self.probabilities).all():
+            raise DataError(
+                f"The model gives NaN instead of probabilities for {self.sample.image}.",
+                fix="train again with a lower learning rate, and look for NaN in the image.",
+            )
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the slower scores are measured."""
+        return math.prod(self.target.shape[-2:]) <= LARGEST_PX
+
+
+def pixel_score(answer: Answer) -> ImageScore:
+    """Count right and wrong pixels, nothing else."""
+    labels = answer.labels
+    return ImageScore(answer.sample, count(answer.prediction, answer.target, classes=len(labels), kind=labels.kind))
+
+
+def full_score(
+    answer: Answer, instances: NDArray[np.int32] | None, *, inside: int | None, contours: bool
+) -> ImageScore:
+    """Score an image in every way.
+
+    Args:
+        answer: Prediction and truth.
+        instances: (H, W) the true objects, if they are known.
+        inside: The class between membranes, to score these; None leaves them out.
+        contours: Whether to measure distances between contours, the slowest score.
+    """
+    labels, small = answer.labels, answer.is_small
+    return ImageScore(
+        answer.sample,
+        count(answer.prediction, answer.target, classes=len(labels), kind=labels.kind),
+        count_boundary(answer.prediction, answer.target, classes=len(labels), kind=labels.kind),
+        _contours(answer) if contours and small else None,
+        _objects(answer, instances) if instances is not None and small else None,
+        membrane_scores(answer.probabilities[inside], answer.target == inside)
+        if inside is not None and small
+        else None,
+    )
+
+
+def _contours(answer: Answer) -> NDArray[np.float64]:
+    labels, target = answer.labels, answer.target
+    scores = np.full((len(labels), len(CONTOUR_SCORES)), np.nan)
+    tolerance = max(1.0, TOLERANCE * float(np.hypot(*target.shape[-2:])))
+    for k in range(len(labels)):
+        said, true = ((array == k) if labels.kind == "exclusive" else array[k] == 1 for array in _known(answer))
+        if k != labels.background and (said.any() or true.any()):
+            found = contour_distances(said, true)
+            scores[k] = found.f1(tolerance), found.hausdorff95, found.mean
+    return scores
+
+
+def _objects(answer: Answer, instances: NDArray[np.int32]) -> Mapping[str, ObjectCounts] | None:
+    labels = answer.labels
+    said, target = _known(answer)
+    if labels.kind == "overlapping":
+        foreground, known = (said == 1).any(0), (target != IGNORED).all(0)
+    elif labels.background is not None:
+        known = target != IGNORED
+        foreground = known & (said != labels.background)
+    else:
+        return None
+    true = np.where(known, instances, 0)
+    return {name: count_objects(parted(foreground), true) for name, parted in OBJECTS.items()}
+
+
+def _known(answer: Answer) -> tuple[TargetArray, TargetArray]:
+    """Prediction and truth, IGNORED in both where the truth is."""
+    said: TargetArray = np.where(answer.target == IGNORED, np.uint8(IGNORED), answer.prediction)
+    return said, answer.target
+
+
+def _shape(array: NDArray[Any]) -> str:
+    return " × ".join(map(str, array.shape))

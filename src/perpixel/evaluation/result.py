@@ -1,0 +1,197 @@
+"""What an evaluation found: a value that is told as metrics.json, images.csv and a short table."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from perpixel.codec import Labels
+from perpixel.evaluation import details
+from perpixel.evaluation.chosen import Chosen
+from perpixel.evaluation.details import number, numbers
+from perpixel.evaluation.image import ImageScore
+from perpixel.files.atomic import write_text
+from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
+from perpixel.run import table
+
+SCHEMA: Final = 1
+DATASET_SCORES: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy")
+CLASS_SCORES: Final = ("iou", "dice", "precision", "recall")
+DEFINITIONS: Final = {
+    "dataset": "ratios of pixel counts pooled over all images at native resolution; means are over the classes "
+    "that occur in the truth or in the prediction",
+    "classes": "iou, dice, precision and recall are ratios of pixel counts pooled over all images; image_iou is the "
+    "mean of the IoU of single images over those in which it is defined; pixels are those of the truth",
+    "undefined": "null: a ratio whose denominator is zero, such as the IoU of a class that is nowhere",
+    "ignored": "pixels without a label are not counted",
+    "intervals": "95 % bootstrap intervals [low, high] over images, or over groups of images that belong together; "
+    "null with fewer than two",
+    "image_means": "every figure computed for each image, then averaged over those in which it is defined",
+    "baselines": "what predictors get that never look at the image: all background, the most frequent class, classes "
+    "drawn with their shares",
+    "threshold": "chosen on validation images for the highest IoU; null at_threshold where it was chosen on images "
+    "that are scored here",
+    "temperature": "fitted on validation images; it changes no mask, only how sure it sounds",
+    "boundary": "boundary_iou is pooled; the others are means over measured images; distances in pixels, where both "
+    "contours exist, and one_missing counts the images where just one does",
+    "objects": "regions are connected parts of the predicted mask, split those parted where they touch",
+    "membranes": "the best over thresholds of the mean over images, thresholds chosen on the images that are scored, "
+    "as in the ISBI 2012 challenge",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The scores of a model on the images of one part.
+
+    Args:
+        part: "test", "val", "train", "all", or "data" for another folder.
+        labels: The classes.
+        images: One score an image, at least one.
+        curves: Every threshold, over all images.
+        softened: The same after temperature scaling.
+        chosen: What validation images chose; None where there were none.
+        groups: The group of each image where images belong together.
+        grouped_by: What tells the groups, such as "name".
+    """
+
+    part: str
+    labels: Labels
+    images: tuple[ImageScore, ...]
+    curves: ThresholdCurves | None = None
+    softened: ThresholdCurves | None = None
+    chosen: Chosen | None = None
+    groups: tuple[str, ...] | None = None
+    grouped_by: str | None = None
+
+    @cached_property
+    def stacked(self) -> Counts:
+        """The counts of every image, (images, K)."""
+        return Counts.stack(image.counts for image in self.images)
+
+    @cached_property
+    def dataset_intervals(self) -> Interval:
+        """Of `DATASET_SCORES`, (4,)."""
+        return self.interval(lambda counts: np.stack([getattr(counts, name) for name in DATASET_SCORES], -1))
+
+    @cached_property
+    def class_intervals(self) -> Interval:
+        """Of `CLASS_SCORES` and each class, (4, K)."""
+        return self.interval(lambda counts: np.stack([getattr(counts, name) for name in CLASS_SCORES], -2))
+
+    @cached_property
+    def image_iou(self) -> Interval:
+        """The mean over images of each class's IoU, (K,)."""
+        return bootstrap_interval(self.stacked.iou, groups=self.groups)
+
+    @cached_property
+    def blind(self) -> dict[str, Counts]:
+        """Pooled counts of predictors that never look at the image."""
+        return {name: counts.pooled for name, counts in baselines(self.stacked).items()}
+
+    def interval(self, statistic: Callable[[Counts], Any]) -> Interval:
+        """A pooled figure with its interval over images, or groups."""
+        return bootstrap_interval(self.stacked, statistic, groups=self.groups)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of metrics.json; undefined figures are None."""
+        pooled, names = self.stacked.pooled, self.labels.names
+        classes = {}
+        for k, name in enumerate(names):
+            scores = {score: getattr(pooled, score)[k] for score in CLASS_SCORES}
+            scores["image_iou"] = self.image_iou.value[k]
+            pixels = int(pooled.true_positive[k] + pooled.false_negative[k])
+            classes[name] = {key: number(value) for key, value in scores.items()} | {"pixels": pixels}
+        return {
+            "schema": SCHEMA,
+            "split": self.part,
+            "images": len(self.images),
+            "dataset": {score: number(getattr(pooled, score)) for score in DATASET_SCORES},
+            "classes": classes,
+            "intervals": self._intervals(),
+            "image_means": details.image_means(self.stacked, names),
+            "baselines": {name: details.pooled_scores(counts, names) for name, counts in self.blind.items()},
+            "frequency_weighted_iou": number(pooled.frequency_weighted_iou),
+            "specificity": dict(zip(names, numbers(pooled.specificity), strict=True)),
+            "confusion": None if pooled.confusion is None else pooled.confusion.tolist(),
+            "curves": self.curves and details.curve_scores(self.curves, self.chosen, self.part, names),
+            "calibration": self.curves and details.calibration(self.curves, self.softened, self.chosen, names),
+            "boundary": details.boundary_scores(self.images, names),
+            "objects": details.object_scores(self.images, self.groups),
+            "membranes": details.membranes(self.images, self.groups),
+            "definitions": DEFINITIONS,
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row an image, as in images.csv; undefined figures are empty."""
+        return [
+            {
+                "name": image.sample.name,
+                "image": image.sample.image,
+                "group": image.sample.group,
+                "mean_iou": _cell(image.counts.mean_iou),
+                "pixel_accuracy": _cell(image.counts.pixel_accuracy),
+                **{f"iou_{name}": _cell(image.counts.iou[k]) for k, name in enumerate(self.labels.names)},
+            }
+            for image in self.images
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write metrics.json and images.csv. Raises OutputError."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(folder / "metrics.json", text + "\n")
+        write_text(folder / "images.csv", table(self.rows()))
+
+    def __str__(self) -> str:
+        """The table for the terminal."""
+        pooled, between = self.stacked.pooled, self.class_intervals
+        width = max(len("class"), *map(len, self.labels.names))
+        heads = ("IoU", "95 %", "Dice", "precision", "recall", "image IoU")
+        lines = [f"{'class':<{width}}  {heads[0]:>6}  {heads[1]:^15}" + "".join(f"  {head:>9}" for head in heads[2:])]
+        for k, name in enumerate(self.labels.names):
+            scores = (pooled.dice[k], pooled.precision[k], pooled.recall[k], self.image_iou.value[k])
+            lines.append(
+                f"{name:<{width}}  {_spelled(pooled.iou[k]):>6}  {_span(between.low[0, k], between.high[0, k]):^15}"
+                + "".join(f"  {_spelled(score):>9}" for score in scores)
+            )
+        blind = max((float(np.nan_to_num(counts.mean_iou)) for counts in self.blind.values()), default=0.0)
+        units = f", intervals over {len(set(self.groups))} groups" if self.groups else ""
+        lines.append(f"{len(self.images)} images ({self.part}), pooled over pixels{units}:")
+        for place, score in enumerate(DATASET_SCORES):
+            span = _span(self.dataset_intervals.low[place], self.dataset_intervals.high[place])
+            note = f"  (without looking at the image: {blind:.4f})" if score == "mean_iou" else ""
+            lines.append(
+                f"  {score.replace('_', ' ').replace('iou', 'IoU'):<15} {_spelled(getattr(pooled, score))}  {span}{note}"
+            )
+        return "\n".join(lines)
+
+    def _intervals(self) -> dict[str, Any]:
+        whole, of_class, images = self.dataset_intervals, self.class_intervals, self.image_iou
+        classes = {}
+        for k, name in enumerate(self.labels.names):
+            scores = {s: details.span(of_class.low[i, k], of_class.high[i, k]) for i, s in enumerate(CLASS_SCORES)}
+            classes[name] = scores | {"image_iou": details.span(images.low[k], images.high[k])}
+        return {
+            "level": whole.level,
+            "over": "groups" if self.groups else "images",
+            "grouped_by": self.grouped_by,
+            "units": len(set(self.groups)) if self.groups else len(self.images),
+            "dataset": {s: details.span(whole.low[i], whole.high[i]) for i, s in enumerate(DATASET_SCORES)},
+            "classes": classes,
+        }
+
+
+def _cell(value: Any) -> float | str:
+    return "" if np.isnan(value) else float(value)
+
+
+def _spelled(value: Any) -> str:
+    return "–" if np.isnan(value) else f"{value:.4f}"
+
+
+def _span(low: Any, high: Any) -> str:
+    return "–" if np.isnan(low) else f"{low:.4f}–{high:.4f}"

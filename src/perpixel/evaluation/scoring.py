@@ -1,0 +1,179 @@
+"""One pass over the images of a part: predict each whole, score it, add up."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+
+from perpixel.codec import Labels
+from perpixel.dataset import Dataset, Sample, scan
+from perpixel.errors import DataError, SettingsError, did_you_mean
+from perpixel.evaluation.chosen import Choice, Chosen, tempered
+from perpixel.evaluation.image import Answer, ImageScore, full_score
+from perpixel.evaluation.result import Evaluation
+from perpixel.files.atomic import refuse_unwritable
+from perpixel.metrics import ThresholdCurves, threshold_curves
+from perpixel.predict import Predictor
+from perpixel.progress import Bar, bar
+from perpixel.run import Run
+from perpixel.split import Split, groups_of
+
+T = TypeVar("T")
+PartName: TypeAlias = Literal["test", "val", "train", "all"]
+
+VALIDATION_IMAGES: Final = 64
+"""Thresholds and temperature are chosen on at most so many, evenly taken."""
+CONTOUR_IMAGES: Final = 64
+"""Distances between contours are measured on at most so many, evenly taken."""
+
+
+def evaluate(
+    run: Run,
+    predictor: Predictor,
+    data: Path | None = None,
+    *,
+    part: PartName = "test",
+    out: Path | None = None,
+    inside: str | None = None,
+) -> Evaluation:
+    """Score a run and write the scores to its evaluation folder.
+
+    Args:
+        run: Its split says which images belong to the part.
+        predictor: Its model.
+        data: Another labelled folder, which is then scored whole.
+        part: Which images of the run's own data.
+        out: Where to write, instead of the run's evaluation folder.
+        inside: The class between membranes, for V_rand and V_info; without it they are computed where one of two
+            classes is called membrane.
+
+    Raises:
+        DataError: The part has no images, or the data are not like the training data.
+        SettingsError: `inside` is no class, or there are not two exclusive ones.
+        OutputError: The scores cannot be written.
+    """
+    folder = out or run.evaluation_folder
+    refuse_unwritable(folder)
+    labels = predictor.codec.labels
+    task = _Task(predictor, scan(data or run.data, labels), _inside(labels, inside))
+    samples = task.dataset.samples if data is not None else part_of(run, task.dataset, part)
+    if not samples:
+        raise DataError(f"{data} has no labelled image.", fix="add masks beside the images.")
+    chosen = _choose(run, task, data)
+    with bar("evaluating") as show:
+        images, curves, softened = _passed(task, samples, chosen, show)
+    groups, grouped_by = groups_of_samples(task.dataset, samples, None if data else run.settings.data.group_by)
+    evaluation = Evaluation(
+        "data" if data is not None else part,
+        labels,
+        images,
+        curves=curves,
+        softened=softened,
+        chosen=chosen,
+        groups=groups,
+        grouped_by=grouped_by,
+    )
+    evaluation.save(folder)
+    return evaluation
+
+
+def part_of(run: Run, dataset: Dataset, part: PartName) -> tuple[Sample, ...]:
+    """The samples of one part of a run's split. Raises DataError where it has none."""
+    if part == "all":
+        return dataset.samples
+    samples = Split.load(run.split_path, dataset.samples).part(part)
+    if not samples:
+        raise DataError(
+            f"no image of {run.data} is in the {part} part of {run.folder}.",
+            fix="choose another part with --split, or name a labelled folder to score.",
+        )
+    return samples
+
+
+def answer_of(predictor: Predictor, dataset: Dataset, sample: Sample) -> Answer:
+    """Predict an image and read its truth. Raises DataError."""
+    probabilities = predictor.probabilities(dataset.image(sample), str(sample.image))
+    prediction = predictor.codec.decode(torch.from_numpy(probabilities)[None])[0].numpy()
+    return Answer(sample, predictor.codec.labels, probabilities, prediction, dataset.target(sample))
+
+
+def groups_of_samples(
+    dataset: Dataset, samples: Sequence[Sample], pattern: str | None
+) -> tuple[tuple[str, ...] | None, str | None]:
+    """The group of each sample and what tells it, as in the split; None, None where nothing does."""
+    found = groups_of(dataset.samples, pattern)
+    if found is None:
+        return None, None
+    group_of = dict(zip((sample.name for sample in dataset.samples), found[0], strict=True))
+    return tuple(group_of[sample.name] for sample in samples), found[1]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What scores, and what is scored."""
+
+    predictor: Predictor
+    dataset: Dataset
+    inside: int | None
+
+    def answers(self, samples: Sequence[Sample]) -> Iterator[Answer]:
+        return (answer_of(self.predictor, self.dataset, sample) for sample in samples)
+
+
+def _passed(
+    task: _Task, samples: Sequence[Sample], chosen: Chosen | None, show: Bar
+) -> tuple[tuple[ImageScore, ...], ThresholdCurves, ThresholdCurves | None]:
+    """The scores of every image, the curves of all, and the curves after temperature scaling."""
+    labels = task.predictor.codec.labels
+    curves = ThresholdCurves.zero(len(labels))
+    softened = curves if chosen is not None and np.isfinite(chosen.temperature) else None
+    measured = set(_evenly(range(len(samples)), CONTOUR_IMAGES))
+    images = []
+    for number, answer in enumerate(task.answers(samples)):
+        instances = task.dataset.instances(answer.sample)
+        images.append(full_score(answer, instances, inside=task.inside, contours=number in measured))
+        curves += threshold_curves(answer.probabilities, answer.target, kind=labels.kind)
+        if softened is not None and chosen is not None:
+            soft = tempered(answer.probabilities, chosen.temperature, labels.kind)
+            softened += threshold_curves(soft, answer.target, kind=labels.kind)
+        show(number + 1, len(samples))
+    return tuple(images), curves, softened
+
+
+def _choose(run: Run, task: _Task, data: Path | None) -> Chosen | None:
+    """Look at the run's validation images; None where there are none, or data or split are gone."""
+    if not run.data.exists() or not run.split_path.is_file():
+        return None
+    labels = task.predictor.codec.labels
+    own = task if data is None else _Task(task.predictor, scan(run.data, labels), None)
+    samples = _evenly(Split.load(run.split_path, own.dataset.samples).part("val"), VALIDATION_IMAGES)
+    choice = Choice(len(labels), labels.kind)
+    with bar("looking at validation images") as show:
+        for number, answer in enumerate(own.answers(samples), start=1):
+            choice.add(answer.probabilities, answer.target)
+            show(number, len(samples))
+    return choice.made()
+
+
+def _inside(labels: Labels, name: str | None) -> int | None:
+    """The class between membranes: as named, or the one that is not called membrane."""
+    membranes = {k for k, each in enumerate(labels.names) if each.lower() in ("membrane", "membranes")}
+    two = labels.kind == "exclusive" and len(labels) == 2
+    if name is None:
+        return 1 - membranes.pop() if two and len(membranes) == 1 else None
+    if name not in labels.names:
+        raise SettingsError(f"there is no class {name} to be inside.", fix=did_you_mean(name, labels.names))
+    if not two:
+        raise SettingsError(
+            f"V_rand and V_info need two exclusive classes; there are {len(labels)} {labels.kind} ones.",
+            fix="leave --inside out.",
+        )
+    return labels.names.index(name)
+
+
+def _evenly(items: Sequence[T], limit: int) -> Sequence[T]:
+    """At most so many, evenly taken."""
+    return [items[i * len(items) // limit] for i in range(limit)] if len(items) > limit else items
