@@ -1,0 +1,86 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from folders import drawing, pairs, photograph, save
+from perpixel.dataset import scan
+from perpixel.report.audit_page import check
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERPIXEL_CACHE", str(tmp_path / "cache"))
+
+
+def _page(folder):
+    text = (folder / "check.html").read_text()
+
+    class Strict(HTMLParser):
+        open: list[str] = []  # noqa: RUF012
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in {"meta", "img", "rect", "br"}:
+                self.open.append(tag)
+
+        def handle_endtag(self, tag):
+            if tag not in {"meta", "img", "rect", "br"}:
+                assert self.open.pop() == tag
+
+    parser = Strict()
+    parser.open = []
+    parser.feed(text)
+    assert not parser.open
+    assert not re.search(r"(?:src|href)=\"https?:", text)  # it opens offline
+    return text
+
+
+def test_a_usable_folder_gets_a_page_and_a_description(tmp_path):
+    pairs(tmp_path / "data", 20)
+    answer = check(tmp_path / "data", tmp_path / "out")
+    assert answer.is_usable
+    page = _page(tmp_path / "out")
+    assert page.count("data:image/jpeg") == 16
+    assert "Usable." in page
+    again = scan(tmp_path / "out" / "dataset.yaml")
+    assert again.labels == answer.dataset.labels
+    written = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert (written["usable"], written["pairs"], written["parts"]) == (True, 20, {"train": 16, "val": 2, "test": 2})
+    assert "20 pairs, 0 unlabelled images; 3 channel(s) of uint8." in str(answer)
+
+
+def test_an_unusable_folder_gets_a_page_that_says_why(tmp_path):
+    pairs(tmp_path / "data")
+    (tmp_path / "data" / "masks" / "a1.png").write_bytes(b"<b>")
+    answer = check(tmp_path / "data", tmp_path / "out")
+    assert not answer.is_usable
+    assert "a1.png cannot be read" in _page(tmp_path / "out")
+    assert not (tmp_path / "out" / "dataset.yaml").exists()
+    assert answer.to_dict()["findings"][0]["severity"] == "error"
+    assert "not usable yet" in str(answer)
+
+
+def test_duplicates_are_pictured_and_names_are_escaped(tmp_path):
+    for number in range(8):
+        target = drawing(number % 7)
+        save(tmp_path / "data" / "images" / f"<i>{number}.png", photograph(target, number % 7))
+        save(tmp_path / "data" / "masks" / f"<i>{number}.png", target)
+    check(tmp_path / "data", tmp_path / "out")
+    page = _page(tmp_path / "out")
+    assert "<i>" not in page
+    assert "&lt;i&gt;0 and &lt;i&gt;7" in page
+
+
+def test_overlapping_deep_and_float_images_are_pictured(tmp_path):
+    for number in range(4):
+        target = drawing(number)
+        save(
+            tmp_path / "data" / "images" / f"{number}.npy", photograph(target, number, 2, "float32") * np.float32(7.5)
+        )
+        for k in (1, 2):
+            save(tmp_path / "data" / "masks" / f"class{k}" / f"{number}.png", (target == k) * np.uint8(255))
+    answer = check(tmp_path / "data", tmp_path / "out")
+    assert answer.is_usable
+    assert _page(tmp_path / "out").count("data:image/jpeg") == 8
