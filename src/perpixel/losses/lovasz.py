@@ -46,7 +46,7 @@ def lovasz_hinge(
     """
     z = channel_logits(logits, target)
     truth, valid = truth_and_valid(target, logits.shape[1])
-    errors = torch.where(truth, 1 - z, 1 + z).clamp(min=0)
+    errors = (1 + z * (1 - 2 * truth.to(z))).clamp(min=0)
     return _mean_extension(errors, truth, valid.expand_as(truth), per_image, classes, reduce)
 
 
@@ -92,7 +92,8 @@ def _mean_extension(
     errors, truth, valid = lay_out(errors), lay_out(truth), lay_out(valid)
     counted = (truth if classes == "present" else valid).any(1)
     steps = torch.zeros_like(errors)
-    if (chosen := counted.nonzero()[:, 0]).numel():
+    if counted.any():
+        chosen = slice(None) if counted.all() else counted.nonzero()[:, 0]
         known = valid[chosen]
         steps[chosen] = _steps(errors.detach()[chosen].masked_fill(~known, -1), truth[chosen]) * known
     losses = (errors * steps).sum(1)
@@ -105,9 +106,10 @@ def _steps(errors: Tensor, truth: Tensor) -> Tensor:
     hit = truth.gather(1, order)
     true_so_far = hit.cumsum(1, dtype=torch.int32)
     total = true_so_far[:, -1:]
-    place = torch.arange(1, hit.shape[1] + 1, device=hit.device, dtype=torch.int32)
-    union = (total + place - true_so_far).to(errors)  # G + B, with this pixel in B if it is false
-    step = torch.where(hit, 1, (total - true_so_far) / (union - 1)) / union
+    place = torch.arange(1, hit.shape[1] + 1, device=hit.device, dtype=errors.dtype)
+    left = (total - true_so_far).to(errors)  # G − F
+    union = left + place  # G + B, with this pixel in B if it is false
+    step = left.div_(union - 1).masked_fill_(hit, 1).div_(union)
     if (empty := total[:, 0] == 0).any():
         step[empty] = (place == 1).to(step)
     return torch.empty_like(step).scatter_(1, order, step)
@@ -121,7 +123,7 @@ def _descending(errors: Tensor) -> Tensor:
     """
     if errors.device.type != "cpu" or errors.dtype != torch.float32:
         return errors.argsort(1, descending=True)
-    places = torch.arange(errors.shape[1])
-    keys = (~errors.contiguous().view(torch.int32)).to(torch.int64) << 32 | places
+    keys = (~errors.contiguous().view(torch.int32)).to(torch.int64)
+    keys.bitwise_left_shift_(32).bitwise_or_(torch.arange(errors.shape[1]))
     keys.numpy().sort(axis=1)
-    return keys & 0xFFFFFFFF
+    return keys.bitwise_and_(0xFFFFFFFF)
