@@ -23,9 +23,8 @@ def main() -> None:
     name = torch.cuda.get_device_name() if DEVICE == "cuda" else "one thread of a shared x86-64 machine"
     print("# Lovász losses, forward and backward, side by side in one run\n")
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {name}; ms, best of five.\n")
-    print(
-        f"Other work ran on the same {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}): compare within a table only.\n"
-    )
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    print(f"Other work ran beside it ({load}): compare within a table only.\n")
     print("| case | perpixel | authors' formulation | smp | authors / perpixel | smp / perpixel | sort's share |")
     print("|---|---|---|---|---|---|---|")
     for classes, shape in ((2, (4, 256, 256)), (2, (4, 512, 512)), (8, (2, 256, 256)), (21, (2, 256, 256))):

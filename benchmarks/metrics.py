@@ -21,9 +21,8 @@ IMAGES, SIDE = 1000, 512
 def main() -> None:
     print("# Metrics, side by side in one run\n")
     print(f"numpy {np.__version__}, Python {platform.python_version()}, one thread of a shared x86-64 machine.\n")
-    print(
-        f"Other work ran on the same {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}): compare within a table only.\n"
-    )
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    print(f"Other work ran beside it ({load}): compare within a table only.\n")
     curves()  # first, so that nothing else is in memory
     for classes in (2, 21):
         confusion(classes)
