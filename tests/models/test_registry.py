@@ -8,7 +8,6 @@ from perpixel.models.encoders.vgg import VGG
 def test_every_entry_says_what_it_is_for_and_can_be_built():
     for entry in MODELS.values():
         assert entry.summary
-        assert entry.plain or entry.on_encoder
         assert entry.plain or entry.encoder
 
 
@@ -25,6 +24,10 @@ def test_every_entry_says_what_it_is_for_and_can_be_built():
         ("unet", {"upsampling": "linear"}, r"upsampling 'linear' is unknown\.\nFix: did you mean bilinear"),
         ("unet", {"dropout": 1.0}, r"dropout 1\.0 is not a share[\s\S]*Fix: give a number from 0"),
         ("unet", {"encoder": "resnet18", "decoder": "lihgt"}, r"decoder 'lihgt'[\s\S]*Fix: did you mean light"),
+        ("unet", {"width": 0}, r"width 0 is too small\.\nFix: give at least 1"),
+        ("unet", {"depth": -1}, r"depth -1 is too small\.\nFix: give at least 1"),
+        ("unetplusplus", {"widths": (8,)}, r"number of widths 1 is too small\.\nFix: give at least 2"),
+        ("fcn8s", {"encoder": "resnet18", "hidden": -1}, r"hidden -1 is too small\.\nFix: give at least 0"),
         ("fcn8s", {"skips": 3}, r"fcn8s has no option 'skips'"),
         ("unetplusplus", {"padding": "valid"}, r"U-Net\+\+ keeps its sizes\.\nFix: choose padding zeros"),
         ("smp/unet", {"encoder": VGG(convolutions=(1,), width=1)}, r"builds its own encoder\.\nFix: give the"),

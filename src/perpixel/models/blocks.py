@@ -135,6 +135,12 @@ def initialise(model: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
+def check_at_least(option: str, value: int, least: int) -> None:
+    """Refuse a number that leaves nothing of a network."""
+    if value < least:
+        raise SettingsError(f"{option} {value} is too small.", fix=f"give at least {least}.")
+
+
 def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse a word that an option does not know."""
     if value not in choices:

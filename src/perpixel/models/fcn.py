@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from perpixel.errors import SettingsError
 from perpixel.models.base import Encoder, SegmentationModel
-from perpixel.models.blocks import check_choice
+from perpixel.models.blocks import check_at_least, check_choice
 from perpixel.models.encoders.vgg import VGG
 
 FCNUpsampling = Literal["transposed", "bilinear"]
@@ -53,6 +53,7 @@ class FCN(SegmentationModel):
     ) -> None:
         coarsest = encoder.strides[-1]
         super().__init__(stride=coarsest)
+        check_at_least("hidden", hidden or 0, 0)
         check_choice("upsampling", upsampling, get_args(FCNUpsampling))
         self.encoder = encoder
         self.from_pools = isinstance(encoder, VGG)

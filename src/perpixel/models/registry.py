@@ -31,15 +31,15 @@ class ModelEntry:
 
     Args:
         summary: What it is for, in one line.
+        on_encoder: Builds it on an encoder.
         plain: Builds it without an encoder; None if it needs one.
-        on_encoder: Builds it on an encoder; None if it has no place for one.
         encoder: The encoder that it takes when none is named; None for the plain network.
         encoder_options: Options that its encoder gets.
     """
 
     summary: str
+    on_encoder: Callable[..., SegmentationModel]
     plain: Callable[..., SegmentationModel] | None = None
-    on_encoder: Callable[..., SegmentationModel] | None = None
     encoder: str | None = None
     encoder_options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -71,7 +71,7 @@ MODELS: Final[dict[str, ModelEntry]] = {
         encoder="vgg16",
     ),
     "fcn_tutorial": ModelEntry(
-        summary="the FCN that tutorials build on VGG16, half the parameters of FCN-8s",
+        summary="the FCN that tutorials build on VGG16, a sixth of the parameters of FCN-8s",
         on_encoder=TutorialFCN,
         encoder="vgg16",
     ),
@@ -140,8 +140,6 @@ def build(
                 fix="name an encoder, or leave the weights out.",
             )
         return entry.plain(in_channels=in_channels, classes=classes, **_grouped(name, entry.plain, options))
-    if entry.on_encoder is None:
-        raise SettingsError(f"{name} takes no encoder.", fix="leave the encoder out.")
     arguments = _grouped(name, entry.on_encoder, options)
     if "in_channels" in inspect.signature(entry.on_encoder).parameters:
         arguments["in_channels"] = in_channels

@@ -12,6 +12,7 @@ from perpixel.models.blocks import (
     ConvolutionStyle,
     Upsample,
     Upsampling,
+    check_at_least,
     check_choice,
     double_convolution,
     initialise,
@@ -44,8 +45,10 @@ class UNet(SegmentationModel):
         upsampling: Upsampling = "transposed",
         style: ConvolutionStyle | None = None,
     ) -> None:
-        super().__init__(stride=2**depth)
+        check_at_least("width", width, 1)
+        check_at_least("depth", depth, 1)
         check_choice("upsampling", upsampling, get_args(Upsampling))
+        super().__init__(stride=2**depth)
         style = style or ConvolutionStyle()
         self.depth, self.valid = depth, style.padding == "valid"
         widths = [width * 2**level for level in range(depth + 1)]

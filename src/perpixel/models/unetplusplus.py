@@ -13,6 +13,7 @@ from perpixel.models.base import Encoder, SegmentationModel, check_halving, resi
 from perpixel.models.blocks import (
     ConvolutionStyle,
     Upsample,
+    check_at_least,
     check_choice,
     convolve_joined,
     double_convolution,
@@ -149,6 +150,8 @@ class UNetPlusPlus(NestedUNet):
         style = style or ConvolutionStyle()
         if style.padding == "valid":
             raise SettingsError("U-Net++ keeps its sizes.", fix="choose padding zeros or reflect.")
+        check_at_least("the number of widths", len(widths), 2)
+        check_at_least("the smallest of the widths", min(widths), 1)
         depth = len(widths) - 1
         nodes = nn.ModuleDict(
             {
