@@ -10,6 +10,7 @@ from torch import nn
 
 from perpixel.codec import Codec, mask_of
 from perpixel.machine import automatic_memory_format, chosen_device
+from perpixel.predict.backends import require_openvino
 from perpixel.predict.inference import Inference
 from perpixel.predict.memory import PROCESS_BYTES, activation_bytes
 from perpixel.predict.options import PredictOptions
@@ -21,6 +22,9 @@ from perpixel.tiling import Blender, Block, Tile, Tiling
 WINDOWS_HELD, ANSWERS_HELD = 3, 4
 """Windows read ahead, waiting and seen by the network; answers summed, blended, decoded and waiting to be written."""
 
+TILES_WORTH_COMPILING = 8
+"""An image of fewer tiles is predicted sooner than a network is compiled."""
+
 
 class ArrayPredictor:
     """Predicts images of any size that lie in memory.
@@ -30,6 +34,9 @@ class ArrayPredictor:
             evaluation mode and on the device.
         codec: The one that the network was trained with.
         options: Tiles, views, resolution, device.
+
+    Attributes:
+        backend: What runs the network and why, once that is decided: with the first image of many tiles.
     """
 
     def __init__(
@@ -38,6 +45,9 @@ class ArrayPredictor:
         networks = [network] if isinstance(network, nn.Module) else list(network)
         self.codec = codec
         self.options = options or PredictOptions()
+        self.backend = ""
+        if self.options.backend == "openvino":
+            require_openvino()
         device = torch.device(chosen_device(self.options.device))
         for each in networks:
             each.eval().to(device).to(memory_format=automatic_memory_format(device))  # type: ignore[call-overload]
@@ -115,6 +125,8 @@ class ArrayPredictor:
         blender = Blender(tiling)
         batches = self._batches(source, tiling, name)
         for tiles, windows, empties in ahead(batches, 1) if len(tiling) > 1 else batches:
+            if not self.backend and len(tiling) >= TILES_WORTH_COMPILING:
+                self.backend = self._choose_backend(windows)
             for tile, values, empty in zip(tiles, self.inference.probabilities(windows), empties, strict=True):
                 yield blender.add(tile, values), empty
 
@@ -142,6 +154,11 @@ class ArrayPredictor:
             if len(tiles) == size or number == len(tiling):
                 yield tiles, np.stack(windows), empties
                 tiles, windows, empties = [], [], []
+
+    def _choose_backend(self, windows: NDArray[Any]) -> str:
+        if self.options.backend == "torch" or self.inference.device.type != "cpu":
+            return "PyTorch."
+        return self.inference.choose_engines(windows)
 
     @property
     def _batch_tiles(self) -> int:

@@ -1,7 +1,7 @@
 """A batch of windows through the networks: working resolution, flips and turns, ensembles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from perpixel.codec import Codec
 from perpixel.machine import automatic_memory_format, automatic_precision
+from perpixel.predict.backends import Engine, chosen_engine
 from perpixel.predict.options import PredictOptions
 
 VIEWS = {
@@ -33,12 +34,14 @@ class Inference:
         codec: How pixels become tensors, and logits probabilities.
         options: Working resolution, views, average, precision.
         device: Where the networks lie.
+        engines: What runs them where it is not PyTorch; see `choose_engines`.
     """
 
     networks: Sequence[nn.Module]
     codec: Codec
     options: PredictOptions
     device: torch.device
+    engines: list[Engine] = field(default_factory=list)
 
     @property
     def align_px(self) -> int:
@@ -57,36 +60,47 @@ class Inference:
 
         H and W are multiples of `align_px`.
         """
-        height, width = windows.shape[1:3]
+        averaged = self._averaged(self._prepared(windows))
+        if self.options.ratio != 1:
+            averaged = F.interpolate(averaged, windows.shape[1:3], mode="bilinear", align_corners=False)
+        return averaged.cpu().numpy()
+
+    def choose_engines(self, windows: NDArray[Any]) -> str:
+        """Decide on real windows (N, H, W, C) what runs the networks from here on; say what and why."""
+        chosen = [
+            chosen_engine(each, self._prepared(windows), self.codec, self.options.backend) for each in self.networks
+        ]
+        self.engines[:] = [engine for engine, _ in chosen]
+        return " ".join(dict.fromkeys(why for _, why in chosen))
+
+    def _prepared(self, windows: NDArray[Any]) -> Tensor:
+        """Normalised windows at working resolution, (N, C, h, w)."""
         batch = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2)
         batch = self.codec.normalise(batch).contiguous(memory_format=automatic_memory_format(self.device))
-        ratio = self.options.ratio
-        if ratio != 1:
-            size = (int(height * ratio), int(width * ratio))
-            batch = F.interpolate(batch, size, mode="bilinear", align_corners=False, antialias=True)
-        averaged = self._averaged(batch)
-        if ratio != 1:
-            averaged = F.interpolate(averaged, (height, width), mode="bilinear", align_corners=False)
-        return averaged.cpu().numpy()
+        ratio, (height, width) = self.options.ratio, windows.shape[1:3]
+        if ratio == 1:
+            return batch
+        size = (int(height * ratio), int(width * ratio))
+        return F.interpolate(batch, size, mode="bilinear", align_corners=False, antialias=True)
 
     def _averaged(self, batch: Tensor) -> Tensor:
         on_logits = self.options.average == "logits"
         views = VIEWS[self.options.views]
         total: Tensor | None = None
-        for network in self.networks:
+        for engine in self.engines or self.networks:
             for turns, mirrored in views:
-                logits = _unturned(self._logits(network, _turned(batch, turns, mirrored)), turns, mirrored)
+                logits = _unturned(self._logits(engine, _turned(batch, turns, mirrored)), turns, mirrored)
                 each = logits if on_logits else self.codec.probabilities(logits)
                 total = each if total is None else total + each
         assert total is not None, "an ensemble has at least one network"
         mean = total / (len(self.networks) * len(views))
         return self.codec.probabilities(mean) if on_logits else mean
 
-    def _logits(self, network: nn.Module, batch: Tensor) -> Tensor:
+    def _logits(self, engine: Engine, batch: Tensor) -> Tensor:
         chosen = self.options.precision
         precision = automatic_precision(self.device) if chosen == "auto" else chosen
         with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16"):
-            logits: Tensor = network(batch)
+            logits = engine(batch)
         return logits.float()
 
 

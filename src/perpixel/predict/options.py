@@ -26,6 +26,8 @@ class PredictOptions:
         average: What the views and the networks of an ensemble are averaged on.
         device: "auto" takes the accelerator where there is one.
         precision: "auto" takes bfloat16 where the device is faster with it, else float32.
+        backend: What runs the network on a CPU for images of many tiles: "torch"; "openvino" (in float32); or "auto",
+            the faster of the two by a short timing, if they agree.
 
     Raises:
         SettingsError: A value out of its range.
@@ -40,6 +42,7 @@ class PredictOptions:
     average: Literal["probabilities", "logits"] = "probabilities"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "32", "bf16"] = "auto"
+    backend: Literal["torch", "openvino", "auto"] = "torch"
 
     def __post_init__(self) -> None:
         if not 0 <= 2 * self.overlap_px <= self.tile_px or self.tile_px < 1:

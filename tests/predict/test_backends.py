@@ -1,0 +1,96 @@
+"""OpenVINO beside PyTorch: the same answer, chosen by speed, refused where it does not agree."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from perpixel.errors import SettingsError
+from perpixel.predict import PredictOptions, Predictor, backends
+from perpixel.predict.backends import chosen_engine, require_openvino
+from predict.networks import LooksAround, codec_for, image_of
+
+SMALL = {"tile_px": 96, "overlap_px": 32, "whole_px": 1}
+
+
+class Unexportable(nn.Module):
+    """Its path hangs on the data."""
+
+    def forward(self, image):
+        return image * 2 if image.sum() > 0 else image
+
+
+class Again:
+    """What OpenVINO makes of a network, for the tests that only look at the choice."""
+
+    def __init__(self, network):
+        self.network = network
+
+    def __call__(self, image):
+        return self.network(image)
+
+
+def batch():
+    return torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A stand-in for the compiler, which takes seconds."""
+    monkeypatch.setattr(backends, "OpenVinoNetwork", lambda network, example: Again(network))
+
+
+def test_the_answer_is_that_of_pytorch():
+    image = image_of(300, 210)
+    plain = Predictor(LooksAround(), codec_for(), options=PredictOptions(**SMALL, views="turns"))
+    other = Predictor(LooksAround(), codec_for(), options=PredictOptions(**SMALL, views="turns", backend="openvino"))
+    np.testing.assert_allclose(other.probabilities(image), plain.probabilities(image), rtol=0, atol=1e-5)
+    assert plain.backend == "PyTorch."
+    assert other.backend.startswith("OpenVINO: ")
+    assert other.backend.endswith("times as fast as PyTorch, 0.0000% of the pixels differ.")
+
+
+def test_few_tiles_are_not_worth_compiling():
+    predictor = Predictor(LooksAround(), codec_for(), options=PredictOptions(backend="openvino"))
+    predictor.predict(image_of(40, 40))
+    assert predictor.backend == ""
+
+
+def test_the_faster_one_is_taken(monkeypatch, quick):
+    seconds = iter([1.0, 2.0, 2.0, 1.0])
+    monkeypatch.setattr(backends, "_timed", lambda engine, batch: (next(seconds), engine(batch)))
+    network = LooksAround().eval()
+    engine, why = chosen_engine(network, batch(), codec_for(), "auto")
+    assert engine is network
+    assert why.startswith("PyTorch: OpenVINO is 0.50 times as fast")
+    engine, why = chosen_engine(network, batch(), codec_for(), "auto")
+    assert engine is not network
+    assert why.startswith("OpenVINO: 2.00 times as fast")
+
+
+def test_one_that_disagrees_is_not_taken(monkeypatch, quick):
+    monkeypatch.setattr(backends, "MOST_DIFFERING", -1)
+    network = LooksAround().eval()
+    engine, why = chosen_engine(network, batch(), codec_for(), "auto")
+    assert engine is network
+    assert why.startswith("PyTorch: OpenVINO is ")
+    with pytest.raises(SettingsError, match=r"OpenVINO does not agree: .* of the pixels differ\.\nFix: choose"):
+        chosen_engine(network, batch(), codec_for(), "openvino")
+
+
+def test_a_network_that_cannot_be_exported_stays_with_pytorch():
+    network = Unexportable().eval()
+    engine, why = chosen_engine(network, batch(), codec_for(), "auto")
+    assert engine is network
+    assert why.startswith("PyTorch: OpenVINO cannot run this network")
+    with pytest.raises(SettingsError, match=r"OpenVINO cannot run this network \(\w+\)\.\nFix: choose the"):
+        chosen_engine(network, batch(), codec_for(), "openvino")
+
+
+def test_without_openvino_the_way_out_is_told(monkeypatch):
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"OpenVINO is not installed\.\nFix: pip install 'perpixel\[openvino\]'"):
+        require_openvino()
+    with pytest.raises(SettingsError, match="OpenVINO is not installed"):
+        Predictor(LooksAround(), codec_for(), options=PredictOptions(backend="openvino"))
+    assert chosen_engine(LooksAround(), batch(), codec_for(), "auto")[1] == "PyTorch: OpenVINO is not installed."
