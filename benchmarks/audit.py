@@ -93,9 +93,8 @@ def main() -> None:
     print(f"{len(files):,} files, {size:.1f} MB")
     print(f"bare decoding   {bare:7.2f} s  {size / bare:7.1f} MB/s")
     scanned, audited, again = examined
-    print(
-        f"scan and audit  {scanned + audited:7.2f} s  {size / (scanned + audited):7.1f} MB/s  ratio {(scanned + audited) / bare:.2f}"
-    )
+    whole = scanned + audited
+    print(f"scan and audit  {whole:7.2f} s  {size / whole:7.1f} MB/s  ratio {whole / bare:.2f}")
     print(f"  of which scan {scanned:7.2f} s, audit {audited:.2f} s; the audit again, from its cache {again:.3f} s")
 
 

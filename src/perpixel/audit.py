@@ -21,7 +21,7 @@ from perpixel.dataset.sample import Severity, warning
 from perpixel.duplicates import near_duplicates, neighbours_alike, thumbnail
 from perpixel.errors import DataError, OutputError, Problem
 from perpixel.files.atomic import write_text
-from perpixel.files.read import open_image
+from perpixel.files.read import decode_picture, open_image
 from perpixel.shapes import IGNORED
 
 CACHE_VERSION: Final = 1
@@ -133,33 +133,24 @@ class _Measure:
     """The figures of one image and its mask."""
 
     channels: _Channels
-    values: NDArray[np.float32]  # (256, C) evenly taken, for the histogram
+    counts: NDArray[np.int64] | None  # (C, 256) of an 8-bit picture
+    values: NDArray[np.float32] | None  # (256, C) evenly taken, of any other image
     thumbnail: NDArray[np.float32]
     pixels: tuple[int, ...]  # (K + 1,) of each class, and ignored
 
 
 def _measure(dataset: Dataset, sample: Sample) -> _Measure:
-    with open_image(sample.image, sample.page) as file:
-        nodata = file.nodata
-        image = as_channels(file.read(), dataset.channels)
     pixels = _class_pixels(dataset, sample) if sample.is_labelled else ()
+    picture = decode_picture(sample.image)
+    if picture is not None and picture.mode in ("L", "RGB"):
+        counts = np.array(picture.histogram(), np.int64).reshape(-1, 256)
+        counts = np.repeat(counts, dataset.channels // len(counts), axis=0)  # gray among colour
+        return _Measure(_from_histograms(counts), counts, None, thumbnail(picture), pixels)
+    with open_image(sample.image, sample.page) as file:
+        image, nodata = as_channels(file.read(), dataset.channels), file.nodata
     flat = image.reshape(-1, image.shape[2])
     values = flat[:: max(len(flat) // 256, 1)][:256].astype(np.float32)
-    if image.dtype == np.uint8 and nodata is None:
-        counts = _histograms(image)  # (C, 256)
-        figures = _from_histograms(counts)
-    else:
-        figures = _from_values(flat, nodata)
-    return _Measure(figures, values, thumbnail(image), pixels)
-
-
-def _histograms(image: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each value occurs in each channel of an (H, W, C) image: (C, 256)."""
-    if image.shape[2] in (1, 3):
-        picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-        return np.array(picture.histogram(), np.int64).reshape(-1, 256)
-    channels = (np.ascontiguousarray(image[..., c]) for c in range(image.shape[2]))
-    return np.array([Image.fromarray(channel).histogram() for channel in channels], np.int64)
+    return _Measure(_from_values(flat, nodata), None, values, thumbnail(image), pixels)
 
 
 def _from_histograms(counts: NDArray[np.int64]) -> _Channels:
@@ -214,7 +205,7 @@ def _summed(dataset: Dataset, measures: Sequence[_Measure]) -> Audit:
         std=_floats(np.sqrt(squares / np.maximum(count, 1))),
         least=_floats(least),
         greatest=_floats(greatest),
-        histogram=_shares(np.concatenate([m.values for m in labelled]), least, greatest),
+        histogram=_shares(labelled, least, greatest),
         heights=tuple(s.height for s in dataset.samples),
         widths=tuple(s.width for s in dataset.samples),
         classes=tuple(
@@ -252,13 +243,19 @@ def _pooled(measures: Sequence[_Channels]) -> tuple[NDArray[Any], NDArray[Any], 
 
 
 def _shares(
-    values: NDArray[np.float32], least: NDArray[Any], greatest: NDArray[Any]
+    measures: Sequence[_Measure], least: NDArray[Any], greatest: NDArray[Any]
 ) -> tuple[tuple[float, ...], ...]:
+    """64 shares of the values of each channel between its least and its greatest."""
+    counts = [m.counts for m in measures if m.counts is not None]
+    values = [m.values for m in measures if m.values is not None]
+    every = np.sum(counts, axis=0) if counts else np.zeros((len(least), 256))
+    seen = np.concatenate(values) if values else np.zeros((0, len(least)))
     shares = []
     for channel, (low, high) in enumerate(zip(least, greatest, strict=True)):
-        inside = values[:, channel][np.isfinite(values[:, channel])]
-        counts, _ = np.histogram(inside, bins=64, range=(low, high if high > low else low + 1))
-        shares.append(_floats(counts / max(counts.sum(), 1)))
+        edges = np.linspace(low, high if high > low else low + 1, 65)
+        inside = seen[np.isfinite(seen[:, channel]), channel]
+        bars = np.histogram(inside, edges)[0] + np.histogram(np.arange(256), edges, weights=every[channel])[0]
+        shares.append(_floats(bars / max(bars.sum(), 1)))
     return tuple(shares)
 
 

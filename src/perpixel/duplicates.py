@@ -20,17 +20,15 @@ FLAT: Final = 1e-3
 ROWS_AT_ONCE: Final = 512
 
 
-def thumbnail(image: NDArray[Any]) -> Thumbnail:
-    """Average an (H, W, C) image over its channels and over SIDE × SIDE boxes."""
-    if image.dtype == np.uint8 and image.shape[2] in (1, 3):
-        picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-        small = picture.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
-        channels = np.asarray(small, np.float32).reshape(SIDE, SIDE, -1)
-        gray: Thumbnail = channels.mean(axis=-1).astype(np.float32)
-        return gray
-    mean = np.nan_to_num(image.astype(np.float32)).mean(axis=-1)
-    small = Image.fromarray(mean).resize((SIDE, SIDE), Image.Resampling.BOX)
-    return np.asarray(small, np.float32)
+def thumbnail(image: NDArray[Any] | Image.Image) -> Thumbnail:
+    """Average an (H, W, C) image, or an 8-bit picture, over its channels and over SIDE × SIDE boxes."""
+    if not isinstance(image, Image.Image):
+        image = Image.fromarray(np.nan_to_num(image.astype(np.float32)).mean(axis=-1))
+    if min(image.size) >= 4 * SIDE:  # whole boxes first, which is quicker, and keeps at least twice the side
+        image = image.reduce((image.width // (2 * SIDE), image.height // (2 * SIDE)))
+    small = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
+    mean: Thumbnail = small.reshape(SIDE, SIDE, -1).mean(axis=-1).astype(np.float32)
+    return mean
 
 
 def near_duplicates(thumbnails: NDArray[np.float32]) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from perpixel.files.image import OpenImage, check_size, damage_told
 
@@ -15,20 +16,25 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")  # damaged metadata beside sound pixels
 
 ORIENTATION: Final = 0x0112
+PNG_START: Final = b"\x89PNG\r\n\x1a\n"
+UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings an EXIF orientation upright."""
 LOSSY: Final = frozenset({"JPEG", "MPO", "JPEG2000"})
 
 
 def open_picture(path: Path) -> OpenImage:
-    """Open the first frame; palettes become RGB, a constant alpha is dropped, EXIF orientation is applied."""
+    """Open the first frame, see `decode`."""
     with damage_told(path):
-        image = Image.open(path)
-    try:
-        check_size(path, image.height, image.width)
-        with damage_told(path):
-            orientation = orientation_of(image)
-            pixels = turned(_pixels(image), orientation)
-    finally:
-        image.close()
+        pixels = np.asarray(decode(path))
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width, channels = pixels.shape
     return OpenImage(
         path,
@@ -41,14 +47,40 @@ def open_picture(path: Path) -> OpenImage:
     )
 
 
+def decode(path: Path) -> Image.Image:
+    """Decode the first frame, upright by its EXIF orientation; palettes become RGB, a constant alpha is dropped."""
+    with damage_told(path), Image.open(path) as image:
+        check_size(path, image.height, image.width)
+        plain = _plain(image)
+        plain.load()
+        turn = UPRIGHT.get(orientation_of(image))
+        return plain if turn is None else plain.transpose(turn)
+
+
 def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, 1..8 (1: as it lies)."""
     if image.format not in {"JPEG", "MPO", "TIFF", "WEBP", "PNG"}:
         return 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        value = image.getexif().get(ORIENTATION, 1)
+    if isinstance(image, PngImageFile) and "exif" not in image.info and not _has_late_exif(image):
+        return 1  # else Pillow would decode all pixels to look behind them
+    value = image.getexif().get(ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _has_late_exif(image: PngImageFile) -> bool:
+    """Whether a PNG that is not decoded yet has an eXIf chunk behind its pixels; only chunk heads are read."""
+    if image.fp is None:
+        return False
+    start = image.fp.tell()
+    try:
+        image.fp.seek(len(PNG_START))
+        while len(head := image.fp.read(8)) == 8 and head[4:] != b"IEND":
+            if head[4:] == b"eXIf":
+                return True
+            image.fp.seek(int.from_bytes(head[:4], "big") + 4, 1)
+        return False
+    finally:
+        image.fp.seek(start)
 
 
 def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -67,21 +99,21 @@ def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return pixels.swapaxes(0, 1) if orientation >= 5 else pixels
 
 
-def _pixels(image: Image.Image) -> NDArray[Any]:
-    """Decode to (H, W, C): 1 channel for gray, 3 for colour, 2 or 4 with an alpha that varies."""
+def _plain(image: Image.Image) -> Image.Image:
+    """The same as gray (8, 16, 32 bit or float) or RGB, with an alpha only if it varies."""
     match image.mode:
         case "P" | "PA":
             image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
         case "CMYK" | "YCbCr" | "LAB" | "HSV" | "RGBX" | "RGBa":
             image = image.convert("RGB")
+        case "1":
+            image = image.convert("L")
         case "La":
             image = image.convert("LA")
-    pixels = np.asarray(image)
-    if pixels.ndim == 2:
-        return pixels.astype(np.uint8)[..., None] if pixels.dtype == bool else pixels[..., None]
-    if image.mode in {"RGBA", "LA"} and (pixels[..., -1] == pixels[0, 0, -1]).all():
-        pixels = np.ascontiguousarray(pixels[..., :-1])
-    return pixels
+    if image.mode in {"RGBA", "LA"}:
+        least, greatest = image.getchannel("A").getextrema()
+        return image.convert(image.mode[:-1]) if least == greatest else image
+    return image
 
 
 def picture_header(path: Path) -> tuple[int, int, int, int, str]:
@@ -94,7 +126,7 @@ def picture_header(path: Path) -> tuple[int, int, int, int, str]:
         dtype = {"I": "float32", "F": "float32"}.get(image.mode, "uint16" if image.mode.startswith("I;") else "uint8")
         channels = 1 if len(image.getbands()) == 1 and image.mode != "P" else 3
         if "A" in image.mode or "transparency" in image.info:
-            channels = _pixels(image).shape[2]
+            channels = len(_plain(image).getbands())
         return image.height, image.width, orientation_of(image), channels, dtype
 
 

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from perpixel.files.image import GeoReference, OpenImage, check_size, damage_told, unreadable, wide_dtype
-from perpixel.files.pictures import open_picture, picture_header, read_indices, turned
+from perpixel.files.pictures import decode, open_picture, picture_header, read_indices, turned
 from perpixel.files.tiff import open_tiff, tiff_orientation
 
 __all__ = [
@@ -98,6 +99,15 @@ def read_image(path: Path, page: int = 0) -> NDArray[Any]:
     """Read a whole image as (H, W, C) uint8, uint16 or float32. Raises DataError as `open_image` does."""
     with open_image(path, page) as image:
         return image.read()
+
+
+def decode_picture(path: Path) -> Image.Image | None:
+    """Decode a picture as `open_image` does, without copying it into an array; None for TIFF and .npy.
+
+    Raises:
+        DataError: As `open_image` does.
+    """
+    return decode(path) if _kind(path) == "picture" else None
 
 
 def read_header(path: Path) -> Header:
