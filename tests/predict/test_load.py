@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from generated import codec_for, exclusive_labels
+from perpixel.errors import RunError
+from perpixel.model_file import ModelCard, save_model
+from perpixel.predict import PredictOptions
+from perpixel.predict.load import load
+
+
+@pytest.fixture
+def model(tmp_path):
+    card = ModelCard("unet", None, codec_for(exclusive_labels()), 0.5, {"width": 4, "depth": 1})
+    save_model(tmp_path / "model.safetensors", card, card.build().state_dict())
+    return tmp_path / "model.safetensors"
+
+
+def test_a_folder_and_its_model_file_are_the_same_predictor(model):
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    one, other = load(model), load(model.parent)
+    np.testing.assert_array_equal(one.probabilities(image), other.probabilities(image))
+    assert one.codec == codec_for(exclusive_labels())
+
+
+def test_the_working_resolution_is_that_of_the_training(model):
+    assert load(model).options == PredictOptions(scale=0.5)
+    options = PredictOptions(scale=1.0, views="flips", precision="32")
+    assert load(model, options).options == PredictOptions(scale=0.5, views="flips", precision="32")
+
+
+def test_a_folder_without_model_is_told(tmp_path):
+    with pytest.raises(RunError, match=r"there is no model file .*model.safetensors.\nFix: give a run folder or a"):
+        load(tmp_path)

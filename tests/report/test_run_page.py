@@ -1,0 +1,151 @@
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+import generated
+from generated import contents, save
+from perpixel.errors import OutputError
+from perpixel.evaluation import evaluate
+from perpixel.predict.load import load
+from perpixel.report import write_report
+from perpixel.training import train
+
+
+class Page(HTMLParser):
+    """What a page holds: its text, its tags, what it refers to."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.references, self.pictures, self.tags, self.words = [], [], [], []
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        named = dict(attributes)
+        if tag == "img":
+            self.pictures.append((named["alt"], named["src"]))
+        self.references += [named[key] for key in ("src", "href", "xlink:href", "data", "action") if key in named]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    """A run on cells beside two unlabelled images, its predictor and its scores."""
+    folder = tmp_path_factory.mktemp("report")
+    data = generated.write_cells(folder / "cells & <discs>")
+    run = train(data, folder / "run", generated.tiny_settings())
+    predictor = load(run.folder)
+    return run, predictor, evaluate(run, predictor, part="all", out=folder / "scores")
+
+
+@pytest.fixture
+def evaluated(line, tmp_path):
+    run, predictor, evaluation = line
+    return Page(write_report(run, predictor, evaluation, folder=tmp_path).read_text(encoding="utf-8"))
+
+
+def test_the_page_needs_nothing_beside_itself(line, tmp_path):
+    run, predictor, evaluation = line
+    path = write_report(run, predictor, evaluation, folder=tmp_path)
+    page = Page(text := path.read_text(encoding="utf-8"))
+    assert set(contents(tmp_path)) == {"report.html"}
+    assert all(reference.startswith(("data:", "#")) for reference in page.references)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert not re.search(r"url\((?!#|['\"]?data:)", text)
+    assert "@import" not in text
+
+
+def test_the_name_of_the_data_is_text_and_no_markup(evaluated):
+    assert "cells & <discs>" in evaluated.text
+    assert "discs" not in evaluated.tags
+
+
+def test_the_page_tells_every_class_with_its_scores(line, evaluated):
+    _, _, evaluation = line
+    assert evaluated.tags.count("table") >= 1
+    for name, scores in evaluation.to_dict()["classes"].items():
+        assert name in evaluated.text
+        assert f"{scores['iou']:.3f}" in evaluated.text
+    assert f"{evaluation.to_dict()['dataset']['mean_iou']:.3f}" in evaluated.text
+    assert "8 images" in evaluated.text
+
+
+def test_the_page_draws_the_curves(evaluated):
+    assert "svg" in evaluated.tags
+    for word in ("loss", "mean IoU", "training", "validation", "step"):
+        assert word in evaluated.text
+
+
+def test_every_picture_can_be_decoded(evaluated):
+    assert evaluated.pictures
+    for _, source in evaluated.pictures:
+        assert source.startswith("data:image/")
+        with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
+            picture.load()
+            assert min(picture.size) > 100  # tiny images are enlarged
+
+
+def test_labelled_images_stand_beside_truth_and_prediction(evaluated):
+    alternatives = [alternative for alternative, _ in evaluated.pictures]
+    for number in range(8):
+        for what in ("image", "truth of", "prediction of"):
+            assert f"{what} cell_{number}" in alternatives
+
+
+def test_every_setting_is_told(line, evaluated):
+    assert "learning_rate: 0.002" in evaluated.text
+    assert "width: 4" in evaluated.text
+
+
+def test_before_an_evaluation_the_page_shows_validation_images(line, tmp_path):
+    run, predictor, _ = line
+    page = Page(write_report(run, predictor, folder=tmp_path).read_text(encoding="utf-8"))
+    assert "Not evaluated yet" in page.text
+    assert "Validation images" in page.text
+    assert any(alternative.startswith("truth of") for alternative, _ in page.pictures)
+
+
+def test_a_folder_of_another_evaluation_is_shown(line, tmp_path):
+    run, predictor, _ = line
+    other = generated.write_cells(tmp_path / "other", count=2, seed=7)
+    evaluation = evaluate(run, predictor, other, out=tmp_path / "out")
+    page = Page(write_report(run, predictor, evaluation, other, tmp_path / "out").read_text(encoding="utf-8"))
+    assert {alternative.split()[-1] for alternative, _ in page.pictures} >= {"cell_0", "cell_1"}
+
+
+def test_unlabelled_images_stand_beside_their_prediction_alone(tmp_path):
+    data = tmp_path / "data"
+    generated.write_cells(data / "train")
+    for number in range(2):
+        with Image.open(data / "train" / "images" / f"cell_{number}.png") as image:
+            (data / "test" / "images").mkdir(parents=True, exist_ok=True)
+            image.transpose(Image.Transpose.ROTATE_90).save(data / "test" / "images" / f"new_{number}.png")
+    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    page = Page(write_report(run, load(run.folder)).read_text(encoding="utf-8"))
+    assert "Unlabelled images" in page.text
+    alternatives = [alternative for alternative, _ in page.pictures]
+    assert "prediction of new_0" in alternatives
+    assert "truth of new_0" not in alternatives
+
+
+def test_overlapping_classes_are_shown(tmp_path):
+    data = generated.write_overlapping(tmp_path / "data")
+    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    predictor = load(run.folder)
+    page = Page(write_report(run, predictor, evaluate(run, predictor)).read_text(encoding="utf-8"))
+    assert "disc" in page.text
+    assert "bar" in page.text
+
+
+def test_a_page_that_cannot_be_written_is_told(line, tmp_path):
+    run, predictor, evaluation = line
+    save(tmp_path / "file.png", generated.np.zeros((2, 2), "uint8"))
+    with pytest.raises(OutputError, match=r"cannot write .*report.html: .*\nFix: free some space"):
+        write_report(run, predictor, evaluation, folder=tmp_path / "file.png")

@@ -1,0 +1,101 @@
+"""What the command line passes on, and how it ends; whole journeys are in tests/journeys."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from perpixel import api
+from perpixel.cli import main
+from perpixel.errors import DataError
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the functions of the API are called with."""
+    calls = {}
+
+    def note(name, answer):
+        monkeypatch.setattr(api, name, lambda *values, **named: calls.update({name: (values, named)}) or answer)
+
+    note("train", SimpleNamespace(folder=Path("runs/cells")))
+    note("evaluate", "the table")
+    note("predict", ["one", "two"])
+    return calls
+
+
+def test_every_option_of_train_reaches_its_setting(asked):
+    options = ("--minutes", "3", "--model", "fcn8s", "--encoder", "vgg16", "--seed", "4", "--out", "o", "--resume")
+    assert main(["train", "data", *options, "--set", "train.scale=0.5", "--set", "model.encoder=null"]) == 0
+    values, named = asked["train"]
+    assert values == (Path("data"), Path("o"))
+    assert named["settings"] == {
+        "train": {"minutes": 3.0, "steps": None, "epochs": None, "scale": 0.5},
+        "model": {"name": "fcn8s", "encoder": None},
+        "seed": 4,
+    }
+    assert (named["resume"], named["overwrite"]) == (True, False)
+
+
+def test_without_options_nothing_is_set(asked):
+    assert main(["train", "data"]) == 0
+    assert asked["train"] == ((Path("data"), None), {"settings": {}, "resume": False, "overwrite": False})
+
+
+def test_an_option_wins_over_the_file_and_set_over_both(asked, tmp_path):
+    (tmp_path / "s.yaml").write_text("seed: 1\ntrain: {epochs: 9}\nmodel: {name: unet}\n")
+    more = ("--steps", "5", "--seed", "2", "--set", "seed=3")
+    assert main(["train", "data", "--config", str(tmp_path / "s.yaml"), *more]) == 0
+    settings = asked["train"][1]["settings"]
+    assert settings["seed"] == 3
+    assert settings["model"] == {"name": "unet"}
+    assert (settings["train"]["steps"], settings["train"]["epochs"]) == (5, None)
+
+
+def test_evaluate_prints_the_table(asked, capsys):
+    assert main(["evaluate", "run", "other", "--split", "val", "--out", "o"]) == 0
+    assert capsys.readouterr().out == "the table\n"
+    values, named = asked["evaluate"]
+    assert values == (Path("run"), Path("other"))
+    assert (named["split"], named["out"]) == ("val", Path("o"))
+
+
+def test_predict_takes_many_inputs(asked, capsys):
+    assert main(["predict", "run", "a.png", "b/*.png", "--out", "o", "--overlay"]) == 0
+    assert "2 images predicted: o" in capsys.readouterr().out
+    values, named = asked["predict"]
+    assert values == (Path("run"), ["a.png", "b/*.png"], Path("o"))
+    assert (named["overlay"], named["probabilities"], named["overwrite"]) == (True, False, False)
+
+
+def test_an_error_that_can_be_mended_ends_with_1_on_standard_error(monkeypatch, capsys):
+    def fail(*values, **named):
+        raise DataError("it is raining.", fix="take an umbrella.")
+
+    monkeypatch.setattr(api, "evaluate", fail)
+    assert main(["evaluate", "run"]) == 1
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "it is raining.\nFix: take an umbrella.\n")
+
+
+def test_ctrl_c_ends_with_130(monkeypatch, capsys):
+    def stop(*values, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "evaluate", stop)
+    assert main(["evaluate", "run"]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_error_of_ours_is_not_hidden(monkeypatch):
+    def fail(*values, **named):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(api, "evaluate", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["evaluate", "run"])
+
+
+def test_usage_goes_to_standard_error_with_2(capsys):
+    assert main(["train", "data", "--steps", "3", "--minutes", "2"]) == 2
+    assert "give only one of --minutes, --steps and --epochs" in capsys.readouterr().err
