@@ -7,6 +7,7 @@ from PIL import Image
 
 from perpixel.codec import Labels, encode, mask_of
 from perpixel.errors import OutputError
+from perpixel.files.read import read_mask
 from perpixel.files.write import mask_paths, overlay, picture, write_mask, write_overlay, write_probabilities
 
 COLOURS = ((0, 0, 0), (200, 10, 30), (1, 2, 3))
@@ -30,8 +31,9 @@ def test_masks_come_back_exactly(tmp_path, encoding, ending):
     labels, target = labels_for(encoding), target_of()
     path = tmp_path / "new" / f"a{ending}"
     assert write_mask(path, mask_of(target, labels), labels) == [path]
-    read = np.asarray(Image.open(path)) if ending == ".png" else tifffile.imread(path)
-    np.testing.assert_array_equal(encode(read, labels, "a"), target)
+    mask = read_mask(path)
+    np.testing.assert_array_equal(encode(mask.values, labels, "a"), target)
+    assert (mask.palette is not None) == (encoding == "palette")
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 

@@ -52,6 +52,7 @@ class OpenImage:
         nodata: The value of pixels that hold no measurement, where the file names one.
         georeference: For GeoTIFF, else None.
         pages: Pages in the file.
+        palette: The colour table of a TIFF, (256, 3), if it has one.
         window: How to read; use `read`.
         closing: How to let go of the file.
     """
@@ -66,6 +67,7 @@ class OpenImage:
     nodata: float | None = None
     georeference: GeoReference | None = None
     pages: int = 1
+    palette: NDArray[np.uint8] | None = None
 
     def read(self, top: int = 0, left: int = 0, height: int | None = None, width: int | None = None) -> NDArray[Any]:
         """Read the window, or the whole page.

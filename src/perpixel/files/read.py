@@ -133,11 +133,11 @@ def read_mask(path: Path, page: int = 0) -> RawMask:
     """Read a mask as it lies: indices stay indices, colours colours. Raises DataError."""
     match _kind(path):
         case "tiff":
-            with open_tiff(path, page) as image:
+            with open_tiff(path, page, keep_indices=True) as image:
                 check_size(path, image.height, image.width)
                 with damage_told(path):
                     values = image.window(0, 0, image.height, image.width)
-                mask = RawMask(_flat(values), None, False, image.nodata, image.georeference)
+                mask = RawMask(_flat(values), image.palette, False, image.nodata, image.georeference)
         case "npy":
             with _open_array(path) as image:
                 mask = RawMask(_flat(image.window(0, 0, image.height, image.width)))

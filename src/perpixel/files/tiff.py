@@ -22,13 +22,16 @@ BUILT_IN = {1, 8, 32946, 32773, 34925}
 """Compressions that tifffile decodes by itself: none, deflate, packbits, LZMA."""
 
 
-def open_tiff(path: Path, page: int = 0) -> OpenImage:
-    """Open a page of a TIFF file; a stack of slices counts as pages, a stack of bands as channels."""
+def open_tiff(path: Path, page: int = 0, *, keep_indices: bool = False) -> OpenImage:
+    """Open a page of a TIFF file; a stack of slices counts as pages, a stack of bands as channels.
+
+    Values of a colour table are read as its colours, unless `keep_indices`.
+    """
     with damage_told(path):
         file = tifffile.TiffFile(path)
     try:
         with damage_told(path):
-            return _open(file, path, page)
+            return _open(file, path, page, keep_indices)
     except BaseException:
         file.close()
         raise
@@ -46,7 +49,7 @@ def tiff_orientation(path: Path) -> int:
         return _orientation(file.pages[0])
 
 
-def _open(file: tifffile.TiffFile, path: Path, number: int) -> OpenImage:
+def _open(file: tifffile.TiffFile, path: Path, number: int, keep_indices: bool) -> OpenImage:
     pages: list[Any] = [page for page in file.pages if not _is_reduced(page)]
     if not pages:
         raise unreadable(path, "it has no page")
@@ -71,9 +74,9 @@ def _open(file: tifffile.TiffFile, path: Path, number: int) -> OpenImage:
         whole = turned(window(0, 0, height, width), orientation)
         height, width = whole.shape[:2]
         window = lambda top, left, h, w: whole[top : top + h, left : left + w]  # noqa: E731
-    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-        window, channels = _coloured(window, page.colormap), 3
-    dtype = np.dtype(np.uint8) if channels == 3 and page.photometric == 3 else wide_dtype(np.dtype(page.dtype))
+    dtype, palette = wide_dtype(np.dtype(page.dtype)), _palette(page)
+    if palette is not None and not keep_indices:
+        window, channels, dtype = _coloured(window, palette), 3, np.dtype(np.uint8)
     return OpenImage(
         path,
         height,
@@ -85,6 +88,7 @@ def _open(file: tifffile.TiffFile, path: Path, number: int) -> OpenImage:
         nodata=_nodata(page),
         georeference=_georeference(page, path),
         pages=len(same),
+        palette=palette,
     )
 
 
@@ -201,9 +205,16 @@ def _nodata(page: Any) -> float | None:
         return None
 
 
-def _coloured(window: Window, colormap: NDArray[np.uint16]) -> Window:
-    table = (colormap.T >> 8).astype(np.uint8)
-    return lambda *box: table[window(*box)[..., 0]]
+def _palette(page: Any) -> NDArray[np.uint8] | None:
+    """The colour table, (256, 3) for 8 bits, if the page has one."""
+    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
+        return None
+    table: NDArray[np.uint8] = (page.colormap.T >> 8).astype(np.uint8)
+    return table
+
+
+def _coloured(window: Window, palette: NDArray[np.uint8]) -> Window:
+    return lambda *box: palette[window(*box)[..., 0]]
 
 
 def _georeference(page: Any, path: Path) -> GeoReference | None:
