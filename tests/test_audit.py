@@ -8,8 +8,7 @@ from PIL import Image
 from scipy import ndimage
 
 from folders import drawing, pairs, photograph, save
-from perpixel import audit as audit_module
-from perpixel.audit import audit, cache_folder, from_dict
+from perpixel.audit import audit, cache_folder, from_dict, run
 from perpixel.dataset import scan
 from perpixel.duplicates import ALIKE, near_duplicates, neighbours_alike, oriented, thumbnail
 from perpixel.errors import DataError
@@ -87,7 +86,7 @@ def test_overlapping_classes_and_ignored_pixels_are_counted(tmp_path):
 def test_the_second_run_reads_no_image(tmp_path, monkeypatch):
     pairs(tmp_path / "data")
     first = audit(scan(tmp_path / "data"))
-    monkeypatch.setattr(audit_module, "_measure", None)
+    monkeypatch.setattr(run, "measure", None)
     assert repr(audit(scan(tmp_path / "data"))) == repr(first)
     assert not any("cache" in str(path) for path in (tmp_path / "data").rglob("*"))
 

@@ -141,6 +141,18 @@ def test_slices_of_a_stack_stay_in_blocks_with_a_gap():
     assert min(Counter(order)["val"], Counter(order)["test"]) >= 3
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 999), count=st.integers(6, 50), copies=st.integers(0, 6), folds=st.sampled_from([None, 3]))
+def test_blocks_of_a_stack_hold_no_copies_of_each_other(seed, count, copies, folds):
+    names = [f"a_{k:02}" for k in range(count)]
+    samples = [replace(s, image=Path("a.tif"), page=k) for k, s in enumerate(_samples(names))]
+    pairs = [tuple(np.random.default_rng(seed + k).choice(names, 2).tolist()) for k in range(copies)]
+    fold = None if folds is None else seed % folds
+    divided = split(samples, _audit(samples, duplicates=pairs), seed=seed, folds=folds, fold=fold)
+    for first, second in pairs:
+        assert len({divided.parts[first][0], divided.parts[second][0]} - {"gap"}) <= 1
+
+
 def test_folds_use_each_sample_for_validation_once():
     samples = _samples([f"x{chr(97 + k)}" for k in range(23)])
     seen = Counter(s.name for k in range(5) for s in split(samples, _audit(samples), folds=5, fold=k).part("val"))

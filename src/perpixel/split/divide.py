@@ -1,13 +1,9 @@
 """Divide samples into training, validation and test so that nothing leaks from one to another."""
 
-import csv
-import io
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeAlias, cast
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,71 +13,12 @@ from perpixel.dataset import Finding, Sample
 from perpixel.dataset.names import natural
 from perpixel.dataset.sample import warning
 from perpixel.duplicates import together
-from perpixel.errors import DataError, RunError
-from perpixel.files.atomic import write_text
+from perpixel.errors import DataError
+from perpixel.split.groups import groups_of
+from perpixel.split.parts import PARTS, Split, SplitPart
 
-SplitPart: TypeAlias = Literal["train", "val", "test", "gap"]
-"""Samples in the gap between the blocks of a stack are used by no part."""
-
-PARTS: Final[tuple[Literal["train", "val", "test"], ...]] = ("train", "val", "test")
-COLUMNS: Final = ("name", "image", "page", "mask", "group", "part", "reason")
 GAP_FROM: Final = 20
 """Slices from which a stack can spare one at each border between parts."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which sample is in which part, and why.
-
-    Args:
-        samples: All that were divided.
-        parts: For each name its part and the reason.
-        findings: Leaks that remain, and parts that stay empty.
-    """
-
-    samples: tuple[Sample, ...]
-    parts: Mapping[str, tuple[SplitPart, str]]
-    findings: tuple[Finding, ...] = field(default=())
-
-    def part(self, name: SplitPart) -> tuple[Sample, ...]:
-        """The samples of one part, in their order."""
-        return tuple(sample for sample in self.samples if self.parts[sample.name][0] == name)
-
-    def save(self, path: Path) -> None:
-        """Write split.csv, one row a sample. Raises OutputError."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for sample in self.samples:
-            part, reason = self.parts[sample.name]
-            mask = sample.masks[0] if sample.masks else ""
-            writer.writerow([sample.name, sample.image, sample.page, mask, sample.group, part, reason])
-        write_text(path, text.getvalue())
-
-    @classmethod
-    def load(cls, path: Path, samples: Sequence[Sample]) -> Self:
-        """Read split.csv back for the samples of the same data set.
-
-        Raises:
-            RunError: The file is missing or damaged, or names other samples.
-        """
-        try:
-            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-            parts = {row["name"]: (cast("SplitPart", row["part"]), row["reason"]) for row in rows}
-        except (OSError, KeyError, csv.Error, UnicodeDecodeError) as error:
-            raise RunError(f"{path} cannot be read as a split.", fix="restore the file, or train again.") from error
-        names = {sample.name for sample in samples}
-        if odd := sorted(names ^ set(parts), key=natural):
-            raise RunError(
-                f"{path} does not fit the data: {len(odd)} sample(s) are in one but not in the other.",
-                fix="give the data that the split was made for, or train again.",
-                examples=odd,
-            )
-        if any(part not in (*PARTS, "gap") for part, _ in parts.values()):
-            raise RunError(
-                f"{path} names a part that is none of {', '.join(PARTS)}, gap.", fix="correct the column part."
-            )
-        return cls(tuple(samples), parts)
 
 
 @dataclass(frozen=True)
@@ -136,80 +73,6 @@ def split(  # noqa: PLR0913  (all but two are options)
     return Split(tuple(samples), order, tuple(findings))
 
 
-def groups_of(samples: Sequence[Sample], group_by: str | None = None) -> tuple[list[str], str] | None:
-    """The group of each sample and where it comes from; None where nothing tells groups.
-
-    Asked in this order: the pattern given; the folders (or the column) that the samples stand in; blocks on the
-    earth for georeferenced images; scene names
-    that several names begin with (`tile1_image_part_003`, `0016E5_07959`); left and right of one number
-    (`Image_01L`). Folders and names count when they tell at least three groups, one for each part.
-
-    Raises:
-        DataError: `group_by` is no regular expression, or does not match every name.
-    """
-    names = [sample.name for sample in samples]
-    if group_by is not None:
-        return _by_pattern(names, group_by), "group_by"
-    for groups, source in (
-        ([sample.group for sample in samples], "folder"),
-        (_places(samples), "place"),
-        (_scenes(names), "name"),
-        (_sides(names), "left and right"),
-    ):
-        if 3 <= len(set(groups)) < len(names):
-            return groups, source
-    return None
-
-
-def _by_pattern(names: Sequence[str], pattern: str) -> list[str]:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DataError(
-            f"group_by {pattern!r} is no regular expression: {error}.", fix=r"give one such as '^(tile\d+)_'."
-        ) from error
-    found = [compiled.search(name) for name in names]
-    if unmatched := [name for name, match in zip(names, found, strict=True) if match is None]:
-        raise DataError(
-            f"group_by {pattern!r} does not match {len(unmatched)} of {len(names)} names.",
-            fix=r"give a pattern that matches every name, such as '^(tile\d+)_'.",
-            examples=unmatched,
-        )
-    return [match.group(1 if compiled.groups else 0) for match in found if match]
-
-
-def _places(samples: Sequence[Sample]) -> list[str]:
-    """Blocks on the earth, four images wide (two where four give too few); all in one where not all have a place."""
-    bounds = [sample.bounds for sample in samples if sample.bounds is not None]
-    if len(bounds) < len(samples):
-        return [""] * len(samples)
-    box = np.array(bounds)  # (N, 4)
-    centre, extent = (box[:, :2] + box[:, 2:]) / 2, (box[:, 2:] - box[:, :2]).max(axis=0)
-    for images_wide in (4, 2):
-        cells = np.floor((centre - centre.min(axis=0)) / (images_wide * extent)).astype(int)
-        groups = [f"block {row}, {column}" for column, row in cells]
-        if len(set(groups)) >= len(PARTS):
-            return groups
-    return [""] * len(samples)
-
-
-def _scenes(names: Sequence[str]) -> list[str]:
-    """What a name begins with, up to a word with a number that is not the last word; else the whole name."""
-    words = [re.split(r"[_\- ]+", name) for name in names]
-    scenes = []
-    for name, parts in zip(names, words, strict=True):
-        end = next((k for k, word in enumerate(parts[:-1]) if re.search(r"\d", word)), None)
-        scenes.append(name if end is None or not re.search(r"\d", parts[-1]) else "_".join(parts[: end + 1]))
-    return scenes if len(set(scenes)) <= len(names) / 2 else list(names)
-
-
-def _sides(names: Sequence[str]) -> list[str]:
-    return [
-        match[1] if (match := re.fullmatch(r"(.*\d)[_\- ]?(?:[LR]|left|right|OD|OS)", name)) else name
-        for name in names
-    ]
-
-
 def _given(
     samples: Sequence[Sample], folds: int | None
 ) -> tuple[dict[str, tuple[SplitPart, str]], tuple[Literal["train", "val", "test"], ...]]:
@@ -262,8 +125,8 @@ def _divided(
     """Divide by units; a single stack is cut into blocks."""
     told = groups_of(samples, group_by)
     stacks = _stacks(samples, audit) if told is None else []
-    if stacks and not audit_joins(samples, audit, stacks):
-        return _blocks(samples, stacks, audit, shares, random, findings)
+    if stacks:
+        return _blocks(samples, stacks, audit, shares, random)
     units = _units(samples, audit, told)
     usable = _usable(units, shares, findings)
     places = _balanced(units, samples, audit, [share for _, share in usable], random)
@@ -388,43 +251,43 @@ def _stacks(samples: Sequence[Sample], audit: Audit) -> list[list[int]]:
     ]
 
 
-def audit_joins(samples: Sequence[Sample], audit: Audit, stacks: Sequence[Sequence[int]]) -> bool:
-    """Whether near duplicates tie samples of a stack together, so that blocks could tear them apart."""
-    slices = {samples[index].name for stack in stacks for index in stack}
-    return any(first in slices or second in slices for first, second in audit.duplicates)
-
-
 def _blocks(
     samples: Sequence[Sample],
     stacks: Sequence[Sequence[int]],
     audit: Audit,
     shares: Sequence[tuple[SplitPart, float]],
     random: np.random.Generator,
-    findings: list[Finding],
 ) -> dict[str, tuple[SplitPart, str]]:
     """Cut each stack into one block a part, with a slice left out at each border where it can be spared."""
     parts: dict[str, tuple[SplitPart, str]] = {}
+    is_folds = len({part for part, _ in shares}) < len(shares)
     for stack in stacks:
-        order = (
-            [shares[int(k)] for k in random.permutation(len(shares))]
-            if len({p for p, _ in shares}) == len(shares)
-            else list(shares)
-        )
+        order = list(shares) if is_folds else [shares[int(k)] for k in random.permutation(len(shares))]
         for index, part in zip(stack, _block_parts(len(stack), order), strict=True):
             reason = "gap between blocks of a stack" if part == "gap" else "block of a stack"
             parts[samples[index].name] = part, reason
     others = [sample for sample in samples if sample.name not in parts]
-    if others:
-        units = _units(others, audit, None)
-        places = (
-            _balanced(units, others, audit, [share for _, share in shares], random)
-            if len(units) >= len(shares)
-            else [0] * len(units)
-        )
-        for unit, place in zip(units, places, strict=True):
-            parts |= {others[member].name: (shares[place][0], unit.reason) for member in unit.members}
-    if missing := {part for part, _ in shares} - {part for part, _ in parts.values()}:
-        findings.append(warning(f"no image is left for {', '.join(sorted(missing))}.", "label more."))
+    units = _units(others, audit, None)
+    places = [0] * len(units)
+    if len(units) >= len(shares):
+        places = _balanced(units, others, audit, [share for _, share in shares], random)
+    for unit, place in zip(units, places, strict=True):
+        parts |= {others[member].name: (shares[place][0], unit.reason) for member in unit.members}
+    return _without_copies(parts, audit)
+
+
+def _without_copies(parts: dict[str, tuple[SplitPart, str]], audit: Audit) -> dict[str, tuple[SplitPart, str]]:
+    """Of images that show the same in several parts, keep those of the least part; the others are used by none."""
+    copies: dict[str, list[str]] = defaultdict(list)
+    for name, first in together(list(parts), audit.duplicates).items():
+        copies[first].append(name)
+    for names in copies.values():
+        present = {parts[name][0] for name in names} - {"gap"}
+        if len(present) > 1:
+            kept = next(part for part in ("val", "test", "train") if part in present)
+            for name in names:
+                if parts[name][0] not in (kept, "gap"):
+                    parts[name] = "gap", f"shows the same as an image in {kept}"
     return parts
 
 

@@ -1,0 +1,51 @@
+"""Figures of data sets kept from earlier runs, outside the user's folders."""
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from perpixel.audit.figures import Audit, from_dict
+from perpixel.dataset import Dataset
+from perpixel.errors import OutputError
+from perpixel.files.atomic import write_text
+
+CACHE_VERSION: Final = 1
+
+
+def cache_folder() -> Path:
+    """Where perpixel keeps what it can work out again: $PERPIXEL_CACHE, else the user's cache folder."""
+    given = os.environ.get("PERPIXEL_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(given) if given else Path(home) / "perpixel"
+
+
+def recall(dataset: Dataset) -> Audit | None:
+    """The figures kept from an earlier run, if they can be read; a damaged file is as good as none."""
+    try:
+        data = json.loads(_cache_file(dataset).read_text(encoding="utf-8"))
+        return from_dict(data, dataset.findings)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(dataset: Dataset, result: Audit) -> None:
+    """Keep the figures for a later `recall`."""
+    own = replace(result, findings=result.findings[len(dataset.findings) :])
+    with contextlib.suppress(OutputError, OSError):  # a cache that cannot be written costs time, nothing else
+        write_text(_cache_file(dataset), json.dumps(own.to_dict()))
+
+
+def _cache_file(dataset: Dataset) -> Path:
+    """A name that changes with any file of the data set: by path, size and times, and by how it is understood."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((CACHE_VERSION, dataset.labels, dataset.reading, dataset.channels, dataset.dtype)).encode())
+    for sample in (*dataset.samples, *dataset.unlabelled):
+        digest.update(repr((sample.name, sample.page, sample.group, sample.split, sample.shapes)).encode())
+        for path in (sample.image, *sample.masks):
+            status = path.stat()
+            digest.update(f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}".encode())
+    return cache_folder() / f"audit-{digest.hexdigest()}.json"

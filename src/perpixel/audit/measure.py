@@ -1,0 +1,138 @@
+"""Measure one image and its mask."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from perpixel.dataset import Dataset, Sample
+from perpixel.dataset.folder import as_channels
+from perpixel.duplicates import thumbnail
+from perpixel.files.read import decode_picture, open_image
+from perpixel.shapes import IGNORED
+
+BARS: Final = 64
+SAMPLED: Final = 256
+"""Values taken evenly from an image of more than eight bits, for the histogram."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Figures of each channel, (C,)."""
+
+    count: NDArray[Any]  # pixels that count
+    mean: NDArray[Any]
+    squares: NDArray[Any]  # sum of squared distances from the mean
+    least: NDArray[Any]
+    greatest: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The figures of one image and its mask."""
+
+    channels: Channels
+    thumbnail: NDArray[np.float32]
+    pixels: tuple[int, ...]  # (K + 1,) of each class, and ignored
+
+
+class Intensities:
+    """How the values of all images are spread; images are added from many threads."""
+
+    def __init__(self, channels: int) -> None:
+        self._lock = Lock()
+        self._counts = np.zeros((channels, 256), np.int64)
+        self._values: list[NDArray[np.float32]] = []
+
+    def add_counts(self, counts: NDArray[np.int64]) -> None:
+        """Add how often each value 0..255 occurs in each channel, (C, 256)."""
+        with self._lock:
+            self._counts += counts
+
+    def add_values(self, values: NDArray[np.float32]) -> None:
+        """Add some values (n, C) of an image."""
+        with self._lock:
+            self._values.append(values)
+
+    def shares(self, least: NDArray[Any], greatest: NDArray[Any]) -> tuple[tuple[float, ...], ...]:
+        """BARS shares of the values of each channel between its least and its greatest."""
+        values = np.concatenate([np.zeros((0, len(least)), np.float32), *self._values])
+        shares = []
+        for channel, (low, high) in enumerate(zip(least, greatest, strict=True)):
+            edges = np.linspace(low, high if high > low else low + 1, BARS + 1)
+            inside = values[np.isfinite(values[:, channel]), channel]
+            bars = np.histogram(inside, edges)[0]
+            bars = bars + np.histogram(np.arange(256), edges, weights=self._counts[channel])[0]
+            shares.append(tuple(float(bar) for bar in bars / max(bars.sum(), 1)))
+        return tuple(shares)
+
+
+def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> Measure:
+    """Measure a sample, and add a labelled one's values to the intensities. Raises DataError."""
+    pixels = _class_pixels(dataset, sample) if sample.is_labelled else ()
+    picture = decode_picture(sample.image)
+    if picture is not None and picture.mode in ("L", "RGB"):
+        counts = np.array(picture.histogram(), np.int64).reshape(-1, 256)
+        counts = np.repeat(counts, dataset.channels // len(counts), axis=0)  # gray among colour
+        if sample.is_labelled:
+            intensities.add_counts(counts)
+        return Measure(_from_histograms(counts), thumbnail(picture), pixels)
+    with open_image(sample.image, sample.page) as file:
+        image, nodata = as_channels(file.read(), dataset.channels), file.nodata
+    flat = image.reshape(-1, image.shape[2])
+    if sample.is_labelled:
+        intensities.add_values(flat[:: max(len(flat) // SAMPLED, 1)][:SAMPLED].astype(np.float32))
+    return Measure(_from_values(flat, nodata), thumbnail(image), pixels)
+
+
+def _from_histograms(counts: NDArray[np.int64]) -> Channels:
+    value = np.arange(256.0)
+    total = counts.sum(axis=1)
+    mean = counts @ value / total
+    squares = (counts * (value - mean[:, None]) ** 2).sum(axis=1)
+    present = counts > 0
+    least, greatest = present.argmax(axis=1).astype(float), 255.0 - present[:, ::-1].argmax(axis=1)
+    return Channels(total, mean, squares, least, greatest)
+
+
+def _from_values(flat: NDArray[Any], nodata: float | None) -> Channels:
+    """The same figures of (pixels, C) values; NaN, infinities and pixels without data do not count."""
+    valid = np.isfinite(flat) if flat.dtype.kind == "f" else np.ones(flat.shape, bool)
+    if nodata is not None:
+        valid &= flat != nodata
+    count = valid.sum(axis=0)
+    some = np.maximum(count, 1)
+    mean = np.where(valid, flat, 0).sum(axis=0, dtype=np.float64) / some
+    squares = np.square(np.where(valid, flat - mean, 0)).sum(axis=0)
+    least, greatest = np.where(valid, flat, np.inf).min(axis=0), np.where(valid, flat, -np.inf).max(axis=0)
+    return Channels(count, mean, squares, least, greatest)
+
+
+def _class_pixels(dataset: Dataset, sample: Sample) -> tuple[int, ...]:
+    """Pixels of each class, and of those ignored."""
+    if sample.pixels is not None:
+        return sample.pixels
+    target, classes = dataset.target(sample), len(dataset.labels)
+    if target.ndim == 3:
+        return (*(int((band == 1).sum()) for band in target), int((target == IGNORED).any(axis=0).sum()))
+    counts = Image.fromarray(target).histogram()
+    return (*counts[:classes], counts[IGNORED])
+
+
+def pooled(measures: Sequence[Channels]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Merge counts, means and squared distances pair by pair.
+
+    Source: Chan, Golub and LeVeque (1979), Updating Formulae and a Pairwise Algorithm, eq. 2.1.
+    """
+    count, mean, squares = np.zeros(1), np.zeros(1), np.zeros(1)
+    for m in measures:
+        both = np.maximum(count + m.count, 1)
+        shift = m.mean - mean
+        squares = squares + m.squares + shift**2 * count * m.count / both
+        mean = mean + shift * m.count / both
+        count = count + m.count
+    return count, mean, squares

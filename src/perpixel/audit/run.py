@@ -1,0 +1,161 @@
+"""Measure a data set in one streaming pass, and remember the figures until a file changes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.audit.cache import recall, remember
+from perpixel.audit.figures import Audit, ClassFigures
+from perpixel.audit.measure import Intensities, Measure, measure, pooled
+from perpixel.dataset import Dataset, Finding, Sample
+from perpixel.dataset.inventory import Progress, gathered
+from perpixel.dataset.names import natural
+from perpixel.dataset.sample import Severity, warning
+from perpixel.duplicates import near_duplicates, neighbours_alike
+from perpixel.errors import DataError, Problem
+
+OBJECT_SAMPLES: Final = 64
+"""Object sizes are measured on at most this many masks, evenly taken."""
+
+
+def audit(dataset: Dataset, progress: Progress | None = None) -> Audit:
+    """Measure every image once, on all cores and in bounded memory.
+
+    Args:
+        dataset: As understood by `scan`.
+        progress: Called with (done, total) after each image.
+
+    Raises:
+        DataError: Images that cannot be decoded, all of them at once.
+    """
+    kept = recall(dataset)
+    if kept is not None:
+        return kept
+    samples = [*dataset.samples, *dataset.unlabelled]
+    intensities = Intensities(dataset.channels)
+    results, problems = gathered(lambda sample: measure(dataset, sample, intensities), samples, progress)
+    if problems:
+        raise DataError.of(problems)
+    measures = [results[sample] for sample in samples]
+    result = _summed(dataset, measures, intensities)
+    result = replace(result, findings=(*dataset.findings, *_findings(dataset, result)))
+    remember(dataset, result)
+    return result
+
+
+def _summed(dataset: Dataset, measures: Sequence[Measure], intensities: Intensities) -> Audit:
+    labelled = measures[: len(dataset.samples)]
+    count, mean, squares = pooled([m.channels for m in labelled])
+    least = np.min([m.channels.least for m in labelled], axis=0)
+    greatest = np.max([m.channels.greatest for m in labelled], axis=0)
+    pixels = np.array([m.pixels for m in labelled], np.int64)  # (N, K + 1)
+    classes = len(dataset.labels)
+    areas = _object_areas(dataset)
+    background = dataset.labels.background
+    objects = [k for k in range(classes) if k != background]
+    names = [sample.name for sample in dataset.samples]
+    everyone = [*names, *(sample.name for sample in dataset.unlabelled)]
+    thumbnails = np.stack([m.thumbnail for m in measures])
+    return Audit(
+        mean=_floats(mean),
+        std=_floats(np.sqrt(squares / np.maximum(count, 1))),
+        least=_floats(least),
+        greatest=_floats(greatest),
+        histogram=intensities.shares(least, greatest),
+        heights=tuple(s.height for s in dataset.samples),
+        widths=tuple(s.width for s in dataset.samples),
+        classes=tuple(
+            ClassFigures(
+                name,
+                int(pixels[:, k].sum()),
+                int((pixels[:, k] > 0).sum()),
+                len(areas[k]),
+                float(np.median(areas[k])) if areas[k] else float("nan"),
+                float(2 * np.sqrt(np.median(areas[k]) / np.pi)) if areas[k] else float("nan"),
+            )
+            for k, name in enumerate(dataset.labels.names)
+        ),
+        ignored_pixels=int(pixels[:, -1].sum()),
+        empty=tuple(name for name, row in zip(names, pixels, strict=True) if not row[objects].any()),
+        duplicates=tuple((everyone[i], everyone[j]) for i, j in near_duplicates(thumbnails)),
+        sequences=_sequences(dataset, thumbnails),
+        present={n: tuple(map(int, np.flatnonzero(row[:-1]))) for n, row in zip(names, pixels, strict=True)},
+    )
+
+
+def _object_areas(dataset: Dataset) -> list[list[int]]:
+    """Areas in pixels of the connected pieces of each class but the background, on evenly taken masks."""
+    from scipy import ndimage
+
+    classes, background = len(dataset.labels), dataset.labels.background
+    step = max(len(dataset.samples) // OBJECT_SAMPLES, 1)
+    chosen = dataset.samples[::step][:OBJECT_SAMPLES]
+
+    def measure(sample: Sample) -> list[list[int]]:
+        target = dataset.target(sample)
+        planes = [target[k] == 1 if target.ndim == 3 else target == k for k in range(classes)]
+        return [
+            [] if k == background or not plane.any() else np.bincount(ndimage.label(plane)[0].ravel())[1:].tolist()
+            for k, plane in enumerate(planes)
+        ]
+
+    results, _ = gathered(measure, chosen)
+    return [[area for areas in results.values() for area in areas[k]] for k in range(classes)]
+
+
+def _sequences(dataset: Dataset, thumbnails: NDArray[np.float32]) -> tuple[str, ...]:
+    groups: dict[str, list[int]] = {}
+    for index in sorted(range(len(dataset.samples)), key=lambda i: natural(dataset.samples[i].name)):
+        groups.setdefault(dataset.samples[index].group, []).append(index)
+    return tuple(group for group, members in groups.items() if neighbours_alike(thumbnails[members]))
+
+
+def _floats(values: NDArray[Any]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
+    """What the figures say."""
+    found = []
+    absent = tuple(figures.name for figures in result.classes if figures.pixels == 0)
+    if absent:
+        found.append(
+            warning(
+                f"{len(absent)} class(es) never occur in the masks.",
+                "add images that show them, or drop the classes.",
+                absent,
+            )
+        )
+    if result.empty:
+        severity: Severity = "error" if len(result.empty) == len(dataset.samples) else "info"
+        found.append(
+            Finding(
+                severity,
+                Problem(
+                    f"{len(result.empty)} of {len(dataset.samples)} masks hold the background only.",
+                    "nothing to mend if these images show nothing; else draw their masks.",
+                    result.empty,
+                ),
+            )
+        )
+    if result.duplicates:
+        found.append(
+            warning(
+                f"{len(result.duplicates)} pair(s) of images show the same (copies, turned or flipped too).",
+                "nothing to mend: they are kept on one side of the split; remove copies that are not wanted.",
+                tuple(f"{first} and {second}" for first, second in result.duplicates),
+            )
+        )
+    if any(std == 0 for std in result.std):
+        flat = tuple(f"channel {c}" for c, std in enumerate(result.std) if std == 0)
+        found.append(
+            warning(
+                f"{len(flat)} channel(s) have one value everywhere.",
+                "drop them: they tell nothing.",
+                flat,
+            )
+        )
+    return found

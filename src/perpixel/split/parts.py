@@ -1,0 +1,74 @@
+"""What a split is: each sample's part, and the reason."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, Self, TypeAlias, cast
+
+from perpixel.dataset import Finding, Sample
+from perpixel.dataset.names import natural
+from perpixel.errors import RunError
+from perpixel.files.atomic import write_text
+
+SplitPart: TypeAlias = Literal["train", "val", "test", "gap"]
+"""Samples in the gap between the blocks of a stack are used by no part."""
+
+PARTS: Final[tuple[Literal["train", "val", "test"], ...]] = ("train", "val", "test")
+COLUMNS: Final = ("name", "image", "page", "mask", "group", "part", "reason")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which sample is in which part, and why.
+
+    Args:
+        samples: All that were divided.
+        parts: For each name its part and the reason.
+        findings: Leaks that remain, and parts that stay empty.
+    """
+
+    samples: tuple[Sample, ...]
+    parts: Mapping[str, tuple[SplitPart, str]]
+    findings: tuple[Finding, ...] = field(default=())
+
+    def part(self, name: SplitPart) -> tuple[Sample, ...]:
+        """The samples of one part, in their order."""
+        return tuple(sample for sample in self.samples if self.parts[sample.name][0] == name)
+
+    def save(self, path: Path) -> None:
+        """Write split.csv, one row a sample. Raises OutputError."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for sample in self.samples:
+            part, reason = self.parts[sample.name]
+            mask = sample.masks[0] if sample.masks else ""
+            writer.writerow([sample.name, sample.image, sample.page, mask, sample.group, part, reason])
+        write_text(path, text.getvalue())
+
+    @classmethod
+    def load(cls, path: Path, samples: Sequence[Sample]) -> Self:
+        """Read split.csv back for the samples of the same data set.
+
+        Raises:
+            RunError: The file is missing or damaged, or names other samples.
+        """
+        try:
+            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+            parts = {row["name"]: (cast("SplitPart", row["part"]), row["reason"]) for row in rows}
+        except (OSError, KeyError, csv.Error, UnicodeDecodeError) as error:
+            raise RunError(f"{path} cannot be read as a split.", fix="restore the file, or train again.") from error
+        names = {sample.name for sample in samples}
+        if odd := sorted(names ^ set(parts), key=natural):
+            raise RunError(
+                f"{path} does not fit the data: {len(odd)} sample(s) are in one but not in the other.",
+                fix="give the data that the split was made for, or train again.",
+                examples=odd,
+            )
+        if any(part not in (*PARTS, "gap") for part, _ in parts.values()):
+            raise RunError(
+                f"{path} names a part that is none of {', '.join(PARTS)}, gap.", fix="correct the column part."
+            )
+        return cls(tuple(samples), parts)
