@@ -1,6 +1,7 @@
 """A module imports only what stands in its own layer or below: the order of CONTRIBUTING, checked."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import perpixel
@@ -28,15 +29,18 @@ def room_of(path):
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
+@cache
 def imported_names(path):
     """Every module that a file imports, wherever in it, with the line; `from perpixel import api` is perpixel.api."""
+    names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from ((name.name, node.lineno) for name in node.names)
+            names += [(name.name, node.lineno) for name in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno} imports by dots; write perpixel.…"
             whole = node.module == "perpixel"
-            yield from ((f"perpixel.{name.name}" if whole else node.module, node.lineno) for name in node.names)
+            names += [(f"perpixel.{name.name}" if whole else node.module, node.lineno) for name in node.names]
+    return names
 
 
 def rooms_imported(path):

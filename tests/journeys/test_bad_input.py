@@ -95,7 +95,7 @@ def test_an_image_with_other_channels(data, train_refused):
 def test_all_that_is_wrong_is_told_at_once(data, train_refused):
     (data / "masks" / "cell_3.png").unlink()
     save(data / "masks" / "cell_1.png", np.full((7, 9), 255, np.uint8))
-    truncate(data / "images" / "cell_2.png")
+    truncate(data / "masks" / "cell_2.png")
     told = train_refused(data, "cell_3.png", "cell_1.png", "cell_2.png")
     assert told.count("Fix: ") >= 3
 

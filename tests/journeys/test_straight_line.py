@@ -189,10 +189,12 @@ def test_without_out_a_run_is_named_after_the_data(tmp_path, cells, monkeypatch,
 
 
 def test_overwrite_replaces_a_run_and_masks(tmp_path, cells):
-    run = trained(cells, tmp_path / "run")
-    assert main(["train", str(cells), "--out", run, "--steps", "1", *TINY_OPTIONS]) == 1
-    trained(cells, tmp_path / "run", "--overwrite")
-    predict = ["predict", run, str(cells / "images"), "--out", str(tmp_path / "out")]
+    run = str(tmp_path / "run")
+    train = ["train", str(cells), "--out", run, "--steps", "1", *TINY_OPTIONS]
+    assert main(train) == 0
+    assert main(train) == 1
+    assert main([*train, "--overwrite"]) == 0
+    predict = ["predict", run, str(cells / "images" / "cell_0.png"), "--out", str(tmp_path / "out")]
     assert main(predict) == 0
     assert main(predict) == 1
     assert main([*predict, "--overwrite"]) == 0
