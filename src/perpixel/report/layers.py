@@ -1,0 +1,135 @@
+"""Pictures in layers: the image once, and truth, prediction and errors as transparent masks that can be faded."""
+
+import base64
+import io
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from perpixel.codec import Labels
+from perpixel.files.write import picture
+from perpixel.shapes import IGNORED, TargetArray
+
+MISSED: Final = (230, 97, 0)
+INVENTED: Final = (26, 133, 255)
+CONFUSED: Final = (211, 95, 183)
+UNCOUNTED: Final = (128, 128, 128)
+ERROR_COLOURS: Final = {"missed": MISSED, "invented": INVENTED, "confused": CONFUSED, "ignored": UNCOUNTED}
+"""By kind: the truth alone, the prediction alone, both but not the same class, no label. Told apart by all eyes."""
+
+ALL_PX: Final = 12_000_000
+"""Pixels of all the pictures of a page, which keeps it well under 10 MB."""
+LEAST_PX: Final = 160
+"""Smaller pictures are enlarged by whole pixels."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One image as it is shown.
+
+    Args:
+        name: Of the image.
+        note: Beside the name, such as its score.
+        image: JPEG as a URI.
+        layers: Name of the text and PNG as a URI, in their order.
+        width: Of the picture in pixels.
+        height: Likewise.
+        reduced: Whether the file is larger.
+    """
+
+    name: str
+    note: str
+    image: str
+    layers: tuple[tuple[str, str], ...]
+    width: int
+    height: int
+    reduced: bool
+
+
+class Painter:
+    """Makes the pictures of a page, of which there will be so many.
+
+    Args:
+        labels: Their colours.
+        pictures: How many images will be shown; the fewer, the larger.
+    """
+
+    def __init__(self, labels: Labels, pictures: int) -> None:
+        self._labels = labels
+        self._most_px = ALL_PX / max(pictures, 1)
+
+    def shown(
+        self, name: str, note: str, image: NDArray[Any], masks: dict[str, TargetArray], *, errors: bool = False
+    ) -> Shown:
+        """Show an image (H, W, C) with its masks (H, W) or (K, H, W), and what differs between the first two."""
+        height, width = image.shape[:2]
+        size = self._size(height, width)
+        layers = [(key, _png(class_places(mask, self._labels), self._palette, size)) for key, mask in masks.items()]
+        if errors:
+            prediction, target = masks["prediction"], masks["truth"]
+            colours = [(0, 0, 0), *ERROR_COLOURS.values()]
+            layers.append(("errors", _png(error_kinds(prediction, target, self._labels), colours, size)))
+        return Shown(name, note, _jpeg(picture(image), size), tuple(layers), *size, reduced=size[0] < width)
+
+    @property
+    def _palette(self) -> list[tuple[int, int, int]]:
+        return [(0, 0, 0), *self._labels.colours]
+
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        share = min(1.0, math.sqrt(self._most_px / (height * width)))
+        if max(height, width) < LEAST_PX:
+            share = float(LEAST_PX // max(height, width))
+        return max(1, round(width * share)), max(1, round(height * share))
+
+
+def class_places(mask: TargetArray, labels: Labels) -> NDArray[np.uint8]:
+    """Which colour each pixel (H, W) gets: 0 none, k + 1 that of class k; of overlapping classes the last."""
+    places = np.zeros(mask.shape[-2:], np.uint8)
+    for k in range(len(labels)):
+        if k != labels.background:
+            places[mask == k if labels.kind == "exclusive" else mask[k] == 1] = k + 1
+    return places
+
+
+def error_kinds(prediction: TargetArray, target: TargetArray, labels: Labels) -> NDArray[np.uint8]:
+    """0 where the prediction is right, else the place of the kind in `ERROR_COLOURS` from 1; (H, W).
+
+    >>> labels = Labels("exclusive", ("no", "a", "b"), (0, 1, 2), ((0, 0, 0),) * 3)
+    >>> error_kinds(np.array([[0, 0, 1, 2, 1]], np.uint8), np.array([[0, 1, 0, 1, 255]], np.uint8), labels)
+    array([[0, 1, 2, 3, 4]], dtype=uint8)
+    """
+    if labels.kind == "overlapping":
+        missed, invented = ((prediction == 0) & (target == 1)).any(0), ((prediction == 1) & (target == 0)).any(0)
+        confused, ignored = missed & invented, (target == IGNORED).any(0)
+    else:
+        wrong, none = prediction != target, labels.background
+        missed, invented = (
+            (np.zeros_like(wrong),) * 2 if none is None else (wrong & (prediction == none), wrong & (target == none))
+        )
+        confused, ignored = wrong & ~missed & ~invented, target == IGNORED
+    kinds: NDArray[np.uint8] = np.select([ignored, confused, missed, invented], [4, 3, 1, 2], 0).astype(np.uint8)
+    return kinds
+
+
+def _jpeg(pixels: NDArray[np.uint8], size: tuple[int, int]) -> str:
+    enlarged = size[0] > pixels.shape[1]
+    drawn = Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    drawn.save(buffer, "JPEG", quality=82)
+    return _uri("jpeg", buffer)
+
+
+def _png(places: NDArray[np.uint8], colours: list[tuple[int, int, int]], size: tuple[int, int]) -> str:
+    drawn = Image.fromarray(places).resize(size, Image.Resampling.NEAREST)
+    drawn.putpalette(np.array(colours, np.uint8).tobytes())
+    buffer = io.BytesIO()
+    drawn.save(buffer, "PNG", transparency=0, optimize=True)
+    return _uri("png", buffer)
+
+
+def _uri(kind: str, buffer: io.BytesIO) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,134 @@
+"""Figures of an evaluation as the rows and tiles of a page; nothing is computed here, and nothing is drawn."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from perpixel.codec import Labels
+from perpixel.evaluation import DATASET_SCORES, Evaluation
+from perpixel.metrics import Counts
+from perpixel.split import Split
+
+PARTS: Final = ("train", "val", "test", "gap")
+COLUMNS: Final = ("iou", "dice", "precision", "recall", "image_iou")
+MORE_COLUMNS: Final = (
+    "auc", "average_precision", "threshold",
+    "boundary_iou", "boundary_f1", "hausdorff95", "mean_surface_distance",
+    "expected_calibration_error",
+)  # fmt: skip
+OBJECT_COLUMNS: Final = (
+    "image_mean_average_precision", "average_precision_50", "panoptic_quality", "aggregated_jaccard",
+    "predicted", "true",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure, where it may lie, and what a blind predictor gets; None where undefined."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    blind: float | None = None
+
+
+def tiles(evaluation: Evaluation, figures: dict[str, Any]) -> list[tuple[str, str, Cell]]:
+    """(text of the name, class or nothing, figure): one foreground class first, then the means."""
+    blind = figures["baselines"]
+    found = []
+    k = lone_class(evaluation.labels)
+    if k is not None:
+        name = evaluation.labels.names[k]
+        low, high = figures["intervals"]["classes"][name]["iou"] or (None, None)
+        best = _best(each["classes"][name]["iou"] for each in blind.values())
+        found.append(("iou", name, Cell(figures["classes"][name]["iou"], low, high, best)))
+    for score in DATASET_SCORES:
+        low, high = figures["intervals"]["dataset"][score] or (None, None)
+        best = _best(each["dataset"][score] for each in blind.values())
+        found.append((score, "", Cell(figures["dataset"][score], low, high, best)))
+    return found
+
+
+def class_rows(evaluation: Evaluation, figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """Name, colour, pixels and a cell for each of COLUMNS."""
+    rows = []
+    for name, colour in zip(evaluation.labels.names, evaluation.labels.colours, strict=True):
+        scores, spans = figures["classes"][name], figures["intervals"]["classes"][name]
+        cells = {score: Cell(scores[score], *(spans[score] or (None, None))) for score in COLUMNS}
+        rows.append({"name": name, "colour": css(colour), "cells": cells, "pixels": scores["pixels"]})
+    return rows
+
+
+def more_rows(evaluation: Evaluation, figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """Name, colour and a figure for each of MORE_COLUMNS, of the classes that are drawn as curves."""
+    if figures["curves"] is None:
+        return []
+    rows = []
+    for k in drawn_classes(evaluation):
+        name = evaluation.labels.names[k]
+        scores: dict[str, Any] = dict(figures["curves"][name])
+        scores |= figures["calibration"]["classes"][name]
+        if figures["boundary"]:
+            scores |= figures["boundary"]["classes"][name]
+        after = figures["calibration"]["after_temperature"]
+        rows.append({
+            "name": name,
+            "colour": css(evaluation.labels.colours[k]),
+            "scores": {score: scores.get(score) for score in MORE_COLUMNS},
+            "after": after and after[name]["expected_calibration_error"],
+        })  # fmt: skip
+    return rows
+
+
+def confusion_rows(pooled: Counts, labels: Labels) -> list[tuple[str, list[tuple[float | None, int]]]]:
+    """(name of the truth, (share of the row, pixels) of each prediction); empty for overlapping labels."""
+    if pooled.confusion is None:
+        return []
+    table = pooled.confusion
+    totals = table.sum(1)
+    return [
+        (name, [(float(n / totals[k]) if totals[k] else None, int(n)) for n in table[k]])
+        for k, name in enumerate(labels.names)
+    ]
+
+
+def drawn_classes(evaluation: Evaluation, most: int = 12) -> list[int]:
+    """The classes whose curves tell something new: the foreground of two, else the largest."""
+    k = lone_class(evaluation.labels)
+    if k is not None:
+        return [k]
+    pooled = evaluation.stacked.pooled
+    pixels = pooled.true_positive + pooled.false_negative
+    return sorted(int(place) for place in np.argsort(-pixels, kind="stable")[:most])
+
+
+def lone_class(labels: Labels) -> int | None:
+    """The foreground of two exclusive classes, where one is background."""
+    if labels.kind == "exclusive" and len(labels) == 2:
+        return 1 if labels.background is None else 1 - labels.background
+    return None
+
+
+def split_rows(divided: Split, groups: Sequence[str] | None) -> list[tuple[str, int, str, list[str]]]:
+    """(part, images, reasons, groups) of the parts that have images."""
+    rows = []
+    for part in PARTS:
+        places = [place for place, sample in enumerate(divided.samples) if divided.parts[sample.name][0] == part]
+        if places:
+            reasons = Counter(divided.parts[divided.samples[place].name][1] for place in places).most_common(6)
+            of_part = Counter(groups[place] for place in places) if groups else Counter()
+            told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
+            rows.append((part, len(places), told, [f"{group} ({count})" for group, count in of_part.items()]))
+    return rows
+
+
+def css(colour: tuple[int, int, int]) -> str:
+    """A colour as a page writes it."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _best(values: Any) -> float | None:
+    return max((value for value in values if value is not None), default=None)

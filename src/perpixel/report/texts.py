@@ -1,0 +1,240 @@
+"""Every text of the pages, in English and Chinese, side by side."""
+
+from typing import Final
+
+from perpixel.errors import SettingsError, did_you_mean
+
+LANGUAGES: Final = {"en": 0, "zh": 1}
+
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    # headings
+    "summary": ("Summary", "概要"),
+    "classes": ("Classes", "各类别"),
+    "more_by_class": ("Thresholds, outlines and honesty by class", "各类别的阈值、边界与校准"),
+    "confusion": ("What was taken for what", "混淆矩阵"),
+    "objects": ("Objects", "目标实例"),
+    "membranes": ("Membranes", "膜结构"),
+    "training": ("Training", "训练过程"),
+    "thresholds": ("Every threshold", "所有阈值"),
+    "every_image": ("Every image", "每幅图像"),
+    "lowest": ("Lowest mean IoU", "平均 IoU 最低的图像"),
+    "highest": ("Highest mean IoU", "平均 IoU 最高的图像"),
+    "validation_images": ("Validation images", "验证集图像"),
+    "unlabelled": ("Unlabelled images", "无标注图像"),
+    "split": ("Split", "数据划分"),
+    "findings": ("Findings in the data", "数据检查结果"),
+    "settings": ("Settings and versions", "设置与版本"),
+    "comparison": ("Comparison", "模型比较"),
+    "differences": ("Differences from the first run", "与第一个模型的差异"),
+    "furthest_apart": ("Images on which the runs differ most", "模型差异最大的图像"),
+    # sentences
+    "scored": ("images, scored whole at native resolution", "幅图像，按原始分辨率整图评估"),
+    "not_evaluated": (
+        "Not evaluated yet: run `perpixel evaluate`. The pictures show validation images.",
+        "尚未评估：请运行 `perpixel evaluate`。下面显示验证集图像。",
+    ),
+    "over_images": ("95 % intervals over images", "95 % 置信区间（按图像自助抽样）"),
+    "over_groups": ("95 % intervals over groups of images that belong together", "95 % 置信区间（按图像组自助抽样）"),
+    "few_groups": (
+        "fewer than two groups, so there are no intervals",
+        "少于两组，因此没有置信区间",
+    ),
+    "training_note": (
+        "Training figures are those of the augmented views since the point before; validation figures those of "
+        "whole images.",
+        "训练曲线为上一个点以来增强样本的结果；验证曲线为整图结果。",
+    ),
+    "thresholds_note": (
+        "One class at a time against the rest. Dots mark the threshold that validation images chose.",
+        "每个类别与其余类别相比。圆点为验证集选出的阈值。",
+    ),
+    "every_image_note": (
+        "Mean IoU of each image, in the order of the files and sorted; the dashed line is the mean.",
+        "每幅图像的平均 IoU，按文件顺序与排序后显示；虚线为平均值。",
+    ),
+    "confusion_note": (
+        "Rows are the truth and add up to 100 %; columns are the prediction.",
+        "行为真值（合计 100 %），列为预测。",
+    ),
+    "gallery_note": (
+        "Click a picture, or press Enter on it, for full size; arrow keys go on, Escape closes.",
+        "点击图片（或按回车键）查看大图；方向键切换，Esc 关闭。",
+    ),
+    "reduced": ("reduced; the files hold the full size", "已缩小；原文件为完整尺寸"),
+    "no_findings": ("Nothing to mend.", "没有需要修正的问题。"),
+    "fix": ("Fix:", "修正："),
+    "every_setting": ("every setting of this run, and the versions", "本次运行的全部设置与版本"),
+    "images_by_group": ("groups", "分组"),
+    "undecided_note": (
+        "A difference whose interval holds 0 may be chance. Both runs are drawn together, on the same images.",
+        "区间包含 0 的差异可能只是偶然。两个模型在相同图像上成对抽样。",
+    ),
+    "inside_note": (
+        "The best over thresholds of the mean over images, as in the ISBI 2012 challenge.",
+        "对所有阈值取最优的图像平均值，与 ISBI 2012 挑战赛一致。",
+    ),
+    # words
+    "image": ("image", "图像"),
+    "images": ("images", "图像数"),
+    "truth": ("truth", "真值"),
+    "prediction": ("prediction", "预测"),
+    "errors": ("errors", "错误"),
+    "missed": ("missed", "漏检"),
+    "invented": ("invented", "误检"),
+    "confused": ("another class", "类别混淆"),
+    "ignored": ("not counted", "不计入"),
+    "colours": ("strength of the colours", "颜色浓度"),
+    "close": ("close", "关闭"),
+    "class": ("class", "类别"),
+    "pixels": ("pixels", "像素数"),
+    "part": ("part", "部分"),
+    "reason": ("reason", "原因"),
+    "run": ("run", "模型"),
+    "difference": ("difference", "差异"),
+    "blind": ("blind", "盲猜"),
+    "steps": ("steps", "步"),
+    "minutes": ("minutes", "分钟"),
+    "better": ("better", "更好"),
+    "worse": ("worse", "更差"),
+    "undecided": ("undecided", "无法判定"),
+    # axes
+    "axis_step": ("step", "步数"),
+    "axis_loss": ("loss", "损失"),
+    "axis_mean_iou": ("mean IoU", "平均 IoU"),
+    "axis_rate": ("learning rate", "学习率"),
+    "axis_speed": ("images/s", "图像/秒"),
+    "axis_train": ("training", "训练"),
+    "axis_validation": ("validation", "验证"),
+    "axis_false": ("false positive rate", "假阳性率"),
+    "axis_true": ("true positive rate", "真阳性率"),
+    "axis_recall": ("recall", "召回率"),
+    "axis_precision": ("precision", "精确率"),
+    "axis_threshold": ("threshold", "阈值"),
+    "axis_iou": ("IoU", "IoU"),
+    "axis_probability": ("probability", "预测概率"),
+    "axis_frequency": ("frequency", "实际频率"),
+    "axis_order": ("image, in order", "图像（原顺序）"),
+    "axis_sorted": ("image, sorted", "图像（排序后）"),
+    # scores and their definitions, as in docs/metrics.md
+    "mean_iou": ("mean IoU", "平均 IoU"),
+    "mean_dice": ("mean Dice", "平均 Dice"),
+    "pixel_accuracy": ("pixel accuracy", "像素准确率"),
+    "mean_accuracy": ("mean accuracy", "平均准确率"),
+    "iou": ("IoU", "IoU"),
+    "dice": ("Dice", "Dice"),
+    "precision": ("precision", "精确率"),
+    "recall": ("recall", "召回率"),
+    "image_iou": ("image IoU", "单图 IoU"),
+    "auc": ("AUC", "AUC"),
+    "average_precision": ("AP", "AP"),
+    "threshold": ("threshold", "阈值"),
+    "boundary_iou": ("boundary IoU", "边界 IoU"),
+    "boundary_f1": ("boundary F1", "边界 F1"),
+    "hausdorff95": ("Hausdorff 95", "Hausdorff 95"),
+    "mean_surface_distance": ("surface distance", "平均表面距离"),
+    "expected_calibration_error": ("calibration error", "校准误差"),
+    "image_mean_average_precision": ("competition score", "竞赛得分"),
+    "average_precision_50": ("AP at 0.5", "AP@0.5"),
+    "panoptic_quality": ("panoptic quality", "全景质量"),
+    "aggregated_jaccard": ("aggregated Jaccard", "聚合 Jaccard"),
+    "predicted": ("predicted", "预测数"),
+    "true": ("true", "真实数"),
+    "regions": ("connected regions", "连通区域"),
+    "split_objects": ("split where they touch", "分水岭分割"),
+    "v_rand": ("V_rand", "V_rand"),
+    "v_info": ("V_info", "V_info"),
+    "about_mean_iou": (
+        "Mean of IoU over the classes that are in the truth or in the prediction, pooled over all pixels.",
+        "对真值或预测中出现的类别取 IoU 的平均值，按全部像素合并计算。",
+    ),
+    "about_mean_dice": (
+        "Mean of Dice over the classes that are in the truth or in the prediction, pooled over all pixels.",
+        "对真值或预测中出现的类别取 Dice 的平均值，按全部像素合并计算。",
+    ),
+    "about_pixel_accuracy": (
+        "Exclusive classes: right pixels / pixels. Overlapping: right answers / (pixels × classes).",
+        "互斥类别：正确像素 / 像素；可重叠类别：正确判断 /（像素 × 类别）。",
+    ),
+    "about_mean_accuracy": ("Mean recall over the classes in the truth.", "真值中各类别召回率的平均值。"),
+    "about_iou": ("TP / (TP + FP + FN), pooled over all pixels.", "TP / (TP + FP + FN)，按全部像素合并。"),
+    "about_dice": (
+        "2 TP / (2 TP + FP + FN), pooled over all pixels; F1.",
+        "2 TP / (2 TP + FP + FN)，按全部像素合并；即 F1。",
+    ),
+    "about_precision": (
+        "TP / (TP + FP): the share of what was said that is right.",
+        "TP / (TP + FP)：预测中正确的比例。",
+    ),
+    "about_recall": (
+        "TP / (TP + FN): the share of what is there that was found.",
+        "TP / (TP + FN)：真值中被找到的比例。",
+    ),
+    "about_image_iou": (
+        "IoU of each image, averaged over the images in which it is defined.",
+        "先逐图计算 IoU，再对有定义的图像取平均。",
+    ),
+    "about_pixels": ("Pixels of the class in the truth.", "真值中该类别的像素数。"),
+    "about_blind": (
+        "The best of three predictors that never look at the image: all background, the most frequent class, "
+        "classes drawn with their shares.",
+        "三种从不看图像的预测中最好的：全背景、最常见类别、按比例随机。",
+    ),
+    "about_auc": (
+        "Area under the ROC curve; a tie counts one half. From 4,096 bins; the error is in metrics.json.",
+        "ROC 曲线下面积；相等计一半。由 4,096 个区间得出，误差见 metrics.json。",
+    ),
+    "about_average_precision": ("Σ (step of recall) · precision over the thresholds.", "Σ（召回率增量）· 精确率。"),
+    "about_threshold": (
+        "The probability with the highest IoU on validation images.",
+        "验证集上 IoU 最高的概率阈值。",
+    ),
+    "about_boundary_iou": (
+        "IoU of the pixels within 2 % of the image's diagonal inside an outline.",
+        "轮廓内侧、图像对角线 2 % 宽度内像素的 IoU。",
+    ),
+    "about_boundary_f1": (
+        "F1 of contour pixels within 0.75 % of the diagonal of the other contour; mean over images.",
+        "距另一轮廓在对角线 0.75 % 以内的轮廓像素的 F1；图像平均。",
+    ),
+    "about_hausdorff95": (
+        "The larger 95th percentile of the distances between contours, in pixels; mean over images with both.",
+        "两轮廓间距离 95 百分位的较大者（像素）；对两者皆有轮廓的图像取平均。",
+    ),
+    "about_mean_surface_distance": (
+        "Mean distance between contours, in pixels; mean over images with both.",
+        "轮廓间平均距离（像素）；对两者皆有轮廓的图像取平均。",
+    ),
+    "about_expected_calibration_error": (
+        "Mean gap between probability and frequency over 16 equal groups; after the arrow, with temperature.",
+        "16 个等宽区间内概率与频率之差的平均；箭头后为温度缩放之后。",
+    ),
+    "about_image_mean_average_precision": (
+        "Average precision over 0.5, 0.55 … 0.95 of each image, averaged over images: the 2018 nuclei competition's.",
+        "每幅图像在 0.5, 0.55 … 0.95 上的平均精度，再对图像取平均：2018 细胞核竞赛的得分。",
+    ),
+    "about_average_precision_50": (
+        "TP / (TP + FP + FN) objects with an IoU above 0.5.",
+        "IoU 大于 0.5 的目标：TP / (TP + FP + FN)。",
+    ),
+    "about_panoptic_quality": (
+        "Σ IoU of pairs above 0.5 / (TP + FP/2 + FN/2).",
+        "IoU 大于 0.5 的配对：Σ IoU / (TP + FP/2 + FN/2)。",
+    ),
+    "about_aggregated_jaccard": (
+        "Shared over joint pixels of every true object with its nearest predicted one.",
+        "每个真实目标与最近预测目标的交集像素 / 并集像素。",
+    ),
+    "about_v_rand": ("Foreground-restricted Rand score, after border thinning.", "边界细化后的前景 Rand 得分。"),
+    "about_v_info": ("Foreground-restricted information score, after border thinning.", "边界细化后的前景信息得分。"),
+}
+
+
+def texts(language: str) -> dict[str, str]:
+    """The texts of one language. Raises SettingsError for one that there is not.
+
+    >>> texts("zh")["truth"]
+    '真值'
+    """
+    if language not in LANGUAGES:
+        raise SettingsError(f"there is no report in {language}.", fix=did_you_mean(language, LANGUAGES))
+    return {key: both[LANGUAGES[language]] for key, both in TEXTS.items()}
