@@ -112,6 +112,12 @@ def test_a_grey_image_needs_no_channel_axis():
     np.testing.assert_array_equal(predictor.predict(image[..., 0]), predictor.predict(image))
 
 
+def test_a_stream_is_predicted_in_its_order():
+    predictor, images = Predictor(ReadsPixels(), codec_for()), [image_of(9, 8 + seed, seed=seed) for seed in range(3)]
+    for target, image in zip(predictor.stream(iter(images)), images, strict=True):
+        np.testing.assert_array_equal(target, image.argmax(2))
+
+
 def test_other_images_than_trained_on_are_refused():
     predictor = Predictor(ReadsPixels(), codec_for())
     with pytest.raises(DataError, match=r"scan\.png has 4 channels; the model was trained on 3"):

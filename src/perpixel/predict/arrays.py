@@ -1,6 +1,6 @@
 """Networks and a codec, from images in memory to probabilities, targets and masks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,10 @@ class ArrayPredictor:
         for block, empty in self.blocks(source, name):
             target[..., *block.place] = self.decode(block, empty)
         return target
+
+    def stream(self, images: Iterable[NDArray[Any]]) -> Iterator[TargetArray]:
+        """Predict images as they come, each as `predict` does; the next one is fetched meanwhile."""
+        yield from map(self.predict, ahead(images, 1))
 
     def mask(self, image: NDArray[Any], name: str = "the image") -> MaskArray:
         """Predict an image in memory in the encoding of the training masks; see `perpixel.codec.mask_of`."""
