@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from perpixel.augment import augment, window_size
+from perpixel.augment import augment, window_hw
 from perpixel.config import AugmentSettings
 from perpixel.shapes import IGNORED
 
@@ -43,7 +43,7 @@ def draws(count, seed=0):
 
 def halves(count, crop_hw, settings, classes=2):
     """Windows of smooth regions, as an image (N, 1, H, W) whose value is the class, and the target."""
-    size = [window_size(crop, settings) for crop in crop_hw]
+    size = window_hw(crop_hw, settings)
     y, x = np.mgrid[: size[0], : size[1]]
     target = np.stack([(np.sin(y / 9 + n) + np.cos(x / 11 - n) > 0) * (classes - 1) for n in range(count)])
     target = torch.from_numpy(target.astype(np.uint8))
@@ -68,7 +68,7 @@ def test_the_target_moves_with_the_image(move, crop_hw):
 def test_the_target_comes_from_the_pixel_nearest_to_that_of_the_image(move):
     """Of ramps a bilinear value is the exact place, so that a shift of a part of a pixel shows."""
     settings = settings_with(**move)
-    size = window_size(40, settings)
+    size, _ = window_hw((40, 40), settings)
     ramps = torch.stack(torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij"))[None].repeat(
         4, 1, 1, 1
     )
@@ -126,7 +126,7 @@ def test_what_was_outside_the_image_stays_ignored():
 
 def test_what_lies_beyond_the_window_is_ignored():
     settings = settings_with(zoom=4)
-    image, target = torch.zeros(8, 1, 16, 16), torch.zeros(8, 16, 16, dtype=torch.uint8)  # smaller than window_size
+    image, target = torch.zeros(8, 1, 16, 16), torch.zeros(8, 16, 16, dtype=torch.uint8)  # smaller than window_hw
     _, labels = augment(image, target, (16, 16), settings, draws(8))
     assert set(labels.unique().tolist()) == {0, IGNORED}
 
@@ -134,14 +134,14 @@ def test_what_lies_beyond_the_window_is_ignored():
 @pytest.mark.parametrize("move", ["rotation", "zoom", "all"])
 def test_windows_hold_every_crop_of_a_square(move):
     settings = settings_with(**MOVES[move])
-    size = window_size(33, settings)
+    size, _ = window_hw((33, 33), settings)
     target = torch.zeros(16, size, size, dtype=torch.uint8)
     _, labels = augment(target[:, None].float(), target, (33, 33), settings, draws(16))
     assert (labels == 0).all()
 
 
 def test_without_moves_the_window_is_the_crop():
-    assert window_size(37, settings_with(horizontal_flip=1, quarter_turns=True)) == 37
+    assert window_hw((37, 21), settings_with(horizontal_flip=1, quarter_turns=True)) == (37, 21)
 
 
 @shades
@@ -168,7 +168,7 @@ def test_contrast_keeps_the_mean_and_gamma_the_extremes():
 
 def test_a_flat_image_survives_every_shade():
     settings = AugmentSettings(gamma=2, contrast=4, blur_px=8, noise=1)
-    size = window_size(16, settings)
+    size, _ = window_hw((16, 16), settings)
     image, target = torch.zeros(4, 1, size, size), torch.zeros(4, size, size, dtype=torch.uint8)
     shown, _ = augment(image, target, (16, 16), settings, draws(4))
     assert shown.isfinite().all()
@@ -194,3 +194,14 @@ def test_a_view_does_not_depend_on_its_neighbours_in_the_batch(some):
     together, _ = augment(image, target, (24, 24), settings, draws(4))
     alone, _ = augment(image[2:3], target[2:3], (24, 24), settings, draws(4)[2:3])
     torch.testing.assert_close(together[2:3], alone)
+
+
+@pytest.mark.parametrize("degrees", [0, 20, 45, 90, 180])
+@pytest.mark.parametrize("crop_hw", [(16, 16), (12, 40), (41, 11)])
+def test_no_rotated_crop_leaves_its_window(degrees, crop_hw):
+    """The window is as large as the image, so nothing of a crop comes from outside."""
+    settings = settings_with(rotate_degrees=degrees, zoom=1.3)
+    size = window_hw(crop_hw, settings)
+    image, target = torch.zeros(24, 1, *size), torch.ones(24, *size, dtype=torch.uint8)
+    _, labels = augment(image, target, crop_hw, settings, draws(24))
+    assert (labels == 1).all()

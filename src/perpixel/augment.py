@@ -17,13 +17,21 @@ from perpixel.config import AugmentSettings
 from perpixel.shapes import IGNORED
 
 
-def window_size(crop: int, settings: AugmentSettings) -> int:
-    """Side of the source window in which every rotated and zoomed crop lies, in pixels; `crop` where none is."""
+def window_hw(crop_hw: tuple[int, int], settings: AugmentSettings) -> tuple[int, int]:
+    """Height and width of the source window in which every rotated and zoomed crop lies, in pixels.
+
+    That is the crop itself where nothing is rotated, zoomed or bent.
+    """
     if not _moves(settings):
-        return crop
-    angle = min(math.radians(settings.rotate_degrees), math.pi / 4)
-    reach = crop * settings.zoom * (math.cos(angle) + math.sin(angle)) + 6 * settings.elastic_px
-    return 2 * math.ceil(reach / 2) + crop % 2
+        return crop_hw
+
+    def reach(along: int, across: int) -> int:
+        angle = min(math.radians(settings.rotate_degrees), math.atan2(across, along))
+        side = settings.zoom * (along * math.cos(angle) + across * math.sin(angle)) + 6 * settings.elastic_px
+        return 2 * math.ceil(side / 2) + along % 2
+
+    height, width = crop_hw
+    return reach(height, width), reach(width, height)
 
 
 def augment(
@@ -36,7 +44,7 @@ def augment(
     """Cut one random view out of every window.
 
     Args:
-        image: (N, C, H, W) float32, normalised; windows of `window_size`.
+        image: (N, C, H, W) float32, normalised; windows of `window_hw`.
         target: (N, H, W) or (N, K, H, W) uint8, IGNORED outside the image.
         crop_hw: Height and width of what is returned, in pixels.
         settings: Which transforms, and how strong.

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perpixel.augment import augment, window_size
+from perpixel.augment import augment, window_hw
 from perpixel.codec import Codec
 from perpixel.config import AugmentSettings, TrainSettings
 from perpixel.dataset import Dataset, Sample
@@ -124,12 +124,11 @@ class Batches:
     def _window(self, place: int, draw: np.random.Generator) -> tuple[NDArray[Any], TargetArray]:
         """A window about a random crop; beyond the border the image is mirrored and the target IGNORED."""
         image, target = self._store[place]
-        starts, sizes = [], []
-        for length, crop in zip(image.shape[1:], self._crop_hw, strict=True):
-            size = window_size(crop, self._transforms)
+        sizes = window_hw(self._crop_hw, self._transforms)
+        starts = []
+        for length, crop, size in zip(image.shape[1:], self._crop_hw, sizes, strict=True):
             start = draw.integers(length - crop + 1) if length > crop else (length - crop) // 2
             starts.append(int(start) - (size - crop) // 2)
-            sizes.append(size)
         return cut(image, starts, sizes, mirror=True), cut(target, starts, sizes, mirror=False)
 
 

@@ -15,7 +15,7 @@ import platform
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Self
@@ -40,13 +40,13 @@ class Run:
         folder: Where it lies.
         data: The folder or dataset.yaml it was trained on, absolute.
         settings: Every setting of the training; a budget of minutes is frozen as steps when it is planned.
-        minutes: The budget that those steps were planned for, None where steps or epochs were asked for.
+        budget: What was asked for and frozen as steps: {"minutes": 5.0} or {"epochs": 3}; empty where steps were.
     """
 
     folder: Path
     data: Path
     settings: Settings
-    minutes: float | None = None
+    budget: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def create(cls, folder: Path, data: Path, settings: Settings, *, overwrite: bool = False) -> Self:
@@ -64,7 +64,9 @@ class Run:
             raise cannot_write(folder, error) from error
         for name in OWN_FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
-        run = cls(folder, data.resolve(), settings, settings.train.minutes)
+        train = settings.train
+        budget = {name: getattr(train, name) for name in ("minutes", "epochs") if getattr(train, name) is not None}
+        run = cls(folder, data.resolve(), settings, budget)
         run.save_settings()
         return run
 
@@ -77,10 +79,10 @@ class Run:
             raise RunError(f"{folder} is not a run folder: it has no settings.yaml.", fix=fix)
         try:
             stored = yaml.safe_load(path.read_text(encoding="utf-8"))
-            data, tree, minutes = Path(stored["data"]), stored["settings"], stored["minutes"]
+            data, tree, budget = Path(stored["data"]), stored["settings"], dict(stored["budget"])
         except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
             raise RunError(f"{path} is damaged: {error}.", fix="train again, or restore the file.") from None
-        return cls(folder, data, settings_from(tree, str(path)), minutes)
+        return cls(folder, data, settings_from(tree, str(path)), budget)
 
     @property
     def model_path(self) -> Path:
@@ -127,7 +129,7 @@ class Run:
         versions = {name: version(name) for name in VERSIONED} | {"python": platform.python_version()}
         stored = {
             "data": str(self.data),
-            "minutes": self.minutes,
+            "budget": dict(self.budget),
             "settings": self.settings.model_dump(mode="json"),
             "versions": versions,
         }

@@ -212,8 +212,11 @@ def test_the_demo_needs_no_data(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(api, "DEMO_UNSEEN", 2)
     train = {key: value for key, value in generated.TINY["train"].items() if key != "steps"}
     monkeypatch.setattr(api, "DEMO_SETTINGS", {**generated.TINY, "train": train})
-    steps = lambda session, run, started: run.settings.train.model_copy(update={"minutes": None, "steps": 2})  # noqa: E731
-    monkeypatch.setattr(start, "_frozen", steps)
+
+    def two_steps(session, run, started):
+        return run.settings.train.model_copy(update={"minutes": None, "steps": 2}), 0.0
+
+    monkeypatch.setattr(start, "_frozen", two_steps)
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     told = capsys.readouterr().out
     assert "filled circle" in told

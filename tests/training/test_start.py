@@ -83,7 +83,7 @@ def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
     monkeypatch.setattr(start_module.Session, "time_validation", lambda self: 2.0)
     monkeypatch.setattr("perpixel.training.loop.RETIMED_EVERY", 10**9)
     run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validations=8))
-    assert run.minutes == 1
+    assert run.budget == {"minutes": 1}
     assert run.settings.train.minutes is None
     assert run.settings.train.validations == 4  # 15 % of the minute
     assert run.settings.train.steps == 10  # (a minute, less four validations and what the start took) / 5 s
@@ -106,7 +106,7 @@ def test_timing_leaves_network_and_optimiser_as_they_were(tmp_path, cells, cells
     def timed(session, run, started):
         session.time_step(0.01)
         session.time_validation()
-        return run.settings.train.model_copy(update={"minutes": None, "steps": 4})
+        return run.settings.train.model_copy(update={"minutes": None, "steps": 4}), 0.0
 
     monkeypatch.setattr(start_module, "_frozen", timed)
     run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1))

@@ -65,6 +65,7 @@ class State:
         step: Steps taken.
         history: A row a validation.
         best: The best score so far, in the sense of `train.best_by`.
+        validation_seconds: What a validation lasts, as measured last.
         spent: Seconds of earlier sittings.
         skipped: Steps left out because the loss was not finite.
     """
@@ -74,6 +75,7 @@ class State:
     step: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = -math.inf
+    validation_seconds: float = 0.0
     spent: float = 0.0
     skipped: int = 0
 
@@ -95,7 +97,6 @@ class Loop:
         self._started = started
         self._saved = time.monotonic()
         self._in_a_row = 0
-        self._validation_seconds: list[float] = []
         self._step_seconds: deque[float] = deque(maxlen=4 * RETIMED_EVERY)
 
     def finish(self) -> bool:
@@ -144,14 +145,14 @@ class Loop:
 
     def _retime(self) -> None:
         """Where minutes are the budget, fit the rest of the schedule into what is left of them."""
-        state, minutes = self._state, self._run.minutes
+        state, minutes = self._state, self._run.budget.get("minutes")
         is_over = state.step >= state.pace.steps
         if minutes is None or is_over or state.step % RETIMED_EVERY or len(self._step_seconds) < RETIMED_EVERY:
             return
         validations = self._run.settings.train.validations
         progress = state.pace.progress(state.step)
-        each = float(np.mean(self._validation_seconds)) if self._validation_seconds else 0.0
-        left = minutes * 60 - self._elapsed() - each * math.ceil((1 - progress) * validations)
+        validating = state.validation_seconds * math.ceil((1 - progress) * validations)
+        left = minutes * 60 - self._elapsed() - validating
         step_seconds = float(np.mean(self._step_seconds))
         steps = state.step + max(1, round(left / step_seconds))
         if abs(steps - state.pace.steps) > RETIMED_FROM_SHARE * (state.pace.steps - state.step):
@@ -166,7 +167,7 @@ class Loop:
     def _validate(self, step: Step) -> None:
         before = time.monotonic()
         validation = self._session.validate()
-        self._validation_seconds.append(time.monotonic() - before)
+        self._state.validation_seconds = time.monotonic() - before
         self._record(validation, step)
         score = validation.scores[self._run.settings.train.best_by]
         score = -score if self._run.settings.train.best_by == "loss" else score
@@ -202,7 +203,7 @@ class Loop:
             "network": self._weights(),
             "optimiser": self._session.optimiser.state_dict(),
             "state": {
-                **{key: getattr(state, key) for key in ("step", "history", "best", "skipped")},
+                **{key: getattr(state, key) for key in ("step", "history", "best", "validation_seconds", "skipped")},
                 "spent": self._elapsed(),
                 "pace": asdict(state.pace),
                 "interval": {**vars(state.interval), "counts": state.interval.counts.to_dict()},

@@ -124,10 +124,11 @@ def _session(settings: Settings, found: _Data, parts: Split) -> Session:
 
 
 def _finished(run: Run, session: Session, started: float) -> Run:
+    validation_seconds = 0.0
     if run.settings.train.steps is None:
-        train_settings = _frozen(session, run, started)
+        train_settings, validation_seconds = _frozen(session, run, started)
         run = run.with_settings(run.settings.model_copy(update={"train": train_settings}))
-    state = restored(session, run) if run.checkpoints else _fresh(session, run.settings.train)
+    state = restored(session, run) if run.checkpoints else _fresh(session, run.settings.train, validation_seconds)
     loop = Loop(session, run, state, started)
     if not loop.finish():
         raise RunError(
@@ -137,18 +138,23 @@ def _finished(run: Run, session: Session, started: float) -> Run:
     return Run.open(run.folder)
 
 
-def _fresh(session: Session, train: TrainSettings) -> State:
+def _fresh(session: Session, train: TrainSettings, validation_seconds: float) -> State:
     assert train.steps is not None
     labels = session.card.codec.labels
-    return State(Pace(train.steps), Interval(Counts.zero(len(labels), labels.kind)))
+    interval = Interval(Counts.zero(len(labels), labels.kind))
+    return State(Pace(train.steps), interval, validation_seconds=validation_seconds)
 
 
-def _frozen(session: Session, run: Run, started: float) -> TrainSettings:
-    """Turn a budget of epochs or minutes into steps; minutes by timing real steps and a real validation."""
+def _frozen(session: Session, run: Run, started: float) -> tuple[TrainSettings, float]:
+    """Turn a budget of epochs or minutes into steps; minutes by timing real steps and a real validation.
+
+    Returns:
+        The settings with steps, and the seconds of a validation (0 where it was not timed).
+    """
     train = run.settings.train
     if train.minutes is None:
         assert train.epochs is not None
-        return train.model_copy(update={"epochs": None, "steps": train.epochs * session.batches.steps_per_epoch})
+        return train.model_copy(update={"epochs": None, "steps": train.epochs * session.batches.steps_per_epoch}), 0.0
     budget = train.minutes * 60
     step_seconds = session.time_step(TIMED_SHARE * budget)
     validation_seconds = session.time_validation()
@@ -162,11 +168,12 @@ def _frozen(session: Session, run: Run, started: float) -> TrainSettings:
             f"which lasts {validation_seconds:.0f} s.",
             fix=f"give at least {math.ceil(needed * 10) / 10:g} minutes, or fewer or smaller validation images.",
         )
-    return train.model_copy(update={"minutes": None, "steps": steps, "validations": validations})
+    frozen = train.model_copy(update={"minutes": None, "steps": steps, "validations": validations})
+    return frozen, validation_seconds
 
 
 def _refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
-    have = flat(run.settings.model_dump(mode="json")) | {"train.minutes": run.minutes}
+    have = flat(run.settings.model_dump(mode="json")) | {f"train.{name}": value for name, value in run.budget.items()}
     checked = flat(settings_from(asked).model_dump(mode="json"))
     given = {key: checked[key] for key, value in flat(asked).items() if value is not None}
     other = {key: value for key, value in given.items() if have.get(key) != value}
