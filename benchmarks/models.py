@@ -3,8 +3,9 @@
     python benchmarks/models.py [--rounds 5] [--only NAME ...] > benchmarks/models.md
 
 Every variant of a network runs in its own process, because the allocator's settings hold for a process; the
-processes take turns, step by step, so that a slow moment of the machine meets all of them. The fastest of the
-rounds counts. Memory is measured in processes of its own, which give every freed block back at once: the peak
+processes take turns, step by step, so that a slow moment of the machine meets all of them. Seconds are those of the
+processor, user's and system's, on one thread: other work on the machine is not counted. The fastest of the rounds
+counts. Memory is measured in processes of its own, which give every freed block back at once: the peak
 during training beyond what the process held before its first step.
 """
 
@@ -34,7 +35,7 @@ class Contest:
     ours: Callable[[], nn.Module]
     theirs: Callable[[], nn.Module]
     peer: str
-    size: int = 160
+    size: int = 96
     batch: int = 2
 
 
@@ -94,8 +95,7 @@ CONTESTS = {
         ours=lambda: build("unet", in_channels=3, classes=2, encoder="efficientnet_lite0"),
         theirs=lambda: smp("unet", "tu-tf_efficientnet_lite0"),
         peer="smp.Unet, same encoder",
-        size=256,
-        batch=4,
+        size=192,
     ),
 }
 VARIANTS = ("theirs", "plain", "automatic")
@@ -120,11 +120,11 @@ def heading(rounds: int) -> str:
     features = ", ".join(name for name in ("avx512", "amx_bf16", "avx512_bf16") if name in cpu_flags())
     return f"""# Networks: speed and memory
 
-`python benchmarks/models.py --rounds {rounds}` on {torch.get_num_threads()} threads of {platform.machine()}
-({features or "no special instructions"}), torch {torch.__version__}, the fastest of {rounds} interleaved rounds.
+`python benchmarks/models.py --rounds {rounds}` on one thread of {platform.machine()}
+({features or "no special instructions"}), torch {torch.__version__}, processor seconds, the fastest of {rounds} interleaved rounds.
 "plain" is perpixel in float32, contiguous, with glibc's allocator as it is; "automatic" as it sets itself:
-here precision {precision}, channels last, freed memory kept. Ratios above 1 are in perpixel's favour for time,
-below 1 for memory.
+here precision {precision}, channels last, freed memory kept. Time ratios above 1 and memory ratios below 1 are
+in perpixel's favour.
 
 | network | beside | train, s: theirs | plain | automatic | predict, s: theirs | plain | automatic | \
 train ratio plain | automatic | predict ratio plain | automatic | train memory, MiB: theirs | plain | ratio |
@@ -180,6 +180,7 @@ def ask(worker: "subprocess.Popen[str]", question: str) -> float:
 def work(name: str, variant: str, allocation: str) -> None:
     """Answer each question on standard input with a number on standard output."""
     contest = CONTESTS[name]
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     automatic = variant == "automatic"
     if allocation == "lean":
@@ -194,7 +195,7 @@ def work(name: str, variant: str, allocation: str) -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     before = peak_mib()
     for question in sys.stdin:
-        started = time.perf_counter()
+        started = time.process_time()
         match question.strip():
             case "train":
                 with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -202,11 +203,11 @@ def work(name: str, variant: str, allocation: str) -> None:
                 total.backward()
                 optimizer.step()
                 optimizer.zero_grad()
-                answer = time.perf_counter() - started
+                answer = time.process_time() - started
             case "predict":
                 with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                     model.eval()(image)
-                answer = time.perf_counter() - started
+                answer = time.process_time() - started
             case "memory":
                 answer = peak_mib() - before
             case _:

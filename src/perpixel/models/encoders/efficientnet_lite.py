@@ -98,7 +98,9 @@ class _InvertedResidual(nn.Module):
         else:
             out = self.act(self.bn1(self.conv_dw(x)))
             out = self.bn2(self.conv_pw(out))
-        return out + x if self.shortcut else out
+        if self.shortcut:
+            out += x
+        return out
 
 
 class _SameConv2d(nn.Conv2d):

@@ -81,8 +81,10 @@ class _Residual(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.relu(self.residual(x) + self.downsample(x))
-        return out
+        out = self.residual(x)
+        out += self.downsample(x)
+        activated: Tensor = self.relu(out)
+        return activated
 
     def residual(self, x: Tensor) -> Tensor:
         raise NotImplementedError
