@@ -31,7 +31,5 @@ def test_a_cloud_optimised_mask_is_the_plain_one_with_overviews(tmp_path):
 
 def test_without_rasterio_the_way_out_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "rasterio", None)
-    with pytest.raises(
-        OutputError, match=r"rasterio, which is not installed\.\nFix: pip install 'perpixel\[geo\]'"
-    ):
+    with pytest.raises(OutputError, match=r"rasterio, which is not installed\.\nFix: pip install 'perpixel\[geo\]'"):
         require_rasterio()
