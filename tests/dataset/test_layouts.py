@@ -204,3 +204,44 @@ def test_a_class_list_that_does_not_fit_is_told_not_used(tmp_path):
     dataset = scan(tmp_path)
     assert dataset.labels.names == ("class 0", "class 1", "class 2")
     assert "classes.txt does not say which value is which class" in dataset.findings[0].problem.what
+
+
+def test_cityscapes_folders_are_understood(tmp_path):
+    for part, city in (("train", "aachen"), ("train", "bochum"), ("val", "munster")):
+        for number in range(2):
+            stem, target = f"{city}_{number:06}_000019", drawing(number)
+            save(tmp_path / "leftImg8bit" / part / city / f"{stem}_leftImg8bit.png", photograph(target))
+            for kind in ("labelIds", "instanceIds", "color"):
+                save(tmp_path / "gtFine" / part / city / f"{stem}_gtFine_{kind}.png", target)
+    dataset = scan(tmp_path)
+    assert Counter((sample.split, sample.group) for sample in dataset.samples) == {
+        ("train", "aachen"): 2, ("train", "bochum"): 2, ("val", "munster"): 2,
+    }  # fmt: skip
+    assert all("labelIds" in sample.masks[0].name for sample in dataset.samples)
+
+
+def test_most_images_without_mask_are_unlabelled_and_told(tmp_path):
+    pairs(tmp_path, 9, images="JPEGImages", masks="SegmentationClass")
+    for number in range(6):
+        (tmp_path / "SegmentationClass" / f"a{number}.png").unlink()
+    dataset = scan(tmp_path)
+    assert (len(dataset.samples), len(dataset.unlabelled)) == (3, 6)
+    assert "6 of 9 images" in dataset.findings[0].problem.what
+
+
+def test_masks_elsewhere_are_not_classes(tmp_path):
+    pairs(tmp_path)
+    pairs(tmp_path, images="old/images", masks="old/masks", scale=9)
+    (tmp_path / "masks").rename(tmp_path / "labels")
+    dataset = scan(tmp_path)
+    assert dataset.labels.kind == "exclusive"
+    assert len(dataset.samples) == 8
+
+
+def test_parts_with_different_class_folders_are_refused(tmp_path):
+    for part, names in (("train", ("disc", "ring")), ("val", ("disc", "cross"))):
+        save(tmp_path / part / "images" / "a.png", photograph(drawing(0)))
+        for name in names:
+            save(tmp_path / part / "masks" / name / "a.png", drawing(0, 2) * 255)
+    with pytest.raises(DataError, match="the folders of masks hold different classes"):
+        scan(tmp_path)

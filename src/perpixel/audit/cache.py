@@ -13,7 +13,7 @@ from perpixel.dataset import Dataset
 from perpixel.errors import OutputError
 from perpixel.files.atomic import write_text
 
-CACHE_VERSION: Final = 1
+CACHE_VERSION: Final = 2
 
 
 def cache_folder() -> Path:

@@ -17,8 +17,9 @@ class ClassFigures:
         pixels: Over all labelled images.
         images: In how many labelled images it occurs.
         objects: Connected pieces in the masks that were looked at (at most OBJECT_SAMPLES).
-        median_area: Of these pieces, in pixels; NaN without any.
-        median_diameter: Of circles of equal area, in pixels.
+        median_area: Of the piece that a typical pixel of the class lies in: half of them lie in pieces at least this
+            large, in pixels, so that specks count little. NaN without any piece.
+        median_diameter: Of a circle of that area, in pixels.
     """
 
     name: str

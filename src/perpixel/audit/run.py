@@ -73,8 +73,7 @@ def _summed(dataset: Dataset, measures: Sequence[Measure], intensities: Intensit
                 int(pixels[:, k].sum()),
                 int((pixels[:, k] > 0).sum()),
                 len(areas[k]),
-                float(np.median(areas[k])) if areas[k] else float("nan"),
-                float(2 * np.sqrt(np.median(areas[k]) / np.pi)) if areas[k] else float("nan"),
+                *_typical(areas[k]),
             )
             for k, name in enumerate(dataset.labels.names)
         ),
@@ -104,6 +103,15 @@ def _object_areas(dataset: Dataset) -> list[list[int]]:
 
     results, _ = gathered(measure, chosen)
     return [[area for areas in results.values() for area in areas[k]] for k in range(classes)]
+
+
+def _typical(areas: Sequence[int]) -> tuple[float, float]:
+    """Area of the piece that holds the median pixel, and the diameter of a circle as large."""
+    if not areas:
+        return float("nan"), float("nan")
+    ordered = np.sort(areas)
+    area = float(ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)])
+    return area, float(2 * np.sqrt(area / np.pi))
 
 
 def _sequences(dataset: Dataset, thumbnails: NDArray[np.float32]) -> tuple[str, ...]:

@@ -89,7 +89,12 @@ def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folde
         problems += wrong
     samples += _unlabelled(unmatched, findings)
     form = "objects" if "objects" in forms else next(iter(forms), "values")
-    classes = next(iter(class_names), ())
+    classes = min(class_names, default=())
+    if len(class_names) > 1:
+        listed = tuple(", ".join(names) for names in sorted(class_names))
+        problems.append(
+            Problem("the folders of masks hold different classes.", "make a folder for each class.", listed)
+        )
     return Layout(form, named_apart(samples), classes, tuple(findings), tuple(problems))
 
 
@@ -101,10 +106,12 @@ def _grouped(folders: list[Folder]) -> dict[Where, list[Folder]]:
 
 
 def _class_folders(folder: Folder, masks: list[Folder]) -> list[Folder]:
-    """Mask folders one step below the place of the images: masks/CLASS/NAME.png."""
+    """Folders named by a class in the folder of the masks: masks/CLASS/NAME.png."""
     place = folder.place
     return [
-        m for m in masks if m.place.where[:-1] == place.where and m.place.where and m.place.part in (place.part, None)
+        mask
+        for mask in masks
+        if mask.place.where == (*place.where, mask.path.name) and mask.place.part in (place.part, None)
     ]
 
 
@@ -113,36 +120,39 @@ def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample
     matched = {candidate.path: pair(folder.images, candidate.images) for candidate in candidates}
     best = sorted(candidates, key=lambda c: (-len(matched[c.path].pairs), *_plainness(c)))[0]
     pairs = matched[best.path]
-    findings = []
+    findings: list[Finding] = []
     others = [c for c in candidates if c is not best and matched[c.path].pairs]
     if others:
+        told = warning if best.place.rest else info
         findings.append(
-            Finding(
-                "warning" if best.place.rest else "info",
-                Problem(
-                    f"{len(candidates)} folders hold masks for {folder.path}; {best.path.name} is used.",
-                    fix=f"to use another one, name it in dataset.yaml (masks: {others[0].path.name}).",
-                    examples=tuple(c.path.name for c in candidates),
-                ),
+            told(
+                f"{len(candidates)} folders hold masks for {folder.path}; {best.path.name} is used.",
+                f"to use another one, name it in dataset.yaml (masks: {others[0].path.name}).",
+                [candidate.path.name for candidate in candidates],
             )
         )
     if len(folder.images) == 1 and len(best.images) > 1:
         return "objects", [sample_of(folder, folder.images[0], best.images)], findings, list(pairs.problems)
-    return (
-        "values",
-        [sample_of(folder, i, (m,)) for i, m in pairs.pairs],
-        findings,
-        _left_over(pairs, folder, best, findings),
-    )
-
-
-def _left_over(pairs: Pairs, folder: Folder, masks: Folder, findings: list[Finding]) -> list[Problem]:
+    samples = [sample_of(folder, image, (mask,)) for image, mask in pairs.pairs]
     problems = list(pairs.problems)
-    if pairs.without_mask:
-        problems.append(missing_masks(pairs, folder.images, masks.images))
     if pairs.without_image:
-        findings.append(_without_image(pairs, masks.images))
-    return problems
+        findings.append(_without_image(pairs, best.images))
+    elif len(pairs.without_mask) > len(pairs.pairs) > 0:
+        samples += [sample_of(folder, image, ()) for image in pairs.without_mask]
+        findings.append(_mostly_unlabelled(pairs, folder))
+        return "values", samples, findings, problems
+    if pairs.without_mask:
+        problems.append(missing_masks(pairs, folder.images, best.images))
+    return "values", samples, findings, problems
+
+
+def _mostly_unlabelled(pairs: Pairs, folder: Folder) -> Finding:
+    return warning(
+        f"{len(pairs.without_mask)} of {len(folder.images)} images in {folder.path} have no mask, and every mask has "
+        "its image: they are taken for unlabelled ones.",
+        "add their masks if they have any.",
+        [image.name for image in pairs.without_mask],
+    )
 
 
 def _plainness(folder: Folder) -> tuple[bool, bool, str]:

@@ -69,8 +69,7 @@ def even_odd(rings: Sequence[Ring], height: int, width: int) -> NDArray[np.bool_
     last = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height).astype(int)
     edge = np.repeat(np.arange(len(x0)), last - first)  # one entry for each row that an edge crosses
     row = np.arange(len(edge)) - np.repeat(np.cumsum(last - first) - (last - first), last - first) + first[edge]
-    slope = (x1 - x0)[edge] / (y1 - y0)[edge]
-    x = x0[edge] + (row + 0.5 - y0[edge]) * slope
+    x = x0[edge] + (row + 0.5 - y0[edge]) * (x1 - x0)[edge] / (y1 - y0)[edge]
     column = np.clip(np.ceil(x - 0.5), 0, width).astype(int)
     crossings = np.bincount(row * (width + 1) + column, minlength=height * (width + 1)).reshape(height, width + 1)
     odd: NDArray[np.bool_] = (np.cumsum(crossings, axis=1) & 1).astype(bool)[:, :width]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from perpixel.dataset.names import key, stem
+from perpixel.dataset.names import file_role, key, stem
 from perpixel.errors import Problem
 
 
@@ -59,6 +59,9 @@ def _by_key(images: Iterable[Path], masks: Iterable[Path]) -> list[tuple[Path, P
     for side, paths in enumerate((images, masks)):
         for path in paths:
             found[key(stem(path.name))][side].append(path)
+    for _, candidates in found.values():
+        if len(candidates) > 1:  # NAME_labelIds beside NAME_instanceIds
+            candidates[:] = [mask for mask in candidates if file_role(stem(mask.name)) != "instance"]
     return [(i[0], m[0]) for i, m in found.values() if len(i) == len(m) == 1]
 
 
