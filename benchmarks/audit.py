@@ -45,9 +45,19 @@ def files_of(dataset: Dataset) -> list[Path]:
     return [path for sample in samples for path in (sample.image, *sample.masks)]
 
 
-def decode(files: list[Path]) -> float:
-    """Seconds to decode every file into an array, with Pillow, in as many threads as the audit has."""
-    start = time.perf_counter()
+class Clock:
+    """Seconds on the wall, and of all cores, since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def __call__(self) -> tuple[float, float]:
+        return time.perf_counter() - self._wall, time.process_time() - self._cpu
+
+
+def decode(files: list[Path]) -> tuple[float, float]:
+    """Time to decode every file into an array, with Pillow, in as many threads as the audit has."""
+    clock = Clock()
 
     def read(path: Path) -> int:
         with Image.open(path) as image:
@@ -55,20 +65,20 @@ def decode(files: list[Path]) -> float:
 
     with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
         sum(pool.map(read, files))
-    return time.perf_counter() - start
+    return clock()
 
 
-def examine(folder: Path) -> tuple[float, float, float]:
-    """Seconds of scan and audit, with nothing kept from before; and of the second run, from the cache."""
+def examine(folder: Path) -> tuple[tuple[float, float], float]:
+    """Time of scan and audit, with nothing kept from before; and seconds of the second audit, from the cache."""
     with tempfile.TemporaryDirectory() as cache:
         os.environ["PERPIXEL_CACHE"] = cache
-        start = time.perf_counter()
+        clock = Clock()
         dataset = scan(folder)
-        scanned = time.perf_counter()
         audit(dataset)
-        audited = time.perf_counter()
+        first = clock()
+        again = Clock()
         audit(dataset)
-        return scanned - start, audited - scanned, time.perf_counter() - audited
+        return first, again()[0]
 
 
 def peak_mb() -> float:
@@ -84,18 +94,19 @@ def main() -> None:
     given = parser.parse_args()
     if given.generate:
         generate(given.generate, given.folder)
-    print(f"before: {peak_mb():.0f} MB")
-    examined = min((examine(given.folder) for _ in range(given.rounds)), key=sum)
-    print(f"after the audit: {peak_mb():.0f} MB")
+    examine(given.folder) if not given.generate else None  # warm the disk's cache, and import what is imported late
+    before = peak_mb()
     files = files_of(scan(given.folder))
     size = sum(path.stat().st_size for path in files) / 1e6
-    bare = min(decode(files) for _ in range(given.rounds))
-    print(f"{len(files):,} files, {size:.1f} MB")
-    print(f"bare decoding   {bare:7.2f} s  {size / bare:7.1f} MB/s")
-    scanned, audited, again = examined
-    whole = scanned + audited
-    print(f"scan and audit  {whole:7.2f} s  {size / whole:7.1f} MB/s  ratio {whole / bare:.2f}")
-    print(f"  of which scan {scanned:7.2f} s, audit {audited:.2f} s; the audit again, from its cache {again:.3f} s")
+    rounds = [(examine(given.folder), decode(files)) for _ in range(given.rounds)]
+    wall, cpu = (min(first[k] for (first, _), _ in rounds) for k in (0, 1))
+    bare_wall, bare_cpu = (min(bare[k] for _, bare in rounds) for k in (0, 1))
+    print(f"{len(files):,} files, {size:.1f} MB, {os.cpu_count()} cores, {given.rounds} rounds, the least of each")
+    print(f"bare decoding   {bare_wall:7.2f} s  {size / bare_wall:6.1f} MB/s  {bare_cpu:7.2f} s of all cores")
+    print(f"scan and audit  {wall:7.2f} s  {size / wall:6.1f} MB/s  {cpu:7.2f} s of all cores")
+    print(f"ratio           {wall / bare_wall:7.2f}                 {cpu / bare_cpu:7.2f}")
+    print(f"audit from its cache {min(again for (_, again), _ in rounds):.3f} s")
+    print(f"most memory: {before:.0f} MB before the rounds, {peak_mb():.0f} MB after them")
 
 
 if __name__ == "__main__":

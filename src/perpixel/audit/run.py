@@ -17,7 +17,7 @@ from perpixel.dataset.sample import Severity, warning
 from perpixel.duplicates import near_duplicates, neighbours_alike
 from perpixel.errors import DataError, Problem
 
-OBJECT_SAMPLES: Final = 64
+OBJECT_SAMPLES: Final = 32
 """Object sizes are measured on at most this many masks, evenly taken."""
 
 
@@ -93,15 +93,16 @@ def _object_areas(dataset: Dataset) -> list[list[int]]:
     step = max(len(dataset.samples) // OBJECT_SAMPLES, 1)
     chosen = dataset.samples[::step][:OBJECT_SAMPLES]
 
-    def measure(sample: Sample) -> list[list[int]]:
+    def measure_objects(sample: Sample) -> list[list[int]]:
         target = dataset.target(sample)
-        planes = [target[k] == 1 if target.ndim == 3 else target == k for k in range(classes)]
-        return [
-            [] if k == background or not plane.any() else np.bincount(ndimage.label(plane)[0].ravel())[1:].tolist()
-            for k, plane in enumerate(planes)
-        ]
+        areas: list[list[int]] = [[] for _ in range(classes)]
+        for k in range(classes):
+            plane = target[k] == 1 if target.ndim == 3 else target == k
+            if k != background and plane.any():
+                areas[k] = np.bincount(ndimage.label(plane)[0].ravel())[1:].tolist()
+        return areas
 
-    results, _ = gathered(measure, chosen)
+    results, _ = gathered(measure_objects, chosen)
     return [[area for areas in results.values() for area in areas[k]] for k in range(classes)]
 
 
