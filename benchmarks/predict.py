@@ -25,15 +25,23 @@ CLASSES, TILE, OVERLAP, ROUNDS = 5, 512, 64, 3
 
 
 def seconds(*runs):
-    """The least of several rounds of each, in turns, after one to warm up."""
+    """The least wall-clock and the least processor seconds of several rounds of each, in turns, after a first one."""
     times = [[] for _ in runs]
     for number in range(ROUNDS + 1):
         for run, taken in zip(runs, times, strict=True):
-            start = time.perf_counter()
+            wall, processor = time.perf_counter(), time.process_time()
             run()
             if number:
-                taken.append(time.perf_counter() - start)
-    return [min(taken) for taken in times]
+                taken.append((time.perf_counter() - wall, time.process_time() - processor))
+    return [tuple(min(column) for column in zip(*taken, strict=True)) for taken in times]
+
+
+def line(what, seconds, ratios):
+    print(f"{what:32} {seconds[0]:7.2f} s {seconds[1]:7.2f} s   {ratios}")
+
+
+def ratio(one, other):
+    return f"{one[0] / other[0]:.2f} by the clock, {one[1] / other[1]:.2f} by the processor"
 
 
 def main():
@@ -67,10 +75,11 @@ def main():
         bare, lambda: predictor.probabilities(image), monai, lambda: compiled.probabilities(image)
     )
     print(f"{side}² pixels, {tiles} tiles of {TILE}², {torch.get_num_threads()} threads, least of {ROUNDS} rounds")
-    print(f"bare network on as many tiles   {base:7.2f} s")
-    print(f"perpixel                        {ours:7.2f} s   {base / ours:.2f} of the bare network's throughput")
-    print(f"MONAI sliding_window_inference  {theirs:7.2f} s   perpixel is {theirs / ours:.2f} times as fast")
-    print(f"perpixel, backend auto          {fast:7.2f} s   {ours / fast:.2f} times as fast; {compiled.backend}")
+    line("bare network on as many tiles", base, "")
+    line("perpixel", ours, f"bare network / perpixel: {ratio(base, ours)}")
+    line("MONAI sliding_window_inference", theirs, f"MONAI / perpixel: {ratio(theirs, ours)}")
+    line("perpixel, backend auto", fast, f"perpixel / this: {ratio(ours, fast)}")
+    print(compiled.backend)
 
 
 if __name__ == "__main__":
