@@ -20,7 +20,7 @@ def asked(monkeypatch):
 
     note("train", SimpleNamespace(folder=Path("runs/cells")))
     note("evaluate", "the table")
-    note("predict", ["one", "two"])
+    note("predict", [SimpleNamespace(is_skipped=False), SimpleNamespace(is_skipped=False)])
     return calls
 
 
@@ -65,7 +65,14 @@ def test_predict_takes_many_inputs(asked, capsys):
     assert "2 images predicted: o" in capsys.readouterr().out
     values, named = asked["predict"]
     assert values == (Path("run"), ["a.png", "b/*.png"], Path("o"))
-    assert (named["overlay"], named["probabilities"], named["overwrite"]) == (True, False, False)
+    assert (named["overlay"], named["probabilities"], named["existing"]) == (True, False, "refuse")
+
+
+@pytest.mark.parametrize(("flag", "existing"), [("--resume", "skip"), ("--overwrite", "replace")])
+def test_predict_resumes_or_replaces(asked, flag, existing):
+    assert main(["predict", "run", "a.png", "--out", "o", flag]) == 0
+    assert asked["predict"][1]["existing"] == existing
+    assert main(["predict", "run", "a.png", "--out", "o", "--resume", "--overwrite"]) == 2
 
 
 def test_an_error_that_can_be_mended_ends_with_1_on_standard_error(monkeypatch, capsys):

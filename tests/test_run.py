@@ -24,7 +24,7 @@ def test_the_budget_in_minutes_is_remembered_when_steps_are_frozen(tmp_path):
     frozen = settings.model_copy(update={"train": settings.train.model_copy(update={"minutes": None, "steps": 7})})
     run.with_settings(frozen)
     opened = Run.open(run.folder)
-    assert opened.minutes == 3
+    assert opened.budget == {"minutes": 3}
     assert opened.settings.train.steps == 7
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from perpixel.evaluation import Evaluation, PartName
@@ -116,40 +116,60 @@ def evaluate(
     return evaluation
 
 
-def predict(
+def predict(  # noqa: PLR0913 # each is one thing to ask for
     run: "Run | PathLike",
     inputs: "Sequence[PathLike] | PathLike",
     out: PathLike,
     *,
     overlay: bool = False,
     probabilities: bool = False,
-    overwrite: bool = False,
+    index: bool = False,
+    polygons: bool = False,
+    instances: bool = False,
+    areas: bool = False,
+    cloud: bool = False,
+    views: Literal["one", "flips", "turns"] = "one",
+    backend: Literal["torch", "openvino", "auto"] = "torch",
+    existing: Literal["refuse", "skip", "replace"] = "refuse",
 ) -> "list[Written]":
-    """Predict image files; each mask is written as OUT/STEM.png in the encoding of the training masks.
+    """Predict image files; each mask is written as OUT/STEM.png (.tif for GeoTIFF and stacks).
 
     Args:
         run: A run, its folder, or a model file.
-        inputs: Files, folders or globs.
+        inputs: Files, folders or globs; "-" for a list on standard input.
         out: The folder to write to.
         overlay: Write the image with the classes' colours over it, too.
-        probabilities: Write the probabilities, too.
-        overwrite: Replace outputs that are there already.
+        probabilities: Write the probabilities, too, as uint8.
+        index: Write class indices instead of the values of the training masks.
+        polygons: Write the outlines of the objects as GeoJSON, too.
+        instances: Write the objects' numbers, too.
+        areas: Write a table of what each class covers, too.
+        cloud: Write the masks of GeoTIFFs as cloud-optimised ones.
+        views: Average over the image's flips, or its flips and quarter turns.
+        backend: What runs the network on a CPU; "auto" times them, and takes the faster if it agrees.
+        existing: What to do about outputs that are there already; "skip" resumes.
 
     Returns:
         What was written for each image.
     """
-    from perpixel.predict import Outputs
+    from perpixel.predict import Outputs, PredictOptions
     from perpixel.predict.inputs import expanded
+    from perpixel.predict.load import load as load_predictor
     from perpixel.progress import bar
 
     outputs = Outputs(
         overlay=overlay,
         probabilities="uint8" if probabilities else None,
-        existing="replace" if overwrite else "refuse",
+        index=index,
+        polygons=polygons,
+        instances=instances,
+        areas=areas,
+        cloud=cloud,
+        existing=existing,
     )
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     paths = expanded([str(each) for each in given])
-    predictor = load(run)
+    predictor = load_predictor(_model_path(run), PredictOptions(views=views, backend=backend))
     with bar("predicting") as show:
         return list(predictor.predict_files(paths, Path(out), outputs, progress=show))
 
@@ -162,7 +182,7 @@ def load(run: "Run | PathLike") -> "Predictor":
     """
     from perpixel.predict.load import load as load_predictor
 
-    return load_predictor(Path(run) if isinstance(run, str | Path) else run.folder)
+    return load_predictor(_model_path(run))
 
 
 def demo(out: PathLike = "runs/demo", *, minutes: float = 2.0, overwrite: bool = False) -> "Evaluation":
@@ -185,8 +205,18 @@ def demo(out: PathLike = "runs/demo", *, minutes: float = 2.0, overwrite: bool =
     write_shapes(folder / "unseen", DEMO_UNSEEN, seed=1)
     run = train(folder / "data", folder / "run", settings=DEMO_SETTINGS, overwrite=overwrite, minutes=minutes)
     evaluation = evaluate(run)
-    predict(run, folder / "unseen" / "images", folder / "predictions", overlay=True, overwrite=overwrite)
+    predict(
+        run,
+        folder / "unseen" / "images",
+        folder / "predictions",
+        overlay=True,
+        existing="replace" if overwrite else "refuse",
+    )
     return evaluation
+
+
+def _model_path(run: "Run | PathLike") -> Path:
+    return Path(run) if isinstance(run, str | Path) else run.folder
 
 
 def _opened(run: "Run | PathLike") -> "Run":

@@ -95,17 +95,43 @@ def evaluate(
 
 
 @app.command()
-def predict(
+def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
     run: Annotated[Path, typer.Argument(help="a run folder or a model file", show_default=False)],
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="files, folders, globs")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="files, folders, globs, - for a list")],
     out: Annotated[Path, typer.Option(help="the folder to write to", show_default=False)],
     overlay: Annotated[bool, typer.Option("--overlay", help="write coloured overlays, too")] = False,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="write probabilities, too")] = False,
+    index: Annotated[bool, typer.Option("--index", help="class indices, not the values of the masks")] = False,
+    polygons: Annotated[bool, typer.Option("--polygons", help="write outlines as GeoJSON, too")] = False,
+    instances: Annotated[bool, typer.Option("--instances", help="write objects by number, too")] = False,
+    areas: Annotated[bool, typer.Option("--areas", help="write a table of areas, too")] = False,
+    cloud: Annotated[bool, typer.Option("--cloud", help="cloud-optimised GeoTIFF")] = False,
+    views: Annotated[Literal["one", "flips", "turns"], typer.Option(help="what is averaged")] = "one",
+    backend: Annotated[Literal["torch", "openvino", "auto"], typer.Option(help="on a CPU")] = "torch",
+    resume: Annotated[bool, typer.Option("--resume", help="leave out what is whole")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Predict images of any size; masks are written as OUT/STEM.png in the encoding of the training masks."""
-    written = api.predict(run, inputs, out, overlay=overlay, probabilities=probabilities, overwrite=overwrite)
-    print(f"{len(written):,} images predicted: {out}")
+    if resume and overwrite:
+        raise typer.BadParameter("give only one of --resume and --overwrite")
+    written = api.predict(
+        run,
+        inputs,
+        out,
+        overlay=overlay,
+        probabilities=probabilities,
+        index=index,
+        polygons=polygons,
+        instances=instances,
+        areas=areas,
+        cloud=cloud,
+        views=views,
+        backend=backend,
+        existing="replace" if overwrite else "skip" if resume else "refuse",
+    )
+    skipped = sum(each.is_skipped for each in written)
+    left = f", {skipped:,} left as they were" if skipped else ""
+    print(f"{len(written) - skipped:,} images predicted{left}: {out}")
 
 
 @app.command()
