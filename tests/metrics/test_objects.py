@@ -67,3 +67,8 @@ def test_splitting_keeps_the_pixels(mask):
 def test_sizes_must_agree():
     with pytest.raises(DataError, match=r"The predicted objects are \(2, 2\) and the true ones \(3, 2\)"):
         count_objects(np.zeros((2, 2), int), np.zeros((3, 2), int))
+
+
+def test_large_numbers_are_objects_like_small_ones():
+    few, many = np.array([[0, 1, 1, 2]]), np.array([[0, 7, 7, 2**30]])
+    assert count_objects(many, few).matched_iou == count_objects(few, few).matched_iou == 2

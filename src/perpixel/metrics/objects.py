@@ -13,6 +13,9 @@ from perpixel.metrics.counts import Float64s, Int64s, mean_defined, ratio
 THRESHOLDS: Final = np.arange(10, 20) / 20
 """0.5, 0.55 … 0.95: an object is found where its IoU with a predicted one is above the threshold."""
 
+MOST_NUMBERS: Final = 1 << 22
+"""Numbers of objects below this are looked up in a table."""
+
 Labels = NDArray[np.integer[Any]]
 
 
@@ -159,6 +162,12 @@ def split_objects(mask: NDArray[Any], distance_px: int = 5) -> NDArray[np.int32]
 
 def _numbered(labels: Labels) -> tuple[int, NDArray[np.intp]]:
     """How many values there are, 0 always among them, and the place of every pixel's value; flat."""
-    values, places = np.unique(np.append(labels.ravel(), 0), return_inverse=True)
-    assert values[0] == 0, "objects have positive numbers"
-    return len(values), places[:-1]
+    flat = labels.ravel()
+    assert not (flat < 0).any(), "objects have positive numbers"
+    if flat.max(initial=0) >= MOST_NUMBERS:
+        values, places = np.unique(np.append(flat, 0), return_inverse=True)
+        return len(values), places[:-1]
+    present = np.bincount(flat, minlength=1) > 0  # a table is one read a pixel, sorting log2 of them
+    present[0] = True
+    place = present.cumsum() - 1
+    return int(present.sum()), place[flat]
