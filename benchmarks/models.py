@@ -121,10 +121,10 @@ def heading(rounds: int) -> str:
     return f"""# Networks: speed and memory
 
 `python benchmarks/models.py --rounds {rounds}` on one thread of {platform.machine()}
-({features or "no special instructions"}), torch {torch.__version__}, processor seconds, the fastest of {rounds} interleaved rounds.
-"plain" is perpixel in float32, contiguous, with glibc's allocator as it is; "automatic" as it sets itself:
-here precision {precision}, channels last, freed memory kept. Time ratios above 1 and memory ratios below 1 are
-in perpixel's favour.
+({features or "no special instructions"}), torch {torch.__version__}, processor seconds,
+the fastest of {rounds} interleaved rounds. "plain" is perpixel in float32, contiguous, with glibc's
+allocator as it is; "automatic" as it sets itself: here precision {precision}, channels last, freed memory kept.
+Time ratios above 1 and memory ratios below 1 are in perpixel's favour.
 
 | network | beside | train, s: theirs | plain | automatic | predict, s: theirs | plain | automatic | \
 train ratio plain | automatic | predict ratio plain | automatic | train memory, MiB: theirs | plain | ratio |
