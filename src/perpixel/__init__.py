@@ -6,7 +6,7 @@
 >>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
 """
 
-from perpixel.api import check, demo, evaluate, load, predict, train
+from perpixel.api import check, compare, demo, evaluate, load, predict, train
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "RunError",
     "SettingsError",
     "check",
+    "compare",
     "demo",
     "evaluate",
     "load",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from perpixel.evaluation import Evaluation, PartName
+    from perpixel.evaluation import Comparison, Evaluation, PartName
     from perpixel.models import Description
     from perpixel.predict import Predictor, Written
     from perpixel.report.audit_page import Check
@@ -53,6 +53,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    language: str = "en",
     **budget: float,
 ) -> "Run":
     """Train a network on a folder of images and masks, and write its report.
@@ -63,6 +64,7 @@ def train(
         settings: Any part of the settings tree, such as {"model": {"name": "fcn8s"}, "seed": 1}.
         resume: Go on with the run in `out`, which was interrupted.
         overwrite: Replace the run in `out`.
+        language: Of the report, "en" or "zh".
         **budget: minutes=…, steps=… or epochs=…; ten minutes without any.
 
     Returns:
@@ -87,12 +89,18 @@ def train(
     else:
         checked = settings_from(tree)
         run = training.train(Path(data), Path(out or new_folder(Path(data))), checked, overwrite=overwrite)
-    write_report(run, load(run))
+    write_report(run, load(run), language=language)
     return run
 
 
-def evaluate(
-    run: "Run | PathLike", data: PathLike | None = None, *, split: "PartName" = "test", out: PathLike | None = None
+def evaluate(  # each is one thing to ask for
+    run: "Run | PathLike",
+    data: PathLike | None = None,
+    *,
+    split: "PartName" = "test",
+    out: PathLike | None = None,
+    inside: str | None = None,
+    language: str = "en",
 ) -> "Evaluation":
     """Score a run on unseen images at native resolution, and write the figures and the report.
 
@@ -101,19 +109,54 @@ def evaluate(
         data: Another labelled folder, which is scored whole.
         split: Which part of the run's own data: "test", "val", "train" or "all".
         out: Where metrics.json and images.csv go, instead of RUN/evaluation.
+        inside: The class between membranes, to compute V_rand and V_info.
+        language: Of the report, "en" or "zh".
 
     Returns:
         The scores; `print` shows the table.
     """
     from perpixel.evaluation import evaluate as score
     from perpixel.report import write_report
+    from perpixel.report.texts import texts
 
+    texts(language)  # a wrong one costs no time
     opened = _opened(run)
     predictor = load(opened)
-    folder = Path(out) if out else None
-    evaluation = score(opened, predictor, Path(data) if data else None, part=split, out=folder)
-    write_report(opened, predictor, evaluation, Path(data) if data else None, folder)
+    data, folder = (Path(path) if path else None for path in (data, out))
+    evaluation = score(opened, predictor, data, part=split, out=folder, inside=inside)
+    write_report(opened, predictor, evaluation, data, folder, language)
     return evaluation
+
+
+def compare(
+    runs: "Sequence[Run | PathLike]",
+    data: PathLike | None = None,
+    *,
+    split: "PartName" = "test",
+    out: PathLike | None = None,
+    language: str = "en",
+) -> "Comparison":
+    """Compare runs on the same images, each with the first, and write a page of it.
+
+    Args:
+        runs: Two or more, or their folders.
+        data: A labelled folder, which is scored whole; without it, the images that are in this part of every run.
+        split: Which part: "test", "val", "train" or "all".
+        out: The folder for compare.html; by default the evaluation folder of the last run.
+        language: Of the page, "en" or "zh".
+
+    Returns:
+        The comparison; `print` shows the table.
+    """
+    from perpixel.evaluation import compared
+    from perpixel.report import write_comparison
+
+    pairs = [(run, load(run)) for run in map(_opened, runs)]
+    comparison = compared(pairs, Path(data) if data else None, part=split)
+    predictors = {name: pair[1] for name, pair in zip(comparison.names, pairs, strict=True)}
+    folder = Path(out) if out else pairs[-1][0].evaluation_folder
+    write_comparison(comparison, predictors, folder / "compare.html", language)
+    return comparison
 
 
 def predict(  # noqa: PLR0913 # each is one thing to ask for

@@ -21,6 +21,8 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Argument(help="a folder of images and masks, or a dataset.yaml", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
+Part = Annotated[Literal["test", "val", "train", "all"], typer.Option(help="part of the run's data")]
+Language = Annotated[Literal["en", "zh"], typer.Option(help="of the report")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
 
 
@@ -63,6 +65,7 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     seed: Annotated[int | None, typer.Option(help="decides split, order and first weights")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted run")] = False,
     overwrite: Overwrite = False,
+    language: Language = "en",
 ) -> None:
     """Train a network on a folder of images and masks within a budget."""
     from perpixel.config import assign, settings_from_file
@@ -79,19 +82,36 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     if len([key for key in given if key.startswith("train.")]) > 1:
         raise typer.BadParameter("give only one of --minutes, --steps and --epochs")
     tree: dict[str, Any] = settings_from_file(config) if config else {}
-    run = api.train(data, out, settings=assign(tree, [*given, *(set_ or [])]), resume=resume, overwrite=overwrite)
+    checked = assign(tree, [*given, *(set_ or [])])
+    run = api.train(data, out, settings=checked, resume=resume, overwrite=overwrite, language=language)
     print(f"run:    {run.folder}\nreport: {run.folder / 'report.html'}\nnext:   perpixel evaluate {run.folder}")
 
 
 @app.command()
-def evaluate(
+def evaluate(  # one parameter an option
     run: RunFolder,
     data: Annotated[Path | None, typer.Argument(help="another labelled folder, scored whole")] = None,
-    split: Annotated[Literal["test", "val", "train", "all"], typer.Option(help="part of the run's data")] = "test",
+    split: Part = "test",
     out: Annotated[Path | None, typer.Option(help="where to write instead of RUN/evaluation")] = None,
+    inside: Annotated[str | None, typer.Option(help="the class between membranes, for V_rand and V_info")] = None,
+    language: Language = "en",
 ) -> None:
     """Score a run on unseen images at native resolution."""
-    print(api.evaluate(run, data, split=split, out=out))
+    print(api.evaluate(run, data, split=split, out=out, inside=inside, language=language))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN... [DATA]", help="run folders, then data or none")],
+    split: Part = "test",
+    out: Annotated[Path | None, typer.Option(help="the folder for compare.html")] = None,
+    language: Language = "en",
+) -> None:
+    """Compare runs on the same images, with intervals; the last path is a labelled folder if it is no run."""
+    is_data = len(runs) > 2 and not (runs[-1] / "settings.yaml").is_file()
+    data = runs.pop() if is_data else None
+    print(api.compare(runs, data, split=split, out=out, language=language))
+    print(f"page: {(out or runs[-1] / 'evaluation') / 'compare.html'}")
 
 
 @app.command()

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from perpixel.codec import Labels
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, SettingsError
 from perpixel.evaluation.details import number, span
@@ -27,7 +27,7 @@ class Comparison:
 
     Args:
         names: Of the runs, all different.
-        labels: The classes.
+        dataset: Where the images are from.
         samples: The images, in the order of the counts.
         counts: Of each run, (images, K).
         groups: The group of each image where images belong together.
@@ -35,30 +35,40 @@ class Comparison:
     """
 
     names: tuple[str, ...]
-    labels: Labels
+    dataset: Dataset
     samples: tuple[Sample, ...]
     counts: tuple[Counts, ...]
     groups: tuple[str, ...] | None
     part: str
 
-    def scores(self, run: int) -> Interval:
-        """`COMPARED` and the IoU of every class, (4 + K,), pooled."""
-        return bootstrap_interval(self.counts[run], _scores, groups=self.groups)
+    @cached_property
+    def scores(self) -> tuple[Interval, ...]:
+        """`COMPARED` and the IoU of every class, (4 + K,), pooled, of every run."""
+        return tuple(bootstrap_interval(counts, _scores, groups=self.groups) for counts in self.counts)
 
-    def difference(self, run: int) -> Interval:
-        """What a run has more than the first, (4 + K,), pooled; both drawn together."""
-        return paired_difference(self.counts[0], self.counts[run], _scores, groups=self.groups)
+    @cached_property
+    def differences(self) -> tuple[Interval, ...]:
+        """What every run has more than the first, (4 + K,), pooled; both drawn together."""
+        first = self.counts[0]
+        return tuple(paired_difference(first, counts, _scores, groups=self.groups) for counts in self.counts)
+
+    def verdict(self, run: int, place: int) -> str:
+        """What the interval of a difference says: "better" or "worse" than the first, or "undecided"."""
+        found = self.differences[run]
+        if found.low[place] > 0:
+            return "better"
+        return "worse" if found.high[place] < 0 else "undecided"
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """What `scores` and `difference` hold."""
-        return (*COMPARED, *(f"iou_{name}" for name in self.labels.names))
+        """What `scores` and `differences` hold."""
+        return (*COMPARED, *(f"iou_{name}" for name in self.dataset.labels.names))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, ready for JSON; undefined ones are None."""
         answer: dict[str, Any] = {"schema": 1, "split": self.part, "images": len(self.samples), "runs": {}}
         for place, name in enumerate(self.names):
-            found, more = self.scores(place), self.difference(place)
+            found, more = self.scores[place], self.differences[place]
             answer["runs"][name] = {
                 score: {
                     "value": number(found.value[i]),
@@ -73,16 +83,14 @@ class Comparison:
     def __str__(self) -> str:
         """The table for the terminal."""
         width = max(len("mean accuracy"), *map(len, self.score_names))
-        lines = [f"{len(self.samples)} images ({self.part}); differences from {self.names[0]} with 95 % intervals."]
-        found = [self.scores(place) for place in range(len(self.names))]
-        more = [self.difference(place) for place in range(len(self.names))]
+        lines = [f"{len(self.samples)} images ({self.part}); differences from {self.names[0]}:"]
         for i, score in enumerate(self.score_names):
-            lines.append(f"{score.replace('_', ' '):<{width}}  {self.names[0]}: {_spelled(found[0].value[i])}")
+            lines.append(f"{score.replace('_', ' '):<{width}}  {self.names[0]}: {_spelled(self.scores[0].value[i])}")
             for place in range(1, len(self.names)):
-                gap = more[place]
+                gap = self.differences[place]
                 lines.append(
-                    f"{'':<{width}}  {self.names[place]}: {_spelled(found[place].value[i])}  "
-                    f"{_signed(gap.value[i])} [{_signed(gap.low[i])}, {_signed(gap.high[i])}] {verdict(gap, i)}"
+                    f"{'':<{width}}  {self.names[place]}: {_spelled(self.scores[place].value[i])}  "
+                    f"{_signed(gap.value[i])} [{_signed(gap.low[i])}, {_signed(gap.high[i])}] {self.verdict(place, i)}"
                 )
         return "\n".join(lines)
 
@@ -124,13 +132,7 @@ def compared(
             counts.append(Counts.stack(scored))
     groups, _ = groups_of_samples(dataset, samples, None if data else runs[0][0].settings.data.group_by)
     names = _names([run.folder for run, _ in runs])
-    return Comparison(names, labels, tuple(samples), tuple(counts), groups, "data" if data is not None else part)
-
-
-def verdict(gap: Interval, place: int) -> str:
-    """What a difference with this interval says: "better", "worse", or "undecided"."""
-    low, high = float(gap.low[place]), float(gap.high[place])
-    return "better" if low > 0 else "worse" if high < 0 else "undecided"
+    return Comparison(names, dataset, tuple(samples), tuple(counts), groups, "data" if data is not None else part)
 
 
 def _scores(counts: Counts) -> Any:

@@ -161,12 +161,11 @@ class Evaluation:
         blind = max((float(np.nan_to_num(counts.mean_iou)) for counts in self.blind.values()), default=0.0)
         units = f", intervals over {len(set(self.groups))} groups" if self.groups else ""
         lines.append(f"{len(self.images)} images ({self.part}), pooled over pixels{units}:")
+        whole = self.dataset_intervals
         for place, score in enumerate(DATASET_SCORES):
-            span = _span(self.dataset_intervals.low[place], self.dataset_intervals.high[place])
+            name, value = score.replace("_", " ").replace("iou", "IoU"), getattr(pooled, score)
             note = f"  (without looking at the image: {blind:.4f})" if score == "mean_iou" else ""
-            lines.append(
-                f"  {score.replace('_', ' ').replace('iou', 'IoU'):<15} {_spelled(getattr(pooled, score))}  {span}{note}"
-            )
+            lines.append(f"  {name:<15} {_spelled(value)}  {_span(whole.low[place], whole.high[place])}{note}")
         return "\n".join(lines)
 
     def _intervals(self) -> dict[str, Any]:

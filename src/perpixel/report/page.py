@@ -14,7 +14,7 @@ def rendered(template: str, words: dict[str, str], language: str, **values: Any)
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"score": _score, "figure": _figure}
+    environment.filters |= {"score": _score, "figure": _figure, "signed": _signed}
     return environment.get_template(template).render(
         t=words, lang="zh-CN" if language == "zh" else language, **values
     )
@@ -36,3 +36,8 @@ def _figure(value: float | None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _signed(value: float | None) -> str:
+    """A difference of figures."""
+    return "–" if value is None else f"{value:+.3f}"

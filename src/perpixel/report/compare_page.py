@@ -1,0 +1,94 @@
+"""The page that lays runs beside each other: scores, differences with their intervals, and where they part."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from perpixel.evaluation import COMPARED, Comparison
+from perpixel.files.atomic import write_text
+from perpixel.predict import Predictor
+from perpixel.report import sections
+from perpixel.report.figures import RUN_COLOURS, image_curves
+from perpixel.report.layers import Painter, Shown
+from perpixel.report.page import rendered
+from perpixel.report.texts import texts
+
+SHOWN: Final = 6
+"""Images on which the runs differ most, at most."""
+
+
+def write_comparison(
+    comparison: Comparison, predictors: Mapping[str, Predictor], path: Path, language: str = "en"
+) -> Path:
+    """Write the page of a comparison.
+
+    Args:
+        comparison: What was found.
+        predictors: The models by the names of their runs; they predict the images that are shown.
+        path: The page.
+        language: "en" or "zh".
+
+    Raises:
+        SettingsError: There are no texts in the language.
+        OutputError: It cannot be written.
+    """
+    words = texts(language)
+    each = {name: counts.mean_iou for name, counts in zip(comparison.names, comparison.counts, strict=True)}
+    labels = comparison.dataset.labels
+    page = rendered(
+        "compare.html",
+        words,
+        language,
+        title=" · ".join(comparison.names),
+        comparison=comparison,
+        runs=list(zip(comparison.names, RUN_COLOURS * len(comparison.names), strict=False)),
+        rows=_rows(comparison),
+        image_curves=image_curves(each, words),
+        legend=[(name, sections.css(colour)) for name, colour in zip(labels.names, labels.colours, strict=True)],
+        shots=_furthest_apart(comparison, predictors),
+    )
+    write_text(path, page)
+    return path
+
+
+def _rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """For each score the figure of every run, and its difference from the first as a place on a gauge of −1..1."""
+    found, gaps = comparison.scores, comparison.differences
+    reach = max(0.01, *(float(np.nanmax(np.abs(part), initial=0)) for gap in gaps for part in (gap.low, gap.high)))
+    rows = []
+    for i, score in enumerate(comparison.score_names):
+        cells = []
+        for place, (scores, gap) in enumerate(zip(found, gaps, strict=True)):
+            ends = [_defined(part[i]) for part in (gap.value, gap.low, gap.high)]
+            cells.append({
+                "score": sections.Cell(*(_defined(part[i]) for part in (scores.value, scores.low, scores.high))),
+                "gap": ends,
+                "gauge": sections.Cell(*(None if end is None else 0.5 + end / reach / 2 for end in ends)),
+                "verdict": comparison.verdict(place, i),
+            })  # fmt: skip
+        of_class = score.removeprefix("iou_") if i >= len(COMPARED) else ""
+        rows.append({"key": "iou" if of_class else score, "of": of_class, "cells": cells})
+    return rows
+
+
+def _furthest_apart(comparison: Comparison, predictors: Mapping[str, Predictor]) -> list[Shown]:
+    scores = np.stack([counts.mean_iou for counts in comparison.counts])  # (runs, images)
+    apart = np.nan_to_num(scores.max(0) - scores.min(0), nan=-1.0)
+    painter = Painter(comparison.dataset.labels, SHOWN)
+    shots = []
+    for place in np.argsort(-apart, kind="stable")[:SHOWN]:
+        sample = comparison.samples[place]
+        image = comparison.dataset.image(sample)
+        masks = {"truth": comparison.dataset.target(sample)}
+        masks |= {name: predictor.predict(image, str(sample.image)) for name, predictor in predictors.items()}
+        note = " · ".join(
+            f"{name} {score:.3f}" for name, score in zip(comparison.names, scores[:, place], strict=True)
+        )
+        shots.append(painter.shown(sample.name, note, image, masks))
+    return shots
+
+
+def _defined(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)
