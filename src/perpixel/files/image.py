@@ -88,7 +88,7 @@ class OpenImage:
         width = self.width - left if width is None else width
         assert 0 <= top <= top + height <= self.height, "the window leaves the image"
         assert 0 <= left <= left + width <= self.width, "the window leaves the image"
-        check_size(self.path, height, width)
+        check_size(self.path, height, width, self.channels * self.dtype.itemsize)
         with damage_told(self.path):
             pixels = self.window(top, left, height, width)
         return widened(pixels, self.path)
@@ -126,11 +126,11 @@ def unreadable(path: Path, reason: str) -> DataError:
     )
 
 
-def check_size(path: Path, height: int, width: int) -> None:
-    """Raise DataError for an empty image and for one with more than PIXEL_LIMIT pixels."""
+def check_size(path: Path, height: int, width: int, pixel_bytes: int = 1) -> None:
+    """Raise DataError for an empty image, and for one of more than PIXEL_LIMIT pixels or 16 times as many bytes."""
     if height * width == 0:
         raise DataError(f"{path} is {height} × {width} pixels: it holds no pixel.", fix="remove the file.")
-    if height * width > PIXEL_LIMIT:
+    if height * width * max(1, pixel_bytes / 16) > PIXEL_LIMIT:
         raise DataError(
             f"{path} declares {height:,} × {width:,} pixels; at most {PIXEL_LIMIT:,} are decoded at once.",
             fix="cut it into pieces, or save it as a tiled TIFF, which is read window by window.",

@@ -134,7 +134,7 @@ def read_mask(path: Path, page: int = 0) -> RawMask:
     match _kind(path):
         case "tiff":
             with open_tiff(path, page, keep_indices=True) as image:
-                check_size(path, image.height, image.width)
+                check_size(path, image.height, image.width, image.channels * image.dtype.itemsize)
                 with damage_told(path):
                     values = image.window(0, 0, image.height, image.width)
                 mask = RawMask(_flat(values), image.palette, False, image.nodata, image.georeference)
