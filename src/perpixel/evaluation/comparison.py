@@ -87,10 +87,10 @@ class Comparison:
         for i, score in enumerate(self.score_names):
             lines.append(f"{score.replace('_', ' '):<{width}}  {self.names[0]}: {_spelled(self.scores[0].value[i])}")
             for place in range(1, len(self.names)):
-                gap = self.differences[place]
+                gap, verdict = self.differences[place], self.verdict(place, i)
                 lines.append(
                     f"{'':<{width}}  {self.names[place]}: {_spelled(self.scores[place].value[i])}  "
-                    f"{_signed(gap.value[i])} [{_signed(gap.low[i])}, {_signed(gap.high[i])}] {self.verdict(place, i)}"
+                    f"{_signed(gap.value[i])} [{_signed(gap.low[i])}, {_signed(gap.high[i])}] {verdict}"
                 )
         return "\n".join(lines)
 

@@ -42,7 +42,7 @@ class ImageScore:
         sample: The image.
         counts: Right and wrong pixels.
         boundary: Those near an outline.
-        contours: (K, 3) float64, `CONTOUR_SCORES` of each class; the background's are NaN.
+        contours: (K, 3) float64, `CONTOUR_SCORES` of each class; NaN for the background of two classes.
         objects: By the way in which predicted objects were told apart: "regions" and "split".
         membranes: V_rand and V_info.
     """
@@ -128,10 +128,11 @@ def full_score(
 def _contours(answer: Answer) -> NDArray[np.float64]:
     labels, target = answer.labels, answer.target
     scores = np.full((len(labels), len(CONTOUR_SCORES)), np.nan)
+    skipped = labels.background if len(labels) == 2 else None
     tolerance = max(1.0, TOLERANCE * float(np.hypot(*target.shape[-2:])))
     for k in range(len(labels)):
         said, true = ((array == k) if labels.kind == "exclusive" else array[k] == 1 for array in _known(answer))
-        if k != labels.background and (said.any() or true.any()):
+        if k != skipped and (said.any() or true.any()):
             found = contour_distances(said, true)
             scores[k] = found.f1(tolerance), found.hausdorff95, found.mean
     return scores

@@ -56,7 +56,7 @@ def write_comparison(
 def _rows(comparison: Comparison) -> list[dict[str, Any]]:
     """For each score the figure of every run, and its difference from the first as a place on a gauge of −1..1."""
     found, gaps = comparison.scores, comparison.differences
-    reach = max(0.01, *(float(np.nanmax(np.abs(part), initial=0)) for gap in gaps for part in (gap.low, gap.high)))
+    reach = max(0.01, *(float(np.abs(np.nan_to_num(part)).max()) for gap in gaps for part in (gap.low, gap.high)))
     rows = []
     for i, score in enumerate(comparison.score_names):
         cells = []

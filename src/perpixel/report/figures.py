@@ -4,20 +4,15 @@ import colorsys
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.metrics import ThresholdCurves
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 INK: Final = "#010203"
 """Stands for the page's own ink, which replaces it when the drawing is done."""
@@ -25,6 +20,8 @@ BLUE: Final = "#3d8fd1"
 ORANGE: Final = "#d97706"
 RUN_COLOURS: Final = (BLUE, ORANGE, "#1f9d7a", "#c45fa0", "#8a6fd1", "#b5a432")
 """Of runs beside each other."""
+MARKED: Final = 60
+"""Images, up to which each is a dot."""
 POINTS: Final = 160
 """Of a curve, evenly along its length."""
 
@@ -48,28 +45,17 @@ STYLE: Final[Any] = {
 Words = Mapping[str, str]
 
 
-@dataclass
-class _Drawing:
-    """A figure in the making; its words are put in at the end, since the browser has the fonts."""
-
-    figure: "Figure"
-    svg: str = field(default="")
-
-
 def training_curves(history: Sequence[Mapping[str, float]], words: Words) -> str:
-    """Loss, mean IoU, learning rate and speed over the steps, from the rows of history.csv, as one SVG."""
-    with _drawing(9, 4.6, words) as drawing:
-        (loss, iou), (rate, speed) = drawing.figure.subplots(2, 2)
-        _both_parts(loss, history, "loss")
-        _both_parts(iou, history, "mean_iou")
-        loss.legend()
-        steps = [row["step"] for row in history]
-        for axes, name, label in ((rate, "learning_rate", "rate"), (speed, "images_per_second", "speed")):
-            axes.plot(steps, [row.get(name, math.nan) for row in history], color=BLUE, marker="o", markersize=3)
-            axes.set(xlabel="axis_step", ylabel=f"axis_{label}", ylim=(0, None))
-        loss.set(ylabel="axis_loss", ylim=(0, None))
-        iou.set(ylabel="axis_mean_iou", ylim=(0, 1))
-    return drawing.svg
+    """Loss, mean IoU, learning rate and speed over the steps, from the rows of history.csv, as SVGs side by side."""
+    steps = [row["step"] for row in history]
+    panels = [
+        _panel(words, _both_parts(history, "loss"), xlabel="axis_step", ylabel="axis_loss", ylim=(0, None)),
+        _panel(words, _both_parts(history, "mean_iou"), xlabel="axis_step", ylabel="axis_mean_iou", ylim=(0, 1)),
+    ]
+    for name, label in (("learning_rate", "axis_rate"), ("images_per_second", "axis_speed")):
+        line = Line(steps, [row.get(name, math.nan) for row in history], BLUE, marker="o")
+        panels.append(_panel(words, [line], xlabel="axis_step", ylabel=label, ylim=(0, None)))
+    return "".join(panels)
 
 
 def threshold_figure(
@@ -78,7 +64,7 @@ def threshold_figure(
     colours: Mapping[int, tuple[int, int, int]],
     words: Words,
 ) -> str:
-    """ROC, precision and recall, IoU against the threshold, and reliability of some classes, as one SVG.
+    """ROC, precision and recall, IoU against the threshold, and reliability of some classes, as SVGs side by side.
 
     Args:
         curves: Of all classes.
@@ -93,38 +79,35 @@ def threshold_figure(
         ("axis_threshold", "axis_iou"): (np.repeat(curves.thresholds[:, None], counts.classes, 1), counts.iou),
         ("axis_probability", "axis_frequency"): (reliable.confidence.T, reliable.frequency.T),
     }
-    with _drawing(9, 7.2, words) as drawing:
-        panels = drawing.figure.subplots(2, 2).ravel()
-        for axes, ((x_name, y_name), (x, y)) in zip(panels, pairs.items(), strict=True):
-            if y_name in ("axis_true", "axis_frequency"):
-                axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
-            for k, colour in colours.items():
-                axes.plot(*_thinned(x[:, k], y[:, k]), color=line_colour(colour), linewidth=1.6)
-                if thresholds is not None and np.isfinite(thresholds[k]) and y_name != "axis_frequency":
-                    place = round(thresholds[k] * curves.bins)
-                    axes.plot(x[place, k], y[place, k], "o", color=line_colour(colour), markersize=5)
-            axes.set(xlabel=x_name, ylabel=y_name, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    return drawing.svg
+    panels = []
+    for (x_name, y_name), (x, y) in pairs.items():
+        lines = [Line([0, 1], [0, 1], INK, style=":")] if y_name in ("axis_true", "axis_frequency") else []
+        for k, colour in colours.items():
+            lines.append(Line(*_thinned(x[:, k], y[:, k]), line_colour(colour)))
+            if thresholds is not None and np.isfinite(thresholds[k]) and y_name != "axis_frequency":
+                place = round(thresholds[k] * curves.bins)
+                lines.append(Line([x[place, k]], [y[place, k]], line_colour(colour), marker="o"))
+        panels.append(_panel(words, lines, xlabel=x_name, ylabel=y_name, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02)))
+    return "".join(panels)
 
 
 def image_curves(values: Mapping[str, NDArray[np.float64]], words: Words) -> str:
-    """A score of every image, in order and sorted, with its mean, for one run or several.
+    """A score of every image, in order and sorted, with its mean, for one run or several, as SVGs side by side.
 
     Args:
         values: (images,) of each run by its name; NaN where undefined.
         words: The texts.
     """
-    with _drawing(9, 3, words) as drawing:
-        panels = drawing.figure.subplots(1, 2, sharey=True)
-        for (name, each), colour in zip(values.items(), RUN_COLOURS, strict=False):
-            for axes, shown in zip(panels, (each, np.sort(each)), strict=True):
-                style = {"marker": "o", "markersize": 3} if len(each) <= 60 else {}
-                axes.plot(np.arange(1, len(each) + 1), shown, color=colour, linewidth=1.3, label=name, **style)
-                if np.isfinite(each).any():
-                    axes.axhline(np.nanmean(each), color=colour, linewidth=1, linestyle="--")
-        panels[0].set(xlabel="axis_order", ylabel="axis_mean_iou", ylim=(0, 1.02))
-        panels[1].set(xlabel="axis_sorted")
-    return drawing.svg
+    in_order: list[Line] = []
+    ranked: list[Line] = []
+    for each, colour in zip(values.values(), RUN_COLOURS * len(values), strict=False):
+        places, marker = np.arange(1, len(each) + 1), "o" if len(each) <= MARKED else ""
+        mean = float(np.nanmean(each)) if np.isfinite(each).any() else math.nan
+        for lines, shown in ((in_order, each), (ranked, np.sort(each))):
+            lines.append(Line(places, shown, colour, marker=marker))
+            lines.append(Line([1, len(each)], [mean, mean], colour, style="--"))
+    axes = {"ylabel": "axis_mean_iou", "ylim": (0, 1.02)}
+    return _panel(words, in_order, xlabel="axis_order", **axes) + _panel(words, ranked, xlabel="axis_sorted", **axes)
 
 
 def line_colour(colour: tuple[int, int, int]) -> str:
@@ -138,33 +121,61 @@ def line_colour(colour: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*(round(255 * value) for value in rgb))
 
 
-@contextmanager
-def _drawing(width: float, height: float, words: Words) -> Iterator[_Drawing]:
+@dataclass(frozen=True)
+class Line:
+    """What is drawn into a panel.
+
+    Args:
+        x: Places.
+        y: Values; NaN is left out.
+        colour: As a page writes it.
+        style: "-", "--" or ":".
+        marker: "o" for dots.
+        label: A key of the texts, for a legend.
+    """
+
+    x: Sequence[float] | NDArray[Any]
+    y: Sequence[float] | NDArray[Any]
+    colour: str
+    style: str = "-"
+    marker: str = ""
+    label: str | None = None
+
+
+def _panel(words: Words, lines: Sequence[Line], **axes: Any) -> str:
+    """One pair of axes as an SVG with the page's ink and words."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        drawing = _Drawing(Figure(figsize=(width, height), layout="constrained"))
-        yield drawing
+        figure = Figure(figsize=(4.6, 3.3), layout="constrained")
+        panel = figure.add_subplot(**axes)
+        for line in lines:
+            thin = 1 if line.style != "-" else 1.5
+            style = {"linestyle": line.style, "marker": line.marker, "markersize": 3.5, "linewidth": thin}
+            panel.plot(line.x, line.y, color=line.colour, label=line.label, **style)
+        if any(line.label for line in lines):
+            panel.legend()
         text = io.StringIO()
-        drawing.figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    drawing.svg = _finished(text.getvalue(), words)
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return _finished(text.getvalue(), words, f"{words[axes['ylabel']]} / {words[axes['xlabel']]}")
 
 
-def _finished(svg: str, words: Words) -> str:
-    """The bare <svg> with the page's ink and words."""
+def _finished(svg: str, words: Words, name: str) -> str:
+    """The bare <svg>; its words are put in here, since the browser has the fonts of every script."""
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r' id="(figure|axes|patch|line2d|matplotlib\.axis|xtick|ytick|text|legend)_\d+"', "", svg)
     svg = re.sub(r">(axis_\w+)</text>", lambda found: f">{escape(words[found[1]])}</text>", svg)
-    return svg.replace("<svg ", '<svg role="img" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(name)}" ', 1)
 
 
-def _both_parts(axes: "Axes", history: Sequence[Mapping[str, float]], name: str) -> None:
-    steps = [row["step"] for row in history]
+def _both_parts(history: Sequence[Mapping[str, float]], name: str) -> list[Line]:
+    steps, lines = [row["step"] for row in history], []
     for part, colour in (("train", BLUE), ("validation", ORANGE)):
         values = [row[f"{part}_{name}"] for row in history]
         if not all(map(math.isnan, values)):
-            axes.plot(steps, values, color=colour, marker="o", markersize=3, label=f"axis_{part}")
+            lines.append(Line(steps, values, colour, marker="o", label=f"axis_{part}"))
+    return lines
 
 
 def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

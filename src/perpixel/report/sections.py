@@ -10,6 +10,7 @@ import numpy as np
 from perpixel.codec import Labels
 from perpixel.evaluation import DATASET_SCORES, Evaluation
 from perpixel.metrics import Counts
+from perpixel.report.figures import line_colour
 from perpixel.split import Split
 
 PARTS: Final = ("train", "val", "test", "gap")
@@ -63,7 +64,7 @@ def class_rows(evaluation: Evaluation, figures: dict[str, Any]) -> list[dict[str
 
 
 def more_rows(evaluation: Evaluation, figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """Name, colour and a figure for each of MORE_COLUMNS, of the classes that are drawn as curves."""
+    """Name, colour of the line and a figure for each of MORE_COLUMNS, of the classes that are drawn as curves."""
     if figures["curves"] is None:
         return []
     rows = []
@@ -76,7 +77,7 @@ def more_rows(evaluation: Evaluation, figures: dict[str, Any]) -> list[dict[str,
         after = figures["calibration"]["after_temperature"]
         rows.append({
             "name": name,
-            "colour": css(evaluation.labels.colours[k]),
+            "line": line_colour(evaluation.labels.colours[k]),
             "scores": {score: scores.get(score) for score in MORE_COLUMNS},
             "after": after and after[name]["expected_calibration_error"],
         })  # fmt: skip
