@@ -50,7 +50,7 @@ def tiff_orientation(path: Path) -> int:
 
 
 def _open(file: tifffile.TiffFile, path: Path, number: int, keep_indices: bool) -> OpenImage:
-    pages: list[Any] = [page for page in file.pages if not _is_reduced(page)]
+    pages = [page for page in _every_page(file, path) if not _is_reduced(page)]
     if not pages:
         raise unreadable(path, "it has no page")
     first = pages[0]
@@ -183,6 +183,18 @@ def _segment(file: tifffile.TiffFile, page: Any, index: int, lock: Lock) -> NDAr
         raise ValueError(f"{count - len(data):,} bytes are missing")
     segment: NDArray[Any] | None = page.decode(data, index, jpegtables=page.jpegtables)[0]
     return None if segment is None else segment[0]
+
+
+def _every_page(file: tifffile.TiffFile, path: Path) -> list[Any]:
+    """The pages in their order; a damaged chain of them may lead back to one before."""
+    pages: list[Any] = []
+    offsets: set[int] = set()
+    for page in file.pages:
+        if page.offset in offsets:
+            raise unreadable(path, "its pages run in a circle")
+        offsets.add(page.offset)
+        pages.append(page)
+    return pages
 
 
 def _is_reduced(page: Any) -> bool:
