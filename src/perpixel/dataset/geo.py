@@ -149,7 +149,7 @@ def _geojson(path: Path) -> Layer | None:
         return None
     listed = data.get("features") if data["type"] == "FeatureCollection" else [data]
     try:
-        found = [(f.get("properties") or {}, _polygons(f.get("geometry") or {})) for f in listed or []]
+        found = [(dict(f.get("properties") or {}), _polygons(f.get("geometry") or {})) for f in listed or []]
     except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
         raise DataError(f"{path} is not sound GeoJSON: {error!r}.", fix="export it again.") from error
     return Layer(path, _named(path, found), _geojson_crs(data))
