@@ -20,6 +20,8 @@ BLUE: Final = "#3d8fd1"
 ORANGE: Final = "#d97706"
 RUN_COLOURS: Final = (BLUE, ORANGE, "#1f9d7a", "#c45fa0", "#8a6fd1", "#b5a432")
 """Of runs beside each other."""
+COUNTED: Final = ("axis_step", "axis_order", "axis_sorted")
+"""Axes of whole numbers."""
 MARKED: Final = 60
 """Images, up to which each is a dot."""
 POINTS: Final = 160
@@ -146,14 +148,18 @@ def _panel(words: Words, lines: Sequence[Line], **axes: Any) -> str:
     """One pair of axes as an SVG with the page's ink and words."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.6, 3.3), layout="constrained")
-        panel = figure.add_subplot(**axes)
+        panel = figure.add_subplot()
         for line in lines:
             thin = 1 if line.style != "-" else 1.5
-            style = {"linestyle": line.style, "marker": line.marker, "markersize": 3.5, "linewidth": thin}
+            style: Any = {"linestyle": line.style, "marker": line.marker, "markersize": 3.5, "linewidth": thin}
             panel.plot(line.x, line.y, color=line.colour, label=line.label, **style)
+        panel.set(**axes)  # after the lines, which open limits follow
+        if axes["xlabel"] in COUNTED:
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         if any(line.label for line in lines):
             panel.legend()
         text = io.StringIO()
@@ -171,10 +177,10 @@ def _finished(svg: str, words: Words, name: str) -> str:
 
 def _both_parts(history: Sequence[Mapping[str, float]], name: str) -> list[Line]:
     steps, lines = [row["step"] for row in history], []
-    for part, colour in (("train", BLUE), ("validation", ORANGE)):
+    for part, colour, label in (("train", BLUE, "axis_train"), ("validation", ORANGE, "axis_validation")):
         values = [row[f"{part}_{name}"] for row in history]
         if not all(map(math.isnan, values)):
-            lines.append(Line(steps, values, colour, marker="o", label=f"axis_{part}"))
+            lines.append(Line(steps, values, colour, marker="o", label=label))
     return lines
 
 

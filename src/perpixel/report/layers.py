@@ -21,7 +21,7 @@ UNCOUNTED: Final = (128, 128, 128)
 ERROR_COLOURS: Final = {"missed": MISSED, "invented": INVENTED, "confused": CONFUSED, "ignored": UNCOUNTED}
 """By kind: the truth alone, the prediction alone, both but not the same class, no label. Told apart by all eyes."""
 
-ALL_PX: Final = 12_000_000
+ALL_PX: Final = 9_000_000
 """Pixels of all the pictures of a page, which keeps it well under 10 MB."""
 LEAST_PX: Final = 160
 """Smaller pictures are enlarged by whole pixels."""

@@ -1,0 +1,61 @@
+import math
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from perpixel.metrics import threshold_curves
+from perpixel.report.figures import image_curves, line_colour, threshold_figure, training_curves
+from perpixel.report.texts import texts
+
+ROW = {"step": 1, "train_loss": 2.0, "validation_loss": 1.0, "train_mean_iou": 0.1, "validation_mean_iou": math.nan}
+ROW |= {"learning_rate": 1e-3, "images_per_second": 10.0}
+
+
+def curves():
+    p = np.random.default_rng(0).random((1, 40, 40)).astype(np.float32)
+    return threshold_curves(np.concatenate([1 - p, p]), (p[0] > 0.5).astype(np.uint8), kind="exclusive")
+
+
+@pytest.fixture(params=["en", "zh"])
+def words(request):
+    return texts(request.param)
+
+
+def drawings(svgs):
+    return [ET.fromstring("<svg" + part) for part in svgs.split("<svg")[1:]]
+
+
+def test_every_panel_is_an_image_with_a_name_in_the_words_of_the_language(words):
+    panels = {
+        "training": (training_curves([ROW, {**ROW, "step": 2}], words), 4, "axis_loss"),
+        "thresholds": (threshold_figure(curves(), np.array([0.5, 0.5]), {1: (0, 0, 0)}, words), 4, "axis_precision"),
+        "images": (image_curves({"test": np.array([0.5, np.nan, 1])}, words), 2, "axis_mean_iou"),
+    }
+    for svgs, number, key in panels.values():
+        found = drawings(svgs)
+        assert len(found) == number
+        assert all(each.get("role") == "img" and each.get("aria-label") for each in found)
+        assert f">{words[key]}</text>" in svgs
+        assert "axis_" not in svgs
+        assert "currentColor" in svgs
+
+
+def test_curves_of_many_thresholds_stay_small(words):
+    assert len(threshold_figure(curves(), None, {0: (0, 0, 0), 1: (9, 9, 9)}, words)) < 150_000
+
+
+def test_a_thousand_images_stay_small(words):
+    assert len(image_curves({"test": np.random.default_rng(0).random(1000)}, words)) < 150_000
+
+
+def test_nothing_defined_draws_empty_axes(words):
+    assert len(drawings(image_curves({"test": np.full(3, np.nan)}, words))) == 2
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (255, 255, 0), (0, 0, 128)])
+def test_lines_are_seen_on_white_and_on_black(colour):
+    text = line_colour(colour)
+    rgb = [int(text[place : place + 2], 16) for place in (1, 3, 5)]
+    assert max(rgb) >= 0x66
+    assert min(rgb) <= 0x99

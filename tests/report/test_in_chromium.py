@@ -1,0 +1,51 @@
+"""The report in a real browser: no error, pictures load, the slider moves, a picture opens, nothing is too wide."""
+
+import pytest
+
+import generated
+from browser import needs_chromium, tried
+from perpixel.evaluation import evaluate
+from perpixel.predict.load import load
+from perpixel.report import write_report
+from perpixel.training import train
+
+TRY = """() => {
+  const slider = document.getElementById("fade"), layer = document.querySelector(".layer");
+  const before = getComputedStyle(layer).opacity;
+  slider.value = 20;
+  slider.dispatchEvent(new Event("input"));
+  const views = [...document.querySelectorAll(".view")], dialog = document.querySelector("dialog");
+  views[1].click();
+  const opened = dialog.open && dialog.querySelectorAll(".stage img").length;
+  const first = dialog.querySelector("b").textContent;
+  dialog.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
+  const second = dialog.querySelector("b").textContent;
+  dialog.querySelector("button").click();
+  const word = document.querySelector("[data-tip]"), tip = document.getElementById("tip");
+  word.focus();
+  return {
+    before, after: getComputedStyle(layer).opacity, opened, first, second, closed: !dialog.open,
+    broken: [...document.images].filter(image => !image.complete || image.naturalWidth === 0).length,
+    pictures: document.images.length, views: views.length,
+    tip: !tip.hidden && tip.textContent === word.dataset.tip,
+    wide: document.documentElement.scrollWidth - innerWidth,
+  };
+}"""
+
+
+@needs_chromium
+@pytest.mark.parametrize(("language", "width"), [("en", 1200), ("zh", 500)])  # no window is narrower than 500
+def test_the_page_works_in_a_browser(tmp_path, language, width):
+    run = train(generated.write_land(tmp_path / "land"), tmp_path / "run", generated.tiny_settings())
+    predictor = load(run.folder)
+    evaluation = evaluate(run, predictor, part="all")
+    found = tried(write_report(run, predictor, evaluation, language=language), TRY, tmp_path, width)
+    assert found["complaints"] == []
+    assert found["broken"] == 0
+    assert found["pictures"] >= found["views"] >= 4 * 8
+    assert (found["before"], found["after"]) == ("0.6", "0.2")
+    assert found["opened"] == 2  # the image and its mask
+    assert found["first"] != found["second"]
+    assert found["closed"]
+    assert found["tip"]
+    assert found["wide"] <= 0

@@ -1,0 +1,35 @@
+import re
+from pathlib import Path
+
+import pytest
+
+import perpixel.evaluation
+import perpixel.report
+from perpixel.errors import SettingsError
+from perpixel.report.texts import LANGUAGES, TEXTS, texts
+
+SOURCES = [
+    path.read_text(encoding="utf-8")
+    for package in (perpixel.report, perpixel.evaluation)
+    for path in Path(package.__file__).parent.rglob("*")
+    if path.suffix in (".py", ".html")
+]
+
+
+def test_every_text_is_there_in_every_language():
+    assert all(len(both) == len(LANGUAGES) and all(both) for both in TEXTS.values())
+
+
+def test_no_text_is_left_over():
+    used = " ".join(SOURCES)
+    unused = [key for key in TEXTS if not key.startswith("about_") and len(re.findall(rf"\b{key}\b", used)) < 2]
+    assert unused == []
+
+
+def test_every_definition_belongs_to_a_text():
+    assert [key for key in TEXTS if key.startswith("about_") and key.removeprefix("about_") not in TEXTS] == []
+
+
+def test_an_unknown_language_is_told():
+    with pytest.raises(SettingsError, match=r"there is no report in klingon.\nFix: choose one of en, zh."):
+        texts("klingon")
