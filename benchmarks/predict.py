@@ -16,7 +16,7 @@ import torch
 from perpixel.codec import Codec, Labels
 from perpixel.models import build
 from perpixel.models.torchvision_shim import prepare_torchvision
-from perpixel.predict import PredictOptions, Predictor
+from perpixel.prediction import PredictOptions, Predictor
 
 prepare_torchvision()
 from monai.inferers import sliding_window_inference  # noqa: E402

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from perpixel.codec import Codec, Labels
-from perpixel.predict import Outputs, PredictOptions, Predictor
+from perpixel.prediction import Outputs, PredictOptions, Predictor
 
 BLOCK = 256
 UTM = [

@@ -39,7 +39,10 @@ def test_every_option_of_train_reaches_its_setting(asked):
 
 def test_without_options_nothing_is_set(asked):
     assert main(["train", "data"]) == 0
-    assert asked["train"] == ((Path("data"), None), {"settings": {}, "resume": False, "overwrite": False, "language": "en"})
+    assert asked["train"] == (
+        (Path("data"), None),
+        {"settings": {}, "resume": False, "overwrite": False, "language": "en"},
+    )
 
 
 def test_an_option_wins_over_the_file_and_set_over_both(asked, tmp_path):

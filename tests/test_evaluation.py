@@ -12,7 +12,7 @@ from perpixel.dataset import Sample, scan
 from perpixel.errors import DataError, OutputError, RunError
 from perpixel.evaluation import CLASS_SCORES, DEFINITIONS, Evaluation, ImageScore, evaluate, part_of
 from perpixel.metrics import Counts
-from perpixel.predict.load import load
+from perpixel.prediction.load import load
 from perpixel.run import Run
 from perpixel.split import split
 from perpixel.training import train

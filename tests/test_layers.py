@@ -16,7 +16,7 @@ LAYERS = (
         ("config", "files", "dataset", "duplicates", "audit", "split", "augment", "batches", "synthetic"),
     ),
     ("decisions", ("planning", "run", "model_file")),
-    ("verbs", ("training", "predict", "evaluation")),
+    ("verbs", ("training", "prediction", "evaluation")),
     ("telling", ("report", "api", "__init__")),
     ("doors", ("cli",)),
 )

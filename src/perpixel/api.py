@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 if TYPE_CHECKING:
     from perpixel.evaluation import Comparison, Evaluation, PartName
     from perpixel.models import Description
-    from perpixel.predict import Predictor, Written
+    from perpixel.prediction import Predictor, Written
     from perpixel.report.audit_page import Check
     from perpixel.run import Run
 
@@ -195,9 +195,9 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     Returns:
         What was written for each image.
     """
-    from perpixel.predict import Outputs, PredictOptions
-    from perpixel.predict.inputs import expanded
-    from perpixel.predict.load import load as load_predictor
+    from perpixel.prediction import Outputs, PredictOptions
+    from perpixel.prediction.inputs import expanded
+    from perpixel.prediction.load import load as load_predictor
     from perpixel.progress import bar
 
     outputs = Outputs(
@@ -223,7 +223,7 @@ def load(run: "Run | PathLike") -> "Predictor":
     Args:
         run: A run, its folder, or a model file.
     """
-    from perpixel.predict.load import load as load_predictor
+    from perpixel.prediction.load import load as load_predictor
 
     return load_predictor(_model_path(run))
 

@@ -8,9 +8,9 @@ import rasterio
 
 from perpixel.errors import OutputError
 from perpixel.files.cog import require_rasterio
-from perpixel.predict import Outputs, PredictOptions, Predictor
-from predict.networks import LooksAround, codec_for, image_of
-from predict.test_files import geotiff
+from perpixel.prediction import Outputs, PredictOptions, Predictor
+from prediction.networks import LooksAround, codec_for, image_of
+from prediction.test_files import geotiff
 
 TILES = PredictOptions(tile_px=256, overlap_px=32, whole_px=1)
 

@@ -13,7 +13,7 @@ from generated import SIZES, save, tiny_settings
 from perpixel.codec import Codec, Labels
 from perpixel.dataset import scan
 from perpixel.evaluation import evaluate
-from perpixel.predict import PredictOptions, Predictor
+from perpixel.prediction import PredictOptions, Predictor
 from perpixel.run import Run
 from perpixel.shapes import IGNORED
 

@@ -5,7 +5,7 @@ import pytest
 import generated
 from browser import needs_chromium, tried
 from perpixel.evaluation import evaluate
-from perpixel.predict.load import load
+from perpixel.prediction.load import load
 from perpixel.report import write_report
 from perpixel.training import train
 

@@ -10,7 +10,7 @@ import generated
 from generated import contents, save
 from perpixel.errors import OutputError
 from perpixel.evaluation import evaluate
-from perpixel.predict.load import load
+from perpixel.prediction.load import load
 from perpixel.report import write_report
 from perpixel.training import train
 

@@ -7,8 +7,8 @@ from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, RunError, SettingsError
 from perpixel.losses import weighted
 from perpixel.model_file import load_model
-from perpixel.predict import PredictOptions
-from perpixel.predict.load import load
+from perpixel.prediction import PredictOptions
+from perpixel.prediction.load import load
 from perpixel.run import Run
 from perpixel.split import Split
 from perpixel.training import resume, train

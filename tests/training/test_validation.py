@@ -8,7 +8,7 @@ import generated
 from perpixel.codec import Codec
 from perpixel.dataset import scan
 from perpixel.losses import weighted
-from perpixel.predict import PredictOptions, Predictor
+from perpixel.prediction import PredictOptions, Predictor
 from perpixel.shapes import IGNORED
 from perpixel.training.validation import as_batch, logits_of, validate
 

@@ -14,7 +14,7 @@ from perpixel.evaluation.details import number, span
 from perpixel.evaluation.image import pixel_score
 from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, part_of
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
-from perpixel.predict import Predictor
+from perpixel.prediction import Predictor
 from perpixel.progress import bar
 from perpixel.run import Run
 

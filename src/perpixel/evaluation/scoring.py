@@ -16,7 +16,7 @@ from perpixel.evaluation.image import Answer, ImageScore, full_score
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
 from perpixel.metrics import ThresholdCurves, threshold_curves
-from perpixel.predict import Predictor
+from perpixel.prediction import Predictor
 from perpixel.progress import Bar, bar
 from perpixel.run import Run
 from perpixel.split import Split, groups_of

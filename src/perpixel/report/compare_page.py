@@ -8,7 +8,7 @@ import numpy as np
 
 from perpixel.evaluation import COMPARED, Comparison
 from perpixel.files.atomic import write_text
-from perpixel.predict import Predictor
+from perpixel.prediction import Predictor
 from perpixel.report import sections
 from perpixel.report.figures import RUN_COLOURS, image_curves
 from perpixel.report.layers import Painter, Shown

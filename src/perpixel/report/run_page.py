@@ -12,7 +12,7 @@ from perpixel.audit import audit
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.evaluation import Evaluation
 from perpixel.files.atomic import write_text
-from perpixel.predict import Predictor
+from perpixel.prediction import Predictor
 from perpixel.report import sections
 from perpixel.report.figures import image_curves, threshold_figure, training_curves
 from perpixel.report.layers import ERROR_COLOURS, Painter, Shown

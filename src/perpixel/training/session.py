@@ -19,7 +19,7 @@ from perpixel.machine import automatic_memory_format, automatic_precision, chose
 from perpixel.metrics import Counts, count
 from perpixel.model_file import ModelCard
 from perpixel.models import SegmentationModel
-from perpixel.predict import PredictOptions, Predictor
+from perpixel.prediction import PredictOptions, Predictor
 from perpixel.schedule import Pace, rate
 from perpixel.training.validation import Validation, validate
 

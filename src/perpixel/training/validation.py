@@ -11,7 +11,7 @@ from perpixel.codec import Codec
 from perpixel.dataset import Dataset, Sample
 from perpixel.losses import Loss
 from perpixel.metrics import Counts, count
-from perpixel.predict import Predictor
+from perpixel.prediction import Predictor
 from perpixel.shapes import IGNORED, TargetArray
 
 LEAST_PROBABILITY = 1e-6

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from perpixel.errors import DataError, SettingsError
-from perpixel.predict import PredictOptions, Predictor
+from perpixel.prediction import PredictOptions, Predictor
 from perpixel.shapes import IGNORED
-from predict.networks import LooksAround, ReadsPixels, codec_for, image_of
+from prediction.networks import LooksAround, ReadsPixels, codec_for, image_of
 
 TILED = PredictOptions(tile_px=96, overlap_px=32, whole_px=1)
 

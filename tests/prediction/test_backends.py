@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from perpixel.errors import SettingsError
-from perpixel.predict import PredictOptions, Predictor, backends
-from perpixel.predict.backends import chosen_engine, require_openvino
-from predict.networks import LooksAround, codec_for, image_of
+from perpixel.prediction import PredictOptions, Predictor, backends
+from perpixel.prediction.backends import chosen_engine, require_openvino
+from prediction.networks import LooksAround, codec_for, image_of
 
 SMALL = {"tile_px": 96, "overlap_px": 32, "whole_px": 1}
 

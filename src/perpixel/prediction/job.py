@@ -9,7 +9,7 @@ import numpy as np
 from perpixel.codec import Labels
 from perpixel.files.read import Header
 from perpixel.files.tiff_writer import TiffLayout, georeference_tags
-from perpixel.predict.outputs import Outputs
+from perpixel.prediction.outputs import Outputs
 
 
 @dataclass(frozen=True)

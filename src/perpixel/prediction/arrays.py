@@ -10,12 +10,12 @@ from torch import nn
 
 from perpixel.codec import Codec, mask_of
 from perpixel.machine import automatic_memory_format, chosen_device
-from perpixel.predict.backends import require_openvino
-from perpixel.predict.inference import Inference
-from perpixel.predict.memory import PROCESS_BYTES, activation_bytes
-from perpixel.predict.options import PredictOptions
-from perpixel.predict.pipeline import ahead
-from perpixel.predict.sources import ArraySource, Source, outside, window_at
+from perpixel.prediction.backends import require_openvino
+from perpixel.prediction.inference import Inference
+from perpixel.prediction.memory import PROCESS_BYTES, activation_bytes
+from perpixel.prediction.options import PredictOptions
+from perpixel.prediction.pipeline import ahead
+from perpixel.prediction.sources import ArraySource, Source, outside, window_at
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 from perpixel.tiling import Blender, Block, Tile, Tiling
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from perpixel.predict.arrays import ArrayPredictor
-from perpixel.predict.files import Progress, Written, predict_file, predict_files
-from perpixel.predict.outputs import Outputs
+from perpixel.prediction.arrays import ArrayPredictor
+from perpixel.prediction.files import Progress, Written, predict_file, predict_files
+from perpixel.prediction.outputs import Outputs
 
 
 class Predictor(ArrayPredictor):
@@ -14,7 +14,7 @@ class Predictor(ArrayPredictor):
     def predict_file(
         self, path: Path | str, out: Path | str, outputs: Outputs | None = None, progress: Progress | None = None
     ) -> Written:
-        """Predict one image file, all its pages, into the folder `out`; see `perpixel.predict.files.predict_file`."""
+        """Predict one image file, all its pages, into the folder `out`; see `perpixel.prediction.files.predict_file`."""
         return predict_file(self, Path(path), Path(out), outputs or Outputs(), progress)
 
     def predict_files(
@@ -24,5 +24,5 @@ class Predictor(ArrayPredictor):
         outputs: Outputs | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Written]:
-        """Predict many image files, giving each when it is written; see `perpixel.predict.files.predict_files`."""
+        """Predict many image files, giving each when it is written; see `perpixel.prediction.files.predict_files`."""
         return predict_files(self, [Path(path) for path in paths], Path(out), outputs or Outputs(), progress)

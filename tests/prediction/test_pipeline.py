@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from perpixel.predict.pipeline import Consumer, Interrupted, ahead
+from perpixel.prediction.pipeline import Consumer, Interrupted, ahead
 
 
 def test_items_come_in_order_and_an_error_at_its_place():

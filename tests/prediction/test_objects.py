@@ -10,9 +10,9 @@ from rasterio.features import rasterize
 from skimage.measure import label
 
 from perpixel.errors import OutputError
-from perpixel.predict import Outputs, PredictOptions, Predictor
-from predict.networks import NAMES, LooksAround, ReadsPixels, codec_for, image_of
-from predict.test_files import geotiff, png
+from perpixel.prediction import Outputs, PredictOptions, Predictor
+from prediction.networks import NAMES, LooksAround, ReadsPixels, codec_for, image_of
+from prediction.test_files import geotiff, png
 
 OBJECTS = Outputs(polygons=True, instances=True)
 

@@ -9,8 +9,8 @@ import tifffile
 from PIL import Image
 
 from perpixel.errors import DataError, OutputError, PerpixelError
-from perpixel.predict import Outputs, PredictOptions, Predictor
-from predict.networks import NAMES, LooksAround, ReadsPixels, codec_for, image_of
+from perpixel.prediction import Outputs, PredictOptions, Predictor
+from prediction.networks import NAMES, LooksAround, ReadsPixels, codec_for, image_of
 
 TILES = PredictOptions(tile_px=96, overlap_px=32, whole_px=1)
 ALL = Outputs(probabilities="uint8", overlay=True, areas=True)

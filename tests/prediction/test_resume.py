@@ -10,9 +10,9 @@ import time
 import pytest
 
 from perpixel.errors import OutputError
-from perpixel.predict import Outputs, PredictOptions, Predictor
-from predict.networks import LooksAround, codec_for, image_of
-from predict.test_files import files_in, geotiff, png
+from perpixel.prediction import Outputs, PredictOptions, Predictor
+from prediction.networks import LooksAround, codec_for, image_of
+from prediction.test_files import files_in, geotiff, png
 
 OUTPUTS = Outputs(probabilities="uint8", overlay=True, areas=True, polygons=True, instances=True, existing="skip")
 TILES = PredictOptions(tile_px=64, overlap_px=16, whole_px=1)
@@ -20,9 +20,9 @@ TILES = PredictOptions(tile_px=64, overlap_px=16, whole_px=1)
 SCRIPT = """
 import sys
 from pathlib import Path
-from predict.networks import LooksAround, codec_for
-from predict.test_resume import OUTPUTS, TILES
-from perpixel.predict import Predictor
+from prediction.networks import LooksAround, codec_for
+from prediction.test_resume import OUTPUTS, TILES
+from perpixel.prediction import Predictor
 print("ready", flush=True)
 paths = sorted(Path(sys.argv[1]).iterdir())
 for _ in Predictor(LooksAround(), codec_for(), options=TILES).predict_files(paths, sys.argv[2], OUTPUTS):

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.files.write import quantised
-from perpixel.predict.arrays import ArrayPredictor
-from perpixel.predict.sources import Source
+from perpixel.prediction.arrays import ArrayPredictor
+from perpixel.prediction.sources import Source
 from perpixel.shapes import IGNORED, TargetArray
 
 

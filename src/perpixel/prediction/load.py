@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from perpixel.model_file import load_model
-from perpixel.predict.options import PredictOptions
-from perpixel.predict.predictor import Predictor
+from perpixel.prediction.options import PredictOptions
+from perpixel.prediction.predictor import Predictor
 
 
 def load(path: Path, options: PredictOptions | None = None) -> Predictor:

@@ -4,9 +4,9 @@ Predictor(network, codec).predict(image)                an array in memory
 Predictor(network, codec).predict_file("a.tif", "out")  a file, a piece at a time
 """
 
-from perpixel.predict.files import Written
-from perpixel.predict.options import PredictOptions
-from perpixel.predict.outputs import Outputs
-from perpixel.predict.predictor import Predictor
+from perpixel.prediction.files import Written
+from perpixel.prediction.options import PredictOptions
+from perpixel.prediction.outputs import Outputs
+from perpixel.prediction.predictor import Predictor
 
 __all__ = ["Outputs", "PredictOptions", "Predictor", "Written"]

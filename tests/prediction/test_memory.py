@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from perpixel.predict import PredictOptions, Predictor
-from perpixel.predict.memory import activation_bytes
-from predict.networks import LooksAround, codec_for
+from perpixel.prediction import PredictOptions, Predictor
+from perpixel.prediction.memory import activation_bytes
+from prediction.networks import LooksAround, codec_for
 
 
 def test_feature_maps_are_counted_while_they_live():

@@ -4,8 +4,8 @@ import pytest
 from generated import codec_for, exclusive_labels
 from perpixel.errors import RunError
 from perpixel.model_file import ModelCard, save_model
-from perpixel.predict import PredictOptions
-from perpixel.predict.load import load
+from perpixel.prediction import PredictOptions
+from perpixel.prediction.load import load
 
 
 @pytest.fixture

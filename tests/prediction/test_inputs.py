@@ -2,7 +2,7 @@ import pytest
 
 from generated import np, save
 from perpixel.errors import DataError
-from perpixel.predict.inputs import expanded
+from perpixel.prediction.inputs import expanded
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import numpy as np
 from perpixel.files.geojson import GeoJsonWriter, Place, place_of, writing_geojson
 from perpixel.files.tiff_writer import TiffWriter, georeference_tags, writing_tiff
 from perpixel.files.write import mask_paths
-from perpixel.predict.job import Job
-from perpixel.predict.pieces import Piece
+from perpixel.prediction.job import Job
+from perpixel.prediction.pieces import Piece
 from perpixel.regions import RegionFinder, Regions
 from perpixel.shapes import IGNORED, TargetArray
 

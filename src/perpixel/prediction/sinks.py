@@ -16,9 +16,9 @@ from perpixel.files.cog import to_cloud_optimised
 from perpixel.files.read import OpenImage, open_image
 from perpixel.files.tiff_writer import TiffLayout, writing_tiff
 from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_png
-from perpixel.predict.job import Job
-from perpixel.predict.objects import write_objects
-from perpixel.predict.pieces import Piece
+from perpixel.prediction.job import Job
+from perpixel.prediction.objects import write_objects
+from perpixel.prediction.pieces import Piece
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 
 Sink: TypeAlias = Callable[[Iterator[Piece]], None]

@@ -15,12 +15,12 @@ from perpixel.files.atomic import cannot_write
 from perpixel.files.cog import require_rasterio
 from perpixel.files.read import open_image, read_header
 from perpixel.machine import return_freed_memory
-from perpixel.predict.arrays import ArrayPredictor
-from perpixel.predict.job import Job
-from perpixel.predict.outputs import Outputs, check_names, needs_tiff
-from perpixel.predict.pieces import Piece, predicted_pieces, unknown_pieces
-from perpixel.predict.pipeline import Consumer, ahead
-from perpixel.predict.sinks import sinks
+from perpixel.prediction.arrays import ArrayPredictor
+from perpixel.prediction.job import Job
+from perpixel.prediction.outputs import Outputs, check_names, needs_tiff
+from perpixel.prediction.pieces import Piece, predicted_pieces, unknown_pieces
+from perpixel.prediction.pipeline import Consumer, ahead
+from perpixel.prediction.sinks import sinks
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the rows that are finished and all rows of the file, over its pages."""

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from perpixel.codec import Codec
 from perpixel.machine import automatic_memory_format, automatic_precision
-from perpixel.predict.backends import Engine, chosen_engine
-from perpixel.predict.options import PredictOptions
+from perpixel.prediction.backends import Engine, chosen_engine
+from perpixel.prediction.options import PredictOptions
 
 VIEWS = {
     "one": ((0, False),),
