@@ -185,3 +185,14 @@ def test_each_overlapping_class_has_its_own_threshold():
 )
 def test_a_codec_passes_through_json(codec):
     assert Codec.from_dict(json.loads(json.dumps(codec.to_dict()))) == codec
+
+
+def test_what_is_no_number_is_normalised_to_the_mean():
+    codec = Codec(binary_labels(), "float32", (5.0,), (2.0,))
+    image = torch.tensor([[[[float("nan"), 9.0]]]])
+    assert codec.normalise(image).tolist() == [[[[0.0, 2.0]]]]
+
+
+def test_ignored_pixels_of_overlapping_classes_are_written_as_absent():
+    labels = Labels("overlapping", ("a",), (255,), ((9, 9, 9),), encoding="files")
+    assert mask_of(np.array([[[0, 1, IGNORED]]], np.uint8), labels).tolist() == [[[0, 255, 0]]]

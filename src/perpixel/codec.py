@@ -101,10 +101,14 @@ class Codec:
         return len(self.mean)
 
     def normalise(self, image: Tensor) -> Tensor:
-        """Map raw values (N, C, H, W) of any dtype to float32 with about zero mean and unit spread."""
-        mean = torch.tensor(self.mean, device=image.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=image.device).view(1, -1, 1, 1)
-        return (image.to(torch.float32) - mean) / std
+        """Map raw values (N, C, H, W) of any dtype to float32 with about zero mean and unit spread.
+
+        What is no number becomes 0, the mean.
+        """
+        mean = torch.tensor(self.mean, dtype=torch.float32, device=image.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, dtype=torch.float32, device=image.device).view(1, -1, 1, 1)
+        normalised = (image.to(torch.float32) - mean) / std
+        return normalised.nan_to_num(nan=0.0) if image.is_floating_point() else normalised
 
     def check_image(self, image: NDArray[Any], name: str) -> None:
         """Raise DataError unless the (H, W, C) image has the channels and the dtype of the training images."""
@@ -192,11 +196,12 @@ def mask_of(target: TargetArray, labels: Labels) -> MaskArray:
 
     Returns:
         (H, W) of the smallest unsigned dtype that holds the values (or int64 with a negative one), (H, W, 3)
-        uint8 for colours, (K, H, W) for overlapping labels. IGNORED becomes the first ignored value, else stays 255.
+        uint8 for colours, (K, H, W) for overlapping labels. IGNORED becomes the first ignored value, or else 255
+        (white); with overlapping labels 0.
     """
     if labels.kind == "overlapping":
         present = np.array(labels.values, np.uint8).reshape(-1, 1, 1)
-        return (target * present).astype(np.uint8)
+        return (target == 1) * present
     blank: Value = labels.ignored[0] if labels.ignored else ((255,) * 3 if labels.encoding == "colour" else 255)
     values = np.array([*labels.values, blank])
     low, high = int(values.min()), int(values.max())
