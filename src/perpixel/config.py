@@ -72,7 +72,7 @@ class TrainSettings(Part):
     minutes: Annotated[float, Field(ge=LEAST_MINUTES)] | None = None
     steps: Count | None = None
     epochs: Count | None = None
-    batch_size: Count = 16
+    batch_size: Count = 8
     crop_hw: tuple[Count, Count] = (256, 256)
     scale: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="working resolution / native resolution"
