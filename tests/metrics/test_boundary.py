@@ -36,3 +36,10 @@ def test_overlapping_labels_have_a_boundary_for_every_class():
     np.testing.assert_array_equal(counts.true_positive, [36, 20 * 10 - 18 * 8])
     exclusive = count_boundary(target[0], target[0], classes=2, kind="exclusive")
     assert exclusive.true_positive[1] == 36
+
+
+def test_empty_rows_and_columns_around_change_no_distance():
+    one, other = np.random.default_rng(0).random((2, 12, 17)) < 0.4
+    close, far = contour_distances(one, other), contour_distances(np.pad(one, 9), np.pad(other, 9))
+    np.testing.assert_array_equal(close.from_prediction, far.from_prediction)
+    np.testing.assert_array_equal(close.from_target, far.from_target)

@@ -85,7 +85,8 @@ class Comparison:
         width = max(len("mean accuracy"), *map(len, self.score_names))
         lines = [f"{len(self.samples)} images ({self.part}); differences from {self.names[0]}:"]
         for i, score in enumerate(self.score_names):
-            lines.append(f"{score.replace('_', ' '):<{width}}  {self.names[0]}: {_spelled(self.scores[0].value[i])}")
+            name = score.replace("_", " ").replace("iou", "IoU", 1)
+            lines.append(f"{name:<{width}}  {self.names[0]}: {_spelled(self.scores[0].value[i])}")
             for place in range(1, len(self.names)):
                 gap, verdict = self.differences[place], self.verdict(place, i)
                 lines.append(

@@ -100,7 +100,7 @@ def contour_distances(prediction: NDArray[Any], target: NDArray[Any]) -> Contour
     >>> contour_distances(one, other).hausdorff95
     2.0
     """
-    said, true = _contour(prediction.astype(bool)), _contour(target.astype(bool))
+    said, true = (_contour(mask) for mask in _trimmed(prediction.astype(bool), target.astype(bool)))
     if not said.any() or not true.any():
         infinite = np.full(int(said.sum() + true.sum()), np.inf)
         return ContourDistances(infinite[: said.sum()], infinite[: true.sum()])
@@ -110,6 +110,16 @@ def contour_distances(prediction: NDArray[Any], target: NDArray[Any]) -> Contour
 def _layers(array: TargetArray, classes: int, kind: LabelKind) -> Mask:
     """One mask (K, H, W) a class."""
     return np.equal(array, 1 if kind == "overlapping" else np.arange(classes)[:, None, None])
+
+
+def _trimmed(first: Mask, second: Mask) -> tuple[Mask, Mask]:
+    """Both without the rows and columns around them where neither is, which change no contour and no distance."""
+    either = first | second
+    if not either.any():
+        return first, second
+    rows, columns = (np.flatnonzero(either.any(axis)) for axis in (1, 0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return first[box], second[box]
 
 
 def _contour(mask: Mask) -> Mask:
