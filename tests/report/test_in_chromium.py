@@ -17,6 +17,7 @@ TRY = """() => {
   const views = [...document.querySelectorAll(".view")], dialog = document.querySelector("dialog");
   views[1].click();
   const opened = dialog.open && dialog.querySelectorAll(".stage img").length;
+  const arrowsGoOn = document.activeElement.type !== "range";
   const first = dialog.querySelector("b").textContent;
   dialog.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
   const second = dialog.querySelector("b").textContent;
@@ -24,7 +25,7 @@ TRY = """() => {
   const word = document.querySelector("[data-tip]"), tip = document.getElementById("tip");
   word.focus();
   return {
-    before, after: getComputedStyle(layer).opacity, opened, first, second, closed: !dialog.open,
+    before, after: getComputedStyle(layer).opacity, opened, first, second, arrowsGoOn, closed: !dialog.open,
     broken: [...document.images].filter(image => !image.complete || image.naturalWidth === 0).length,
     pictures: document.images.length, views: views.length,
     tip: !tip.hidden && tip.textContent === word.dataset.tip,
@@ -46,6 +47,7 @@ def test_the_page_works_in_a_browser(tmp_path, language, width):
     assert (found["before"], found["after"]) == ("0.6", "0.2")
     assert found["opened"] == 2  # the image and its mask
     assert found["first"] != found["second"]
+    assert found["arrowsGoOn"]
     assert found["closed"]
     assert found["tip"]
     assert found["wide"] <= 0

@@ -149,3 +149,38 @@ def test_a_page_that_cannot_be_written_is_told(line, tmp_path):
     save(tmp_path / "file.png", generated.np.zeros((2, 2), "uint8"))
     with pytest.raises(OutputError, match=r"cannot write .*report.html: .*\nFix: free some space"):
         write_report(run, predictor, evaluation, folder=tmp_path / "file.png")
+
+
+def test_a_run_whose_data_are_gone_is_told_on_another_folder(tmp_path):
+    data = generated.write_cells(tmp_path / "data")
+    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    data.rename(tmp_path / "elsewhere")
+    predictor = load(run.folder)
+    evaluation = evaluate(run, predictor, tmp_path / "elsewhere")
+    assert evaluation.chosen is None
+    page = Page(write_report(run, predictor, evaluation, tmp_path / "elsewhere").read_text(encoding="utf-8"))
+    assert "Lowest mean IoU" in page.text
+    assert "Findings in the data" not in page.text
+    assert evaluation.to_dict()["calibration"]["temperature"] is None
+
+
+def test_the_page_speaks_the_language_asked_for(line, tmp_path):
+    run, predictor, evaluation = line
+    text = write_report(run, predictor, evaluation, folder=tmp_path, language="zh").read_text(encoding="utf-8")
+    assert '<html lang="zh-CN">' in text
+    assert {"混淆矩阵", "平均 IoU 最低的图像", "学习率"} <= set(re.findall(r"[^<>]+", text))
+
+
+def test_split_and_findings_are_told(line, evaluated):
+    run, _, _ = line
+    assert "Split" in evaluated.text
+    for row in run.split_path.read_text().splitlines()[1:]:
+        assert row.rpartition(",")[2] in evaluated.text  # the reason
+
+
+def test_tiles_hold_intervals_and_baselines(line, evaluated):
+    _, _, evaluation = line
+    low, high = evaluation.to_dict()["intervals"]["dataset"]["mean_iou"]
+    assert f"{low:.3f} – {high:.3f}" in evaluated.text
+    blind = max(counts.mean_iou for counts in evaluation.blind.values())
+    assert f"blind {blind:.3f}" in evaluated.text
