@@ -16,7 +16,7 @@ PathLike: TypeAlias = str | Path
 DEMO_DRAWINGS: Final = 480
 DEMO_UNSEEN: Final = 6
 DEMO_SETTINGS: Final[dict[str, Any]] = {
-    "train": {"batch_size": 8, "learning_rate": 5e-3, "validations": 6},
+    "train": {"validations": 6},
     "augment": {  # a shape is never turned, and always white
         "horizontal_flip": 0,
         "vertical_flip": 0,

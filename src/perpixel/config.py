@@ -78,7 +78,7 @@ class TrainSettings(Part):
         default=1.0, description="working resolution / native resolution"
     )
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: Positive = 2e-3
+    learning_rate: Positive = 5e-3
     encoder_rate: Annotated[float, Field(ge=0, le=10)] = Field(
         default=0.5, description="times learning_rate; 0 freezes it"
     )
