@@ -12,9 +12,10 @@ from generated import save
 from perpixel.codec import Codec, Labels
 from perpixel.dataset import Sample, scan
 from perpixel.errors import DataError, OutputError, SettingsError
-from perpixel.evaluation import evaluate
+from perpixel.evaluation import ImageScore, details, evaluate
 from perpixel.evaluation.chosen import Choice, tempered
 from perpixel.evaluation.image import Answer
+from perpixel.metrics import Counts, membrane_scores
 from perpixel.prediction.load import load
 from perpixel.run import Run
 from perpixel.training import train
@@ -140,6 +141,14 @@ def test_membranes_are_scored_where_they_are_asked_for(tmp_path, cells_run):
     told = evaluate(cells_run, predictor, out=tmp_path, inside="foreground").to_dict()["membranes"]
     assert 0 <= told["v_rand"]["value"] <= 1
     assert 0 <= told["v_info"]["value"] <= 1
+
+
+def test_an_image_without_an_inside_leaves_the_others_their_scores():
+    inside = np.kron(np.eye(2, dtype=np.uint8), np.ones((4, 4), np.uint8))
+    scores = [membrane_scores(inside.astype(np.float32), truth) for truth in (inside, np.zeros_like(inside))]
+    images = [ImageScore(Sample("a", Path("a.png")), Counts.zero(2, "exclusive"), membranes=each) for each in scores]
+    assert details.membranes(images, None)["v_rand"]["value"] == 1
+    assert details.membranes(images[1:], None)["v_rand"]["value"] is None
 
 
 def test_a_class_that_cannot_be_inside_is_told(tmp_path, cells_run):

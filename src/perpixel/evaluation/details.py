@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from perpixel.evaluation.chosen import Chosen
 from perpixel.evaluation.image import CONTOUR_SCORES, OBJECTS, ImageScore
-from perpixel.metrics import Counts, MembraneScores, ObjectCounts, ThresholdCurves, bootstrap_interval
+from perpixel.metrics import Counts, ObjectCounts, ThresholdCurves, bootstrap_interval
 
 WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")
 EACH: Final = ("iou", "dice", "precision", "recall", "specificity")
@@ -119,17 +119,16 @@ def membranes(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any] | 
     if not places:
         return None
     scores = [score for image in images if (score := image.membranes) is not None]
-    mean = MembraneScores.mean(scores)
     inside = None if groups is None else [groups[place] for place in places]
     told: dict[str, Any] = {"images": len(places)}
     for name in ("v_rand", "v_info"):
-        best = int(np.nanargmax(np.append(getattr(mean, name), -1.0)[:-1]))
-        values = np.array([getattr(score, name)[best] for score in scores])
-        interval = bootstrap_interval(values, groups=inside)
+        each = np.stack([getattr(score, name) for score in scores])  # (images, thresholds)
+        best = int(np.nan_to_num(mean_of(each), nan=-1.0).argmax())
+        interval = bootstrap_interval(each[:, best], groups=inside)
         told[name] = {
             "value": number(interval.value),
             "interval": span(interval.low, interval.high),
-            "threshold": number(mean.thresholds[best]),
+            "threshold": number(scores[0].thresholds[best]),
         }
     return told
 
