@@ -142,7 +142,7 @@ def compare(
         runs: Two or more, or their folders.
         data: A labelled folder, which is scored whole; without it, the images that are in this part of every run.
         split: Which part: "test", "val", "train" or "all".
-        out: The folder for compare.html; by default the evaluation folder of the last run.
+        out: The folder for compare.html and compare.json; by default the evaluation folder of the last run.
         language: Of the page, "en" or "zh".
 
     Returns:
@@ -150,11 +150,14 @@ def compare(
     """
     from perpixel.evaluation import compared
     from perpixel.report import write_comparison
+    from perpixel.report.texts import texts
 
+    texts(language)  # a wrong one costs no time
     pairs = [(run, load(run)) for run in map(_opened, runs)]
     comparison = compared(pairs, Path(data) if data else None, part=split)
     predictors = {name: pair[1] for name, pair in zip(comparison.names, pairs, strict=True)}
     folder = Path(out) if out else pairs[-1][0].evaluation_folder
+    comparison.save(folder)
     write_comparison(comparison, predictors, folder / "compare.html", language)
     return comparison
 

@@ -1,5 +1,7 @@
 """Runs beside each other: the same images, paired intervals, one page."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from browser import needs_chromium, tried
 from perpixel import api
 from perpixel.cli import main
 from perpixel.dataset import scan
-from perpixel.errors import DataError, SettingsError
+from perpixel.errors import DataError, OutputError, SettingsError
 from perpixel.evaluation import COMPARED, Comparison, compared, evaluate
 from perpixel.metrics import Counts, paired_difference
 from perpixel.prediction.load import load
@@ -116,7 +118,14 @@ def test_the_command_prints_the_table_and_writes_the_page(tmp_path, pair, capsys
 def test_two_folders_are_two_runs(tmp_path, pair):
     out = tmp_path / "out"
     assert len(api.compare([run.folder for run, _ in pair], split="val", out=out).samples) >= 1
-    assert (out / "compare.html").is_file()
+    assert set(generated.contents(out)) == {"compare.html", "compare.json"}
+    assert json.loads((out / "compare.json").read_text())["split"] == "val"
+
+
+def test_a_comparison_that_cannot_be_written_is_told(tmp_path, found):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"cannot write .*compare.json: .*\nFix: free some space"):
+        found.save(tmp_path / "file")
 
 
 TRY = """() => {

@@ -1,5 +1,6 @@
 """Two runs or more on the same images: who is better, and could it be chance?"""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from perpixel.errors import DataError, SettingsError
 from perpixel.evaluation.details import number, span
 from perpixel.evaluation.image import pixel_score
 from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, part_of
+from perpixel.files.atomic import write_text
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
 from perpixel.prediction import Predictor
 from perpixel.progress import bar
@@ -79,6 +81,11 @@ class Comparison:
                 for i, score in enumerate(self.score_names)
             }
         return answer
+
+    def save(self, folder: Path) -> None:
+        """Write compare.json. Raises OutputError."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(folder / "compare.json", text + "\n")
 
     def __str__(self) -> str:
         """The table for the terminal."""
