@@ -100,7 +100,7 @@ def test_labelled_images_stand_beside_truth_and_prediction(evaluated):
 
 
 def test_every_setting_is_told(line, evaluated):
-    assert "learning_rate: 0.002" in evaluated.text
+    assert f"learning_rate: {line[0].settings.train.learning_rate}" in evaluated.text
     assert "width: 4" in evaluated.text
 
 
