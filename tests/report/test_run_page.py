@@ -45,10 +45,11 @@ def line(tmp_path_factory):
     return run, predictor, evaluate(run, predictor, part="all", out=folder / "scores")
 
 
-@pytest.fixture
-def evaluated(line, tmp_path):
+@pytest.fixture(scope="module")
+def evaluated(line, tmp_path_factory):
     run, predictor, evaluation = line
-    return Page(write_report(run, predictor, evaluation, folder=tmp_path).read_text(encoding="utf-8"))
+    folder = tmp_path_factory.mktemp("evaluated")
+    return Page(write_report(run, predictor, evaluation, folder=folder).read_text(encoding="utf-8"))
 
 
 def test_the_page_needs_nothing_beside_itself(line, tmp_path):
