@@ -199,15 +199,16 @@ def mask_of(target: TargetArray, labels: Labels) -> MaskArray:
         uint8 for colours, (K, H, W) for overlapping labels. IGNORED becomes the first ignored value, or else 255
         (white); with overlapping labels 0.
     """
+    written: MaskArray
     if labels.kind == "overlapping":
-        present = np.array(labels.values, np.uint8).reshape(-1, 1, 1)
-        return (target == 1) * present
+        written = (target == 1) * np.array(labels.values, np.uint8).reshape(-1, 1, 1)
+        return written
     blank: Value = labels.ignored[0] if labels.ignored else ((255,) * 3 if labels.encoding == "colour" else 255)
     values = np.array([*labels.values, blank])
     low, high = int(values.min()), int(values.max())
     dtype = np.min_scalar_type(high) if low >= 0 else np.dtype(np.int64)
     table = values[np.minimum(np.arange(256), len(labels))].astype(dtype)
-    written: MaskArray = table[target]
+    written = table[target]
     return written
 
 
