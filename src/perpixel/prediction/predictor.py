@@ -14,7 +14,7 @@ class Predictor(ArrayPredictor):
     def predict_file(
         self, path: Path | str, out: Path | str, outputs: Outputs | None = None, progress: Progress | None = None
     ) -> Written:
-        """Predict one image file, all its pages, into the folder `out`; see `perpixel.prediction.files.predict_file`."""
+        """Predict one image file, all its pages, into the folder `out`; see `prediction.files.predict_file`."""
         return predict_file(self, Path(path), Path(out), outputs or Outputs(), progress)
 
     def predict_files(
