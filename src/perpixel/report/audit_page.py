@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from perpixel.audit import Audit, audit
 from perpixel.dataset import Dataset, Finding, Sample, scan
 from perpixel.dataset.description import FILE_NAME
 from perpixel.dataset.inventory import Progress
 from perpixel.errors import DataError
 from perpixel.files.atomic import write_text
+from perpixel.report.page import rendered
 from perpixel.report.pictures import overlaid, thumbnail
 from perpixel.split import Split, SplitPart, split
 
@@ -129,15 +128,11 @@ def _answer(path: Path, progress: Progress | None) -> Check:
 
 
 def _page(answer: Check) -> str:
-    environment = Environment(
-        loader=PackageLoader("perpixel.report"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     data, figures = answer.dataset, answer.audit
-    return environment.get_template("audit.html").render(
+    return rendered(
+        "audit.html",
+        {},
+        "en",
         title=f"Check of {answer.path}",
         answer=answer,
         summary=summary(data, answer.split) if data else "",
