@@ -17,7 +17,7 @@ demo: setup
 	$(BIN)/perpixel demo --overwrite
 
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 slow: setup
 	$(BIN)/pytest -m slow
@@ -26,7 +26,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n auto --cov --cov-report=term
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -61,7 +61,7 @@ def test_biases_and_norms_do_not_decay_and_the_encoder_has_its_own_rate(found):
         group = groups[name]
         assert group["weight_decay"] == (0.3 if parameter.ndim > 1 else 0)
         assert group["factor"] == (0.25 if name.startswith("encoder.") else 1)
-        assert group["lr"] == pytest.approx(2e-3 / 25 * group["factor"])
+        assert group["lr"] == pytest.approx(session.settings.train.learning_rate / 25 * group["factor"])
 
 
 def test_a_frozen_encoder_keeps_weights_and_statistics(found):
