@@ -2,6 +2,7 @@
 
 import math
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from perpixel.models.base import Encoder
@@ -104,19 +105,22 @@ class _InvertedResidual(nn.Module):
 
 
 class _SameConv2d(nn.Conv2d):
-    """Convolution without bias, padded as TensorFlow pads even sizes at stride 2.
+    """Convolution without bias, padded as TensorFlow pads even sizes: at stride 2 the right border has one pixel more.
 
-    There the left border has one pixel less than the right. Padding one pixel more on both sides and dropping
-    the first row and column of the output gives the same values without a padded copy of the input.
+    Padding the input costs a copy of it; dropping the first row and column of a wider output instead leaves a view
+    which batch norm copies forth and back, at twice the time of the whole block.
     """
 
     def __init__(self, channels: int, out_channels: int, kernel: int, *, stride: int, groups: int = 1) -> None:
-        padding = kernel // 2 + (stride - 1)
-        super().__init__(channels, out_channels, kernel, stride=stride, padding=padding, groups=groups, bias=False)
+        even = stride == 2
+        super().__init__(
+            channels, out_channels, kernel, stride, 0 if even else kernel // 2, groups=groups, bias=False
+        )
+        self.margin = (kernel // 2 - 1, kernel // 2) * 2 if even else None
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = super().forward(x)
-        return out[..., 1:, 1:] if self.stride[0] == 2 else out
+        out: Tensor = super().forward(F.pad(x, self.margin) if self.margin else x)
+        return out
 
 
 def _batch_norm(channels: int) -> nn.BatchNorm2d:
