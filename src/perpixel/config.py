@@ -46,6 +46,7 @@ class ModelSettings(Part):
     encoder: str | None = Field(default="auto", description="auto, a name, or null for the model's own or none")
     weights: str = Field(default="auto", description='"auto" (ImageNet where they are at hand), "none", or a file')
     options: Mapping[str, Any] = Field(default_factory=dict, description="keywords of the architecture")
+    start_from: str | None = Field(default=None, description="a run or model file whose weights are taken over")
 
 
 class AugmentSettings(Part):
@@ -73,6 +74,7 @@ class TrainSettings(Part):
     steps: Count | None = None
     epochs: Count | None = None
     batch_size: Count = 8
+    accumulate: Count = Field(default=1, description="parts of a batch that go through the network one by one")
     crop_hw: tuple[Count, Count] = (256, 256)
     scale: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="working resolution / native resolution"
@@ -93,8 +95,15 @@ class TrainSettings(Part):
     )
     validations: Count = Field(default=8, description="how often the validation images are scored, at most")
     best_by: Literal["mean_iou", "mean_dice", "pixel_accuracy", "loss"] = "mean_iou"
+    patience: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="validations in a row without a better score that end the run; 0 never does"
+    )
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"  # YAML gives 32 as a number
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: Count | None = Field(
+        default=None, description="on each machine, a process each; null for what torchrun or SLURM started, or one"
+    )
+    watch: tuple[Literal["tensorboard"], ...] = Field(default=(), description="where scores and pictures go, too")
 
     @model_validator(mode="before")
     @classmethod
