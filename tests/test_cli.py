@@ -41,7 +41,7 @@ def test_without_options_nothing_is_set(asked):
     assert main(["train", "data"]) == 0
     assert asked["train"] == (
         (Path("data"), None),
-        {"settings": {}, "resume": False, "overwrite": False, "language": "en"},
+        {"recipe": None, "settings": {}, "resume": False, "overwrite": False, "language": "en"},
     )
 
 

@@ -10,12 +10,12 @@ SOURCE = Path(perpixel.__file__).parent
 
 LAYERS = (
     ("ground", ("errors", "shapes", "machine", "progress")),
-    ("mathematics", ("models", "losses", "metrics", "tiling", "regions", "outlines", "codec", "schedule")),
+    ("mathematics", ("models", "losses", "metrics", "tiling", "regions", "outlines", "histogram", "codec", "schedule")),
     (
         "data",
         ("config", "files", "dataset", "duplicates", "audit", "split", "augment", "batches", "synthetic"),
     ),
-    ("decisions", ("planning", "run", "model_file")),
+    ("decisions", ("planning", "recipes", "run", "model_file")),
     ("verbs", ("training", "prediction", "evaluation")),
     ("telling", ("report", "api", "__init__")),
     ("doors", ("cli",)),

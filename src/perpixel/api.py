@@ -46,10 +46,11 @@ def check(data: PathLike, out: PathLike | None = None) -> "Check":
         return examine(Path(data), Path(out) if out else None, show)
 
 
-def train(
+def train(  # noqa: PLR0913 # each is one thing to ask for
     data: PathLike,
     out: PathLike | None = None,
     *,
+    recipe: str | None = None,
     settings: Mapping[str, Any] | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -61,11 +62,12 @@ def train(
     Args:
         data: The folder, or a dataset.yaml that describes one.
         out: The run folder; by default a new one under runs/, named after the data.
+        recipe: A name of `recipes`; settings and budget go over it.
         settings: Any part of the settings tree, such as {"model": {"name": "fcn8s"}, "seed": 1}.
         resume: Go on with the run in `out`, which was interrupted.
         overwrite: Replace the run in `out`.
         language: Of the report, "en" or "zh".
-        **budget: minutes=…, steps=… or epochs=…; ten minutes without any.
+        **budget: minutes=…, steps=… or epochs=…; without any the recipe's, or ten minutes.
 
     Returns:
         The run.
@@ -76,12 +78,15 @@ def train(
     from perpixel import training
     from perpixel.config import settings_from
     from perpixel.errors import SettingsError
+    from perpixel.recipes import with_recipe
     from perpixel.report import write_report
     from perpixel.run import new_folder
 
     tree = dict(settings or {})
     if budget:
         tree["train"] = {**tree.get("train", {}), **budget}
+    if recipe is not None:
+        tree = with_recipe(recipe, tree)
     if resume:
         if out is None:
             raise SettingsError("resume needs the run to go on with.", fix="name its folder with --out.")
@@ -282,6 +287,17 @@ def models() -> str:
     ]
     own = ", ".join(ENCODERS)
     return "\n".join([*lines, "", f"encoders: {own}; and every other name of timm, where it is installed"])
+
+
+def recipes() -> str:
+    """List the recipes: what each trains on what, and what it mends of the tutorial that it follows."""
+    from perpixel.recipes import RECIPES
+
+    width = max(map(len, RECIPES))
+    return "\n".join(
+        f"{name:<{width}}  {recipe.summary}\n{'':<{width}}  mended: {recipe.mends}"
+        for name, recipe in RECIPES.items()
+    )
 
 
 def describe(

@@ -53,13 +53,14 @@ def check(
 def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     data: Data,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME", show_default=False)] = None,
-    minutes: Annotated[float | None, typer.Option(help="budget in minutes; 10 if none is given")] = None,
+    minutes: Annotated[float | None, typer.Option(help="budget in minutes; 10 without any budget")] = None,
     steps: Annotated[int | None, typer.Option(help="budget in optimiser steps")] = None,
     epochs: Annotated[int | None, typer.Option(help="budget in epochs")] = None,
     model: Annotated[str | None, typer.Option(help="a name of `perpixel models`")] = None,
     encoder: Annotated[
         str | None, typer.Option(help="a name of `perpixel models` or of timm; null for the plain network")
     ] = None,
+    recipe: Annotated[str | None, typer.Option(help="a name of `perpixel recipes`; all else goes over it")] = None,
     config: Annotated[Path | None, typer.Option(help="a YAML file of settings")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting")] = None,
     seed: Annotated[int | None, typer.Option(help="decides split, order and first weights")] = None,
@@ -83,7 +84,7 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
         raise typer.BadParameter("give only one of --minutes, --steps and --epochs")
     tree: dict[str, Any] = settings_from_file(config) if config else {}
     checked = assign(tree, [*given, *(set_ or [])])
-    run = api.train(data, out, settings=checked, resume=resume, overwrite=overwrite, language=language)
+    run = api.train(data, out, recipe=recipe, settings=checked, resume=resume, overwrite=overwrite, language=language)
     print(f"run:    {run.folder}\nreport: {run.folder / 'report.html'}\nnext:   perpixel evaluate {run.folder}")
 
 
@@ -158,6 +159,12 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
 def models() -> None:
     """List the networks and encoders, with their size and what each is for."""
     print(api.models())
+
+
+@app.command()
+def recipes() -> None:
+    """List well-known tutorials as settings, with what is mended of each."""
+    print(api.recipes())
 
 
 @app.command()
