@@ -40,6 +40,15 @@ def test_a_batch_depends_on_seed_and_step_alone(land):
     assert not torch.equal(first(5).image, batches_of(land, seed=1)(5).image)
 
 
+def test_processes_take_their_slots_of_the_same_batch(land):
+    batches = batches_of(land, batch_size=5)
+    whole = batches(3)
+    for slots in ([0, 2, 4], [1, 3]):
+        part = batches(3, slots)
+        torch.testing.assert_close(part.image, whole.image[slots], rtol=0, atol=1e-6)
+        assert torch.equal(part.target, whole.target[slots])
+
+
 def test_exclusive_batches_have_the_shapes_that_losses_want(land):
     batch = batches_of(land, batch_size=3, crop_hw=(20, 28))(0)
     assert batch.image.shape == (3, 3, 20, 28)

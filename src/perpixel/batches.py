@@ -106,11 +106,12 @@ class Batches:
         """Steps in which every crop's worth of every image is seen about once, at least 1."""
         return max(1, round(len(self._places) / self._batch_size))
 
-    def __call__(self, step: int) -> Batch:
-        """The batch of a step, from 0 on."""
-        draws = [np.random.default_rng([self._seed, step, slot]) for slot in range(self._batch_size)]
+    def __call__(self, step: int, slots: Sequence[int] | None = None) -> Batch:
+        """The batch of a step, from 0 on, or those of its slots that are this process's."""
+        slots = range(self._batch_size) if slots is None else slots
+        draws = [np.random.default_rng([self._seed, step, slot]) for slot in slots]
         first = step * self._batch_size
-        windows = [self._window(self._place(first + slot), draw) for slot, draw in enumerate(draws)]
+        windows = [self._window(self._place(first + slot), draw) for slot, draw in zip(slots, draws, strict=True)]
         image = self._codec.normalise(torch.from_numpy(np.stack([image for image, _ in windows])))
         target = torch.from_numpy(np.stack([target for _, target in windows]))
         image, target = augment(image, target, self._crop_hw, self._transforms, draws)

@@ -1,6 +1,7 @@
 """What this machine does best: memory allocation, precision and memory format, chosen once per process."""
 
 import ctypes
+import os
 import platform
 from typing import TYPE_CHECKING, Literal
 
@@ -67,6 +68,24 @@ def chosen_device(name: str) -> Device:
             return device
     here = [device for device, is_there in there.items() if is_there]
     raise SettingsError(f"there is no device {name} here.", fix=f"choose auto or one of {', '.join(here)}.")
+
+
+def refuse_missing_devices(device: Device, number: int) -> None:
+    """Raise SettingsError unless there are so many devices of a kind; any number of processes shares a CPU."""
+    import torch
+
+    there = {"cuda": torch.cuda.device_count(), "mps": 1, "cpu": number}[device]
+    if number > there:
+        raise SettingsError(
+            f"{number} devices ({device}) are asked for, {there} there.",
+            fix=f"ask for at most {there}: --set train.devices={there}.",
+        )
+
+
+def is_first_process() -> bool:
+    """Whether this is the first, or only, of the processes that torchrun, SLURM or Fabric started together."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
+    return next((os.environ[name] for name in names if name in os.environ), "0") == "0"
 
 
 def automatic_precision(device: "torch.device | str") -> Precision:

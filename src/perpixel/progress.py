@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from perpixel.machine import is_first_process
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -22,7 +24,7 @@ class Bar:
 
     def __call__(self, done: float, total: float, note: str = "") -> None:
         """Show that `done` of `total` is done, with a short note behind."""
-        if self._shown is None and sys.stderr.isatty() and self._lasts():
+        if self._shown is None and sys.stderr.isatty() and is_first_process() and self._lasts():
             self._shown = self._open()
         if self._shown is not None:
             progress, task = self._shown
