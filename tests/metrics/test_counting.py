@@ -24,7 +24,7 @@ def blobs(shape, classes, seed, ignored=0.1):
     return prediction, target
 
 
-@pytest.mark.parametrize("classes", [2, 3, 15, 16, 21, 255])
+@pytest.mark.parametrize("classes", [2, 3, 15, 16, 22, 23, 255])
 @pytest.mark.parametrize("ignored", [0.0, 0.1, 1.0])
 def test_confusion_equals_scikit_learn(classes, ignored):
     for prediction, target in [

@@ -1,20 +1,25 @@
 """From a prediction and its truth to Counts, at the speed of reading both a few times.
 
-Two classes: three counts of comparisons. More classes: truth and prediction make one code a pixel,
-and since masks are made of runs, runs are counted instead of pixels wherever there are few.
+Two classes: three counts of comparisons. More classes: truth and prediction make one code a pixel. Where the codes of
+all classes, or of each half of them, fit into a byte, bytes are counted; of more classes the codes, and since masks
+are made of runs, runs instead of pixels wherever there are few.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import DataError
+from perpixel.histogram import byte_histogram
 from perpixel.metrics.counts import Counts, Int64s
 from perpixel.shapes import IGNORED, LabelKind, TargetArray
 
-RUN_PX = 16
+RUN_PX: Final = 16
 """Runs are counted where they are at least this long on average."""
+
+BYTE_CLASSES: Final = 22
+"""The most classes of which two halves are enough: 11 × 22 codes fit into a byte."""
 
 
 def count(prediction: TargetArray, target: TargetArray, *, classes: int, kind: LabelKind) -> Counts:
@@ -63,21 +68,41 @@ def count(prediction: TargetArray, target: TargetArray, *, classes: int, kind: L
 def _count_binary(prediction: TargetArray, target: TargetArray) -> tuple[int, int, int, int]:
     """TP, FP, FN and TN of flat arrays; IGNORED is above both answers, so it never looks like a false positive."""
     _refuse_values(prediction, 2, "prediction")
-    hidden = _nonzero(_ignored(target, 2)) if target.size and target.max() > 1 else 0
+    hidden = _ignored(target, 2) if target.size and target.max() > 1 else 0
     extra, missed, true = _nonzero(prediction > target), _nonzero(prediction < target), _nonzero(target)
     missed, true = missed - hidden, true - hidden
     return true - missed, extra, missed, target.size - hidden - true - extra
 
 
 def _confusion(prediction: TargetArray, target: TargetArray, classes: int) -> Int64s:
-    """The confusion matrix (K, K) of flat arrays, out of a table with a row for every value a byte can hold."""
+    """The confusion matrix (K, K) of flat arrays."""
     _refuse_values(prediction, classes, "prediction")
+    table = (_by_bytes if classes <= BYTE_CLASSES else _by_codes)(prediction, target, classes)
+    if table.sum() < target.size:
+        _ignored(target, classes)
+    return table
+
+
+def _by_bytes(prediction: TargetArray, target: TargetArray, classes: int) -> Int64s:
+    """Count the matrix in groups of rows whose codes fit into a byte, beside 255 for the pixels of other rows."""
+    codes = target * np.uint8(classes)
+    codes += prediction  # modulo 256
+    together = IGNORED // classes
+    rows = []
+    for first in range(0, classes, together):
+        group = min(together, classes - first)
+        shifted = codes - np.uint8(first * classes % 256)
+        elsewhere = (target - np.uint8(first) >= group).view(np.uint8)
+        shifted |= np.negative(elsewhere, out=elsewhere)
+        rows.append(byte_histogram(shifted)[: group * classes])
+    return np.concatenate(rows).reshape(classes, classes)
+
+
+def _by_codes(prediction: TargetArray, target: TargetArray, classes: int) -> Int64s:
+    """Count in a table with a row for every value that a byte can hold."""
     codes = np.multiply(target, classes, dtype=np.uint16)
     codes += prediction
-    table = _histogram(codes, 256 * classes).reshape(256, classes)
-    if table[classes:IGNORED].any():
-        _refuse_values(target[target != IGNORED], classes, "target")
-    return table[:classes]
+    return _histogram(codes, 256 * classes).reshape(256, classes)[:classes]
 
 
 def _histogram(codes: NDArray[Any], bins: int) -> Int64s:
@@ -90,11 +115,11 @@ def _histogram(codes: NDArray[Any], bins: int) -> Int64s:
     return np.bincount(codes[last], lengths, minlength=bins).astype(np.int64)  # float64 sums are exact below 2**53
 
 
-def _ignored(target: TargetArray, classes: int) -> NDArray[np.bool_]:
-    """Where a target is ignored; every other value has to be a class."""
-    ignored: NDArray[np.bool_] = target == IGNORED
-    if _nonzero(ignored) != _nonzero(target >= classes):
-        _refuse_values(target[~ignored], classes, "target")
+def _ignored(target: TargetArray, classes: int) -> int:
+    """How many pixels of a target are ignored; every other value has to be a class."""
+    ignored = _nonzero(target == IGNORED)
+    if ignored != _nonzero(target >= classes):
+        _refuse_values(target[target != IGNORED], classes, "target")
     return ignored
 
 
