@@ -1,19 +1,20 @@
 """Everything that a training step needs, made from settings and data, and the step itself."""
 
+import logging
 import time
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from perpixel.batches import Batch, Batches, PixelStore, ahead
 from perpixel.config import Settings, TrainSettings
 from perpixel.dataset import Dataset, Sample
+from perpixel.errors import SettingsError
 from perpixel.losses import supervised, weighted
 from perpixel.machine import automatic_memory_format, automatic_precision, chosen_device
 from perpixel.metrics import Counts, count
@@ -21,14 +22,16 @@ from perpixel.model_file import ModelCard
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.schedule import Pace, rate
+from perpixel.training.ranks import ranks_for
 from perpixel.training.validation import Validation, validate
 
-FABRIC_PRECISION: Final[dict[str, Any]] = {"32": "32-true", "bf16": "bf16-mixed"}
+LOGGER: Final = logging.getLogger("perpixel")
+OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one training step gave.
+    """What one training step gave, over all processes.
 
     Args:
         loss: Mean over the batch; not finite where the step was skipped.
@@ -51,6 +54,10 @@ class Session:
         dataset: Where images are read from.
         parts: Training and validation samples.
         card: What the network is.
+
+    Attributes:
+        ranks: The processes that share every batch and every validation.
+        accumulate: Parts of a batch that go through the network one by one; more where the memory asks for it.
     """
 
     def __init__(
@@ -61,19 +68,24 @@ class Session:
         self.settings = settings
         self.validation_samples = parts[1]
         self._dataset = dataset
+        self.ranks = ranks_for(train)
+        self.accumulate = train.accumulate
         torch.manual_seed(settings.seed)
         self._device = chosen_device(train.device)
         self._memory_format = automatic_memory_format(self._device)
         self._precision = automatic_precision(self._device) if train.precision == "auto" else train.precision
-        self._fabric = Fabric(accelerator=self._device, devices=1, precision=FABRIC_PRECISION[self._precision])
+        self._fabric = self.ranks.fabric
         network = card.build(settings.model.weights)
         network.to(memory_format=self._memory_format)  # type: ignore[call-overload] # torch's stubs leave it out
         self._loss_weights = network.loss_weights
+        if self.ranks.number > 1 and self._device == "cuda":
+            nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place
         self.network = network
         self.optimiser = _optimiser(network, train)
         self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
         self._module.mark_forward_method("training_outputs")
-        self.loss = weighted(train.loss, card.codec.labels.kind)
+        self.loss = weighted(train.loss, card.codec.labels.kind, reduce=self.ranks.reduce)
+        self._loss_here = weighted(train.loss, card.codec.labels.kind)
         store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb)
         self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)
 
@@ -84,31 +96,95 @@ class Session:
 
     def stream(self, first: int) -> Generator[Batch]:
         """Batches from a step on, read ahead."""
-        return ahead(self.batches, first)
+        slots = self.ranks.share(range(self.settings.train.batch_size))
+        return ahead(lambda step: self.batches(step, slots), first)
 
     def step(self, number: int, batch: Batch, pace: Pace) -> Step:
-        """Take training step `number` (from 0) unless the loss or its gradient is not finite."""
+        """Take training step `number` (from 0) unless the loss or its gradient is not finite.
+
+        Args:
+            number: Decides what is random in it.
+            batch: This process's slots.
+            pace: Tells the learning rate.
+
+        Raises:
+            SettingsError: The memory does not hold a single crop.
+        """
+        while True:
+            try:
+                return self._step(number, batch, pace)
+            except RuntimeError as error:
+                if not any(words in str(error) for words in OUT_OF_MEMORY):
+                    raise
+            self._take_smaller_parts()  # outside, where the failed step's tensors are gone
+
+    def _step(self, number: int, batch: Batch, pace: Pace) -> Step:
         train = self.settings.train
-        torch.manual_seed(int(np.random.SeedSequence([self.settings.seed, number]).generate_state(1)[0]))
+        entropy = [self.settings.seed, number, self.ranks.rank]
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
         self._train_mode()
         rate_now = self._set_rate(number, pace)
-        image = self._fabric.to_device(batch.image.contiguous(memory_format=self._memory_format))
-        target = self._fabric.to_device(batch.target)
-        outputs = self._module.training_outputs(image)
-        loss = supervised(outputs, target, self.loss, self._loss_weights)
         self._optimiser.zero_grad()
-        self._fabric.backward(loss)
-        value = float(loss.detach())
+        parts = min(self.accumulate, train.batch_size // self.ranks.number)
+        pieces = zip(batch.image.tensor_split(parts), batch.target.tensor_split(parts), strict=True)
+        value, counts = 0.0, []
+        for index, (image, target) in enumerate(pieces, 1):
+            with self._without_exchange(index < parts):
+                loss, counted = self._pass(image, target)
+                self._fabric.backward(loss / parts)
+            value += float(loss.detach()) / parts
+            counts.append(counted)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), train.clip_norm or float("inf"))
         if np.isfinite(value) and bool(torch.isfinite(norm)):
             self._optimiser.step()
         else:
             value = float("nan")
-        return Step(value, len(image), self._count(outputs["logits"], batch.target), rate_now)
+        return Step(value, train.batch_size, self.ranks.total_counts(sum(counts[1:], counts[0])), rate_now)
+
+    def _pass(self, image: Tensor, target: Tensor) -> tuple[Tensor, Counts]:
+        """The loss of some views, and how they were answered."""
+        image = self._fabric.to_device(image.contiguous(memory_format=self._memory_format))
+        with torch.autocast(self._device, torch.bfloat16, enabled=self._precision == "bf16"):
+            outputs = self._module.training_outputs(image)
+        outputs = {name: logits.float() for name, logits in outputs.items()}
+        loss = supervised(outputs, self._fabric.to_device(target), self.loss, self._loss_weights)
+        return loss, self._count(outputs["logits"], target)
+
+    def _without_exchange(self, is_wanted: bool) -> AbstractContextManager[Any]:
+        """Leave gradients in their process where more of the batch follows."""
+        if is_wanted and self.ranks.number > 1:
+            return self._fabric.no_backward_sync(self._module)
+        return nullcontext()
+
+    def _take_smaller_parts(self) -> None:
+        """Halve what goes through the network at once."""
+        train = self.settings.train
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+        if self.ranks.number > 1:
+            raise SettingsError(
+                f"the memory of process {self.ranks.rank} does not hold its part of a batch.",
+                fix=f"start again with --overwrite --set train.accumulate={2 * self.accumulate}.",
+            )
+        if self.accumulate >= train.batch_size:
+            height, width = train.crop_hw
+            raise SettingsError(
+                f"the memory does not hold a single crop of {height} × {width} pixels.",
+                fix="choose smaller crops, such as --set train.crop_hw=[128,128], or a smaller network.",
+            )
+        self.accumulate = min(2 * self.accumulate, train.batch_size)
+        LOGGER.warning(
+            "the memory does not hold a batch of %d at once: it goes through the network in %d parts "
+            "(train.accumulate).",
+            train.batch_size,
+            self.accumulate,
+        )
 
     def validate(self) -> Validation:
-        """Score the validation images whole."""
-        return validate(self.predictor(), self._dataset, self.validation_samples, self.loss)
+        """Score the validation images whole, each in one of the processes."""
+        self.ranks.equalise(self.network)
+        mine = self.ranks.share(self.validation_samples)
+        return self.ranks.total_validation(validate(self.predictor(), self._dataset, mine, self._loss_here))
 
     def predictor(self) -> Predictor:
         """The network as it stands, ready to predict."""
@@ -130,11 +206,11 @@ class Session:
                 before = time.monotonic()
                 self.step(number, batch, Pace(10**6))
                 times.append(time.monotonic() - before)
-                if len(times) > least and time.monotonic() - start > seconds:
+                if self.ranks.any(len(times) > least and time.monotonic() - start > seconds):
                     break
         self.network.load_state_dict(network)
         self.optimiser.load_state_dict(optimiser)
-        return float(np.median(times[1:]))
+        return self.ranks.first(float(np.median(times[1:])))
 
     def time_validation(self) -> float:
         """Seconds that a validation will last, from one image of the largest size (after one to warm up)."""
@@ -143,9 +219,9 @@ class Session:
         seconds = 0.0
         for _ in range(2):
             start = time.monotonic()
-            validate(self.predictor(), self._dataset, [largest], self.loss)
+            validate(self.predictor(), self._dataset, [largest], self._loss_here)
             seconds = time.monotonic() - start
-        return seconds * sum(areas) / max(areas)
+        return self.ranks.first(seconds * sum(areas) / max(areas) / self.ranks.number)
 
     def _train_mode(self) -> None:
         self._module.train()

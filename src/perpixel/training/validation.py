@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,15 +18,22 @@ LEAST_PROBABILITY = 1e-6
 
 @dataclass(frozen=True)
 class Validation:
-    """Pooled over all pixels of all validation images.
+    """Sums over all pixels of all validation images; those of several processes add.
 
     Args:
-        loss: Mean over images, weighted by their counted pixels; NaN where none is counted.
+        losses: Losses of the images, each times its counted pixels.
+        pixels: The counted pixels.
         counts: Right and wrong pixels.
     """
 
-    loss: float
+    losses: float
+    pixels: int
     counts: Counts
+
+    @property
+    def loss(self) -> float:
+        """Mean over images, weighted by their counted pixels; NaN where none is counted."""
+        return self.losses / self.pixels if self.pixels else float("nan")
 
     @property
     def scores(self) -> dict[str, float]:
@@ -40,16 +46,16 @@ def validate(predictor: Predictor, dataset: Dataset, samples: Iterable[Sample], 
     """Predict and score the samples one by one."""
     codec = predictor.codec
     total = Counts.zero(len(codec.labels), codec.labels.kind)
-    losses, pixels = [], []
+    losses, pixels = 0.0, 0
     for sample in samples:
         target = dataset.target(sample)
         probabilities = torch.from_numpy(predictor.probabilities(dataset.image(sample), str(sample.image)))[None]
         prediction = codec.decode(probabilities)[0].numpy()
         total = total + count(prediction, target, classes=len(codec.labels), kind=codec.labels.kind)
-        losses.append(float(loss(logits_of(probabilities, codec), as_batch(target, codec))))
-        pixels.append(int((target != IGNORED).sum()))
-    mean = float(np.average(losses, weights=pixels)) if sum(pixels) else float("nan")
-    return Validation(mean, total)
+        counted = int((target != IGNORED).sum())
+        losses += counted * float(loss(logits_of(probabilities, codec), as_batch(target, codec)))
+        pixels += counted
+    return Validation(losses, pixels, total)
 
 
 def logits_of(probabilities: Tensor, codec: Codec) -> Tensor:

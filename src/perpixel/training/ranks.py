@@ -1,0 +1,190 @@
+"""The processes that train one network together: what each does alone, and what they agree on."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from perpixel.config import TrainSettings
+from perpixel.errors import PerpixelError, Problem, RunError, SettingsError
+from perpixel.machine import Device, chosen_device, refuse_missing_devices
+from perpixel.metrics import Counts
+from perpixel.training.validation import Validation
+
+LOGGER: Final = logging.getLogger("perpixel")
+
+T = TypeVar("T")
+
+
+class Ranks:
+    """The processes of one training, each with its number; a single one communicates with nobody.
+
+    Every method but `share` is called by all of them at the same point.
+
+    Args:
+        fabric: Launched.
+
+    Attributes:
+        number: How many there are.
+        rank: This one's number, from 0.
+    """
+
+    def __init__(self, fabric: Fabric) -> None:
+        self.fabric = fabric
+        self.number = fabric.world_size
+        self.rank = fabric.global_rank
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes and speaks."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """This process's part of a list."""
+        return items[self.rank :: self.number]
+
+    def reduce(self, sums: Tensor) -> Tensor:
+        """Sum over all processes with gradients, for losses: see `perpixel.losses.Reduce`.
+
+        Each process has the sum's whole gradient, so that DDP's mean over processes is the gradient of a loss made
+        of such sums.
+        """
+        if self.number == 1:
+            return sums
+        total: Tensor = _Sum.apply(sums)  # type: ignore[no-untyped-call]
+        return total
+
+    def total(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Sum of an int64 or float64 array over all processes; exact for int64."""
+        if self.number == 1:
+            return values
+        tensor = self.fabric.to_device(torch.from_numpy(np.array(values)))
+        torch.distributed.all_reduce(tensor)
+        summed: NDArray[Any] = tensor.cpu().numpy()
+        return summed
+
+    def total_counts(self, counts: Counts) -> Counts:
+        """Counts over all processes."""
+        if counts.confusion is not None:
+            return Counts.of_confusion(self.total(counts.confusion))
+        columns = (counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative)
+        return Counts(*self.total(np.stack(columns)))
+
+    def total_validation(self, mine: Validation) -> Validation:
+        """Score over the images of all processes."""
+        losses, pixels = self.total(np.array(mine.losses)), self.total(np.array(mine.pixels))
+        return Validation(float(losses), int(pixels), self.total_counts(mine.counts))
+
+    def any(self, flag: bool) -> bool:
+        """Whether one of them says so."""
+        return bool(self.total(np.array(int(flag))))
+
+    def first(self, value: T) -> T:
+        """What the first process has."""
+        return self.fabric.broadcast(value)
+
+    def once(self, make: Callable[[], T]) -> T:
+        """Let the first process do it; all get the result, or its PerpixelError."""
+        if self.number == 1:
+            return make()
+        result: T | None = None
+        failure: tuple[type[PerpixelError], tuple[Problem, ...]] | None = None
+        if self.is_first:
+            try:
+                result = make()
+            except PerpixelError as error:
+                failure = type(error), error.problems
+        result, failure = self.fabric.broadcast((result, failure))
+        if failure is not None:
+            raise failure[0].of(failure[1])
+        return result  # type: ignore[return-value] # None only where make gave it
+
+    def equalise(self, network: nn.Module) -> None:
+        """Give all processes the batch statistics of the first, as every step of DDP begins."""
+        if self.number > 1:
+            for buffer in network.buffers():
+                torch.distributed.broadcast(buffer, 0)
+
+    @contextmanager
+    def together(self, doing: str, fix: str) -> Iterator[None]:
+        """Tell it as a RunError where another process is lost."""
+        try:
+            yield
+        except RuntimeError as error:
+            if self.number == 1:
+                raise
+            reason = str(error).strip().splitlines()[0]
+            raise RunError(
+                f"process {self.rank} of {self.number} lost another one while {doing}: {reason}", fix=fix
+            ) from error
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; the gradient of every process's term is the sum of the gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        total = tensor.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+
+def ranks_for(train: TrainSettings) -> Ranks:
+    """Join the processes that torchrun or SLURM started, or start them where `train.devices` asks for several.
+
+    Raises:
+        SettingsError: The devices are not there, or not as many as the processes; or a batch does not go round.
+    """
+    device = chosen_device(train.device)
+    started = _started()
+    if started is not None and train.devices not in (None, started[0]):
+        raise SettingsError(
+            f"train.devices = {train.devices}, but {started[0]} processes were started on this machine.",
+            fix="leave train.devices out: each process takes a device.",
+        )
+    devices, machines = started or (train.devices or 1, 1)
+    refuse_missing_devices(device, devices)
+    if train.batch_size < devices * machines:
+        raise SettingsError(
+            f"a batch of {train.batch_size} does not go round {devices * machines} processes.",
+            fix=f"--set train.batch_size={devices * machines} or more; it is the batch of all of them together.",
+        )
+    return _joined(device, devices, machines)
+
+
+@cache
+def _joined(device: Device, devices: int, machines: int) -> Ranks:
+    """Processes can be started and joined only once."""
+    strategy = "ddp" if devices * machines > 1 else "auto"
+    fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, strategy=strategy)
+    fabric.launch()
+    ranks = Ranks(fabric)
+    if not ranks.is_first:
+        LOGGER.setLevel(logging.ERROR)
+    return ranks
+
+
+def _started() -> tuple[int, int] | None:
+    """Processes on this machine, and machines, where torchrun or SLURM started several."""
+    if TorchElasticEnvironment.detect():
+        here = int(os.environ["LOCAL_WORLD_SIZE"])
+        return here, int(os.environ["WORLD_SIZE"]) // here
+    if SLURMEnvironment.detect():
+        machines = int(os.environ.get("SLURM_NNODES", "1"))
+        return int(os.environ["SLURM_NTASKS"]) // machines, machines
+    return None
