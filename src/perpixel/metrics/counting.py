@@ -117,10 +117,10 @@ def _histogram(codes: NDArray[Any], bins: int) -> Int64s:
 
 def _ignored(target: TargetArray, classes: int) -> int:
     """How many pixels of a target are ignored; every other value has to be a class."""
-    ignored = _nonzero(target == IGNORED)
-    if ignored != _nonzero(target >= classes):
+    raised = target + np.uint8(1)  # IGNORED is 0
+    if raised.max() > classes:
         _refuse_values(target[target != IGNORED], classes, "target")
-    return ignored
+    return target.size - _nonzero(raised)
 
 
 def _refuse_values(values: TargetArray, classes: int, name: str) -> None:
