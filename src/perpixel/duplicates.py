@@ -1,6 +1,7 @@
 """Find images that show the same: exact copies, and copies turned, flipped, rescaled or recompressed."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -43,26 +44,23 @@ def near_duplicates(thumbnails: NDArray[np.float32]) -> list[tuple[int, int]]:
     count = len(thumbnails)
     joined = Groups(count)
     pairs = _equal(thumbnails, joined)
-    spread = thumbnails.reshape(count, -1).std(axis=1)
-    pictures = np.flatnonzero(spread > FLAT * np.abs(thumbnails).reshape(count, -1).mean(axis=1))
+    pictures = np.array([index for index, picture in enumerate(thumbnails) if _is_picture(picture)], np.int64)
     if len(pictures) < 2:
         return pairs
-    fine = thumbnails[pictures]
-    coarse = fine.reshape(-1, COARSE_SIDE, SIDE // COARSE_SIDE, COARSE_SIDE, SIDE // COARSE_SIDE).mean(axis=(2, 4))
+    boxes = thumbnails.reshape(-1, COARSE_SIDE, SIDE // COARSE_SIDE, COARSE_SIDE, SIDE // COARSE_SIDE)
+    coarse = boxes.mean(axis=(2, 4))[pictures]
     upright = _unit(coarse)
     for orientation in range(8):
         turned = _unit(oriented(coarse, orientation))
         for start in range(0, len(pictures), ROWS_AT_ONCE):
             close = upright[start : start + ROWS_AT_ONCE] @ turned.T > COARSE_ALIKE
             for row, column in np.argwhere(close):
-                i, j = start + int(row), int(column)
-                if (
-                    i < j
-                    and not joined.together(int(pictures[i]), int(pictures[j]))
-                    and (_correlation(fine[i], oriented(fine[j : j + 1], orientation)[0]) > ALIKE)
-                ):
-                    joined.join(int(pictures[i]), int(pictures[j]))
-                    pairs.append((int(pictures[i]), int(pictures[j])))
+                i, j = int(pictures[start + row]), int(pictures[column])
+                if i < j and not joined.together(i, j):
+                    turned_back = oriented(thumbnails[j : j + 1], orientation)
+                    if _correlations(thumbnails[i : i + 1], turned_back)[0] > ALIKE:
+                        joined.join(i, j)
+                        pairs.append((i, j))
     return sorted(pairs)
 
 
@@ -80,11 +78,12 @@ def neighbours_alike(thumbnails: NDArray[np.float32], seed: int = 0) -> bool:
     """
     if len(thumbnails) < 8:
         return False
-    vectors = _unit(thumbnails)
-    beside = (vectors[:-1] * vectors[1:]).sum(axis=1)
-    first, second = np.random.default_rng(seed).integers(0, len(vectors), (2, 1000))
+    starts = range(0, len(thumbnails) - 1, ROWS_AT_ONCE)
+    blocks = (thumbnails[start : start + ROWS_AT_ONCE + 1] for start in starts)
+    beside = np.concatenate([_correlations(block[:-1], block[1:]) for block in blocks])
+    first, second = np.random.default_rng(seed).integers(0, len(thumbnails), (2, 1000))
     apart = np.abs(first - second) > 2
-    others = (vectors[first[apart]] * vectors[second[apart]]).sum(axis=1)
+    others = _correlations(thumbnails[first[apart]], thumbnails[second[apart]])
     return bool(np.median(beside) - np.median(others) > 0.3)
 
 
@@ -115,7 +114,7 @@ def _equal(thumbnails: NDArray[np.float32], joined: Groups) -> list[tuple[int, i
     first_seen: dict[bytes, int] = {}
     pairs = []
     for index, thumbnail_ in enumerate(thumbnails):
-        first = first_seen.setdefault(thumbnail_.tobytes(), index)
+        first = first_seen.setdefault(blake2b(thumbnail_.tobytes(), digest_size=16).digest(), index)
         if first != index:
             joined.join(first, index)
             pairs.append((first, index))
@@ -131,8 +130,14 @@ def _unit(images: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def _correlation(first: Thumbnail, second: Thumbnail) -> float:
-    return float((_unit(first[None]) * _unit(second[None])).sum())
+def _correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of each of (N, S, S) with its counterpart, (N,)."""
+    products: NDArray[np.float32] = (_unit(first) * _unit(second)).sum(axis=1)
+    return products
+
+
+def _is_picture(image: Thumbnail) -> bool:
+    return bool(image.std() > FLAT * np.abs(image).mean())
 
 
 def together(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.folder import as_channels
-from perpixel.duplicates import thumbnail
+from perpixel.duplicates import Thumbnail, thumbnail
 from perpixel.files.read import decode_picture, open_image
+from perpixel.histogram import byte_histogram
 from perpixel.shapes import IGNORED
 
 BARS: Final = 64
@@ -36,7 +36,6 @@ class Measure:
     """The figures of one image and its mask."""
 
     channels: Channels
-    thumbnail: NDArray[np.float32]
     pixels: tuple[int, ...]  # (K + 1,) of each class, and ignored
 
 
@@ -71,8 +70,8 @@ class Intensities:
         return tuple(shares)
 
 
-def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> Measure:
-    """Measure a sample, and add a labelled one's values to the intensities. Raises DataError."""
+def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> tuple[Measure, Thumbnail]:
+    """Measure a sample and make it small, and add a labelled one's values to the intensities. Raises DataError."""
     pixels = _class_pixels(dataset, sample) if sample.is_labelled else ()
     picture = decode_picture(sample.image)
     if picture is not None and picture.mode in ("L", "RGB"):
@@ -80,13 +79,13 @@ def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> Measu
         counts = np.repeat(counts, dataset.channels // len(counts), axis=0)  # gray among colour
         if sample.is_labelled:
             intensities.add_counts(counts)
-        return Measure(_from_histograms(counts), thumbnail(picture), pixels)
+        return Measure(_from_histograms(counts), pixels), thumbnail(picture)
     with open_image(sample.image, sample.page) as file:
         image, nodata = as_channels(file.read(), dataset.channels), file.nodata
     flat = image.reshape(-1, image.shape[2])
     if sample.is_labelled:
         intensities.add_values(flat[:: max(len(flat) // SAMPLED, 1)][:SAMPLED].astype(np.float32))
-    return Measure(_from_values(flat, nodata), thumbnail(image), pixels)
+    return Measure(_from_values(flat, nodata), pixels), thumbnail(image)
 
 
 def _from_histograms(counts: NDArray[np.int64]) -> Channels:
@@ -119,7 +118,7 @@ def _class_pixels(dataset: Dataset, sample: Sample) -> tuple[int, ...]:
     target, classes = dataset.target(sample), len(dataset.labels)
     if target.ndim == 3:
         return (*(int((band == 1).sum()) for band in target), int((target == IGNORED).any(axis=0).sum()))
-    counts = Image.fromarray(target).histogram()
+    counts = byte_histogram(target).tolist()
     return (*counts[:classes], counts[IGNORED])
 
 

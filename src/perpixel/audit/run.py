@@ -14,7 +14,7 @@ from perpixel.dataset import Dataset, Finding, Sample
 from perpixel.dataset.inventory import Progress, gathered
 from perpixel.dataset.names import natural
 from perpixel.dataset.sample import Severity, warning
-from perpixel.duplicates import near_duplicates, neighbours_alike
+from perpixel.duplicates import SIDE, near_duplicates, neighbours_alike
 from perpixel.errors import DataError, Problem
 
 OBJECT_SAMPLES: Final = 32
@@ -36,17 +36,24 @@ def audit(dataset: Dataset, progress: Progress | None = None) -> Audit:
         return kept
     samples = [*dataset.samples, *dataset.unlabelled]
     intensities = Intensities(dataset.channels)
-    results, problems = gathered(lambda sample: measure(dataset, sample, intensities), samples, progress)
+    thumbnails = np.empty((len(samples), SIDE, SIDE), np.float32)
+
+    def measured(index: int) -> Measure:
+        measures, thumbnails[index] = measure(dataset, samples[index], intensities)
+        return measures
+
+    results, problems = gathered(measured, range(len(samples)), progress)
     if problems:
         raise DataError.of(problems)
-    measures = [results[sample] for sample in samples]
-    result = _summed(dataset, measures, intensities)
+    result = _summed(dataset, list(results.values()), thumbnails, intensities)
     result = replace(result, findings=(*dataset.findings, *_findings(dataset, result)))
     remember(dataset, result)
     return result
 
 
-def _summed(dataset: Dataset, measures: Sequence[Measure], intensities: Intensities) -> Audit:
+def _summed(
+    dataset: Dataset, measures: Sequence[Measure], thumbnails: NDArray[np.float32], intensities: Intensities
+) -> Audit:
     labelled = measures[: len(dataset.samples)]
     count, mean, squares = pooled([m.channels for m in labelled])
     least = np.min([m.channels.least for m in labelled], axis=0)
@@ -58,7 +65,6 @@ def _summed(dataset: Dataset, measures: Sequence[Measure], intensities: Intensit
     objects = [k for k in range(classes) if k != background]
     names = [sample.name for sample in dataset.samples]
     everyone = [*names, *(sample.name for sample in dataset.unlabelled)]
-    thumbnails = np.stack([m.thumbnail for m in measures])
     return Audit(
         mean=_floats(mean),
         std=_floats(np.sqrt(squares / np.maximum(count, 1))),

@@ -14,6 +14,7 @@ from PIL import Image
 
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import GeoReference, RawMask, read_mask
+from perpixel.histogram import byte_histogram
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -132,13 +133,13 @@ def unpacked(colour: int) -> tuple[int, int, int]:
 
 def _value_counts(values: NDArray[Any]) -> dict[int, int]:
     if values.dtype == np.uint8:
-        histogram = Image.fromarray(np.ascontiguousarray(values.reshape(values.shape[0], -1))).histogram()
-        return {value: count for value, count in enumerate(histogram) if count}
-    if values.dtype == np.uint16:
+        counts = byte_histogram(values)
+    elif values.dtype == np.uint16:
         counts = np.bincount(values.ravel())
-        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
-    found, counts = np.unique(values, return_counts=True)
-    return {int(value): int(count) for value, count in zip(found, counts, strict=True)}
+    else:
+        found, counts = np.unique(values, return_counts=True)
+        return {int(value): int(count) for value, count in zip(found, counts, strict=True)}
+    return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
 
 
 def _colour_counts(values: NDArray[Any]) -> dict[int, int]:
