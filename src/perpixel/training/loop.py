@@ -3,6 +3,7 @@
 import math
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pickle import UnpicklingError
@@ -11,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 import torch
 
+from perpixel.batches import Batch
 from perpixel.errors import RunError
 from perpixel.files.atomic import replacing
 from perpixel.metrics import Counts
@@ -26,6 +28,7 @@ RETIMED_EVERY: Final = 20
 RETIMED_FROM_SHARE: Final = 0.02
 SAVED_EVERY_SECONDS: Final = 60.0
 SKIPPED_IN_A_ROW: Final = 20
+KEPT_AS_THEY_ARE: Final = ("step", "history", "best", "stale", "validation_seconds", "skipped")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class State:
         step: Steps taken.
         history: A row a validation.
         best: The best score so far, in the sense of `train.best_by`.
+        stale: Validations since then.
         validation_seconds: What a validation lasts, as measured last.
         spent: Seconds of earlier sittings.
         skipped: Steps left out because the loss was not finite.
@@ -75,6 +79,7 @@ class State:
     step: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = -math.inf
+    stale: int = 0
     validation_seconds: float = 0.0
     spent: float = 0.0
     skipped: int = 0
@@ -92,6 +97,7 @@ class Loop:
 
     def __init__(self, session: Session, run: Run, state: State, started: float) -> None:
         self._session = session
+        self._ranks = session.ranks
         self._run = run
         self._state = state
         self._started = started
@@ -103,15 +109,8 @@ class Loop:
         """Go on to the last step. False where the user stopped it; then a checkpoint waits for `--resume`."""
         state = self._state
         with interruption() as stop, bar("training") as show, closing(self._session.stream(state.step)) as batches:
-            while state.step < state.pace.steps:
-                before = time.monotonic()
-                batch = next(batches)
-                ready = time.monotonic()
-                step = self._session.step(state.step, batch, state.pace)
-                seconds = time.monotonic() - ready
-                state.step += 1
-                state.interval = state.interval.plus(step, seconds, ready - before)
-                self._step_seconds.append(time.monotonic() - before)
+            while not self._is_over:
+                step = self._next_step(batches)
                 self._watch(step)
                 if state.pace.due(state.step, self._run.settings.train.validations):
                     self._validate(step)
@@ -119,11 +118,41 @@ class Loop:
                     self._save()
                 self._retime()
                 show(state.pace.progress(state.step), 1.0, self._note(step))
-                if stop() and state.step < state.pace.steps:
+                if self._ranks.any(stop()) and not self._is_over:
                     self._save()
                     return False
-        save_model(self._run.last_weights_path, self._session.card, self._weights())
+        if self._ranks.is_first:
+            save_model(self._run.last_weights_path, self._session.card, self._weights())
         return True
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the last step is taken, or `train.patience` is at its end."""
+        patience = self._run.settings.train.patience
+        return self._state.step >= self._state.pace.steps or 0 < patience <= self._state.stale
+
+    def _next_step(self, batches: Iterator[Batch]) -> Step:
+        """Wait for a batch, take a step, and add both up."""
+        state, before = self._state, time.monotonic()
+        batch = next(batches)
+        ready = time.monotonic()
+        step = self._session.step(state.step, batch, state.pace)
+        seconds = time.monotonic() - ready
+        state.step += 1
+        state.interval = state.interval.plus(step, seconds, ready - before)
+        self._step_seconds.append(time.monotonic() - before)
+        if self._session.accumulate != self._run.settings.train.accumulate:
+            self._change(accumulate=self._session.accumulate)
+            self._save()  # from here on it is another computation
+        return step
+
+    def _change(self, **train: Any) -> None:
+        """Write down a setting that turned out otherwise."""
+        settings = self._run.settings
+        settings = settings.model_copy(update={"train": settings.train.model_copy(update=train)})
+        self._run = replace(self._run, settings=settings)
+        if self._ranks.is_first:
+            self._run.save_settings()
 
     def _weights(self) -> dict[str, Any]:
         weights: dict[str, Any] = self._session.network.state_dict()
@@ -146,20 +175,17 @@ class Loop:
     def _retime(self) -> None:
         """Where minutes are the budget, fit the rest of the schedule into what is left of them."""
         state, minutes = self._state, self._run.budget.get("minutes")
-        is_over = state.step >= state.pace.steps
-        if minutes is None or is_over or state.step % RETIMED_EVERY or len(self._step_seconds) < RETIMED_EVERY:
+        if minutes is None or self._is_over or state.step % RETIMED_EVERY or len(self._step_seconds) < RETIMED_EVERY:
             return
         validations = self._run.settings.train.validations
         progress = state.pace.progress(state.step)
         validating = state.validation_seconds * math.ceil((1 - progress) * validations)
         left = minutes * 60 - self._elapsed() - validating
         step_seconds = float(np.mean(self._step_seconds))
-        steps = state.step + max(1, round(left / step_seconds))
+        steps = self._ranks.first(state.step + max(1, round(left / step_seconds)))
         if abs(steps - state.pace.steps) > RETIMED_FROM_SHARE * (state.pace.steps - state.step):
             state.pace = state.pace.retimed(state.step, steps)
-            settings = self._run.settings
-            train = settings.train.model_copy(update={"steps": state.pace.steps})
-            self._run = self._run.with_settings(settings.model_copy(update={"train": train}))
+            self._change(steps=state.pace.steps)
 
     def _elapsed(self) -> float:
         return self._state.spent + time.monotonic() - self._started
@@ -171,8 +197,11 @@ class Loop:
         self._record(validation, step)
         score = validation.scores[self._run.settings.train.best_by]
         score = -score if self._run.settings.train.best_by == "loss" else score
-        if score > self._state.best or not self._run.model_path.exists():
-            self._state.best = score if math.isfinite(score) else self._state.best
+        is_better = score > self._state.best
+        self._state.stale = 0 if is_better else self._state.stale + 1
+        if is_better:
+            self._state.best = score
+        if self._ranks.is_first and (is_better or not self._run.model_path.exists()):
             save_model(self._run.model_path, self._session.card, self._weights())
         self._save()
 
@@ -194,16 +223,20 @@ class Loop:
         )
         labels = self._session.card.codec.labels
         state.interval = Interval(Counts.zero(len(labels), labels.kind))
-        self._run.save_history(state.history)
+        if self._ranks.is_first:
+            self._run.save_history(state.history)
 
     def _save(self) -> None:
-        """Write a checkpoint from which the run goes on to the same bits."""
+        """Write a checkpoint from which the run goes on to the same bits; one of several processes does."""
+        self._saved = time.monotonic()
+        if not self._ranks.is_first:
+            return
         state = self._state
         stored = {
             "network": self._weights(),
             "optimiser": self._session.optimiser.state_dict(),
             "state": {
-                **{key: getattr(state, key) for key in ("step", "history", "best", "validation_seconds", "skipped")},
+                **{key: getattr(state, key) for key in KEPT_AS_THEY_ARE},
                 "spent": self._elapsed(),
                 "pace": asdict(state.pace),
                 "interval": {**vars(state.interval), "counts": state.interval.counts.to_dict()},
@@ -212,7 +245,6 @@ class Loop:
         with replacing(self._run.checkpoint_path(state.step)) as temporary:
             torch.save(stored, temporary)
         self._run.drop_old_checkpoints()
-        self._saved = time.monotonic()
 
     def _note(self, step: Step) -> str:
         last = self._state.history[-1]["validation_mean_iou"] if self._state.history else math.nan
