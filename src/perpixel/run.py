@@ -7,6 +7,7 @@ history.csv        a row a validation
 checkpoints/       the last two states to resume from, and the last weights
 report.html        the pictures and the curves
 evaluation/        metrics.json, images.csv
+tensorboard/       the same curves, and pictures, where `train.watch` asks for them
 """
 
 import csv
@@ -28,7 +29,7 @@ from perpixel.files.atomic import cannot_write, write_text
 
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
 OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "report.html")
-OWN_FOLDERS: Final = ("checkpoints", "evaluation")
+OWN_FOLDERS: Final = ("checkpoints", "evaluation", "tensorboard")
 CHECKPOINTS_KEPT: Final = 2
 
 
@@ -41,15 +42,19 @@ class Run:
         data: The folder or dataset.yaml it was trained on, absolute.
         settings: Every setting of the training; a budget of minutes is frozen as steps when it is planned.
         budget: What was asked for and frozen as steps: {"minutes": 5.0} or {"epochs": 3}; empty where steps were.
+        notes: What was decided, in sentences.
     """
 
     folder: Path
     data: Path
     settings: Settings
     budget: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def create(cls, folder: Path, data: Path, settings: Settings, *, overwrite: bool = False) -> Self:
+    def create(
+        cls, folder: Path, data: Path, settings: Settings, *, overwrite: bool = False, notes: Sequence[str] = ()
+    ) -> Self:
         """Make a new run folder with its settings.
 
         Raises:
@@ -66,7 +71,7 @@ class Run:
             shutil.rmtree(folder / name, ignore_errors=True)
         train = settings.train
         budget = {name: getattr(train, name) for name in ("minutes", "epochs") if getattr(train, name) is not None}
-        run = cls(folder, data.resolve(), settings, budget)
+        run = cls(folder, data.resolve(), settings, budget, tuple(notes))
         run.save_settings()
         return run
 
@@ -80,9 +85,10 @@ class Run:
         try:
             stored = yaml.safe_load(path.read_text(encoding="utf-8"))
             data, tree, budget = Path(stored["data"]), stored["settings"], dict(stored["budget"])
+            notes = tuple(stored["notes"])
         except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
             raise RunError(f"{path} is damaged: {error}.", fix="train again, or restore the file.") from None
-        return cls(folder, data, settings_from(tree, str(path)), budget)
+        return cls(folder, data, settings_from(tree, str(path)), budget, notes)
 
     @property
     def model_path(self) -> Path:
@@ -130,6 +136,7 @@ class Run:
         stored = {
             "data": str(self.data),
             "budget": dict(self.budget),
+            "notes": list(self.notes),
             "settings": self.settings.model_dump(mode="json"),
             "versions": versions,
         }

@@ -22,6 +22,7 @@ from perpixel.model_file import ModelCard
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.schedule import Pace, rate
+from perpixel.training.fine_tuning import Base, take_over
 from perpixel.training.ranks import ranks_for
 from perpixel.training.validation import Validation, validate
 
@@ -54,14 +55,21 @@ class Session:
         dataset: Where images are read from.
         parts: Training and validation samples.
         card: What the network is.
+        base: What its weights are taken from, instead of the public ones of its encoder.
 
     Attributes:
+        notes: What was taken from the base, in sentences.
         ranks: The processes that share every batch and every validation.
         accumulate: Parts of a batch that go through the network one by one; more where the memory asks for it.
     """
 
     def __init__(
-        self, settings: Settings, dataset: Dataset, parts: tuple[Sequence[Sample], Sequence[Sample]], card: ModelCard
+        self,
+        settings: Settings,
+        dataset: Dataset,
+        parts: tuple[Sequence[Sample], Sequence[Sample]],
+        card: ModelCard,
+        base: Base | None = None,
     ) -> None:
         train = settings.train
         self.card = card
@@ -75,7 +83,8 @@ class Session:
         self._memory_format = automatic_memory_format(self._device)
         self._precision = automatic_precision(self._device) if train.precision == "auto" else train.precision
         self._fabric = self.ranks.fabric
-        network = card.build(settings.model.weights)
+        network = card.build(settings.model.weights if base is None else "none")
+        self.notes = [] if base is None else take_over(base, network, card)
         network.to(memory_format=self._memory_format)  # type: ignore[call-overload] # torch's stubs leave it out
         self._loss_weights = network.loss_weights
         if self.ranks.number > 1 and self._device == "cuda":

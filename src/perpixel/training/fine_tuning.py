@@ -1,0 +1,178 @@
+"""Starting from a trained network: what fits is taken over, what does not is told in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from perpixel.config import Settings
+from perpixel.errors import Problem, RunError, SettingsError
+from perpixel.model_file import ModelCard, load_model
+from perpixel.models import SegmentationModel, build
+from perpixel.models.weights import adapt_first_convolution
+
+
+@dataclass(frozen=True)
+class Base:
+    """A trained network to start from.
+
+    Args:
+        path: Its run folder or model file.
+        card: What it is.
+        weights: Its state dict.
+    """
+
+    path: Path
+    card: ModelCard
+    weights: dict[str, Tensor]
+
+    @classmethod
+    def load(cls, path: Path) -> "Base":
+        """Read it. Raises RunError where there is no model."""
+        network, card = load_model(path / "model.safetensors" if path.is_dir() else path)
+        return cls(path, card, network.state_dict())
+
+
+def as_base(settings: Settings, base: Base) -> Settings:
+    """Take architecture and working resolution from the base where they are not set.
+
+    Raises:
+        SettingsError: Another architecture, or weights of an encoder as well, are asked for.
+    """
+    card, model = base.card, settings.model
+    have = {"name": card.name, "encoder": card.encoder, "options": dict(card.options)}
+    given = {key: getattr(model, key) for key in have if key in model.model_fields_set}
+    problems = [
+        Problem(f"{base.path} has model.{key} = {have[key]}, not {value}.", fix=f"leave model.{key} out.")
+        for key, value in given.items()
+        if value not in (have[key], "auto")
+    ]
+    if model.weights not in ("auto", "none"):
+        fix = "give only one of model.weights and --from."
+        problems.append(Problem(f"both the weights {model.weights} and those of {base.path} are asked for.", fix=fix))
+    if problems:
+        raise SettingsError.of(problems)
+    train = settings.train
+    if "scale" not in train.model_fields_set:
+        train = train.model_copy(update={"scale": card.scale})
+    return settings.model_copy(update={"model": model.model_copy(update=have), "train": train})
+
+
+def normalised_as(card: ModelCard, base: Base) -> ModelCard:
+    """Normalise images as the base does, where they are of its kind."""
+    ours, theirs = card.codec, base.card.codec
+    if (ours.channels, ours.dtype) != (theirs.channels, theirs.dtype):
+        return card
+    return replace(card, codec=replace(ours, mean=theirs.mean, std=theirs.std))
+
+
+def take_over(base: Base, network: SegmentationModel, card: ModelCard) -> list[str]:
+    """Fill a network with the weights of the base.
+
+    The layers that end in classes keep those of the same name and begin anew for the others; a first convolution is
+    fitted to the number of channels.
+
+    Args:
+        base: What to start from.
+        network: As its card builds it; what begins anew stays as it is.
+        card: Its classes and channels may be others than those of the base, its architecture not.
+
+    Returns:
+        What was done, in sentences.
+
+    Raises:
+        RunError: A tensor does not fit.
+    """
+    fresh = network.state_dict()
+    by_class = _class_axes(network, card)
+    pairs = _same_classes(base.card, card)
+    state, strange = {}, []
+    for name, tensor in fresh.items():
+        theirs = base.weights.get(name)
+        fitted = (
+            None if theirs is None else _fitted(tensor, theirs, by_class.get(name), pairs, base.card.codec.channels)
+        )
+        if fitted is None:
+            strange.append(f"{name}: {tuple(theirs.shape) if theirs is not None else 'missing'} there")
+        else:
+            state[name] = fitted
+    strange += [f"{name}: not here" for name in base.weights.keys() - fresh.keys()]
+    if strange:
+        raise RunError(
+            f"{len(strange)} tensors of {base.path} do not fit {card.name}.",
+            examples=sorted(strange),
+            fix="start from a model of the same version of perpixel, or without --from.",
+        )
+    network.load_state_dict(state)
+    return _told(base, card, pairs)
+
+
+def _class_axes(network: SegmentationModel, card: ModelCard) -> dict[str, int]:
+    """The axis of every tensor that grows with the number of classes."""
+    sizes = {"in_channels": card.codec.channels, "classes": len(card.codec.labels) + 1}
+    larger = build(card.name, **sizes, encoder=card.encoder, **card.options).state_dict()
+    grown: dict[str, int] = {}
+    for name, tensor in network.state_dict().items():
+        axes = [axis for axis, size in enumerate(tensor.shape) if size != larger[name].shape[axis]]
+        if axes:
+            grown[name] = axes[0]
+    return grown
+
+
+def _same_classes(theirs: ModelCard, ours: ModelCard) -> list[tuple[int, int]]:
+    """Places, here and there, of the classes of equal names; none where the labels are of another kind."""
+    there = theirs.codec.labels
+    if there.kind != ours.codec.labels.kind:
+        return []
+    return [(k, there.names.index(name)) for k, name in enumerate(ours.codec.labels.names) if name in there.names]
+
+
+def _fitted(
+    fresh: Tensor, theirs: Tensor, class_axis: int | None, pairs: Sequence[tuple[int, int]], channels: int
+) -> Tensor | None:
+    """A tensor of the base in the shape of the fresh one; None where it cannot be had."""
+    if class_axis is not None:
+        is_alike = _without(fresh, class_axis) == _without(theirs, class_axis)
+        if not pairs or not is_alike:  # where two axes count classes, nothing is alike
+            return fresh
+        here, there = torch.tensor(pairs).T
+        return fresh.index_copy(class_axis, here, theirs.index_select(class_axis, there))
+    if fresh.shape == theirs.shape:
+        return theirs
+    is_first = fresh.ndim == 4 and theirs.shape[1:2] == (channels,) and _without(fresh, 1) == _without(theirs, 1)
+    return adapt_first_convolution(theirs, fresh.shape[1]) if is_first else None
+
+
+def _without(tensor: Tensor, axis: int) -> tuple[int, ...]:
+    return tuple(tensor.shape[:axis] + tensor.shape[axis + 1 :])
+
+
+def _told(base: Base, card: ModelCard, pairs: Sequence[tuple[int, int]]) -> list[str]:
+    there, here = base.card, card
+    sentences = [f"The weights of {base.path} ({there.name}, {there.encoder or 'plain'}) are taken over."]
+    ours, theirs = here.codec.labels, there.codec.labels
+    if ours.kind != theirs.kind:
+        sentences.append(f"Its labels are {theirs.kind}, these {ours.kind}: the last layer begins anew.")
+    elif ours.names != theirs.names:
+        kept = {name for k, name in enumerate(ours.names) if k in dict(pairs)}
+        parts = {
+            "keeps": [name for name in ours.names if name in kept],
+            "begins anew for": [name for name in ours.names if name not in kept],
+            "drops": [name for name in theirs.names if name not in kept],
+        }
+        told = ", ".join(f"{verb} {' and '.join(names)}" for verb, names in parts.items() if names)
+        sentences.append(f"The classes are others: the last layer {told}.")
+    if here.codec.channels != there.codec.channels:
+        sentences.append(
+            f"Its images have {there.codec.channels} channels, these {here.codec.channels}: the first convolution "
+            "is fitted to them."
+        )
+    elif here.codec.dtype != there.codec.dtype:
+        sentences.append(
+            f"Its images are {there.codec.dtype}, these {here.codec.dtype}: they are normalised by their own mean."
+        )
+    if here.scale != there.scale:
+        sentences.append(f"It works at {there.scale:g} of the native resolution, this run at {here.scale:g}.")
+    return sentences
