@@ -216,3 +216,22 @@ def test_a_cut_beyond_the_border_mirrors_or_ignores():
 def test_a_cut_many_times_larger_than_the_image_mirrors_again_and_again():
     array = np.array([[1, 2]])
     np.testing.assert_array_equal(cut(array, (0, -3), (1, 8), mirror=True), [[2, 2, 1, 1, 2, 2, 1, 1]])
+
+
+def test_rare_views_are_centred_on_a_class_drawn_by_rarity(land):
+    """With crops of one pixel each view is its centre; the shares are those of 1 / √pixels."""
+    still = AugmentSettings(
+        horizontal_flip=0, vertical_flip=0, quarter_turns=False, rotate_degrees=0, zoom=1, brightness=0, contrast=1
+    )
+    batches = batches_of(land, still, crop_hw=(1, 1), batch_size=500, rare_views=1.0)
+    seen = np.bincount(batches(0).target.ravel(), minlength=256)
+    chances = 1 / np.sqrt(np.sum([sample.pixels[:-1] for sample in land.samples], axis=0))
+    expected = 500 * chances / chances.sum()
+    assert seen.sum() == seen[:3].sum()
+    assert np.abs(seen[:3] - expected).max() < 4 * np.sqrt(500 / 4)  # four standard deviations at most
+
+
+def test_a_view_of_a_rare_class_keeps_within_its_image(land):
+    batches = batches_of(land, crop_hw=(24, 24), rare_views=1.0)
+    assert batches(0).image.shape[-2:] == (24, 24)
+    assert torch.equal(batches(3).target, batches(3).target)

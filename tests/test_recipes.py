@@ -11,7 +11,7 @@ from perpixel.dataset import scan
 from perpixel.errors import SettingsError
 from perpixel.models import build
 from perpixel.models.torchvision_shim import prepare_torchvision
-from perpixel.planning import planned
+from perpixel.planning import facts_of, plan_for
 from perpixel.recipes import RECIPES, with_recipe
 from perpixel.run import Run
 
@@ -71,7 +71,8 @@ def test_a_recipe_trains_on_data_of_its_kind(name, tmp_path):
 def test_the_plan_leaves_a_recipe_as_it_is(name, tmp_path):
     dataset = scan(KINDS[name][0](tmp_path / "data"))
     recipe = with_recipe(name, {})
-    settings = planned(settings_from(recipe), dataset, audit(dataset))
+    facts = facts_of(dataset, audit(dataset), dataset.samples)
+    settings = plan_for(settings_from(recipe), facts).settings
     stored = flat(settings.model_dump(mode="json"))
     assert {key: stored[key] for key in flat(recipe)} == flat(recipe)
 

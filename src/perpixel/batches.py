@@ -52,6 +52,11 @@ class PixelStore:
     def __len__(self) -> int:
         return len(self._samples)
 
+    def class_pixels(self) -> NDArray[np.int64]:
+        """Labelled pixels (samples, K) of each class at native resolution; no rows where a sample's are not known."""
+        counted = [sample.pixels[:-1] for sample in self._samples if sample.pixels is not None]
+        return np.array(counted if len(counted) == len(self) else [], dtype=np.int64)
+
     def areas(self) -> list[float]:
         """Pixels of each sample at the working resolution; nothing is decoded for it."""
         return [sample.height * sample.width * self._scale**2 for sample in self._samples]
@@ -78,12 +83,14 @@ class PixelStore:
 class Batches:
     """Random views of the stored samples.
 
-    An epoch shows each image once for every crop that its area holds, in a new order each time.
+    An epoch shows each image once for every crop that its area holds, in a new order each time. A share of the views,
+    `rare_views`, is drawn otherwise: first a class, the rarer the more often, then one of the images that hold it,
+    then one of its pixels, about which the view is centred.
 
     Args:
         store: The samples.
         codec: Normalises the images.
-        train: `batch_size` and `crop_hw` are used.
+        train: `batch_size`, `crop_hw` and `rare_views` are used.
         transforms: The augmentation.
         seed: Decides order, places and transforms.
     """
@@ -100,6 +107,8 @@ class Batches:
         crop_area = train.crop_hw[0] * train.crop_hw[1]
         crops = [max(1, round(area / crop_area)) for area in store.areas()]
         self._places = np.repeat(np.arange(len(store)), crops)
+        self._class_pixels = store.class_pixels()
+        self._rare_views = train.rare_views if self._class_pixels.size else 0.0
 
     @property
     def steps_per_epoch(self) -> int:
@@ -124,13 +133,37 @@ class Batches:
 
     def _window(self, place: int, draw: np.random.Generator) -> tuple[NDArray[Any], TargetArray]:
         """A window about a random crop; beyond the border the image is mirrored and the target IGNORED."""
+        rare = self._rare_class(draw) if self._rare_views > draw.random() else None
+        if rare is not None:
+            place = int(draw.choice(np.flatnonzero(self._class_pixels[:, rare])))
         image, target = self._store[place]
+        centre = None if rare is None else _pixel_of(target, rare, draw)
         sizes = window_hw(self._crop_hw, self._transforms)
         starts = []
-        for length, crop, size in zip(image.shape[1:], self._crop_hw, sizes, strict=True):
-            start = draw.integers(length - crop + 1) if length > crop else (length - crop) // 2
-            starts.append(int(start) - (size - crop) // 2)
+        for axis, (length, crop, size) in enumerate(zip(image.shape[1:], self._crop_hw, sizes, strict=True)):
+            if length <= crop:
+                start = (length - crop) // 2
+            elif centre is None:
+                start = int(draw.integers(length - crop + 1))
+            else:
+                start = min(max(centre[axis] - crop // 2, 0), length - crop)
+            starts.append(start - (size - crop) // 2)
         return cut(image, starts, sizes, mirror=True), cut(target, starts, sizes, mirror=False)
+
+    def _rare_class(self, draw: np.random.Generator) -> int:
+        """A class that occurs, drawn by one over the square root of its pixels."""
+        pixels = self._class_pixels.sum(0)
+        chances = np.where(pixels > 0, 1 / np.sqrt(np.maximum(pixels, 1)), 0.0)
+        return int(draw.choice(len(pixels), p=chances / chances.sum()))
+
+
+def _pixel_of(target: TargetArray, wanted: int, draw: np.random.Generator) -> tuple[int, int] | None:
+    """Row and column of a random pixel of a class; None where resampling left none of them."""
+    places = np.flatnonzero(target == wanted if target.ndim == 2 else target[wanted] == 1)
+    if not places.size:
+        return None
+    row, column = divmod(int(draw.choice(places)), target.shape[-1])
+    return row, column
 
 
 def ahead(make: Callable[[int], Batch], first: int) -> Generator[Batch]:

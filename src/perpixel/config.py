@@ -79,6 +79,7 @@ class TrainSettings(Part):
     scale: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="working resolution / native resolution"
     )
+    rare_views: Share = Field(default=0.0, description="share of the views centred on a pixel of a rare class")
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: Positive = 5e-3
     encoder_rate: Annotated[float, Field(ge=0, le=10)] = Field(

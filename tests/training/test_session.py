@@ -6,7 +6,7 @@ from generated import TINY, tiny_settings
 from perpixel.audit import audit
 from perpixel.config import settings_from
 from perpixel.dataset import scan
-from perpixel.planning import card_of, planned
+from perpixel.planning import card_of, facts_of, plan_for
 from perpixel.schedule import Pace
 from perpixel.training.session import Session
 
@@ -19,7 +19,7 @@ def found(cells):
 
 def session_of(found, settings):
     dataset, figures = found
-    settings = planned(settings, dataset, figures)
+    settings = plan_for(settings, facts_of(dataset, figures, dataset.samples[:6])).settings
     return Session(settings, dataset, (dataset.samples[:6], dataset.samples[6:]), card_of(settings, *found))
 
 

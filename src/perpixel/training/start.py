@@ -5,21 +5,25 @@ import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from perpixel.audit import Audit, audit
 from perpixel.config import Settings, TrainSettings, flat, settings_from
 from perpixel.dataset import Dataset, Finding, scan
+from perpixel.dataset.sample import warning
 from perpixel.errors import RunError, SettingsError
 from perpixel.machine import keep_freed_memory
 from perpixel.metrics import Counts
-from perpixel.planning import card_of, planned
+from perpixel.planning import card_of, facts_of, plan_for
 from perpixel.progress import bar
 from perpixel.run import Run, refuse_occupied
 from perpixel.schedule import Pace
 from perpixel.split import Split, split
+from perpixel.training.fine_tuning import Base, as_base, normalised_as
 from perpixel.training.loop import Interval, Loop, State, restored
+from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -56,13 +60,24 @@ def train(data: Path, folder: Path, settings: Settings, *, overwrite: bool = Fal
     """
     started = time.monotonic()
     refuse_occupied(folder, overwrite=overwrite)
-    found = _measured(data)
-    settings = planned(settings, found.dataset, found.figures)
+    ranks = ranks_for(settings.train)
+    base = _base(settings)
+    settings = settings if base is None else as_base(settings, base)
+    found = ranks.once(lambda: _measured(data))
     parts = _parts(settings, found)
-    session = _session(settings, found, parts)  # what cannot be built leaves no folder behind
-    run = Run.create(folder, data, settings, overwrite=overwrite)
-    parts.save(run.split_path)
-    return _finished(run, session, started)
+    facts = ranks.once(lambda: facts_of(found.dataset, found.figures, parts.part("train")))
+    settings = plan_for(settings, facts).settings
+    _refuse_frozen_chance(settings, base)
+    session = _session(settings, found, parts, base)  # what cannot be built leaves no folder behind
+    for sentence in session.notes:
+        LOGGER.warning("%s", sentence)
+
+    def create() -> Run:
+        run = Run.create(folder, data, settings, overwrite=overwrite, notes=session.notes)
+        parts.save(run.split_path)
+        return run
+
+    return _finished(ranks.once(create), session, started)
 
 
 def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
@@ -81,13 +96,24 @@ def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
     _refuse_changes(run, asked)
     if run.last_weights_path.exists():
         raise RunError(f"{folder} is finished.", fix="train again with another --out, or with --overwrite.")
-    found = _measured(run.data)
-    parts = Split.load(run.split_path, found.dataset.samples)
-    return _finished(run, _session(run.settings, found, parts), started)
+    ranks = ranks_for(run.settings.train)
+    ranks.once(run.tidy)
+    found = ranks.once(lambda: _measured(run.data))
+    if run.split_path.exists():
+        parts = Split.load(run.split_path, found.dataset.samples)
+    else:  # it was stopped between its first two files
+        parts = _parts(run.settings, found)
+        ranks.once(lambda: parts.save(run.split_path))
+    return _finished(run, _session(run.settings, found, parts, _base(run.settings)), started)
+
+
+def _base(settings: Settings) -> Base | None:
+    keep_freed_memory()
+    path = settings.model.start_from
+    return None if path is None else Base.load(Path(path))
 
 
 def _measured(data: Path) -> _Data:
-    keep_freed_memory()
     dataset = scan(data)
     with bar("measuring the data") as show:
         figures = audit(dataset, progress=show)
@@ -107,8 +133,35 @@ def _parts(settings: Settings, found: _Data) -> Split:
         folds=data.folds,
         fold=data.fold,
     )
-    _warn(parts.findings)
+    _warn([*parts.findings, *_never_learnt(parts, found)])
     return parts
+
+
+def _never_learnt(parts: Split, found: _Data) -> list[Finding]:
+    """Classes that training images do not hold and validation images do."""
+    present = found.figures.present
+    where = {
+        part: {k for sample in parts.part(part) for k in present.get(sample.name, ())} for part in ("train", "val")
+    }
+    names = [found.dataset.labels.names[k] for k in sorted(where["val"] - where["train"])]
+    if not names:
+        return []
+    return [
+        warning(
+            f"{len(names)} class(es) occur in validation images only, and cannot be learnt: their IoU there is 0.",
+            "label them in more images, or move one of these to the training images.",
+            names,
+        )
+    ]
+
+
+def _refuse_frozen_chance(settings: Settings, base: Base | None) -> None:
+    """An encoder that is frozen needs weights that it has learnt."""
+    if settings.train.encoder_rate == 0 and settings.model.weights == "none" and base is None:
+        raise SettingsError(
+            'train.encoder_rate = 0 freezes an encoder that has learnt nothing: model.weights = "none".',
+            fix="--set model.weights=auto, start --from a run, or train the encoder, too.",
+        )
 
 
 def _warn(findings: Iterable[Finding]) -> None:
@@ -118,24 +171,28 @@ def _warn(findings: Iterable[Finding]) -> None:
             LOGGER.warning("%s", finding.problem)
 
 
-def _session(settings: Settings, found: _Data, parts: Split) -> Session:
+def _session(settings: Settings, found: _Data, parts: Split, base: Base | None) -> Session:
     card = card_of(settings, found.dataset, found.figures)
-    return Session(settings, found.dataset, (parts.part("train"), parts.part("val")), card)
+    if base is not None:
+        card = normalised_as(card, base)
+    return Session(settings, found.dataset, (parts.part("train"), parts.part("val")), card, base)
 
 
 def _finished(run: Run, session: Session, started: float) -> Run:
-    validation_seconds = 0.0
-    if run.settings.train.steps is None:
-        train_settings, validation_seconds = _frozen(session, run, started)
-        run = run.with_settings(run.settings.model_copy(update={"train": train_settings}))
-    state = restored(session, run) if run.checkpoints else _fresh(session, run.settings.train, validation_seconds)
-    loop = Loop(session, run, state, started)
-    if not loop.finish():
-        raise RunError(
-            f"the training was stopped after step {state.step:,} of {state.pace.steps:,}.",
-            fix=f"go on with `perpixel train {run.data} --out {run.folder} --resume`.",
-        )
-    return Run.open(run.folder)
+    ranks, validation_seconds = session.ranks, 0.0
+    again = f"`perpixel train {run.data} --out {run.folder} --resume`"
+    with ranks.together("training", fix=f"see what that one says, and go on with {again}."):
+        if run.settings.train.steps is None:
+            train_settings, validation_seconds = _frozen(session, run, started)
+            settings = run.settings.model_copy(update={"train": train_settings})
+            run = ranks.once(partial(run.with_settings, settings))
+        state = restored(session, run) if run.checkpoints else _fresh(session, run.settings.train, validation_seconds)
+        if not Loop(session, run, state, started).finish():
+            raise RunError(
+                f"the training was stopped after step {state.step:,} of {state.pace.steps:,}.",
+                fix=f"go on with {again}.",
+            )
+        return ranks.once(lambda: Run.open(run.folder))
 
 
 def _fresh(session: Session, train: TrainSettings, validation_seconds: float) -> State:
@@ -158,7 +215,7 @@ def _frozen(session: Session, run: Run, started: float) -> tuple[TrainSettings, 
     budget = train.minutes * 60
     step_seconds = session.time_step(TIMED_SHARE * budget)
     validation_seconds = session.time_validation()
-    left = budget - (time.monotonic() - started)
+    left = session.ranks.first(budget - (time.monotonic() - started))
     validations = max(1, min(train.validations, math.floor(VALIDATION_SHARE * budget / validation_seconds)))
     steps = math.floor((left - validations * validation_seconds) / step_seconds)
     if steps < LEAST_STEPS:
@@ -168,7 +225,9 @@ def _frozen(session: Session, run: Run, started: float) -> tuple[TrainSettings, 
             f"which lasts {validation_seconds:.0f} s.",
             fix=f"give at least {math.ceil(needed * 10) / 10:g} minutes, or fewer or smaller validation images.",
         )
-    frozen = train.model_copy(update={"minutes": None, "steps": steps, "validations": validations})
+    frozen = train.model_copy(
+        update={"minutes": None, "steps": steps, "validations": validations, "accumulate": session.accumulate}
+    )
     return frozen, validation_seconds
 
 

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from generated import write_cells, write_land, write_overlapping
+from generated import write_cells, write_land
 from perpixel.audit import audit
 from perpixel.config import settings_from
 from perpixel.dataset import scan
 from perpixel.models import encoder_statistics
-from perpixel.planning import card_of, planned
+from perpixel.planning import card_of, facts_of, plan_for
 
 
 @pytest.fixture(scope="module")
@@ -17,53 +17,8 @@ def land(tmp_path_factory):
 
 
 def _planned_card(tree, dataset, figures):
-    return card_of(planned(settings_from(tree), dataset, figures), dataset, figures)
-
-
-@pytest.mark.parametrize(
-    ("name", "encoder"), [("unet", "efficientnet_lite0"), ("unetplusplus", "efficientnet_lite0"), ("fcn8s", None)]
-)
-def test_a_network_that_can_be_plain_takes_the_encoder_whose_weights_are_at_hand(land, name, encoder):
-    assert planned(settings_from({"model": {"name": name}}), *land).model.encoder == encoder
-
-
-def test_exclusive_labels_are_trained_on_cross_entropy_and_dice(land):
-    assert dict(planned(settings_from({}), *land).train.loss) == {"cross_entropy": 1, "dice": 1}
-
-
-def test_overlapping_labels_are_trained_on_bce_and_dice(tmp_path):
-    dataset = scan(write_overlapping(tmp_path))
-    assert dict(planned(settings_from({}), dataset, audit(dataset)).train.loss) == {"bce": 1, "dice": 1}
-
-
-@pytest.mark.parametrize(
-    ("heights", "widths", "crop_hw"),
-    [
-        ((24, 40), (32, 28), (64, 32)),
-        ((256,), (256,), (256, 256)),
-        ((200,), (4000,), (224, 256)),
-        ((1,), (1,), (32, 32)),
-    ],
-)
-def test_the_crop_holds_the_largest_image_up_to_256(land, heights, widths, crop_hw):
-    dataset, figures = land
-    settings = planned(settings_from({}), dataset, replace(figures, heights=heights, widths=widths))
-    assert settings.train.crop_hw == crop_hw
-
-
-def test_what_was_set_is_kept(land):
-    given = settings_from(
-        {"train": {"loss": {"focal": 2.0}, "crop_hw": [48, 16], "steps": 5}, "model": {"encoder": None}}
-    )
-    assert planned(given, *land) == given
-
-
-def test_the_plan_changes_nothing_else(land):
-    given = settings_from({"seed": 3, "train": {"steps": 5}})
-    before, after = given.model_dump(), planned(given, *land).model_dump()
-    for each in (before, after):
-        del each["train"]["loss"], each["train"]["crop_hw"], each["model"]["encoder"]
-    assert before == after
+    settings = plan_for(settings_from(tree), facts_of(dataset, figures, dataset.samples)).settings
+    return card_of(settings, dataset, figures)
 
 
 def test_the_card_names_the_network_and_the_working_resolution(land):

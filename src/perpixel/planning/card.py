@@ -1,0 +1,36 @@
+"""What the network will be, and how its images are normalised."""
+
+import numpy as np
+
+from perpixel.audit import Audit
+from perpixel.codec import Codec
+from perpixel.config import ModelSettings, Settings
+from perpixel.dataset import Dataset
+from perpixel.model_file import ModelCard
+
+
+def card_of(settings: Settings, dataset: Dataset, audit: Audit) -> ModelCard:
+    """What the network will be, and how its images are normalised."""
+    model = settings.model
+    mean, std = _normalisation(model, dataset, audit)
+    codec = Codec(dataset.labels, dataset.dtype, mean, std)
+    return ModelCard(model.name, model.encoder, codec, settings.train.scale, dict(model.options))
+
+
+def _normalisation(
+    model: ModelSettings, dataset: Dataset, audit: Audit
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The encoder's own statistics for 8-bit images with pretrained weights, else those of the data."""
+    if (
+        model.encoder is not None
+        and model.weights != "none"
+        and dataset.dtype == "uint8"
+        and dataset.channels in (1, 3)
+    ):
+        from perpixel.models import encoder_statistics
+
+        mean, std = (np.array(values) * 255 for values in encoder_statistics(model.encoder))
+        if dataset.channels == 1:
+            mean, std = mean.mean(keepdims=True), std.mean(keepdims=True)
+        return tuple(mean.tolist()), tuple(std.tolist())
+    return audit.mean, tuple(spread if spread > 0 else 1.0 for spread in audit.std)

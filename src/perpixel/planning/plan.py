@@ -1,0 +1,53 @@
+"""A plan: every setting that decides a training, and why it has its value."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from perpixel.config import Settings
+from perpixel.planning.facts import Facts
+from perpixel.planning.rules import RULES
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One setting, decided.
+
+    Args:
+        key: Its dotted path.
+        value: Its value.
+        reason: Why, in words.
+    """
+
+    key: str
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings in which everything but the number of steps is decided, and the choices that made them."""
+
+    settings: Settings
+    choices: tuple[Choice, ...]
+
+
+def plan_for(settings: Settings, facts: Facts) -> Plan:
+    """Decide by RULES what was not set; what was set is kept and may decide other values.
+
+    Args:
+        settings: What the user asked for.
+        facts: What the data are.
+    """
+    choices = []
+    for key, rule in RULES.items():
+        section, _, name = key.partition(".")
+        part = getattr(settings, section)
+        given = getattr(part, name)
+        if name in part.model_fields_set and given != "auto":
+            choices.append(Choice(key, given, "as you set it"))
+            continue
+        value, reason = rule(facts, settings)
+        part = part.model_copy(update={name: value})
+        settings = settings.model_copy(update={section: part})
+        choices.append(Choice(key, value, reason))
+    return Plan(settings, tuple(choices))

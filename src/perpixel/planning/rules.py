@@ -1,0 +1,112 @@
+"""The rules: a setting, and the function that decides it from the data and from the settings decided before it.
+
+To change what perpixel does by itself, change this table. Each rule answers with a value and with its reason.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from perpixel.config import Settings
+from perpixel.planning.facts import SCALES, Facts
+from perpixel.shapes import LabelKind
+
+Rule = Callable[[Facts, Settings], tuple[Any, str]]
+
+LOSS: Final[dict[LabelKind, dict[str, float]]] = {
+    "exclusive": {"cross_entropy": 1.0, "dice": 1.0},
+    "overlapping": {"bce": 1.0, "dice": 1.0},
+}
+LARGEST_CROP: Final = 256
+CROP_MULTIPLE: Final = 32
+VIEW_PIXELS: Final = 8 * 256 * 256
+"""Pixels of a batch."""
+LARGEST_BATCH: Final = 32
+LEAST_KEPT: Final = 0.985
+"""IoU that the masks must keep at a coarser working resolution."""
+UPRIGHT_FROM: Final = 0.1
+RARE_BELOW: Final = 0.02
+"""Share of the labelled pixels below which a class is rare."""
+
+
+def _encoder(facts: Facts, settings: Settings) -> tuple[str | None, str]:
+    from perpixel.models import DEFAULT_ENCODER, MODELS
+
+    name = settings.model.name
+    if name in MODELS and MODELS[name].plain is not None and MODELS[name].on_encoder is not None:
+        return DEFAULT_ENCODER, "small, fast, and has seen ImageNet: its weights are at hand without a network"
+    return None, f"{name} has its own"
+
+
+def _loss(facts: Facts, settings: Settings) -> tuple[Mapping[str, float], str]:
+    if facts.kind == "exclusive":
+        return LOSS["exclusive"], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
+    return LOSS["overlapping"], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
+
+
+def _scale(facts: Facts, settings: Settings) -> tuple[float, str]:
+    for scale in sorted(SCALES):
+        if facts.kept[scale] >= LEAST_KEPT:
+            return (
+                scale,
+                f"the masks keep an IoU of {facts.kept[scale]:.3f} there, and a step sees more of the images",
+            )
+    best = max(facts.kept.values())
+    return 1.0, f"finer than that is nothing, and at {max(SCALES):g} the masks would keep an IoU of {best:.3f} only"
+
+
+def _crop(facts: Facts, settings: Settings) -> tuple[tuple[int, int], str]:
+    sides = [math.ceil(side * settings.train.scale / CROP_MULTIPLE) * CROP_MULTIPLE for side in facts.longest_hw]
+    crop = (min(LARGEST_CROP, sides[0]), min(LARGEST_CROP, sides[1]))
+    if crop == tuple(sides):
+        return crop, "the largest image, whole"
+    return crop, f"a window of the images, which are up to {facts.longest_hw[0]} × {facts.longest_hw[1]} pixels"
+
+
+def _batch(facts: Facts, settings: Settings) -> tuple[int, str]:
+    height, width = settings.train.crop_hw
+    size = max(1, min(LARGEST_BATCH, VIEW_PIXELS // (height * width)))
+    return size, f"about {VIEW_PIXELS // 1000:,} thousand pixels a step" if size < LARGEST_BATCH else "the most views"
+
+
+def _turns(facts: Facts, settings: Settings) -> tuple[bool, str]:
+    if _is_upright(facts):
+        return False, _upright(facts)
+    return True, "above and below look alike in the masks"
+
+
+def _vertical(facts: Facts, settings: Settings) -> tuple[float, str]:
+    if _is_upright(facts):
+        return 0.0, _upright(facts)
+    return 0.5, "above and below look alike in the masks"
+
+
+def _rare(facts: Facts, settings: Settings) -> tuple[float, str]:
+    rare = [name for name, share in zip(facts.names, facts.shares, strict=True) if share < RARE_BELOW]
+    if not rare:
+        return 0.0, f"every class has at least {RARE_BELOW:.0%} of the labelled pixels"
+    return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
+
+
+def _is_upright(facts: Facts) -> bool:
+    upward, sideward = facts.tilt
+    return upward > UPRIGHT_FROM and upward > 2 * sideward
+
+
+def _upright(facts: Facts) -> str:
+    return (
+        f"the images stand upright: the classes of their upper and lower thirds differ by {facts.tilt[0]:.0%}, "
+        f"those of the left and right by {facts.tilt[1]:.0%}"
+    )
+
+
+RULES: Final[dict[str, Rule]] = {
+    "model.encoder": _encoder,
+    "train.loss": _loss,
+    "train.scale": _scale,
+    "train.crop_hw": _crop,
+    "train.batch_size": _batch,
+    "train.rare_views": _rare,
+    "augment.vertical_flip": _vertical,
+    "augment.quarter_turns": _turns,
+}

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from generated import write_cells, write_land, write_overlapping
+from perpixel.audit import audit
+from perpixel.dataset import scan
+from perpixel.planning import facts_of
+from perpixel.planning.facts import SCALES
+
+
+def found(folder):
+    dataset = scan(folder)
+    return facts_of(dataset, audit(dataset), dataset.samples)
+
+
+def write_pairs(folder, masks):
+    draw = np.random.default_rng(0)
+    for number, mask in enumerate(masks):
+        for name, pixels in (("images", draw.integers(0, 255, (*mask.shape, 3), np.uint8)), ("masks", mask)):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+def test_the_facts_are_those_of_the_training_images(tmp_path):
+    dataset = scan(write_cells(tmp_path, channels=1))
+    facts = facts_of(dataset, audit(dataset), dataset.samples[:3])
+    assert facts.images == 3
+    assert facts.pixels == sum(sample.height * sample.width for sample in dataset.samples[:3])
+    assert facts.kind == "exclusive"
+    assert facts.is_grey
+    assert not facts.is_georeferenced
+    assert sum(facts.shares) == pytest.approx(1)
+
+
+def test_colours_are_not_grey(tmp_path):
+    assert not found(write_land(tmp_path)).is_grey
+
+
+def test_sky_above_and_road_below_are_seen(tmp_path):
+    mask = np.zeros((30, 40), np.uint8)
+    mask[20:] = 1
+    facts = found(write_pairs(tmp_path, [mask, mask, mask]))
+    assert facts.tilt == pytest.approx((1.0, 0.0))
+
+
+def test_left_and_right_are_seen_too(tmp_path):
+    mask = np.zeros((30, 42), np.uint8)
+    mask[:, 35:] = 1
+    assert found(write_pairs(tmp_path, [mask, mask, mask])).tilt == pytest.approx((0.0, 0.5))
+
+
+def test_large_blocks_survive_a_coarser_resolution_and_thin_lines_do_not(tmp_path):
+    blocks, lines = np.zeros((2, 64, 64), np.uint8)
+    blocks[:32, :32] = 1
+    lines[::8] = 1
+    large = found(write_pairs(tmp_path / "large", [blocks] * 3)).kept
+    thin = found(write_pairs(tmp_path / "thin", [lines] * 3)).kept
+    assert set(large) == set(SCALES)
+    assert large[0.5] > 0.99  # a corner is rounded
+    assert thin[0.5] < 0.5
+    assert thin[0.5] <= thin[0.75]
+
+
+def test_overlapping_layers_are_kept_one_by_one(tmp_path):
+    facts = found(write_overlapping(tmp_path))
+    assert facts.kind == "overlapping"
+    assert all(0 < kept <= 1 for kept in facts.kept.values())

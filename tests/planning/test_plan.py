@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import pytest
+
+from perpixel.config import settings_from
+from perpixel.planning import Facts, plan_for
+from perpixel.planning.rules import LEAST_KEPT, RARE_BELOW, RULES
+
+FACTS = Facts(
+    kind="exclusive",
+    names=("ground", "water"),
+    shares=(0.6, 0.4),
+    images=10,
+    pixels=10 * 512 * 512,
+    longest_hw=(512, 512),
+    is_georeferenced=False,
+    is_grey=False,
+    tilt=(0.0, 0.0),
+    kept={0.75: 0.5, 0.5: 0.4},
+)
+
+
+def planned(tree=None, **facts):
+    return plan_for(settings_from(tree or {}), replace(FACTS, **facts)).settings
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder"), [("unet", "efficientnet_lite0"), ("unetplusplus", "efficientnet_lite0"), ("fcn8s", None)]
+)
+def test_a_network_that_can_be_plain_takes_the_encoder_whose_weights_are_at_hand(name, encoder):
+    assert planned({"model": {"name": name}}).model.encoder == encoder
+    assert planned({"model": {"name": name, "encoder": "auto"}}).model.encoder == encoder
+    assert planned({"model": {"name": name, "encoder": None}}).model.encoder is None
+
+
+def test_the_loss_is_that_of_the_kind_of_labels():
+    assert planned().train.loss == {"cross_entropy": 1, "dice": 1}
+    assert planned(kind="overlapping").train.loss == {"bce": 1, "dice": 1}
+
+
+def test_the_working_resolution_is_the_coarsest_that_the_masks_survive():
+    enough, little = LEAST_KEPT + 0.001, LEAST_KEPT - 0.001
+    assert planned(kept={0.75: enough, 0.5: enough}).train.scale == 0.5
+    assert planned(kept={0.75: enough, 0.5: little}).train.scale == 0.75
+    assert planned(kept={0.75: little, 0.5: little}).train.scale == 1
+
+
+@pytest.mark.parametrize(
+    ("longest_hw", "scale", "crop_hw"),
+    [
+        ((40, 32), 1, (64, 32)),
+        ((256, 256), 1, (256, 256)),
+        ((200, 4000), 1, (224, 256)),
+        ((1, 1), 1, (32, 32)),
+        ((256, 1024), 0.5, (128, 256)),
+    ],
+)
+def test_the_crop_holds_the_largest_image_up_to_256(longest_hw, scale, crop_hw):
+    assert planned({"train": {"scale": scale}}, longest_hw=longest_hw).train.crop_hw == crop_hw
+
+
+@pytest.mark.parametrize(("crop_hw", "size"), [((256, 256), 8), ((128, 128), 32), ((32, 32), 32), ((2048, 2048), 1)])
+def test_a_batch_holds_the_same_number_of_pixels_whatever_the_crop(crop_hw, size):
+    assert planned({"train": {"crop_hw": list(crop_hw)}}).train.batch_size == size
+
+
+def test_rare_classes_get_views_of_their_own():
+    assert planned().train.rare_views == 0
+    rare = RARE_BELOW / 2
+    plan = plan_for(settings_from({}), replace(FACTS, shares=(1 - rare, rare)))
+    assert plan.settings.train.rare_views == pytest.approx(1 / 3)
+    assert "rare: water" in next(choice.reason for choice in plan.choices if choice.key == "train.rare_views")
+
+
+@pytest.mark.parametrize(("tilt", "upright"), [((0.98, 0.18), True), ((0.12, 0.1), False), ((0.05, 0.0), False)])
+def test_upright_images_are_not_turned_over(tilt, upright):
+    augment = planned(tilt=tilt).augment
+    assert augment.quarter_turns is not upright
+    assert augment.vertical_flip == (0 if upright else 0.5)
+    assert augment.horizontal_flip == 0.5
+
+
+def test_every_choice_says_why_and_what_was_set_is_kept():
+    plan = plan_for(settings_from({"train": {"loss": {"focal": 2.0}, "scale": 1.0}}), FACTS)
+    assert [choice.key for choice in plan.choices] == list(RULES)
+    assert all(choice.reason for choice in plan.choices)
+    by_key = {choice.key: choice for choice in plan.choices}
+    assert by_key["train.loss"].value == {"focal": 2.0}
+    assert by_key["train.loss"].reason == by_key["train.scale"].reason == "as you set it"
+
+
+def test_a_plan_is_a_plan_of_itself():
+    settings = planned()
+    assert planned(settings.model_dump(mode="json")).model_dump() == settings.model_dump()
