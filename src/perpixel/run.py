@@ -25,7 +25,7 @@ import yaml
 
 from perpixel.config import Settings, settings_from
 from perpixel.errors import OutputError, RunError
-from perpixel.files.atomic import cannot_write, write_text
+from perpixel.files.atomic import WRITING, cannot_write, write_text
 
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
 OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "report.html")
@@ -123,6 +123,12 @@ class Run:
         """Keep the newest two."""
         for path in self.checkpoints[CHECKPOINTS_KEPT:]:
             path.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Take away what was being written when the process was killed."""
+        for folder in (self.folder, self.folder / "checkpoints"):
+            for path in folder.glob(f"{WRITING}*"):
+                path.unlink(missing_ok=True)
 
     def with_settings(self, settings: Settings) -> Self:
         """The same run with other settings, written down."""

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
+from typing import Final
 
 from perpixel.errors import OutputError
+
+WRITING: Final = ".writing-"
+"""How the name of a file begins that is not whole yet."""
 
 
 @contextmanager
@@ -27,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
+        descriptor, name = mkstemp(dir=path.parent, prefix=WRITING, suffix=path.suffix)
         os.close(descriptor)
     except OSError as error:
         raise cannot_write(path, error) from error
