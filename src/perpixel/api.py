@@ -29,12 +29,13 @@ DEMO_SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-def check(data: PathLike, out: PathLike | None = None) -> "Check":
+def check(data: PathLike, out: PathLike | None = None, *, folds: int | None = None) -> "Check":
     """Audit a folder: what is understood of it, what is wrong with it, and how to mend that.
 
     Args:
         data: The folder, or a dataset.yaml.
         out: Write check.html, a page with pictures, and dataset.yaml there; edit the latter to overrule it.
+        folds: Show how the images divide into so many folds, instead of training, validation and test.
 
     Returns:
         The answer; `print` shows it.
@@ -43,7 +44,7 @@ def check(data: PathLike, out: PathLike | None = None) -> "Check":
     from perpixel.report.audit_page import check as examine
 
     with bar("checking") as show:
-        return examine(Path(data), Path(out) if out else None, show)
+        return examine(Path(data), Path(out) if out else None, show, folds=folds)
 
 
 def train(  # noqa: PLR0913 # each is one thing to ask for
@@ -172,13 +173,15 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     inputs: "Sequence[PathLike] | PathLike",
     out: PathLike,
     *,
-    overlay: bool = False,
-    probabilities: bool = False,
     index: bool = False,
-    polygons: bool = False,
-    instances: bool = False,
-    areas: bool = False,
     cloud: bool = False,
+    overlay: bool = False,
+    areas: bool = False,
+    probabilities: Literal["uint8", "uint16", "float32"] | None = None,
+    polygons: Literal["geojson", "geopackage"] | None = None,
+    instances: Literal["connected", "watershed"] | None = None,
+    simplify_px: float = 0,
+    least_px: int = 0,
     views: Literal["one", "flips", "turns"] = "one",
     backend: Literal["torch", "openvino", "auto"] = "torch",
     existing: Literal["refuse", "skip", "replace"] = "refuse",
@@ -189,13 +192,15 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         run: A run, its folder, or a model file.
         inputs: Files, folders or globs; "-" for a list on standard input.
         out: The folder to write to.
-        overlay: Write the image with the classes' colours over it, too.
-        probabilities: Write the probabilities, too, as uint8.
         index: Write class indices instead of the values of the training masks.
-        polygons: Write the outlines of the objects as GeoJSON, too.
-        instances: Write the objects' numbers, too.
-        areas: Write a table of what each class covers, too.
         cloud: Write the masks of GeoTIFFs as cloud-optimised ones.
+        overlay: Write the image with the classes' colours over it, too.
+        areas: Write a table of what each class covers, too.
+        probabilities: Write them, too: times 255, times 65535, or as they are.
+        polygons: Write the outlines of the objects, too.
+        instances: Write the objects' numbers, too: "connected" pixels of a class, or by "watershed" cut at necks.
+        simplify_px: How far polygons may leave the pixels' edges to have fewer corners.
+        least_px: Leave objects of fewer pixels out of polygons and instances.
         views: Average over the image's flips, or its flips and quarter turns.
         backend: What runs the network on a CPU; "auto" times them, and takes the faster if it agrees.
         existing: What to do about outputs that are there already; "skip" resumes.
@@ -209,13 +214,15 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.progress import bar
 
     outputs = Outputs(
-        overlay=overlay,
-        probabilities="uint8" if probabilities else None,
         index=index,
+        cloud=cloud,
+        overlay=overlay,
+        areas=areas,
+        probabilities=probabilities,
         polygons=polygons,
         instances=instances,
-        areas=areas,
-        cloud=cloud,
+        simplify_px=simplify_px,
+        least_px=least_px,
         existing=existing,
     )
     given = [inputs] if isinstance(inputs, str | Path) else inputs

@@ -42,9 +42,10 @@ def check(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="write a page and dataset.yaml there", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
+    folds: Annotated[int | None, typer.Option(min=2, help="divide into so many folds")] = None,
 ) -> int:
     """Say what a folder holds and what is wrong with it; exit code 0 if it can be used."""
-    answer = api.check(data, out)
+    answer = api.check(data, out, folds=folds)
     print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) if as_json else answer)
     return 0 if answer.is_usable else 1
 
@@ -120,32 +121,53 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
     run: Annotated[Path, typer.Argument(help="a run folder or a model file", show_default=False)],
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="files, folders, globs, - for a list")],
     out: Annotated[Path, typer.Option(help="the folder to write to", show_default=False)],
-    overlay: Annotated[bool, typer.Option("--overlay", help="write coloured overlays, too")] = False,
-    probabilities: Annotated[bool, typer.Option("--probabilities", help="write probabilities, too")] = False,
-    index: Annotated[bool, typer.Option("--index", help="class indices, not the values of the masks")] = False,
-    polygons: Annotated[bool, typer.Option("--polygons", help="write outlines as GeoJSON, too")] = False,
-    instances: Annotated[bool, typer.Option("--instances", help="write objects by number, too")] = False,
-    areas: Annotated[bool, typer.Option("--areas", help="write a table of areas, too")] = False,
-    cloud: Annotated[bool, typer.Option("--cloud", help="cloud-optimised GeoTIFF")] = False,
-    views: Annotated[Literal["one", "flips", "turns"], typer.Option(help="what is averaged")] = "one",
-    backend: Annotated[Literal["torch", "openvino", "auto"], typer.Option(help="on a CPU")] = "torch",
+    index: Annotated[
+        bool, typer.Option("--index", help="class indices, not the values of the training masks")
+    ] = False,
+    cloud: Annotated[bool, typer.Option("--cloud", help="masks of GeoTIFFs are cloud-optimised")] = False,
+    overlay: Annotated[bool, typer.Option("--overlay", help="also the image with the classes' colours")] = False,
+    areas: Annotated[bool, typer.Option("--areas", help="also a table of areas, CSV")] = False,
+    probabilities: Annotated[
+        Literal["uint8", "uint16", "float32"] | None, typer.Option(help="also a TIFF with a band a class")
+    ] = None,
+    polygons: Annotated[
+        Literal["geojson", "geopackage"] | None, typer.Option(help="also the outlines of the objects")
+    ] = None,
+    instances: Annotated[
+        Literal["connected", "watershed"] | None,
+        typer.Option(help="also the objects by number; watershed cuts those that touch"),
+    ] = None,
+    simplify: Annotated[float, typer.Option(min=0, help="pixels that polygons may leave the edges of pixels")] = 0,
+    least: Annotated[int, typer.Option(min=0, help="pixels of the smallest object")] = 0,
+    views: Annotated[
+        Literal["one", "flips", "turns"], typer.Option(help="average over 1, 4 or 8 flips and quarter turns")
+    ] = "one",
+    backend: Annotated[
+        Literal["torch", "openvino", "auto"], typer.Option(help="on a CPU; auto takes the faster that agrees")
+    ] = "torch",
     resume: Annotated[bool, typer.Option("--resume", help="leave out what is whole")] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Predict images of any size; masks are written as OUT/STEM.png in the encoding of the training masks."""
+    """Predict images of any size; masks are written as OUT/STEM.png in the encoding of the training masks.
+
+    GeoTIFFs, stacks and very large images give OUT/STEM.tif. What is asked for beside the mask goes to folders of its
+    own in OUT, all in one pass.
+    """
     if resume and overwrite:
         raise typer.BadParameter("give only one of --resume and --overwrite")
     written = api.predict(
         run,
         inputs,
         out,
-        overlay=overlay,
-        probabilities=probabilities,
         index=index,
+        cloud=cloud,
+        overlay=overlay,
+        areas=areas,
+        probabilities=probabilities,
         polygons=polygons,
         instances=instances,
-        areas=areas,
-        cloud=cloud,
+        simplify_px=simplify,
+        least_px=least,
         views=views,
         backend=backend,
         existing="replace" if overwrite else "skip" if resume else "refuse",

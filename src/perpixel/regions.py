@@ -6,6 +6,7 @@ within a row) and edges between values; so memory goes with the length of all bo
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from perpixel.outlines import Ring, doubled_area, simplified, without_straights
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED
+
+NumberArray: TypeAlias = NDArray[np.integer[Any]]
 
 ROWS_AT_ONCE = 64
 
@@ -44,25 +47,27 @@ class Region:
 
 @dataclass
 class RegionFinder:
-    """Takes a map of class indices from top to bottom and finds its regions; IGNORED belongs to none.
+    """Takes a map of class indices, or of other numbers, from top to bottom and finds its regions.
 
     Args:
         width: Pixels in a row.
+        nothing: The value that belongs to no region.
     """
 
     width: int
+    nothing: int = IGNORED
     _rows: int = field(default=0, init=False)
     _runs: int = field(default=0, init=False)
     _starts: list[NDArray[np.int64]] = field(default_factory=list, init=False)
-    _values: list[TargetArray] = field(default_factory=list, init=False)
+    _values: list[NumberArray] = field(default_factory=list, init=False)
     _pairs: list[NDArray[np.int64]] = field(default_factory=list, init=False)
     _edges: list[NDArray[np.int64]] = field(default_factory=list, init=False)
-    _last: tuple[TargetArray, NDArray[np.bool_], NDArray[np.int64]] | None = field(default=None, init=False)
-    _before: TargetArray | None = field(default=None, init=False)
-    _held: TargetArray | None = field(default=None, init=False)
+    _last: tuple[NumberArray, NDArray[np.bool_], NDArray[np.int64]] | None = field(default=None, init=False)
+    _before: NumberArray | None = field(default=None, init=False)
+    _held: NumberArray | None = field(default=None, init=False)
 
-    def add(self, target: TargetArray) -> None:
-        """Take the next rows, (h, W) uint8."""
+    def add(self, target: NumberArray) -> None:
+        """Take the next rows, (h, W), of one dtype."""
         for top in range(0, len(target), ROWS_AT_ONCE):
             rows = target[top : top + ROWS_AT_ONCE]
             self._find_runs(rows)
@@ -72,15 +77,15 @@ class RegionFinder:
     def finish(self) -> "Regions":
         """Join the runs to regions, after the last row."""
         if self._held is not None:
-            self._find_edges(np.full((1, self.width), IGNORED, np.uint8))
+            self._find_edges(np.full_like(self._held, self.nothing))
         starts = np.concatenate([*self._starts, [self._rows * self.width]])
         pairs = np.concatenate([*self._pairs, np.zeros((2, 0), np.int64)], axis=1)
         graph = coo_array((np.ones(pairs.shape[1], bool), tuple(pairs)), shape=(self._runs, self._runs))
         _, component = connected_components(graph, directed=False)
         edges = np.concatenate([*self._edges, np.zeros((3, 0), np.int64)], axis=1)
-        return Regions(self.width, starts, np.concatenate(self._values), _numbered(component), edges)
+        return Regions(self.width, starts, np.concatenate(self._values), _numbered(component), edges, self.nothing)
 
-    def _find_runs(self, rows: TargetArray) -> None:
+    def _find_runs(self, rows: NumberArray) -> None:
         is_start = np.ones(rows.shape, bool)
         is_start[:, 1:] = rows[:, 1:] != rows[:, :-1]
         place = np.flatnonzero(is_start)
@@ -96,15 +101,14 @@ class RegionFinder:
         self._pairs.append(np.stack([run[:-1][touching], run[1:][touching]]))
         self._last = rows[-1:], is_start[-1:], run[-1:]
 
-    def _find_edges(self, rows: TargetArray) -> None:
+    def _find_edges(self, rows: NumberArray) -> None:
         """Edges of the held row and all but the last of the new ones, whose row below is not known yet."""
-        nothing = np.full((1, self.width), IGNORED, np.uint8)
-        before = nothing if self._before is None else self._before
+        before = np.full_like(rows[:1], self.nothing) if self._before is None else self._before
         known = rows if self._held is None else np.vstack([self._held, rows])
         first = self._rows - (0 if self._held is None else len(self._held))
         if len(known) > 1:
-            padded = np.pad(np.vstack([before, known]), [(0, 0), (1, 1)], constant_values=IGNORED)
-            self._edges.append(_edges(padded, first))
+            padded = np.pad(np.vstack([before, known]), [(0, 0), (1, 1)], constant_values=self.nothing)
+            self._edges.append(_edges(padded, first, self.nothing))
             before = known[-2:-1]
         self._before, self._held = before, known[-1:]
 
@@ -116,27 +120,29 @@ class Regions:
     Args:
         width: Pixels in a row.
         starts: Where each run begins, counted in pixels row after row; and the number of pixels at the end.
-        values: Class index of each run.
+        values: Class index, or other number, of each run.
         component: Region of each run, from 1 in the order of their first pixels.
         edges: (3, E): each side between two values, as four times its pixel plus the side; the one after it; and
             whether three values or more, or one value twice, meet where it ends.
+        nothing: The value that belongs to no region.
     """
 
     width: int
     starts: NDArray[np.int64]
-    values: TargetArray
+    values: NumberArray
     component: NDArray[np.int64]
     edges: NDArray[np.int64]
+    nothing: int = IGNORED
 
     def numbers(self, skip: tuple[int, ...] = (), least_px: int = 0) -> NDArray[np.int64]:
         """The number of each run's region, from 1 without a gap in the order of their first pixels; 0 for none.
 
         Args:
-            skip: Values whose regions do not count, such as the background; IGNORED never does.
+            skip: Values whose regions do not count, such as the background; `nothing` never does.
             least_px: Regions of fewer pixels do not count.
         """
         pixels = np.bincount(self.component, np.diff(self.starts))
-        counts = ~np.isin(self.values, (*skip, IGNORED)) & (pixels[self.component] >= least_px)
+        counts = ~np.isin(self.values, (*skip, self.nothing)) & (pixels[self.component] >= least_px)
         keep = np.zeros(len(pixels), np.int64)
         keep[self.component[counts]] = 1
         return np.where(counts, np.cumsum(keep)[self.component], 0)
@@ -204,7 +210,7 @@ def _numbered(component: NDArray[np.int32]) -> NDArray[np.int64]:
     return number[component]
 
 
-def _edges(padded: TargetArray, first_row: int) -> NDArray[np.int64]:
+def _edges(padded: NumberArray, first_row: int, nothing: int) -> NDArray[np.int64]:
     """The sides between two values of the inner rows of (h + 2, W + 2), and the side that follows each.
 
     At a corner where a region only touches itself, the walk stays with its pixel: pixels join by sides alone.
@@ -213,7 +219,7 @@ def _edges(padded: TargetArray, first_row: int) -> NDArray[np.int64]:
     inner = padded[1:-1, 1:-1]
     found = []
     for side, (beyond, ahead) in enumerate(zip(BEYOND, AHEAD, strict=True)):
-        row, column = np.nonzero((inner != _shifted(padded, beyond)) & (inner != IGNORED))
+        row, column = np.nonzero((inner != _shifted(padded, beyond)) & (inner != nothing))
         across = (ahead[0] + beyond[0], ahead[1] + beyond[1])
         value = inner[row, column]
         around = [padded[1 + row + step[0], 1 + column + step[1]] for step in (ahead, across, beyond)]
@@ -227,7 +233,7 @@ def _edges(padded: TargetArray, first_row: int) -> NDArray[np.int64]:
     return np.concatenate(found, axis=1)
 
 
-def _meets(own: TargetArray, ahead: TargetArray, across: TargetArray, beyond: TargetArray) -> NDArray[np.bool_]:
+def _meets(own: NumberArray, ahead: NumberArray, across: NumberArray, beyond: NumberArray) -> NDArray[np.bool_]:
     """Whether more than two borders meet at the corner that these four pixels share."""
     borders = sum(
         (a != b).astype(np.int8) for a, b in ((own, ahead), (ahead, across), (across, beyond), (beyond, own))
@@ -235,7 +241,7 @@ def _meets(own: TargetArray, ahead: TargetArray, across: TargetArray, beyond: Ta
     return np.asarray(borders > 2)
 
 
-def _shifted(padded: TargetArray, step: tuple[int, int]) -> TargetArray:
+def _shifted(padded: NumberArray, step: tuple[int, int]) -> NumberArray:
     """The inner part, moved so that each pixel shows its neighbour a step away."""
     height, width = padded.shape
     return padded[1 + step[0] : height - 1 + step[0], 1 + step[1] : width - 1 + step[1]]

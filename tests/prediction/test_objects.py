@@ -1,6 +1,7 @@
 """Polygons and instances of predicted files: exact, the same with any tiles, in the CRS of the image."""
 
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from perpixel.prediction import Outputs, PredictOptions, Predictor
 from prediction.networks import NAMES, LooksAround, ReadsPixels, codec_for, image_of
 from prediction.test_files import geotiff, png
 
-OBJECTS = Outputs(polygons=True, instances=True)
+OBJECTS = Outputs(polygons="geojson", instances="connected")
 
 
 def features(path):
@@ -57,13 +58,15 @@ def test_outer_rings_run_counter_clockwise_on_the_map(tmp_path):
         assert (x[:-1] * y[1:] - x[1:] * y[:-1]).sum() > 0
 
 
+@pytest.mark.parametrize("instances", ["connected", "watershed"])
 @pytest.mark.parametrize("kind", ["exclusive", "overlapping"])
-def test_tiles_do_not_cut_objects(tmp_path, kind):
+def test_tiles_do_not_cut_objects(tmp_path, kind, instances):
     image, written = coarse_image(200, 170), []
+    outputs = Outputs(polygons="geojson", instances=instances)
     for number, options in enumerate([PredictOptions(), PredictOptions(tile_px=64, overlap_px=16, whole_px=1)]):
         path = png(tmp_path / f"in{number}" / "a.png", image)
         out = tmp_path / f"out{number}"
-        Predictor(ReadsPixels(), codec_for(kind), options=options).predict_file(path, out, OBJECTS)
+        Predictor(ReadsPixels(), codec_for(kind), options=options).predict_file(path, out, outputs)
         written.append({file.relative_to(out): file.read_bytes() for file in out.rglob("*.geojson")})
         numbers = {file.relative_to(out): tifffile.imread(file).tobytes() for file in out.rglob("*.tif")}
         assert len(numbers) == (1 if kind == "exclusive" else 3)
@@ -88,11 +91,38 @@ def test_small_objects_are_left_out(tmp_path):
     image = np.zeros((20, 30, 3), np.uint8)
     image[3, 3, 1] = image[10:14, 10:14, 1] = 255
     path = png(tmp_path / "in" / "a.png", image)
-    outputs = Outputs(polygons=True, least_px=2)
+    outputs = Outputs(polygons="geojson", least_px=2)
     Predictor(ReadsPixels(), codec_for()).predict_file(path, tmp_path / "out", outputs)
     (only,) = features(tmp_path / "out/polygons/a.geojson")["features"]
     assert only["properties"]["pixels"] == 16
     assert only["geometry"]["coordinates"] == [[[14, 10], [14, 14], [10, 14], [10, 10], [14, 10]]]
+
+
+def test_objects_that_touch_are_told_apart(tmp_path):
+    y, x = np.mgrid[:40, :60]
+    discs = [(y - 20) ** 2 + (x - column) ** 2 <= 100 for column in (20, 37)]
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[discs[0] | discs[1], 2] = 255
+    path = png(tmp_path / "in" / "a.png", image)
+    outputs = Outputs(polygons="geojson", instances="watershed", least_px=20)
+    Predictor(ReadsPixels(), codec_for()).predict_file(path, tmp_path / "out", outputs)
+    numbers = tifffile.imread(tmp_path / "out/instances/a.tif")
+    assert (numbers[20, 20], numbers[20, 37]) == (1, 2)
+    np.testing.assert_array_equal(numbers > 0, image[..., 2] > 0)
+    properties = [each["properties"] for each in features(tmp_path / "out/polygons/a.geojson")["features"]]
+    counts = np.bincount(numbers.ravel())[1:]
+    assert properties == [{"class": "tree", "number": n, "pixels": px} for n, px in enumerate(counts.tolist(), 1)]
+
+
+def test_a_geopackage_holds_the_polygons_of_the_geojson(tmp_path):
+    path, counts = geotiff(tmp_path / "a.tif", coarse_image(90, 70)), []
+    for polygons in ("geojson", "geopackage"):
+        Predictor(ReadsPixels(), codec_for()).predict_file(path, tmp_path / polygons, Outputs(polygons=polygons))
+    for each in features(tmp_path / "geojson/polygons/a.geojson")["features"]:
+        counts.append(tuple(each["properties"].values()))
+    with sqlite3.connect(tmp_path / "geopackage/polygons/a.gpkg") as database:
+        assert database.execute("SELECT class, number, pixels FROM objects").fetchall() == counts
+    database.close()
 
 
 def test_a_system_without_a_number_is_refused(tmp_path):

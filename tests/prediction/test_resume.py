@@ -14,7 +14,9 @@ from perpixel.prediction import Outputs, PredictOptions, Predictor
 from prediction.networks import LooksAround, codec_for, image_of
 from prediction.test_files import files_in, geotiff, png
 
-OUTPUTS = Outputs(probabilities="uint8", overlay=True, areas=True, polygons=True, instances=True, existing="skip")
+OUTPUTS = Outputs(
+    probabilities="uint8", overlay=True, areas=True, polygons="geopackage", instances="connected", existing="skip"
+)
 TILES = PredictOptions(tile_px=64, overlap_px=16, whole_px=1)
 
 SCRIPT = """

@@ -4,12 +4,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import numpy as np
+from numpy.typing import NDArray
 
-from perpixel.files.geojson import GeoJsonWriter, Place, place_of, writing_geojson
+from perpixel.files.geojson import GeoJsonWriter, writing_geojson
+from perpixel.files.geopackage import GeoPackageWriter, writing_geopackage
+from perpixel.files.places import Place, place_of
 from perpixel.files.tiff_writer import TiffWriter, georeference_tags, writing_tiff
 from perpixel.files.write import mask_paths
 from perpixel.prediction.job import Job
+from perpixel.prediction.outputs import POLYGON_ENDINGS
 from perpixel.prediction.pieces import Piece
+from perpixel.prediction.separation import separated
 from perpixel.regions import RegionFinder, Regions
 from perpixel.shapes import IGNORED, TargetArray
 
@@ -23,9 +28,8 @@ def write_objects(job: Job, pieces: Iterator[Piece]) -> None:
     """
     with ExitStack() as stack:
         polygons, instances = _open_polygons(job, stack), _open_instances(job, stack)
-        for page, layer, regions in _regions(job, pieces):
-            skip = () if job.labels.background is None else (job.labels.background,)
-            numbers = regions.numbers(skip, job.outputs.least_px)
+        for page, layer, every in _regions(job, pieces):
+            regions, numbers, classes = _objects(job, every)
             if instances:
                 for top in range(0, job.height, ROWS_AT_ONCE):
                     rows = regions.painted(numbers, top, min(ROWS_AT_ONCE, job.height - top))
@@ -33,24 +37,35 @@ def write_objects(job: Job, pieces: Iterator[Piece]) -> None:
             if polygons is not None:
                 paging = {"page": page} if job.header.pages > 1 else {}
                 for region in regions.outlined(numbers, job.outputs.simplify_px):
-                    name = job.labels.names[region.value]
+                    name = job.labels.names[classes[region.value]]
                     properties = {"class": name, "number": region.number, "pixels": region.pixels, **paging}
                     polygons.add(region.rings, properties)
 
 
-def _open_polygons(job: Job, stack: ExitStack) -> GeoJsonWriter | None:
-    if not job.outputs.polygons:
+def _objects(job: Job, regions: Regions) -> tuple[Regions, NDArray[np.int64], NDArray[np.int64]]:
+    """The regions that objects are made of, the object's number of each run, and the class by a region's value."""
+    skip = () if job.labels.background is None else (job.labels.background,)
+    if job.outputs.instances != "watershed":
+        return regions, regions.numbers(skip, job.outputs.least_px), np.arange(len(job.labels))
+    parts, classes = separated(regions, regions.numbers(skip))
+    return parts, parts.numbers(least_px=job.outputs.least_px), classes
+
+
+def _open_polygons(job: Job, stack: ExitStack) -> GeoJsonWriter | GeoPackageWriter | None:
+    if job.outputs.polygons is None:
         return None
     place, georeference = Place(), job.header.georeference
     if georeference is not None:
-        place = place_of(georeference.transform, georeference_tags(job.source), str(job.source))
-    path = job.folder / "polygons" / f"{job.source.stem}.geojson"
-    return stack.enter_context(writing_geojson(path, place))
+        place = place_of(georeference, georeference_tags(job.source), str(job.source))
+    path = job.folder / "polygons" / (job.source.stem + POLYGON_ENDINGS[job.outputs.polygons])
+    if job.outputs.polygons == "geojson":
+        return stack.enter_context(writing_geojson(path, place))
+    return stack.enter_context(writing_geopackage(path, place))
 
 
 def _open_instances(job: Job, stack: ExitStack) -> list[TiffWriter]:
     """A file for each layer."""
-    if not job.outputs.instances:
+    if job.outputs.instances is None:
         return []
     layout = job.layout(1, np.dtype(np.uint32))
     paths = mask_paths(job.folder / "instances" / f"{job.source.stem}.tif", job.labels)

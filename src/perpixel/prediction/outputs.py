@@ -4,13 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from perpixel.codec import Colour, Labels, Value
 from perpixel.errors import OutputError
 from perpixel.files.image import PIXEL_LIMIT
 from perpixel.files.read import Header
 from perpixel.files.write import mask_paths
+
+POLYGON_ENDINGS: Final = {"geojson": ".geojson", "geopackage": ".gpkg"}
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,11 @@ class Outputs:
             "float32"; None writes none.
         overlay: OUT/overlays/STEM.png or .tif: the image with the classes' colours over it.
         areas: OUT/areas/STEM.csv: pixels, share and, where the CRS tells them, square metres of each class.
-        polygons: OUT/polygons/STEM.geojson: the outline of each object (connected pixels of a class that is not the
-            background), exactly along the pixels, in the CRS of a GeoTIFF, else in pixels.
-        instances: OUT/instances/STEM.tif: the number of each object as uint32, 0 where there is none.
+        polygons: OUT/polygons/STEM.geojson or .gpkg: the outline of each object, exactly along the pixels, in the CRS
+            of a GeoTIFF, else in pixels. An object is what `instances` says, without it "connected".
+        instances: OUT/instances/STEM.tif: the number of each object as uint32, 0 where there is none. An object is
+            the "connected" pixels of a class that is not the background; "watershed" also cuts it at its necks, see
+            `perpixel.prediction.separation`.
         simplify_px: How far a polygon may leave the pixels' edges to have fewer corners; 0 for exact ones. Neighbours
             share their borders as before.
         least_px: Objects of fewer pixels are left out of polygons and instances.
@@ -40,8 +44,8 @@ class Outputs:
     probabilities: Literal["uint8", "uint16", "float32"] | None = None
     overlay: bool = False
     areas: bool = False
-    polygons: bool = False
-    instances: bool = False
+    polygons: Literal["geojson", "geopackage"] | None = None
+    instances: Literal["connected", "watershed"] | None = None
     simplify_px: float = 0
     least_px: int = 0
     existing: Literal["refuse", "skip", "replace"] = "refuse"
@@ -66,7 +70,7 @@ class Outputs:
         if self.areas:
             paths.append(Path("areas", f"{stem}.csv"))
         if self.polygons:
-            paths.append(Path("polygons", f"{stem}.geojson"))
+            paths.append(Path("polygons", stem + POLYGON_ENDINGS[self.polygons]))
         if self.instances:
             paths += mask_paths(Path("instances", f"{stem}.tif"), labels)
         return paths
