@@ -73,6 +73,32 @@ def test_duplicates_are_pictured_and_names_are_escaped(tmp_path):
     assert "&lt;i&gt;0 and &lt;i&gt;7" in page
 
 
+def test_folds_are_shown_one_by_one(tmp_path):
+    pairs(tmp_path / "data", 20)
+    answer = check(tmp_path / "data", tmp_path / "out", folds=4)
+    assert "fold 3: train 15, val 5." in str(answer)
+    assert answer.to_dict()["folds"] == [{"train": 15, "val": 5}] * 4
+    page = _page(tmp_path / "out")
+    for fold in range(4):
+        assert f"<td>{fold}</td><td>val</td><td>5</td>" in page
+
+
+def test_pairs_on_two_sides_of_a_given_split_are_pictured_first(tmp_path):
+    for number in range(24):
+        part, shown = ("val", 0) if number == 23 else ("train", number % 11)
+        target = drawing(shown)
+        save(tmp_path / "data" / part / "images" / f"{number}.png", photograph(target, shown))
+        save(tmp_path / "data" / part / "masks" / f"{number}.png", target)
+    answer = check(tmp_path / "data", tmp_path / "out")
+    (leak,) = [finding.problem for finding in answer.findings if "a leak" in finding.problem.what]
+    first, second = (end.split(" ")[0] for end in leak.examples[0].split(" and "))
+    page = _page(tmp_path / "out")
+    assert len(answer.audit.duplicates) > 8
+    assert (
+        re.search('id="duplicates".*?<figcaption>(.*?)</figcaption>', page, re.DOTALL)[1] == f"{first} and {second}"
+    )
+
+
 def test_overlapping_deep_and_float_images_are_pictured(tmp_path):
     for number in range(4):
         target = drawing(number)

@@ -148,7 +148,11 @@ def test_blocks_of_a_stack_hold_no_copies_of_each_other(seed, count, copies, fol
     samples = [replace(s, image=Path("a.tif"), page=k) for k, s in enumerate(_samples(names))]
     pairs = [tuple(np.random.default_rng(seed + k).choice(names, 2).tolist()) for k in range(copies)]
     fold = None if folds is None else seed % folds
-    divided = split(samples, _audit(samples, duplicates=pairs), seed=seed, folds=folds, fold=fold)
+    try:
+        divided = split(samples, _audit(samples, duplicates=pairs), seed=seed, folds=folds, fold=fold)
+    except DataError:
+        assert pairs  # so few slices that their copies leave a part empty
+        return
     for first, second in pairs:
         assert len({divided.parts[first][0], divided.parts[second][0]} - {"gap"}) <= 1
 
@@ -158,6 +162,38 @@ def test_folds_use_each_sample_for_validation_once():
     seen = Counter(s.name for k in range(5) for s in split(samples, _audit(samples), folds=5, fold=k).part("val"))
     assert set(seen.values()) == {1}
     assert len(seen) == 23
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_folds_validate_each_image_once_beside_a_given_test(data):
+    count, folds = data.draw(st.integers(4, 40)), data.draw(st.integers(2, 6))
+    random = np.random.default_rng(data.draw(st.integers(0, 10_000)))
+    names = [f"x{chr(97 + k // 26)}{chr(97 + k % 26)}" for k in range(count)]
+    groups = [f"g{number}" for number in random.integers(0, data.draw(st.integers(1, 20)), count)]
+    given_parts = random.choice(
+        data.draw(st.sampled_from([[None], ["train", "val"], ["train", "val", "test"]])), count
+    )
+    samples = _samples(names, groups, [None if part is None else str(part) for part in given_parts])
+    if is_stack := data.draw(st.booleans()):
+        samples = [replace(sample, image=Path("a.tif"), page=k, group="") for k, sample in enumerate(samples)]
+    open_names = [sample.name for sample in samples if sample.split != "test"]
+    pairs = [
+        tuple(random.choice(open_names, 2).tolist()) for _ in range(data.draw(st.integers(0, 4)) if open_names else 0)
+    ]
+    audit = _audit(samples, duplicates=pairs)
+    try:
+        divided = [split(samples, audit, seed=3, folds=folds, fold=fold) for fold in range(folds)]
+    except DataError:
+        return
+    validated = Counter(sample.name for each in divided for sample in each.part("val"))
+    assert set(validated.values()) == {1}
+    assert validated.keys() == set(open_names) or (is_stack and pairs)
+    for each in divided:
+        assert {sample.name for sample in each.part("test")} == set(names) - set(open_names)
+        assert each.part("train")
+        assert each.part("val")
+        assert not any(each.tears(*pair) for pair in pairs)
 
 
 def test_given_splits_are_honoured_and_leaks_told():
@@ -200,6 +236,7 @@ def test_two_images_train_and_validate_and_the_missing_part_is_told():
         (4, {"group_by": "("}, r"group_by '\(' is no regular expression"),
         (4, {"group_by": "^y"}, "does not match 4 of 4 names"),
         (4, {"folds": 3, "fold": 3}, "fold 3 of 3 does not exist"),
+        (4, {"fold": 1}, "fold 1 was asked for, but not of how many"),
         (4, {"fractions": (0, 1, 1)}, "leave nothing to train on"),
     ],
 )
@@ -207,6 +244,12 @@ def test_what_cannot_be_divided_says_why(count, options, message):
     samples = _samples([f"x{k}" for k in range(count)])
     with pytest.raises(DataError, match=message):
         split(samples, _audit(samples), **options)
+
+
+def test_a_stack_of_too_few_slices_for_the_folds_says_so():
+    samples = [replace(s, image=Path("a.tif"), page=k) for k, s in enumerate(_samples(["xa", "xb", "xc"]))]
+    with pytest.raises(DataError, match=r"3 slices in 1 stack\(s\) cannot be divided: none is left for val"):
+        [split(samples, _audit(samples), folds=5, fold=fold) for fold in range(5)]
 
 
 def test_a_split_is_saved_and_loaded(tmp_path):

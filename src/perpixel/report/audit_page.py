@@ -32,14 +32,14 @@ class Check:
         findings: All of them, errors first.
         dataset: As understood; None where errors stand in the way.
         audit: Its figures, likewise.
-        split: How it would be divided, likewise.
+        splits: How it would be divided, likewise: one split, or one a fold.
     """
 
     path: Path
     findings: tuple[Finding, ...]
     dataset: Dataset | None = None
     audit: Audit | None = None
-    split: Split | None = None
+    splits: tuple[Split, ...] = ()
 
     @property
     def is_usable(self) -> bool:
@@ -54,7 +54,7 @@ class Check:
             return answer
         data = self.dataset
         figures = {key: value for key, value in self.audit.to_dict().items() if key not in ("findings", "present")}
-        parts = Counter(part for part, _ in self.split.parts.values()) if self.split else {}
+        parts = [dict(divided.counts) for divided in self.splits]
         return answer | {
             "pairs": len(data.samples),
             "unlabelled": len(data.unlabelled),
@@ -62,30 +62,34 @@ class Check:
             "dtype": data.dtype,
             "reading": data.reading,
             "labels": asdict(data.labels),
-            "parts": dict(parts),
+            "parts": parts[0] if parts else {},
             "audit": figures,
+            **({"folds": parts} if len(parts) > 1 else {}),
         }
 
     def __str__(self) -> str:
         lines = [f"{finding.severity}: {finding.problem}\n" for finding in self.findings]
         if self.dataset is not None:
-            lines.append(summary(self.dataset, self.split))
+            lines += summary(self.dataset, self.splits)
         lines.append(f"{self.path} is {'usable' if self.is_usable else 'not usable yet'}.")
         return "\n".join(lines)
 
 
-def check(path: Path, out: Path | None = None, progress: Progress | None = None) -> Check:
+def check(
+    path: Path, out: Path | None = None, progress: Progress | None = None, *, folds: int | None = None
+) -> Check:
     """Audit a folder; nothing is raised for what is wrong with it, the answer says it.
 
     Args:
         path: The folder, or its dataset.yaml.
         out: Write check.html and dataset.yaml there.
         progress: Called with (done, total) images.
+        folds: Divide into so many folds.
 
     Raises:
         OutputError: The page cannot be written.
     """
-    answer = _answer(Path(path), progress)
+    answer = _answer(Path(path), progress, folds)
     if out is not None:
         write_text(out / PAGE_NAME, _page(answer))
         if answer.dataset is not None:
@@ -93,7 +97,7 @@ def check(path: Path, out: Path | None = None, progress: Progress | None = None)
     return answer
 
 
-def summary(dataset: Dataset, divided: Split | None) -> str:
+def summary(dataset: Dataset, splits: Sequence[Split]) -> list[str]:
     """What was understood, in a few lines."""
     labels = dataset.labels
     classes = ", ".join(
@@ -105,26 +109,28 @@ def summary(dataset: Dataset, divided: Split | None) -> str:
         f"{labels.kind} classes: {classes}."
         + (f" Ignored: {', '.join(map(_spelled, labels.ignored))}." if labels.ignored else ""),
     ]
-    if divided is not None:
-        counts = Counter(part for part, _ in divided.parts.values())
-        lines.append(", ".join(f"{part} {counts[part]:,}" for part in ALL_PARTS if counts[part]) + ".")
-    return "\n".join(lines)
+    for fold, divided in enumerate(splits):
+        counts = ", ".join(f"{part} {divided.counts[part]:,}" for part in ALL_PARTS if divided.counts[part])
+        lines.append(f"fold {fold}: {counts}." if len(splits) > 1 else f"{counts}.")
+    return lines
 
 
-def _answer(path: Path, progress: Progress | None) -> Check:
-    dataset = figures = divided = None
+def _answer(path: Path, progress: Progress | None, folds: int | None) -> Check:
+    dataset = figures = None
+    splits: tuple[Split, ...] = ()
     findings: list[Finding] = []
     try:
         dataset = scan(path)
         findings = list(dataset.findings)
         figures = audit(dataset, progress)
         findings = list(figures.findings)
-        divided = split(dataset.samples, figures)
-        findings += divided.findings
+        each: Sequence[int | None] = range(folds) if folds and folds > 1 else [None]
+        splits = tuple(split(dataset.samples, figures, folds=folds, fold=fold) for fold in each)
+        findings += dict.fromkeys(finding for divided in splits for finding in divided.findings)
     except DataError as error:
         findings += [Finding("error", problem) for problem in error.problems]
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    return Check(path, tuple(findings), dataset, figures, divided)
+    return Check(path, tuple(findings), dataset, figures, splits)
 
 
 def _page(answer: Check) -> str:
@@ -135,16 +141,16 @@ def _page(answer: Check) -> str:
         "en",
         title=f"Check of {answer.path}",
         answer=answer,
-        summary=summary(data, answer.split) if data else "",
+        facts=summary(data, answer.splits[:1] if len(answer.splits) == 1 else ()) if data else [],
         classes=_class_rows(data, figures) if data and figures else [],
         sizes=Counter(zip(figures.heights, figures.widths, strict=True)).most_common(8) if figures else [],
         intensities=[_bars(shares) for shares in figures.histogram] if figures else [],
         channels=list(zip(figures.mean, figures.std, figures.least, figures.greatest, strict=True))
         if figures
         else [],
-        parts=_part_rows(answer.split) if answer.split else [],
+        splits=[_part_rows(divided) for divided in answer.splits],
         pictures=[_pictured(data, sample) for sample in _spread(data.samples)] if data else [],
-        duplicates=_duplicates(data, figures) if data and figures else [],
+        duplicates=_duplicates(data, figures, answer.splits) if data and figures else [],
     )
 
 
@@ -176,11 +182,13 @@ def _pictured(dataset: Dataset, sample: Sample) -> tuple[str, str, str]:
     return sample.name, thumbnail(image), overlaid(image, dataset.target(sample), dataset.labels)
 
 
-def _duplicates(dataset: Dataset, figures: Audit) -> list[tuple[str, str, str, str]]:
+def _duplicates(dataset: Dataset, figures: Audit, splits: Sequence[Split]) -> list[tuple[str, str, str, str]]:
+    """Name and picture of both, those on two sides of a split first."""
     by_name = {sample.name: sample for sample in (*dataset.samples, *dataset.unlabelled)}
+    ordered = sorted(figures.duplicates, key=lambda pair: not any(divided.tears(*pair) for divided in splits))
     return [
         (first, thumbnail(dataset.image(by_name[first])), second, thumbnail(dataset.image(by_name[second])))
-        for first, second in figures.duplicates[:PICTURED]
+        for first, second in ordered[:PICTURED]
     ]
 
 

@@ -1,8 +1,8 @@
 """Divide samples into training, validation and test so that nothing leaks from one to another."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -68,9 +68,8 @@ def split(  # noqa: PLR0913  (all but two are options)
         shares = _shares(fractions, open_parts, folds, fold)
         chosen = [samples[index] for index in rest]
         parts |= _divided(chosen, audit, shares, np.random.default_rng(seed), group_by, findings)
-    findings += _leaks(samples, parts, audit)
-    order = {sample.name: parts[sample.name] for sample in samples}
-    return Split(tuple(samples), order, tuple(findings))
+    divided = Split(tuple(samples), {sample.name: parts[sample.name] for sample in samples})
+    return replace(divided, findings=(*findings, *_leaks(divided, audit)))
 
 
 def _given(
@@ -97,6 +96,8 @@ def _given(
 def _shares(
     fractions: tuple[float, float, float], open_parts: Sequence[str], folds: int | None, fold: int | None
 ) -> list[tuple[SplitPart, float]]:
+    if folds is None and fold is not None:
+        raise DataError(f"fold {fold} was asked for, but not of how many.", fix="give the number of folds, too.")
     if folds is not None:
         number = fold or 0
         if folds < 2 or not 0 <= number < folds:
@@ -273,7 +274,14 @@ def _blocks(
         places = _balanced(units, others, audit, [share for _, share in shares], random)
     for unit, place in zip(units, places, strict=True):
         parts |= {others[member].name: (shares[place][0], unit.reason) for member in unit.members}
-    return _without_copies(parts, audit)
+    parts = _without_copies(parts, audit)
+    used = {part for part, _ in parts.values()}
+    if lacking := [part for part in PARTS[:2] if part in dict(shares) and part not in used]:
+        raise DataError(
+            f"{len(samples)} slices in {len(stacks)} stack(s) cannot be divided: none is left for {lacking[0]}.",
+            fix="ask for fewer folds, or remove slices that show the same as others.",
+        )
+    return parts
 
 
 def _without_copies(parts: dict[str, tuple[SplitPart, str]], audit: Audit) -> dict[str, tuple[SplitPart, str]]:
@@ -307,12 +315,12 @@ def _block_parts(count: int, order: Sequence[tuple[SplitPart, float]]) -> list[S
     return parts
 
 
-def _leaks(samples: Sequence[Sample], parts: Mapping[str, tuple[SplitPart, str]], audit: Audit) -> list[Finding]:
+def _leaks(divided: Split, audit: Audit) -> list[Finding]:
     """Near duplicates on two sides, which only a given split can bring about."""
     torn = tuple(
-        f"{first} ({parts[first][0]}) and {second} ({parts[second][0]})"
+        f"{first} ({divided.parts[first][0]}) and {second} ({divided.parts[second][0]})"
         for first, second in audit.duplicates
-        if first in parts and second in parts and len({parts[first][0], parts[second][0], "gap"}) == 3
+        if divided.tears(first, second)
     )
     if not torn:
         return []

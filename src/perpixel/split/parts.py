@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,16 @@ class Split:
     def part(self, name: SplitPart) -> tuple[Sample, ...]:
         """The samples of one part, in their order."""
         return tuple(sample for sample in self.samples if self.parts[sample.name][0] == name)
+
+    @property
+    def counts(self) -> Counter[SplitPart]:
+        """How many samples each part has."""
+        return Counter(part for part, _ in self.parts.values())
+
+    def tears(self, first: str, second: str) -> bool:
+        """Whether two samples are in different parts; the gap is none."""
+        sides = {self.parts[name][0] for name in (first, second) if name in self.parts} - {"gap"}
+        return len(sides) == 2
 
     def save(self, path: Path) -> None:
         """Write split.csv, one row a sample. Raises OutputError."""
