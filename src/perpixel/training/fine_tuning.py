@@ -111,8 +111,11 @@ def take_over(base: Base, network: SegmentationModel, card: ModelCard) -> list[s
 
 def _class_axes(network: SegmentationModel, card: ModelCard) -> dict[str, int]:
     """The axis of every tensor that grows with the number of classes."""
-    sizes = {"in_channels": card.codec.channels, "classes": len(card.codec.labels) + 1}
-    larger = build(card.name, **sizes, encoder=card.encoder, **card.options).state_dict()
+    codec = card.codec
+    one_more = build(
+        card.name, in_channels=codec.channels, classes=len(codec.labels) + 1, encoder=card.encoder, **card.options
+    )
+    larger = one_more.state_dict()
     grown: dict[str, int] = {}
     for name, tensor in network.state_dict().items():
         axes = [axis for axis, size in enumerate(tensor.shape) if size != larger[name].shape[axis]]

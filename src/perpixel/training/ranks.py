@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from numpy.typing import NDArray
 from torch import Tensor, nn
 

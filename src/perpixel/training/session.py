@@ -88,7 +88,7 @@ class Session:
         network.to(memory_format=self._memory_format)  # type: ignore[call-overload] # torch's stubs leave it out
         self._loss_weights = network.loss_weights
         if self.ranks.number > 1 and self._device == "cuda":
-            nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place
+            nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call] # in place
         self.network = network
         self.optimiser = _optimiser(network, train)
         self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
