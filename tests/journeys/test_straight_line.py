@@ -15,6 +15,7 @@ from generated import SIZES, TINY_OPTIONS, contents, picture_of, save
 from perpixel import api
 from perpixel.cli import main
 from perpixel.training import start
+from perpixel.training.budget import Fit
 
 
 def read(path):
@@ -213,10 +214,10 @@ def test_the_demo_needs_no_data(tmp_path, monkeypatch, capsys):
     train = {key: value for key, value in generated.TINY["train"].items() if key != "steps"}
     monkeypatch.setattr(api, "DEMO_SETTINGS", {**generated.TINY, "train": train})
 
-    def two_steps(session, run, started):
-        return run.settings.train.model_copy(update={"minutes": None, "steps": 2}), 0.0
+    def two_steps(session, started):
+        return Fit(session.settings.train.model_copy(update={"minutes": None, "steps": 2}))
 
-    monkeypatch.setattr(start, "_frozen", two_steps)
+    monkeypatch.setattr(start, "fitted", two_steps)
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     told = capsys.readouterr().out
     assert "filled circle" in told

@@ -13,6 +13,7 @@ from perpixel.run import Run
 from perpixel.split import Split
 from perpixel.training import resume, train
 from perpixel.training import start as start_module
+from perpixel.training.budget import Fit
 from perpixel.training.validation import validate
 
 
@@ -103,12 +104,12 @@ def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch
 def test_timing_leaves_network_and_optimiser_as_they_were(tmp_path, cells, cells_run, monkeypatch):
     """The steps that minutes turn into give the weights that so many steps give."""
 
-    def timed(session, run, started):
+    def timed(session, started):
         session.time_step(0.01)
         session.time_validation()
-        return run.settings.train.model_copy(update={"minutes": None, "steps": 4}), 0.0
+        return Fit(session.settings.train.model_copy(update={"minutes": None, "steps": 4}))
 
-    monkeypatch.setattr(start_module, "_frozen", timed)
+    monkeypatch.setattr(start_module, "fitted", timed)
     run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1))
     assert run.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
 

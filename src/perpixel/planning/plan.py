@@ -22,6 +22,9 @@ class Choice:
     value: Any
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.key} = {self.value}: {self.reason}."
+
 
 @dataclass(frozen=True)
 class Plan:

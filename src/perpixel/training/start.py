@@ -1,7 +1,6 @@
 """The beginning of a run: data, plan, budget; and its continuation."""
 
 import logging
-import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,26 +9,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from perpixel.audit import Audit, audit
-from perpixel.config import Settings, TrainSettings, flat, settings_from
+from perpixel.config import Settings, flat, settings_from
 from perpixel.dataset import Dataset, Finding, scan
 from perpixel.dataset.sample import warning
 from perpixel.errors import RunError, SettingsError
 from perpixel.machine import keep_freed_memory
 from perpixel.metrics import Counts
-from perpixel.planning import card_of, facts_of, plan_for
+from perpixel.planning import Plan, card_of, facts_of, plan_for
 from perpixel.progress import bar
 from perpixel.run import Run, refuse_occupied
 from perpixel.schedule import Pace
 from perpixel.split import Split, split
+from perpixel.training.budget import Fit, fitted
 from perpixel.training.fine_tuning import Base, as_base, normalised_as
 from perpixel.training.loop import Interval, Loop, State, restored
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
 
 LOGGER: Final = logging.getLogger("perpixel")
-TIMED_SHARE: Final = 0.03
-VALIDATION_SHARE: Final = 0.15
-LEAST_STEPS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,33 @@ class _Data:
 
     dataset: Dataset
     figures: Audit
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training begins: the division of the images, the plan, and the session that it makes."""
+
+    parts: Split
+    plan: Plan
+    session: Session
+
+
+def prepared(data: Path, settings: Settings) -> Start:
+    """Understand the data, divide them, plan, and build what cannot be built later; nothing is written.
+
+    Raises:
+        DataError: The data cannot be used as they are.
+        SettingsError: A setting cannot be met.
+    """
+    ranks = ranks_for(settings.train)
+    base = _base(settings)
+    settings = settings if base is None else as_base(settings, base)
+    found = ranks.once(lambda: _measured(data))
+    parts = _parts(settings, found)
+    facts = ranks.once(lambda: facts_of(found.dataset, found.figures, parts.part("train")))
+    plan = plan_for(settings, facts)
+    _refuse_frozen_chance(plan.settings, base)
+    return Start(parts, plan, _session(plan.settings, found, parts, base))
 
 
 def train(data: Path, folder: Path, settings: Settings, *, overwrite: bool = False) -> Run:
@@ -60,24 +84,18 @@ def train(data: Path, folder: Path, settings: Settings, *, overwrite: bool = Fal
     """
     started = time.monotonic()
     refuse_occupied(folder, overwrite=overwrite)
-    ranks = ranks_for(settings.train)
-    base = _base(settings)
-    settings = settings if base is None else as_base(settings, base)
-    found = ranks.once(lambda: _measured(data))
-    parts = _parts(settings, found)
-    facts = ranks.once(lambda: facts_of(found.dataset, found.figures, parts.part("train")))
-    settings = plan_for(settings, facts).settings
-    _refuse_frozen_chance(settings, base)
-    session = _session(settings, found, parts, base)  # what cannot be built leaves no folder behind
+    start = prepared(data, settings)
+    session = start.session
     for sentence in session.notes:
         LOGGER.warning("%s", sentence)
 
     def create() -> Run:
-        run = Run.create(folder, data, settings, overwrite=overwrite, notes=session.notes)
-        parts.save(run.split_path)
+        notes = [*session.notes, *map(str, start.plan.choices)]
+        run = Run.create(folder, data, session.settings, overwrite=overwrite, notes=notes)
+        start.parts.save(run.split_path)
         return run
 
-    return _finished(ranks.once(create), session, started)
+    return _finished(session.ranks.once(create), session, started)
 
 
 def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
@@ -179,14 +197,13 @@ def _session(settings: Settings, found: _Data, parts: Split, base: Base | None) 
 
 
 def _finished(run: Run, session: Session, started: float) -> Run:
-    ranks, validation_seconds = session.ranks, 0.0
+    ranks = session.ranks
     again = f"`perpixel train {run.data} --out {run.folder} --resume`"
     with ranks.together("training", fix=f"see what that one says, and go on with {again}."):
-        if run.settings.train.steps is None:
-            train_settings, validation_seconds = _frozen(session, run, started)
-            settings = run.settings.model_copy(update={"train": train_settings})
-            run = ranks.once(partial(run.with_settings, settings))
-        state = restored(session, run) if run.checkpoints else _fresh(session, run.settings.train, validation_seconds)
+        fit = fitted(session, started)
+        if fit.train != run.settings.train:
+            run = ranks.once(partial(run.with_settings, run.settings.model_copy(update={"train": fit.train})))
+        state = restored(session, run) if run.checkpoints else _fresh(session, fit)
         if not Loop(session, run, state, started).finish():
             raise RunError(
                 f"the training was stopped after step {state.step:,} of {state.pace.steps:,}.",
@@ -195,40 +212,11 @@ def _finished(run: Run, session: Session, started: float) -> Run:
         return ranks.once(lambda: Run.open(run.folder))
 
 
-def _fresh(session: Session, train: TrainSettings, validation_seconds: float) -> State:
-    assert train.steps is not None
+def _fresh(session: Session, fit: Fit) -> State:
+    assert fit.train.steps is not None
     labels = session.card.codec.labels
     interval = Interval(Counts.zero(len(labels), labels.kind))
-    return State(Pace(train.steps), interval, validation_seconds=validation_seconds)
-
-
-def _frozen(session: Session, run: Run, started: float) -> tuple[TrainSettings, float]:
-    """Turn a budget of epochs or minutes into steps; minutes by timing real steps and a real validation.
-
-    Returns:
-        The settings with steps, and the seconds of a validation (0 where it was not timed).
-    """
-    train = run.settings.train
-    if train.minutes is None:
-        assert train.epochs is not None
-        return train.model_copy(update={"epochs": None, "steps": train.epochs * session.batches.steps_per_epoch}), 0.0
-    budget = train.minutes * 60
-    step_seconds = session.time_step(TIMED_SHARE * budget)
-    validation_seconds = session.time_validation()
-    left = session.ranks.first(budget - (time.monotonic() - started))
-    validations = max(1, min(train.validations, math.floor(VALIDATION_SHARE * budget / validation_seconds)))
-    steps = math.floor((left - validations * validation_seconds) / step_seconds)
-    if steps < LEAST_STEPS:
-        needed = (budget - left + validation_seconds + 2 * LEAST_STEPS * step_seconds) / 60
-        raise SettingsError(
-            f"train.minutes = {train.minutes:g} holds {max(steps, 0)} training steps beside one validation, "
-            f"which lasts {validation_seconds:.0f} s.",
-            fix=f"give at least {math.ceil(needed * 10) / 10:g} minutes, or fewer or smaller validation images.",
-        )
-    frozen = train.model_copy(
-        update={"minutes": None, "steps": steps, "validations": validations, "accumulate": session.accumulate}
-    )
-    return frozen, validation_seconds
+    return State(Pace(fit.train.steps), interval, validation_seconds=fit.validation_seconds)
 
 
 def _refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
