@@ -3,20 +3,45 @@
 from dataclasses import replace
 from pathlib import Path
 
+from perpixel.errors import RunError
 from perpixel.model_file import load_model
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.predictor import Predictor
+from perpixel.run import Run
 
 
 def load(path: Path, options: PredictOptions | None = None) -> Predictor:
-    """Read a trained model.
+    """Read a trained model; the networks of an ensemble are averaged.
 
     Args:
         path: A run folder, or a model.safetensors file; the file alone suffices.
         options: How to run it; the working resolution is always the one that it was trained at.
 
     Raises:
-        RunError: There is no model, or it is not one of perpixel's, or it was altered.
+        RunError: There is no model, or it is not one of perpixel's, or was altered, or folds are missing or differ.
     """
-    network, card = load_model(path / "model.safetensors" if path.is_dir() else path)
-    return Predictor(network, card.codec, options=replace(options or PredictOptions(), scale=card.scale))
+    loaded = [load_model(file) for file in _model_files(path)]
+    cards = [card for _, card in loaded]
+    if any((card.codec, card.scale) != (cards[0].codec, cards[0].scale) for card in cards):
+        fix = "train it again with --overwrite."
+        raise RunError(f"the folds of {path} differ in classes, normalisation or working resolution.", fix=fix)
+    options = replace(options or PredictOptions(), scale=cards[0].scale)
+    return Predictor([network for network, _ in loaded], cards[0].codec, options=options)
+
+
+def _model_files(path: Path) -> list[Path]:
+    """The model of a single network, or those of all folds."""
+    if not path.is_dir():
+        return [path]
+    single = path / "model.safetensors"
+    if single.exists() or not (path / "settings.yaml").exists() or not (run := Run.open(path)).is_ensemble:
+        return [single]
+    files = [folder / "model.safetensors" for folder in run.fold_folders]
+    missing = [str(file.parent) for file in files if not file.exists()]
+    if missing:
+        raise RunError(
+            f"{len(missing)} of {len(files)} folds of {path} have no model.",
+            examples=missing,
+            fix=f"go on with `perpixel train {run.data} --out {path} --resume`.",
+        )
+    return files
