@@ -7,6 +7,7 @@ history.csv        a row a validation
 checkpoints/       the last two states to resume from, and the last weights
 report.html        the pictures and the curves
 evaluation/        metrics.json, images.csv
+fold-0/, fold-1/   instead of model and history: a run a fold, where `data.folds` asks for an ensemble
 tensorboard/       the same curves, and pictures, where `train.watch` asks for them
 """
 
@@ -67,8 +68,8 @@ class Run:
                 (folder / name).unlink(missing_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from error
-        for name in OWN_FOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
+        for path in (*(folder / name for name in OWN_FOLDERS), *folder.glob("fold-*")):
+            shutil.rmtree(path, ignore_errors=True)
         train = settings.train
         budget = {name: getattr(train, name) for name in ("minutes", "epochs") if getattr(train, name) is not None}
         run = cls(folder, data.resolve(), settings, budget, tuple(notes))
@@ -109,6 +110,16 @@ class Run:
     def evaluation_folder(self) -> Path:
         """Where `evaluate` writes unless told otherwise."""
         return self.folder / "evaluation"
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether its networks are those of its folds."""
+        return self.settings.data.folds is not None and self.settings.data.fold is None
+
+    @property
+    def fold_folders(self) -> list[Path]:
+        """Where the runs of an ensemble lie, fold-0 first; none for a single network."""
+        return [self.folder / f"fold-{k}" for k in range(self.settings.data.folds or 0)] if self.is_ensemble else []
 
     @property
     def checkpoints(self) -> list[Path]:

@@ -1,5 +1,5 @@
 """Training: the best network within the budget, resumable to the bit."""
 
-from perpixel.training.start import resume, train
+from perpixel.training.folds import resume, train
 
 __all__ = ["resume", "train"]

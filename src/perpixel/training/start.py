@@ -39,11 +39,12 @@ class _Data:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training begins: the division of the images, the plan, and the session that it makes."""
+    """Where a training begins: the division of the images, the plan, the session that it makes, and when it began."""
 
     parts: Split
     plan: Plan
     session: Session
+    started: float
 
 
 def prepared(data: Path, settings: Settings) -> Start:
@@ -53,6 +54,7 @@ def prepared(data: Path, settings: Settings) -> Start:
         DataError: The data cannot be used as they are.
         SettingsError: A setting cannot be met.
     """
+    started = time.monotonic()
     ranks = ranks_for(settings.train)
     base = _base(settings)
     settings = settings if base is None else as_base(settings, base)
@@ -61,7 +63,7 @@ def prepared(data: Path, settings: Settings) -> Start:
     facts = ranks.once(lambda: facts_of(found.dataset, found.figures, parts.part("train")))
     plan = plan_for(settings, facts)
     _refuse_frozen_chance(plan.settings, base)
-    return Start(parts, plan, _session(plan.settings, found, parts, base))
+    return Start(parts, plan, _session(plan.settings, found, parts, base), started)
 
 
 def train(data: Path, folder: Path, settings: Settings, *, overwrite: bool = False) -> Run:
@@ -82,9 +84,12 @@ def train(data: Path, folder: Path, settings: Settings, *, overwrite: bool = Fal
         OutputError: The run cannot be written.
         RunError: The training diverged, or was stopped by the user.
     """
-    started = time.monotonic()
     refuse_occupied(folder, overwrite=overwrite)
-    start = prepared(data, settings)
+    return begin(prepared(data, settings), data, folder, overwrite=overwrite)
+
+
+def begin(start: Start, data: Path, folder: Path, *, overwrite: bool = False) -> Run:
+    """Write a new run and train it to its end. Raises as `train`."""
     session = start.session
     for sentence in session.notes:
         LOGGER.warning("%s", sentence)
@@ -95,7 +100,7 @@ def train(data: Path, folder: Path, settings: Settings, *, overwrite: bool = Fal
         start.parts.save(run.split_path)
         return run
 
-    return _finished(session.ranks.once(create), session, started)
+    return _finished(session.ranks.once(create), session, start.started)
 
 
 def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
@@ -111,7 +116,7 @@ def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
     """
     started = time.monotonic()
     run = Run.open(folder)
-    _refuse_changes(run, asked)
+    refuse_changes(run, asked)
     if run.last_weights_path.exists():
         raise RunError(f"{folder} is finished.", fix="train again with another --out, or with --overwrite.")
     ranks = ranks_for(run.settings.train)
@@ -219,7 +224,8 @@ def _fresh(session: Session, fit: Fit) -> State:
     return State(Pace(fit.train.steps), interval, validation_seconds=fit.validation_seconds)
 
 
-def _refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
+def refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
+    """Raise SettingsError where settings are given again that are not those of the run."""
     have = flat(run.settings.model_dump(mode="json")) | {f"train.{name}": value for name, value in run.budget.items()}
     checked = flat(settings_from(asked).model_dump(mode="json"))
     given = {key: checked[key] for key, value in flat(asked).items() if value is not None}
