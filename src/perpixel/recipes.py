@@ -41,7 +41,7 @@ _AS_IT_IS: Final = {
     "noise": 0.0,
     "blur_px": 0.0,
 }
-_ADAM: Final = {
+_TUTORIAL: Final = {
     "optimiser": "adam",
     "learning_rate": 1e-4,
     "encoder_rate": 1.0,
@@ -49,6 +49,7 @@ _ADAM: Final = {
     "schedule": "constant",
     "clip_norm": 0.0,
     "scale": 1.0,
+    "rare_views": 0.0,
 }
 _EIGHT_TO_ONE_TO_ONE: Final = {"validation_share": 0.1, "test_share": 0.1}
 
@@ -66,7 +67,7 @@ RECIPES: Final[dict[str, Recipe]] = {
             },
             "augment": _AS_IT_IS,
             "train": {
-                **_ADAM,
+                **_TUTORIAL,
                 "epochs": 50,
                 "batch_size": 8,
                 "crop_hw": [256, 256],
@@ -83,7 +84,7 @@ RECIPES: Final[dict[str, Recipe]] = {
             "model": {"name": "fcn_tutorial", "encoder": "vgg16", "weights": "none", "options": {}},
             "augment": _AS_IT_IS,
             "train": {
-                **_ADAM,
+                **_TUTORIAL,
                 "epochs": 10,
                 "batch_size": 8,
                 "crop_hw": [224, 224],
@@ -106,7 +107,7 @@ RECIPES: Final[dict[str, Recipe]] = {
             },
             "augment": _AS_IT_IS,
             "train": {
-                **_ADAM,
+                **_TUTORIAL,
                 "epochs": 40,
                 "batch_size": 25,
                 "crop_hw": [192, 192],
@@ -131,7 +132,7 @@ RECIPES: Final[dict[str, Recipe]] = {
             },
             "augment": {**_AS_IT_IS, "horizontal_flip": 0.6, "vertical_flip": 0.6},
             "train": {
-                **_ADAM,
+                **_TUTORIAL,
                 "epochs": 100,
                 "batch_size": 5,
                 "crop_hw": [256, 256],
@@ -165,7 +166,7 @@ RECIPES: Final[dict[str, Recipe]] = {
                 "contrast": 1.2,
             },
             "train": {
-                **_ADAM,
+                **_TUTORIAL,
                 "optimiser": "sgd",
                 "learning_rate": 1e-3,
                 "weight_decay": 1e-4,
