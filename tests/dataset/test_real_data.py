@@ -69,10 +69,17 @@ EXPECTED = {
     "chasedb1": Expected(
         20, **TWO, parts={"train": 16, "val": 2, "test": 2}, groups=10, findings=("2 folders hold masks",),
     ),
-    "geotiff/spacenet_atlanta": Expected(1, **TWO, channels=1, dtype="uint16", findings=("2 files may be the mask",)),
+    "geotiff/spacenet_atlanta": Expected(
+        16, **TWO, channels=1, dtype="uint16", parts={"train": 13, "val": 2, "test": 1},
+        findings=("2 files may be the mask", "cut into 16 blocks of about 215 × 215 pixels, 13 pixels apart"),
+    ),
     "geotiff/landsat7_tutorial": Expected(
-        1, tuple(f"class {k}" for k in range(1, 6)), (1, 2, 3, 4, 5), channels=8, dtype="float32", ignored=(0,),
-        findings=("training_data.gtif lies on the grid", "1 value(s) in the masks", "1 channel(s) have one value"),
+        14, tuple(f"class {k}" for k in range(1, 6)), (1, 2, 3, 4, 5), channels=8, dtype="float32", ignored=(0,),
+        parts={"train": 11, "val": 2, "test": 1},
+        findings=(
+            "training_data.gtif lies on the grid", "1 value(s) in the masks", "1 channel(s) have one value",
+            "cut into 14 blocks of about 60 × 60 pixels, 3 pixels apart, for training, validation and test, 2 more",
+        ),
     ),
     "microscopy_stack": Expected(
         32, ("background", "object"), (0, 255), channels=1, dtype="uint16", reading="instances", instances=True,
@@ -159,7 +166,7 @@ def test_buildings_are_burnt_from_geojson_as_they_were_into_the_mask(tmp_path):
     source = DATA / "geotiff" / "spacenet_atlanta"
     for file in ("image_pan_uint16.tif", "buildings.geojson"):
         (tmp_path / file).symlink_to(source / file)
-    drawn, burnt = scan(tmp_path), scan(source)
+    drawn, burnt = scan(tmp_path, whole=True), scan(source, whole=True)
     target, mask = drawn.target(drawn.samples[0]), burnt.target(burnt.samples[0])
     assert drawn.labels.names == ("background", "buildings")
     assert (target != mask).sum() <= 0.001 * mask.sum()
@@ -171,7 +178,7 @@ def test_a_shapefile_is_burnt_as_its_raster(tmp_path):
     for file in source.iterdir():
         if file.name != "training_data.gtif":
             (tmp_path / file.name).symlink_to(file)
-    drawn, raster = scan(tmp_path), scan(source)
+    drawn, raster = scan(tmp_path, whole=True), scan(source, whole=True)
     assert set(drawn.labels.names) == {"background", "forest", "water", "herbaceous", "barren", "urban"}
     target, mask = drawn.target(drawn.samples[0]), raster.target(raster.samples[0])
     labelled = mask != 255

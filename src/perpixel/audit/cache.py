@@ -44,7 +44,9 @@ def _cache_file(dataset: Dataset) -> Path:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((CACHE_VERSION, dataset.labels, dataset.reading, dataset.channels, dataset.dtype)).encode())
     for sample in (*dataset.samples, *dataset.unlabelled):
-        digest.update(repr((sample.name, sample.page, sample.group, sample.split, sample.shapes)).encode())
+        digest.update(
+            repr((sample.name, sample.page, sample.corner, sample.group, sample.split, sample.shapes)).encode()
+        )
         for path in (sample.image, *sample.masks):
             status = path.stat()
             digest.update(f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}".encode())

@@ -73,7 +73,7 @@ class Intensities:
 def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> tuple[Measure, Thumbnail]:
     """Measure a sample and make it small, and add a labelled one's values to the intensities. Raises DataError."""
     pixels = _class_pixels(dataset, sample) if sample.is_labelled else ()
-    picture = decode_picture(sample.image)
+    picture = None if sample.box else decode_picture(sample.image)
     if picture is not None and picture.mode in ("L", "RGB"):
         counts = np.array(picture.histogram(), np.int64).reshape(-1, 256)
         counts = np.repeat(counts, dataset.channels // len(counts), axis=0)  # gray among colour
@@ -81,7 +81,8 @@ def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> tuple
             intensities.add_counts(counts)
         return Measure(_from_histograms(counts), pixels), thumbnail(picture)
     with open_image(sample.image, sample.page) as file:
-        image, nodata = as_channels(file.read(), dataset.channels), file.nodata
+        pixels_read = file.read(*sample.box) if sample.box else file.read()
+        image, nodata = as_channels(pixels_read, dataset.channels), file.nodata
     flat = image.reshape(-1, image.shape[2])
     if sample.is_labelled:
         intensities.add_values(flat[:: max(len(flat) // SAMPLED, 1)][:SAMPLED].astype(np.float32))

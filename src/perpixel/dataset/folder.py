@@ -44,7 +44,7 @@ class Dataset:
 
     def image(self, sample: Sample) -> ImageArray:
         """Read the image as (H, W, C) of `dtype`. Raises DataError."""
-        image = as_channels(read_image(sample.image, sample.page), self.channels)
+        image = as_channels(read_image(sample.image, sample.page, sample.box), self.channels)
         if image.shape[2] != self.channels or image.dtype.name != self.dtype:
             raise DataError(
                 f"{sample.image} has {image.shape[2]} channels of {image.dtype}; the data set has {self.channels} "
@@ -57,7 +57,7 @@ class Dataset:
         """Read the mask as uint8 (H, W) class indices, or (K, H, W) for overlapping labels. Raises DataError."""
         if sample.shapes is not None:
             return fill(sample.shapes, sample.height, sample.width, self.labels)
-        raw = [read_mask(path, sample.mask_page) for path in sample.masks]
+        raw = [read_mask(path, sample.mask_page, sample.box) for path in sample.masks]
         if self.reading in ("objects", "instances"):
             present = np.any([mask.values != 0 for mask in raw], axis=0)
             target = (present.any(axis=-1) if present.ndim == 3 else present).astype(np.uint8)
@@ -84,7 +84,7 @@ class Dataset:
         files = sample.instances or (sample.masks if self.reading in ("objects", "instances") else ())
         if not files:
             return None
-        maps = [read_mask(path, sample.mask_page).values for path in files]
+        maps = [read_mask(path, sample.mask_page, sample.box).values for path in files]
         if len(maps) == 1 and self.reading != "objects":
             objects = maps[0].astype(np.int32)
         else:

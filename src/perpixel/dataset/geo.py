@@ -80,7 +80,7 @@ def _place(
         found = [
             Shape(classes.index(feature.name) + 1, polygons)
             for feature, polygons in zip(layer.features, _in_pixels(layer, header.georeference), strict=True)
-            if _touches(polygons, height, width)
+            if touches(polygons, height, width)
         ]
         if found or is_named:
             shapes.setdefault(image, []).extend(found)
@@ -93,7 +93,8 @@ def _place(
         )
 
 
-def _touches(polygons: Iterable[tuple[Ring, ...]], height: int, width: int) -> bool:
+def touches(polygons: Iterable[tuple[Ring, ...]], height: int, width: int) -> bool:
+    """Whether outlines reach into an image; one box around all of them is looked at."""
     points = [point for rings in polygons for outline in rings for point in outline]
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return bool(points) and min(xs) < width and max(xs) > 0 and min(ys) < height and max(ys) > 0

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from perpixel.dataset.names import Part
 from perpixel.errors import Problem
+from perpixel.files.image import Box
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 
@@ -85,6 +86,8 @@ class Sample:
         group: Images of one group (a scene, a patient, a stack) belong on one side of a split.
         split: Where the folder put it.
         bounds: Least x, least y, greatest x, greatest y on the earth, where the image is georeferenced.
+        corner: Row and column of its upper left pixel, where it is a block of a larger raster; height and width are
+            then the block's.
         pixels: How many the mask has of each class, and last of those ignored, where `scan` counted them.
     """
 
@@ -101,7 +104,13 @@ class Sample:
     group: str = ""
     split: Part | None = None
     bounds: tuple[float, float, float, float] | None = None
+    corner: tuple[int, int] | None = None
     pixels: tuple[int, ...] | None = None
+
+    @property
+    def box(self) -> Box | None:
+        """Top, left, height and width of a block in its raster; None for whole images."""
+        return None if self.corner is None else (*self.corner, self.height, self.width)
 
     @property
     def is_labelled(self) -> bool:

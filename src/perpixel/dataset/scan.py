@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perpixel.codec import Labels
+from perpixel.dataset.blocks import in_blocks
 from perpixel.dataset.classes import Reading
 from perpixel.dataset.description import FILE_NAME, is_description, load_description
 from perpixel.dataset.drawn import recognise_drawn
@@ -29,12 +30,13 @@ class Stated:
     pairs: Path | None = None
 
 
-def scan(path: Path, labels: Labels | None = None) -> Dataset:
+def scan(path: Path, labels: Labels | None = None, *, whole: bool = False) -> Dataset:
     """Understand a folder of images and masks.
 
     Args:
         path: The folder, or a dataset.yaml that describes one. A dataset.yaml in the folder counts.
         labels: Read the masks by these, say those of a trained model; values unknown to them are an error.
+        whole: Leave rasters whole that would be cut into blocks to be divided, see `in_blocks`.
 
     Returns:
         The data set. Every mask has been looked at once, and every image's header.
@@ -42,13 +44,18 @@ def scan(path: Path, labels: Labels | None = None) -> Dataset:
     Raises:
         DataError: All that must be mended, at once.
     """
-    path = Path(path)
+    dataset = _understood(*_stated(Path(path), labels))
+    return dataset if whole else in_blocks(dataset)
+
+
+def _stated(path: Path, labels: Labels | None) -> tuple[Path, Stated]:
+    """The folder, and what its dataset.yaml says of it."""
     if not path.exists():
         raise DataError(f"{path} does not exist.", fix="give the folder that holds the images and the masks.")
     if path.is_dir() and is_description(path / FILE_NAME):
         path = path / FILE_NAME
     if path.is_dir():
-        return _understood(path, Stated(labels))
+        return path, Stated(labels)
     if path.suffix.lower() not in {".yaml", ".yml"}:
         raise DataError(f"{path} is not a folder.", fix="give the folder that holds the images and the masks.")
     description = load_description(path)
@@ -61,7 +68,7 @@ def scan(path: Path, labels: Labels | None = None) -> Dataset:
         description.masks,
         path.parent / description.pairs if description.pairs else None,
     )
-    return _understood(root, stated)
+    return root, stated
 
 
 def _understood(root: Path, stated: Stated) -> Dataset:

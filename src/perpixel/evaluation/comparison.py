@@ -128,7 +128,7 @@ def compared(
                 fix="compare runs that were trained on the same classes.",
                 examples=[f"{', '.join(labels.names)} ({labels.kind})", f"{', '.join(theirs.names)} ({theirs.kind})"],
             )
-    dataset = scan(data or runs[0][0].data, labels)
+    dataset = scan(data or runs[0][0].data, labels, whole=data is not None)
     samples = dataset.samples if data is not None else _common([run for run, _ in runs], dataset, part)
     counts = []
     with bar("comparing") as show:

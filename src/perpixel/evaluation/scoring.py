@@ -58,7 +58,7 @@ def evaluate(
     folder = out or run.evaluation_folder
     refuse_unwritable(folder)
     labels = predictor.codec.labels
-    task = _Task(predictor, scan(data or run.data, labels), _inside(labels, inside))
+    task = _Task(predictor, scan(data or run.data, labels, whole=data is not None), _inside(labels, inside))
     samples = task.dataset.samples if data is not None else part_of(run, task.dataset, part)
     if not samples:
         raise DataError(f"{data} has no labelled image.", fix="add masks beside the images.")

@@ -14,6 +14,9 @@ PIXEL_LIMIT: Final = 2**28
 """The most pixels that an image may decode to at once (268 million): more is a decompression bomb, or a mosaic
 that wants to be a tiled TIFF, which is read window by window and has no limit."""
 
+Box: TypeAlias = tuple[int, int, int, int]
+"""Top, left, height and width in pixels."""
+
 Window: TypeAlias = Callable[[int, int, int, int], NDArray[Any]]
 """(top, left, height, width) in pixels to (height, width, C)."""
 

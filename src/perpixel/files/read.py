@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from perpixel.files.image import GeoReference, OpenImage, check_size, damage_told, unreadable, wide_dtype
+from perpixel.files.image import Box, GeoReference, OpenImage, check_size, damage_told, unreadable, wide_dtype
 from perpixel.files.pictures import decode, open_picture, picture_header, read_indices, turned
 from perpixel.files.tiff import open_tiff, tiff_orientation
 
@@ -95,10 +95,10 @@ def open_image(path: Path, page: int = 0) -> OpenImage:
             return open_picture(path)
 
 
-def read_image(path: Path, page: int = 0) -> NDArray[Any]:
-    """Read a whole image as (H, W, C) uint8, uint16 or float32. Raises DataError as `open_image` does."""
+def read_image(path: Path, page: int = 0, box: Box | None = None) -> NDArray[Any]:
+    """Read an image, or a box of it, as (H, W, C) uint8, uint16 or float32. Raises DataError as `open_image` does."""
     with open_image(path, page) as image:
-        return image.read()
+        return image.read(*box) if box else image.read()
 
 
 def decode_picture(path: Path) -> Image.Image | None:
@@ -129,20 +129,23 @@ def read_header(path: Path) -> Header:
             return Header(*picture_header(path))
 
 
-def read_mask(path: Path, page: int = 0) -> RawMask:
-    """Read a mask as it lies: indices stay indices, colours colours. Raises DataError."""
+def read_mask(path: Path, page: int = 0, box: Box | None = None) -> RawMask:
+    """Read a mask, or a box of it, as it lies: indices stay indices, colours colours. Raises DataError."""
     match _kind(path):
         case "tiff":
             with open_tiff(path, page, keep_indices=True) as image:
-                check_size(path, image.height, image.width, image.channels * image.dtype.itemsize)
+                top, left, height, width = box or (0, 0, image.height, image.width)
+                check_size(path, height, width, image.channels * image.dtype.itemsize)
                 with damage_told(path):
-                    values = image.window(0, 0, image.height, image.width)
+                    values = image.window(top, left, height, width)
                 mask = RawMask(_flat(values), image.palette, False, image.nodata, image.georeference)
         case "npy":
             with _open_array(path) as image:
-                mask = RawMask(_flat(image.window(0, 0, image.height, image.width)))
+                mask = RawMask(_flat(image.window(*(box or (0, 0, image.height, image.width)))))
         case _:
-            mask = RawMask(*read_indices(path))
+            values, palette, lossy = read_indices(path)
+            top, left, height, width = box or (0, 0, *values.shape[:2])
+            mask = RawMask(values[top : top + height, left : left + width], palette, lossy)
     return RawMask(_whole_numbers(mask.values, path), mask.palette, mask.lossy, mask.nodata, mask.georeference)
 
 

@@ -53,7 +53,7 @@ def write_report(
     words = texts(language)
     labels = predictor.codec.labels
     own = scan(run.data, labels) if run.data.exists() else None
-    dataset = own if data is None and own is not None else scan(data or run.data, labels)
+    dataset = own if data is None and own is not None else scan(data or run.data, labels, whole=data is not None)
     history = run.history()
     page = rendered(
         "run.html",

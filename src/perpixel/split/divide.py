@@ -178,13 +178,12 @@ def _units(samples: Sequence[Sample], audit: Audit, told: tuple[list[str], str] 
     units = []
     for inside in members.values():
         kinds = sorted({groups[index] for index in inside}, key=natural)
+        alone = "alone" if samples[inside[0]].corner is None else "block of a raster"
         reason = (
-            f"group {' + '.join(kinds[:3])} by {source}"
-            if told and (len(inside) > 1 or source != "name")
-            else "alone"
+            f"group {' + '.join(kinds[:3])} by {source}" if told and (len(inside) > 1 or source != "name") else alone
         )
         if len(inside) > 1 and any(names[index] in copied for index in inside):
-            reason = "shows the same as another" if reason == "alone" else f"{reason}, with its copies"
+            reason = "shows the same as another" if reason == alone else f"{reason}, with its copies"
         units.append(_Unit(tuple(inside), reason))
     return units
 
@@ -241,6 +240,8 @@ def _stacks(samples: Sequence[Sample], audit: Audit) -> list[list[int]]:
     members: dict[object, list[int]] = defaultdict(list)
     files = Counter(sample.image for sample in samples)
     for index, sample in enumerate(samples):
+        if sample.corner is not None:  # blocks of a raster lie in two dimensions
+            continue
         if files[sample.image] > 1:
             members[sample.image].append(index)
         elif sample.group in audit.sequences:
