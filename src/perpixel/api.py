@@ -58,7 +58,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     language: str = "en",
     **budget: float,
 ) -> "Run":
-    """Train a network on a folder of images and masks, and write its report.
+    """Train a network on a folder of images and masks, or one a fold (`data.folds`), and write the report.
 
     Args:
         data: The folder, or a dataset.yaml that describes one.
@@ -81,7 +81,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.errors import SettingsError
     from perpixel.recipes import with_recipe
     from perpixel.report import write_report
-    from perpixel.run import new_folder
+    from perpixel.run import Run, new_folder
 
     tree = dict(settings or {})
     if budget:
@@ -95,8 +95,17 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     else:
         checked = settings_from(tree)
         run = training.train(Path(data), Path(out or new_folder(Path(data))), checked, overwrite=overwrite)
-    write_report(run, load(run), language=language)
+    if speaks():
+        for each in (*map(Run.open, run.fold_folders), run):
+            write_report(each, load(each), language=language)
     return run
+
+
+def speaks() -> bool:
+    """Whether this process is the one that prints and writes, where several train together."""
+    from perpixel.machine import is_first_process
+
+    return is_first_process()
 
 
 def evaluate(  # each is one thing to ask for

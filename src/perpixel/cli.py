@@ -65,6 +65,12 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     config: Annotated[Path | None, typer.Option(help="a YAML file of settings")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting")] = None,
     seed: Annotated[int | None, typer.Option(help="decides split, order and first weights")] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="start from the weights of a run or model file", show_default=False)
+    ] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="train so many networks, averaged at prediction")] = None,
+    gpus: Annotated[int | None, typer.Option(min=1, help="of this machine")] = None,
+    watch: Annotated[Literal["tensorboard"] | None, typer.Option(help="where curves and pictures go, too")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted run")] = False,
     overwrite: Overwrite = False,
     language: Language = "en",
@@ -79,14 +85,20 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
         "model.name": model,
         "model.encoder": encoder,
         "seed": seed,
+        "model.start_from": from_ and from_.resolve(),
+        "data.folds": folds,
+        "train.device": gpus and "cuda",
+        "train.devices": gpus,
+        "train.watch": watch and [watch],
     }
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    if len([key for key in given if key.startswith("train.")]) > 1:
+    if [minutes, steps, epochs].count(None) < 2:
         raise typer.BadParameter("give only one of --minutes, --steps and --epochs")
     tree: dict[str, Any] = settings_from_file(config) if config else {}
     checked = assign(tree, [*given, *(set_ or [])])
     run = api.train(data, out, recipe=recipe, settings=checked, resume=resume, overwrite=overwrite, language=language)
-    print(f"run:    {run.folder}\nreport: {run.folder / 'report.html'}\nnext:   perpixel evaluate {run.folder}")
+    if api.speaks():
+        print(f"run:    {run.folder}\nreport: {run.folder / 'report.html'}\nnext:   perpixel evaluate {run.folder}")
 
 
 @app.command()
