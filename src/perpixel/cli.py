@@ -1,6 +1,7 @@
 """The command line: parses, calls the API, prints. Exit code 0 done, 1 the user can mend it, 2 wrong usage."""
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -218,6 +219,9 @@ def describe(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on the arguments (those of the process by default) and return the exit code."""
+    logger, notices = logging.getLogger("perpixel"), logging.StreamHandler(sys.stderr)
+    logger.addHandler(notices)
+    logger.setLevel(logging.INFO)
     try:
         result = app(args=arguments if arguments is None else list(arguments), standalone_mode=False)
     except PerpixelError as error:
@@ -231,6 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         error.show()  # a usage error of the parser
         return int(error.exit_code)
+    finally:
+        logger.removeHandler(notices)
     return result if isinstance(result, int) else 0
 
 

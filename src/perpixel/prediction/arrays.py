@@ -1,7 +1,8 @@
 """Networks and a codec, from images in memory to probabilities, targets and masks."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -12,12 +13,14 @@ from perpixel.codec import Codec, mask_of
 from perpixel.machine import automatic_memory_format, chosen_device
 from perpixel.prediction.backends import require_openvino
 from perpixel.prediction.inference import Inference
-from perpixel.prediction.memory import PROCESS_BYTES, activation_bytes
+from perpixel.prediction.memory import MemoryNeed, activation_bytes, weight_bytes
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.sources import ArraySource, Source, outside, window_at
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 from perpixel.tiling import Blender, Block, Tile, Tiling
+
+LOGGER: Final = logging.getLogger("perpixel")
 
 WINDOWS_HELD, ANSWERS_HELD = 3, 4
 """Windows read ahead, waiting and seen by the network; answers summed, blended, decoded and waiting to be written."""
@@ -37,6 +40,7 @@ class ArrayPredictor:
 
     Attributes:
         backend: What runs the network and why, once that is decided: with the first image of many tiles.
+        largest_px: Pixels of the largest image whose need of memory was told.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class ArrayPredictor:
         self.codec = codec
         self.options = options or PredictOptions()
         self.backend = ""
+        self.largest_px = 0
         if self.options.backend == "openvino":
             require_openvino()
         device = torch.device(chosen_device(self.options.device))
@@ -105,19 +110,33 @@ class ArrayPredictor:
         )
         return Tiling(height, width, (tile_px, tile_px), overlap_px, inference.align_px)
 
-    def memory_need(self, height: int, width: int) -> int:
-        """About how many bytes the process holds at most while it predicts a file of this size.
+    def memory_need(self, height: int, width: int, pictures: int = 0) -> MemoryNeed:
+        """How much memory a file of this size takes by PyTorch: between two thirds of it and half as much again.
 
-        For TIFF it grows with the width alone, and slowly; a PNG mask is held whole.
+        For TIFF it grows with the width alone, and slowly. Polygons and instances are not counted: they take memory
+        with the length of the objects' borders.
+
+        Args:
+            height: In pixels.
+            width: In pixels.
+            pictures: Bytes of the pictures that are held whole, as PNG and JPEG are.
         """
         tiling, batch = self.tiling(height, width), self._batch_tiles
-        shape = (batch, self.codec.channels, *tiling.window_hw)
-        networks = [activation_bytes(network, shape) for network in self.inference.networks]
         pixels = batch * tiling.window_hw[0] * tiling.window_hw[1]
         classes, ramp_px = len(self.codec.labels), tiling.rows.ramp_px if len(tiling) > 1 else 0
         windows = WINDOWS_HELD * pixels * self.codec.channels * np.dtype(self.codec.dtype).itemsize
-        answers = ANSWERS_HELD * pixels * classes * 4
-        return PROCESS_BYTES + max(networks) + windows + answers + classes * ramp_px * width * 4
+        ratio = self.options.ratio
+        h, w = (int(side * ratio) for side in tiling.window_hw)
+        return MemoryNeed(
+            weights=sum(map(weight_bytes, self.inference.networks)),
+            feature_maps=max(
+                activation_bytes(network, (batch, self.codec.channels, h, w)) for network in self.inference.networks
+            ),
+            tiles=windows + ANSWERS_HELD * pixels * classes * 4,
+            rows=classes * ramp_px * width * 4,
+            pictures=pictures,
+            device=self.inference.device.type,
+        )
 
     def blocks(self, source: Source, name: str) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
         """Predict a source piece by piece, in the order of the tiles.
@@ -162,7 +181,9 @@ class ArrayPredictor:
     def _choose_backend(self, windows: NDArray[Any]) -> str:
         if self.options.backend == "torch" or self.inference.device.type != "cpu":
             return "PyTorch."
-        return self.inference.choose_engines(windows)
+        chosen = self.inference.choose_engines(windows)
+        LOGGER.info(chosen)
+        return chosen
 
     @property
     def _batch_tiles(self) -> int:

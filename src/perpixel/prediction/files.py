@@ -1,5 +1,6 @@
 """Predict image files: read, predicted and written a piece at a time, in memory that does not grow with the image."""
 
+import logging
 import os
 import platform
 import shutil
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final, TypeAlias
+
+import numpy as np
 
 from perpixel.errors import DataError, OutputError, PerpixelError, Problem
 from perpixel.files.atomic import cannot_write
@@ -21,6 +24,8 @@ from perpixel.prediction.outputs import Outputs, check_names, needs_tiff
 from perpixel.prediction.pieces import Piece, predicted_pieces, unknown_pieces
 from perpixel.prediction.pipeline import Consumer, ahead
 from perpixel.prediction.sinks import sinks
+
+LOGGER: Final = logging.getLogger("perpixel")
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the rows that are finished and all rows of the file, over its pages."""
@@ -76,6 +81,7 @@ def predict_file(
         with open_image(path) as image:
             predictor.codec.check_image(image.read(0, 0, 1, 1), str(path))
             job = Job(path, header, image.nodata, folder, is_tiff, labels, outputs)
+        _tell_need(predictor, job)
         pieces = _Pieces(predictor, job, progress)
         with ExitStack() as stack:
             consumers = [stack.enter_context(Consumer(sink)) for sink in sinks(job)]
@@ -98,7 +104,7 @@ def predict_files(
     """Predict many image files, one after the other; the arguments are those of `predict_file`.
 
     Where several processes were started by torchrun, each takes its share of the images: every file is the same as
-    from one process.
+    from one process. One image is not shared: a single huge one takes as long as with one process.
 
     Yields:
         What became of each image, in their order.
@@ -148,6 +154,19 @@ class _Pieces:
         with open_image(self.job.source, page) as image:
             name, dtype = str(self.job.source), self.job.outputs.probabilities
             yield from predicted_pieces(self.predictor, image, name, page, dtype)
+
+
+def _tell_need(predictor: ArrayPredictor, job: Job) -> None:
+    """Tell how much memory an image of several tiles takes; of many images only larger and larger ones."""
+    height, width = job.height, job.width
+    tiles = len(predictor.tiling(height, width))
+    if tiles == 1 or height * width <= predictor.largest_px:
+        return
+    predictor.largest_px = height * width
+    pixel_bytes = job.header.channels * np.dtype(job.header.dtype).itemsize
+    pictures = 0 if job.is_tiff else height * width * (2 * pixel_bytes + 1 + 3 * job.outputs.overlay)
+    need = predictor.memory_need(height, width, pictures)
+    LOGGER.info(f"{job.source.name}: {height:,} × {width:,} pixels in {tiles:,} tiles, {need}.")
 
 
 def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -> Written | None:

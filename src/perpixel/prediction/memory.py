@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -10,8 +11,62 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-PROCESS_BYTES: Final = 300 * 2**20
+PROCESS_BYTES: Final = 340 * 2**20
 """Python, torch and the libraries of images, before anything is read."""
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """About how many bytes a prediction holds at most, by what holds them; see `ArrayPredictor.memory_need`.
+
+    Args:
+        weights: Of the networks; as much again while they are loaded, before the rest is needed.
+        feature_maps: Of the network, for one batch.
+        tiles: Read ahead and waiting to be written.
+        rows: Between two rows of tiles, over the width of the image.
+        pictures: Held whole, because their format is written or read at once.
+        device: Where the weights and the feature maps lie.
+    """
+
+    weights: int
+    feature_maps: int
+    tiles: int
+    rows: int
+    pictures: int = 0
+    device: str = "cpu"
+
+    @property
+    def total(self) -> int:
+        """All together, with the process itself; weights and feature maps only where they lie in main memory."""
+        lasting = PROCESS_BYTES + self.tiles + self.rows + self.pictures
+        if self.device != "cpu":
+            return lasting + self.weights
+        return PROCESS_BYTES + self.weights + max(self.weights, lasting - PROCESS_BYTES + self.feature_maps)
+
+    def __str__(self) -> str:
+        """One sentence in MB (2²⁰ bytes).
+
+        >>> print(MemoryNeed(weights=30 * 2**20, feature_maps=428 * 2**20, tiles=70 * 2**20, rows=2**20))
+        about 869 MB of memory: 340 the process, 30 weights, 428 feature maps, 70 tiles, 1 rows between tiles
+        """
+        parts = {
+            "the process": PROCESS_BYTES,
+            "weights": self.weights,
+            "feature maps": self.feature_maps,
+            "tiles": self.tiles,
+            "rows between tiles": self.rows,
+            "pictures held whole": self.pictures,
+        }
+        if self.device != "cpu":
+            del parts["feature maps"]
+        told = ", ".join(f"{_mb(part):,} {name}" for name, part in parts.items() if part)
+        beside = f"; {_mb(self.weights + self.feature_maps):,} MB on {self.device}" if self.device != "cpu" else ""
+        return f"about {_mb(self.total):,} MB of memory: {told}{beside}"
+
+
+def weight_bytes(network: nn.Module) -> int:
+    """Bytes of a network's parameters and buffers, those that layers share once."""
+    return sum(each.nbytes for each in {*network.parameters(), *network.buffers()})
 
 
 def activation_bytes(network: nn.Module, shape: tuple[int, int, int, int]) -> int:
@@ -21,7 +76,8 @@ def activation_bytes(network: nn.Module, shape: tuple[int, int, int, int]) -> in
         network: Left as it is: a copy without data is run.
         shape: Of the batch, (N, C, H, W).
     """
-    ghost = deepcopy(network).to("meta")
+    tensors = [*network.parameters(), *network.buffers()]
+    ghost = deepcopy(network, {id(each): each.detach().to("meta") for each in tensors})
     with torch.no_grad(), _LiveBytes() as live:
         ghost(torch.empty(shape, device="meta"))
     most: int = live.most
@@ -61,3 +117,7 @@ class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _free(self, key: int, size: int) -> None:
         self._known.discard(key)
         self.now -= size
+
+
+def _mb(size: int) -> int:
+    return -(-size // 2**20)
