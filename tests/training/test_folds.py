@@ -50,7 +50,7 @@ def test_an_ensemble_is_evaluated_on_other_images_alone(ensemble, tmp_path):
     evaluation = perpixel.evaluate(ensemble, other, out=tmp_path / "out")
     assert len(evaluation.images) == 3
     assert (tmp_path / "out" / "report.html").exists()
-    with pytest.raises(DataError, match="no image of .* is in the val part"):
+    with pytest.raises(DataError, match=r"no image of .* is in the val part"):
         perpixel.evaluate(ensemble, split="val", out=tmp_path / "val")
 
 
@@ -69,7 +69,7 @@ def test_a_resumed_ensemble_trains_what_is_left(ensemble, tmp_path):
             assert (folder / name / file).read_bytes() == (ensemble.folder / name / file).read_bytes()
     with pytest.raises(RunError, match="is finished"):
         resume(folder, {})
-    with pytest.raises(SettingsError, match="data.folds: 2 there, 3 asked for"):
+    with pytest.raises(SettingsError, match=r"data.folds: 2 there, 3 asked for"):
         resume(folder, {"data": {"folds": 3}})
 
 

@@ -59,7 +59,7 @@ def _finished(run: Run, first: Start | None = None) -> Run:
     for number, folder in enumerate(run.fold_folders):
         if _is_finished(folder):
             continue
-        LOGGER.warning("fold %d of %d: %s", number + 1, len(run.fold_folders), folder)
+        LOGGER.info("fold %d of %d: %s", number + 1, len(run.fold_folders), folder)
         if (folder / "settings.yaml").exists():
             start.resume(folder, {})
         else:

@@ -92,7 +92,7 @@ def begin(start: Start, data: Path, folder: Path, *, overwrite: bool = False) ->
     """Write a new run and train it to its end. Raises as `train`."""
     session = start.session
     for sentence in session.notes:
-        LOGGER.warning("%s", sentence)
+        LOGGER.info("%s", sentence)
 
     def create() -> Run:
         notes = [*session.notes, *map(str, start.plan.choices)]

@@ -1,0 +1,146 @@
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+
+from generated import TINY, write_cells, write_land, write_overlapping
+from perpixel.codec import Labels
+from perpixel.config import settings_from
+from perpixel.errors import RunError, SettingsError
+from perpixel.model_file import load_model
+from perpixel.training import resume, train
+from perpixel.training.fine_tuning import Base, as_base, take_over
+
+FROZEN_TIME = {"steps": 1, "validations": 1, "learning_rate": 1e-30, "optimiser": "sgd", "weight_decay": 0}
+"""A training that leaves the weights as they were."""
+
+
+def of_run(run, **train):
+    return settings_from(
+        {"model": {"start_from": str(run.folder)}, "train": {**TINY["train"], **FROZEN_TIME, **train}}
+    )
+
+
+@pytest.fixture(scope="module")
+def base(cells_run):
+    return Base.load(cells_run.folder)
+
+
+def weights_of(path):
+    return load_model(path)[0].state_dict()
+
+
+def parameters(weights):
+    """Without batch statistics, which follow the images in every step."""
+    return {name: tensor for name, tensor in weights.items() if "running" not in name and "num_batches" not in name}
+
+
+def test_the_same_classes_take_over_everything(tmp_path, cells, cells_run):
+    run = train(cells, tmp_path / "run", of_run(cells_run))
+    there, here = (parameters(weights_of(path)) for path in (cells_run.model_path, run.last_weights_path))
+    for name, tensor in there.items():
+        torch.testing.assert_close(here[name], tensor, rtol=0, atol=1e-7)
+    assert run.settings.model.options == {"width": 4, "depth": 2}
+    assert load_model(run.model_path)[1].codec == load_model(cells_run.model_path)[1].codec
+
+
+def test_what_was_done_is_said_and_kept(tmp_path, cells_run, base, caplog):
+    caplog.set_level("INFO", "perpixel")
+    run = train(write_land(tmp_path / "land"), tmp_path / "run", of_run(cells_run, scale=0.25))
+    told = [
+        f"The weights of {cells_run.folder} (unet, plain) are taken over.",
+        "The classes are others: the last layer begins anew for class 0 and class 1 and class 2, "
+        "drops background and foreground.",
+        f"It works at {base.card.scale:g} of the native resolution, this run at 0.25.",
+    ]
+    stored = yaml.safe_load((run.folder / "settings.yaml").read_text())["notes"]
+    assert stored[:3] == told
+    assert [record.message for record in caplog.records if record.message in told] == told
+
+
+def relabelled(card, names):
+    """The card with other classes."""
+    count = len(names)
+    labels = Labels("exclusive", tuple(names), tuple(range(count)), tuple((k, k, k) for k in range(count)))
+    return replace(card, codec=replace(card.codec, labels=labels))
+
+
+def test_classes_of_the_same_name_keep_their_row(base):
+    there = relabelled(base.card, ["sky", "road", "car"])
+    network = there.build()
+    trained = Base(base.path, there, network.state_dict())
+    here = relabelled(base.card, ["road", "tree", "sky"])
+    fresh = here.build()
+    before = fresh.head.weight.clone()
+    told = take_over(trained, fresh, here)
+    weight = trained.weights["head.weight"]
+    assert torch.equal(fresh.head.weight[0], weight[1])
+    assert torch.equal(fresh.head.weight[1], before[1])
+    assert torch.equal(fresh.head.weight[2], weight[0])
+    assert torch.equal(fresh.head.bias[[0, 2]], trained.weights["head.bias"][[1, 0]])
+    assert told[1] == "The classes are others: the last layer keeps road and sky, begins anew for tree, drops car."
+    body = {name for name in trained.weights if not name.startswith("head.")}
+    assert all(torch.equal(fresh.state_dict()[name], trained.weights[name]) for name in body)
+
+
+def test_labels_of_another_kind_begin_the_last_layer_anew(tmp_path, cells_run):
+    run = train(write_overlapping(tmp_path / "shapes"), tmp_path / "run", of_run(cells_run))
+    assert run.notes[1] == "Its labels are exclusive, these overlapping: the last layer begins anew."
+
+
+def test_other_channels_fit_the_first_convolution(tmp_path, cells_run):
+    run = train(write_cells(tmp_path / "grey", channels=1), tmp_path / "run", of_run(cells_run))
+    there, here = weights_of(cells_run.model_path), weights_of(run.last_weights_path)
+    first = next(iter(there))
+    torch.testing.assert_close(here[first], there[first].sum(1, keepdim=True))  # a grey image is three equal channels
+    assert "Its images have 3 channels, these 1: the first convolution is fitted to them." in run.notes
+
+
+def test_a_run_that_started_from_another_is_resumed(tmp_path, cells, cells_run):
+    run = train(cells, tmp_path / "run", of_run(cells_run, steps=2))
+    expected = run.last_weights_path.read_bytes()
+    run.last_weights_path.unlink()
+    for path in run.checkpoints:
+        path.unlink()
+    assert resume(run.folder, {}).last_weights_path.read_bytes() == expected
+
+
+def test_the_working_resolution_is_taken_over_unless_set(base):
+    half = replace(base, card=replace(base.card, scale=0.5))
+    assert as_base(settings_from({}), half).train.scale == 0.5
+    assert as_base(settings_from({"train": {"scale": 0.25}}), half).train.scale == 0.25
+
+
+def test_another_architecture_is_refused(base):
+    asked = settings_from(
+        {"model": {"name": "fcn8s", "encoder": "vgg16", "options": {"width": 8}, "weights": "a.pth"}}
+    )
+    with pytest.raises(SettingsError) as caught:
+        as_base(asked, base)
+    path = base.path
+    assert str(caught.value).split("\n\n") == [
+        f"{path} has model.name = unet, not fcn8s.\nFix: leave model.name out.",
+        f"{path} has model.encoder = None, not vgg16.\nFix: leave model.encoder out.",
+        f"{path} has model.options = {{'width': 4, 'depth': 2}}, not {{'width': 8}}.\nFix: leave model.options out.",
+        f"both the weights a.pth and those of {path} are asked for.\nFix: give only one of model.weights and --from.",
+    ]
+
+
+def test_weights_that_do_not_fit_are_told(base):
+    weights = {name: tensor for name, tensor in base.weights.items() if not name.startswith("head.")}
+    weights["strange"] = torch.zeros(1)
+    with pytest.raises(RunError) as caught:
+        take_over(Base(base.path, base.card, weights), base.card.build(), base.card)
+    assert str(caught.value) == (
+        f"3 tensors of {base.path} do not fit unet.\n"
+        "  - head.bias: missing there\n  - head.weight: missing there\n  - strange: not here\n"
+        "Fix: start from a model of the same version of perpixel, or without --from."
+    )
+
+
+def test_no_run_to_start_from_is_told(tmp_path, cells):
+    asked = settings_from({"model": {"start_from": str(tmp_path / "gone")}})
+    with pytest.raises(RunError, match="there is no model file"):
+        train(cells, tmp_path / "run", asked)
+    assert not (tmp_path / "run").exists()
