@@ -71,6 +71,25 @@ def test_several_outputs_come_from_one_pass(tmp_path, predictor):
     np.testing.assert_array_equal(over[target == 1], np.rint(image[target == 1] / 2 + np.array([127.5, 0, 0])))
 
 
+@pytest.mark.parametrize("kind", ["exclusive", "overlapping"])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_zarr_goes_in_and_comes_out(tmp_path, kind, depth):
+    zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+    images = np.stack([image_of(130, 101, seed=seed) for seed in range(depth)])
+    axes = [{"name": axis} for axis in "zyxc"]
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    group.create_array("0", data=images)
+    group.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
+    predictor = Predictor(LooksAround(), codec_for(kind), options=TILES)
+    expected = np.stack([predictor.predict(image) for image in images], axis=-3)
+    for _ in range(2):  # a second time over the first
+        outputs = Outputs(mask=False, zarr=True, overlay=True, existing="replace")
+        predictor.predict_file(tmp_path / "a.zarr", tmp_path / "out", outputs)
+    written = zarr.open_group(tmp_path / "out/zarr/a.zarr", mode="r")["0"][:]
+    np.testing.assert_array_equal(written, expected if depth > 1 else expected.squeeze(-3))
+    assert predictor.predict_file(tmp_path / "a.zarr", tmp_path / "out", Outputs(zarr=True, existing="replace")).paths
+
+
 def test_class_indices_on_request(tmp_path, predictor):
     image = image_of(60, 50)
     written = predictor.predict_file(png(tmp_path / "in" / "a.png", image), tmp_path / "out", Outputs(index=True))

@@ -21,6 +21,14 @@ def test_a_folder_stands_for_its_images_by_name(folder):
     assert names(expanded([str(folder)])) == ["10.jpg", "a.png", "b.png"]
 
 
+def test_a_zarr_image_is_an_image_though_it_is_a_folder(folder):
+    (folder / "z.zarr").mkdir()
+    (folder / "z.zarr" / "zarr.json").write_text("{}")
+    for given in (folder / "z.zarr", folder / "*.zarr"):
+        assert names(expanded([str(given)])) == ["z.zarr"]
+    assert names(expanded([str(folder)])) == ["10.jpg", "a.png", "b.png", "z.zarr"]
+
+
 def test_files_come_in_the_order_given(folder):
     assert names(expanded([str(folder / "b.png"), str(folder / "a.png")])) == ["b.png", "a.png"]
 

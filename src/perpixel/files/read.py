@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from perpixel.files.image import Box, GeoReference, OpenImage, check_size, damage_told, unreadable, wide_dtype
+from perpixel.files.ome_zarr import is_zarr, open_zarr
 from perpixel.files.pictures import decode, open_picture, picture_header, read_indices, turned
 from perpixel.files.tiff import open_tiff, tiff_orientation
 
@@ -76,11 +77,11 @@ def open_image(path: Path, page: int = 0) -> OpenImage:
     """Open one page of an image file; a context manager.
 
     Args:
-        path: PNG, JPEG, BMP, WebP, GIF (first frame), TIFF, GeoTIFF or .npy.
-        page: Of a multi-page TIFF, from 0.
+        path: PNG, JPEG, BMP, WebP, GIF (first frame), TIFF, GeoTIFF, .npy, or the folder of a Zarr image.
+        page: Of a multi-page TIFF or a Zarr image, from 0.
 
     Returns:
-        TIFF and .npy decode only the windows that are read; the others are decoded here, once.
+        TIFF, .npy and Zarr decode only the windows that are read; the others are decoded here, once.
 
     Raises:
         DataError: The file is missing, truncated, no image, too large, or without that page.
@@ -91,6 +92,8 @@ def open_image(path: Path, page: int = 0) -> OpenImage:
             return open_tiff(path, page)
         case "npy":
             return _open_array(path)
+        case "zarr":
+            return open_zarr(path, page)
         case _:
             return open_picture(path)
 
@@ -102,7 +105,7 @@ def read_image(path: Path, page: int = 0, box: Box | None = None) -> NDArray[Any
 
 
 def decode_picture(path: Path) -> Image.Image | None:
-    """Decode a picture as `open_image` does, without copying it into an array; None for TIFF and .npy.
+    """Decode a picture as `open_image` does, without copying it into an array; None for TIFF, .npy and Zarr.
 
     Raises:
         DataError: As `open_image` does.
@@ -125,6 +128,9 @@ def read_header(path: Path) -> Header:
         case "npy":
             with _open_array(path) as image:
                 return Header(image.height, image.width, 1, image.channels, image.dtype.name)
+        case "zarr":
+            with open_zarr(path) as image:
+                return Header(image.height, image.width, 1, image.channels, image.dtype.name, image.pages)
         case _:
             return Header(*picture_header(path))
 
@@ -164,6 +170,8 @@ def is_image(path: Path) -> bool:
 
 
 def _kind(path: Path) -> str:
+    if is_zarr(path):
+        return "zarr"
     with damage_told(path), path.open("rb") as file:
         start = file.read(12)
     if start.startswith(TIFF_STARTS):

@@ -180,6 +180,8 @@ def write_tiff(path: Path, pages: Sequence[NDArray[Any]], layout: TiffLayout) ->
 
 def georeference_tags(path: Path) -> tuple[Tag, ...]:
     """The tags of a GeoTIFF that say where it lies on the earth; none for any other file."""
+    if path.is_dir():
+        return ()
     try:
         with tifffile.TiffFile(path) as file:
             tags = file.pages.first.tags

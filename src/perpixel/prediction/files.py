@@ -16,6 +16,7 @@ import numpy as np
 from perpixel.errors import DataError, OutputError, PerpixelError, Problem
 from perpixel.files.atomic import cannot_write
 from perpixel.files.cog import require_rasterio
+from perpixel.files.ome_zarr import require_zarr
 from perpixel.files.read import open_image, read_header
 from perpixel.machine import return_freed_memory
 from perpixel.prediction.arrays import ArrayPredictor
@@ -74,6 +75,8 @@ def predict_file(
         return found
     if outputs.cloud:
         require_rasterio()
+    if outputs.zarr:
+        require_zarr()
     header = read_header(path)
     is_tiff = needs_tiff(header)
     labels = outputs.written_labels(predictor.codec.labels)
@@ -218,6 +221,8 @@ def _move(folder: Path, out: Path, names: Sequence[Path]) -> tuple[Path, ...]:
     try:
         for name in reversed(names):
             (out / name).parent.mkdir(parents=True, exist_ok=True)
+            if (out / name).is_dir():
+                shutil.rmtree(out / name)
             (folder / name).replace(out / name)
     except OSError as error:
         raise cannot_write(out, error) from error

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from perpixel.errors import DataError, Problem
+from perpixel.files.ome_zarr import is_zarr
 from perpixel.files.read import is_image
 
 
@@ -14,7 +15,7 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
 
     Args:
         inputs: Files, folders (their images, not those of folders within), globs (** goes into folders), or "-" for a
-            list on standard input, a path a line.
+            list on standard input, a path a line. The folder of a Zarr image is an image.
 
     Raises:
         DataError: An input stands for no image.
@@ -36,8 +37,11 @@ def _meant(given: str) -> list[Path]:
     if given == "-":
         return [Path(line) for line in sys.stdin.read().splitlines() if line]
     path = Path(given)
+    if is_zarr(path):
+        return [path]
     if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.is_file() and is_image(file))
+        return sorted(each for each in path.iterdir() if is_zarr(each) or (each.is_file() and is_image(each)))
     if path.exists():
         return [path]
-    return sorted(Path(file) for file in glob.glob(given, recursive=True) if Path(file).is_file())
+    found = map(Path, glob.glob(given, recursive=True))
+    return sorted(each for each in found if each.is_file() or is_zarr(each))

@@ -32,6 +32,7 @@ class Outputs:
         instances: OUT/instances/STEM.tif: the number of each object as uint32, 0 where there is none. An object is
             the "connected" pixels of a class that is not the background; "watershed" also cuts it at its necks, see
             `perpixel.prediction.separation`.
+        zarr: OUT/zarr/STEM.zarr: class indices as OME-Zarr, (z, y, x) for stacks, (c, y, x) for overlapping classes.
         simplify_px: How far a polygon may leave the pixels' edges to have fewer corners; 0 for exact ones. Neighbours
             share their borders as before.
         least_px: Objects of fewer pixels are left out of polygons and instances.
@@ -46,6 +47,7 @@ class Outputs:
     areas: bool = False
     polygons: Literal["geojson", "geopackage"] | None = None
     instances: Literal["connected", "watershed"] | None = None
+    zarr: bool = False
     simplify_px: float = 0
     least_px: int = 0
     existing: Literal["refuse", "skip", "replace"] = "refuse"
@@ -73,6 +75,8 @@ class Outputs:
             paths.append(Path("polygons", stem + POLYGON_ENDINGS[self.polygons]))
         if self.instances:
             paths += mask_paths(Path("instances", f"{stem}.tif"), labels)
+        if self.zarr:
+            paths.append(Path("zarr", f"{stem}.zarr"))
         return paths
 
 

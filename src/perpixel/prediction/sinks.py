@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from perpixel.codec import Labels, mask_of
 from perpixel.files.areas import AreaTable
 from perpixel.files.cog import to_cloud_optimised
+from perpixel.files.ome_zarr import ZarrWriter
 from perpixel.files.read import OpenImage, open_image
 from perpixel.files.tiff_writer import TiffLayout, writing_tiff
 from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_png
@@ -45,6 +46,8 @@ def sinks(job: Job) -> list[Sink]:
         wanted.append(partial(_areas, job))
     if job.outputs.polygons or job.outputs.instances:
         wanted.append(partial(write_objects, job))
+    if job.outputs.zarr:
+        wanted.append(partial(_zarr, job))
     return wanted
 
 
@@ -106,6 +109,16 @@ def _areas(job: Job, pieces: Iterator[Piece]) -> None:
     for piece in pieces:
         table.add(piece.target, piece.page, piece.top)
     table.write(job.folder / "areas" / f"{job.source.stem}.csv")
+
+
+def _zarr(job: Job, pieces: Iterator[Piece]) -> None:
+    has_classes, has_pages = job.labels.kind == "overlapping", job.header.pages > 1
+    lengths = {"c": len(job.labels), "z": job.header.pages, "y": job.height, "x": job.width}
+    axes = "c" * has_classes + "z" * has_pages + "yx"
+    writer = ZarrWriter(job.folder / "zarr" / f"{job.source.stem}.zarr", [lengths[axis] for axis in axes], axes)
+    for piece in pieces:
+        page = (piece.page,) if has_pages else ()
+        writer.put((..., *page, slice(piece.top, piece.bottom), slice(piece.left, piece.right)), piece.target)
 
 
 def _draw(path: Path, layout: TiffLayout, pieces: Iterator[Piece], drawing: Drawing) -> None:
