@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from perpixel import machine
-from perpixel.machine import automatic_memory_format, automatic_precision, keep_freed_memory
+from perpixel.errors import SettingsError
+from perpixel.machine import (
+    automatic_memory_format,
+    automatic_precision,
+    is_first_process,
+    keep_freed_memory,
+    refuse_missing_devices,
+)
 
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bf16"), (False, "32")])
@@ -25,6 +32,26 @@ def test_other_devices_stay_in_float32_and_contiguous():
     assert automatic_precision("meta") == "32"
     assert automatic_memory_format("meta") is torch.contiguous_format
     assert automatic_memory_format("cpu") is torch.channels_last
+
+
+def test_devices_that_are_not_there_are_told(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    refuse_missing_devices("cuda", 1)
+    refuse_missing_devices("cpu", 8)
+    message = r"2 devices \(cuda\) are asked for, 1 there.\nFix: ask for at most 1: --set train.devices=1."
+    with pytest.raises(SettingsError, match=message):
+        refuse_missing_devices("cuda", 2)
+
+
+@pytest.mark.parametrize("name", ["RANK", "SLURM_PROCID", "LOCAL_RANK"])
+def test_the_first_of_several_processes(monkeypatch, name):
+    for each in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+        monkeypatch.delenv(each, raising=False)
+    assert is_first_process()
+    monkeypatch.setenv(name, "0")
+    assert is_first_process()
+    monkeypatch.setenv(name, "1")
+    assert not is_first_process()
 
 
 def test_other_allocators_are_left_alone(monkeypatch):

@@ -8,8 +8,10 @@ from generated import tiny_settings
 from perpixel.errors import OutputError, RunError
 from perpixel.model_file import load_model
 from perpixel.run import Run
-from perpixel.training import loop, resume, start, train
+from perpixel.training import budget, loop, resume, start, train
+from perpixel.training.loop import Loop
 from perpixel.training.session import Session
+from perpixel.training.validation import Validation
 
 TIMED = ("seconds", "images_per_second", "waiting_share")
 SIX = {"steps": 6, "validations": 3}  # validations after 2, 4 and 6 steps
@@ -202,7 +204,7 @@ class Clock:
 
 def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(tmp_path, cells, monkeypatch):
     clock = Clock()
-    for module in (loop, start):
+    for module in (loop, start, budget):
         monkeypatch.setattr(module, "time", clock)
     take, validate = Session.step, Session.validate
 
@@ -224,3 +226,55 @@ def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(tmp_path,
     assert clock.now == pytest.approx(6)
     assert len(run.history()) == 2
     assert last["learning_rate"] < 0.01 * run.settings.train.learning_rate
+
+
+def test_smaller_parts_are_written_down_and_resumed_to_the_bit(tmp_path, cells, monkeypatch):
+    """The memory runs out in step 3; a kill in step 4 does not change what comes out."""
+    settings = tiny_settings(**SIX, accumulate=1)
+
+    def run_out(session):
+        if session.accumulate == 1:
+            session._take_smaller_parts()
+
+    take = Session.step
+
+    def stepping(crash_at):
+        def step(self, now, batch, pace):
+            if now == crash_at:
+                raise Crash
+            if now == 3:
+                run_out(self)
+            return take(self, now, batch, pace)
+
+        monkeypatch.setattr(Session, "step", step)
+
+    stepping(None)
+    whole = train(cells, tmp_path / "whole", settings)
+    assert whole.settings.train.accumulate == 2
+    stepping(4)
+    with pytest.raises(Crash):
+        train(cells, tmp_path / "run", settings)
+    assert Run.open(tmp_path / "run").settings.train.accumulate == 2
+    stepping(None)
+    same(resume(tmp_path / "run", {}), whole)
+
+
+SCORES = [0.5, 0.6, 0.6, 0.7, 0.65, 0.7, 0.9]
+
+
+@pytest.mark.parametrize(("patience", "validations"), [(0, 7), (1, 3), (2, 6), (3, 7)])
+def test_patience_ends_a_run_that_gets_no_better(tmp_path, cells, monkeypatch, patience, validations):
+    scores = iter(SCORES)
+    monkeypatch.setattr(Validation, "scores", property(lambda self: {"loss": 1.0, "mean_iou": next(scores)}))
+    monkeypatch.setattr(Loop, "_record", lambda self, validation, step: self._state.history.append(HISTORY))
+    settings = tiny_settings(steps=7, validations=7, patience=patience, best_by="mean_iou")
+    run = train(cells, tmp_path / "run", settings)
+    state = torch.load(run.checkpoints[0], weights_only=True)["state"]
+    assert state["step"] == len(state["history"]) == validations
+    assert state["best"] == max(SCORES[:validations])
+    expected = run.last_weights_path.read_bytes()
+    run.last_weights_path.unlink()  # killed at the very end
+    assert resume(run.folder, {}).last_weights_path.read_bytes() == expected
+
+
+HISTORY = {"validation_mean_iou": 0.5}

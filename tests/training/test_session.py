@@ -6,6 +6,7 @@ from generated import TINY, tiny_settings
 from perpixel.audit import audit
 from perpixel.config import settings_from
 from perpixel.dataset import scan
+from perpixel.errors import SettingsError
 from perpixel.planning import card_of, facts_of, plan_for
 from perpixel.schedule import Pace
 from perpixel.training.session import Session
@@ -110,3 +111,87 @@ def test_timing_takes_real_steps_and_leaves_the_session_as_it_was(found):
     assert session.time_validation() > 0
     assert all(torch.equal(tensor, before[name]) for name, tensor in session.network.state_dict().items())
     assert not session.optimiser.state_dict()["state"]
+
+
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(found):
+    """Of parts of equal size, without batch statistics, for a mean over pixels without ignored ones."""
+    plain = {"encoder": None, "options": {"width": 4, "depth": 2, "norm": "none"}}
+    weights = []
+    for accumulate in (1, 2, 4):
+        train = {**TINY["train"], "batch_size": 4, "accumulate": accumulate, "optimiser": "sgd", "learning_rate": 0.5}
+        whole = {"loss": {"bce_dice_shapes": 1}, "schedule": "constant", "crop_hw": [16, 16], "scale": 1.0}
+        still = {"rotate_degrees": 0, "zoom": 1}  # nothing from outside an image
+        session = session_of(found, settings_from({"model": plain, "train": {**train, **whole}, "augment": still}))
+        step = session.step(0, session.batches(0), Pace(4))
+        assert step.images == 4
+        assert step.counts.confusion.sum() == 4 * 16 * 16
+        weights.append((step.loss, session.network.state_dict()))
+    (loss, expected), *others = weights
+    for other_loss, other in others:
+        assert other_loss == pytest.approx(loss, rel=1e-6)
+        for name, tensor in expected.items():
+            torch.testing.assert_close(other[name], tensor, rtol=0, atol=1e-6)
+
+
+def narrow(session, monkeypatch, most, words="CUDA out of memory. Tried to allocate 2.00 GiB"):
+    """A network that fits only so many views into the memory."""
+    forward, seen = session.network.training_outputs, []
+
+    def outputs(image):
+        if len(image) > most:
+            raise torch.OutOfMemoryError(words)
+        seen.append(len(image))
+        return forward(image)
+
+    monkeypatch.setattr(session.network, "training_outputs", outputs)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["CUDA out of memory. Tried to allocate 2.00 GiB", "DefaultCPUAllocator: can't allocate memory: you tried"],
+)
+def test_a_batch_that_the_memory_does_not_hold_goes_in_parts(found, monkeypatch, caplog, words):
+    session = session_of(found, tiny_settings(batch_size=5, accumulate=1))
+    seen = narrow(session, monkeypatch, 2, words)
+    step = session.step(0, session.batches(0), Pace(4))
+    assert (session.accumulate, seen, step.images) == (4, [2, 1, 1, 1], 5)
+    assert [record.message for record in caplog.records] == [
+        f"the memory does not hold a batch of 5 at once: it goes through the network in {parts} parts "
+        "(train.accumulate)."
+        for parts in (2, 4)
+    ]
+
+
+def test_a_crop_that_the_memory_does_not_hold_is_told(found, monkeypatch):
+    session = session_of(found, tiny_settings(batch_size=2))
+    narrow(session, monkeypatch, 0)
+    message = (
+        r"the memory does not hold a single crop of 32 × 32 pixels.\n"
+        r"Fix: choose smaller crops, such as --set train.crop_hw=\[128,128\], or a smaller network."
+    )
+    with pytest.raises(SettingsError, match=message):
+        session.step(0, session.batches(0), Pace(4))
+
+
+def test_other_errors_of_torch_are_not_taken_for_memory(found, monkeypatch):
+    session = session_of(found, tiny_settings(batch_size=2))
+    narrow(session, monkeypatch, 0, "shapes differ")
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        session.step(0, session.batches(0), Pace(4))
+
+
+def test_of_several_processes_none_takes_smaller_parts_alone(found, monkeypatch):
+    session = session_of(found, tiny_settings(batch_size=2))
+    narrow(session, monkeypatch, 0)
+    monkeypatch.setattr(session, "ranks", Two())
+    message = (
+        r"the memory of process 1 does not hold its part of a batch.\n"
+        r"Fix: start again with --overwrite --set train.accumulate=2."
+    )
+    with pytest.raises(SettingsError, match=message):
+        session._take_smaller_parts()
+
+
+class Two:
+    number, rank = 2, 1

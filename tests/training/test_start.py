@@ -1,4 +1,8 @@
+import shutil
+
+import numpy as np
 import pytest
+from PIL import Image
 
 import generated
 from generated import contents, tiny_settings
@@ -179,3 +183,49 @@ def test_a_run_may_be_resumed_with_the_settings_it_has(cells_run):
     asked = {**generated.TINY, "train": {**generated.TINY["train"], "precision": 32, "crop_hw": (32, 32)}}
     with pytest.raises(RunError, match="is finished"):
         resume(cells_run.folder, asked)
+
+
+def test_a_frozen_encoder_needs_weights(tmp_path, cells):
+    settings = settings_from({"model": {"weights": "none"}, "train": {"encoder_rate": 0, "steps": 2}})
+    message = (
+        r'train.encoder_rate = 0 freezes an encoder that has learnt nothing: model.weights = "none".\n'
+        r"Fix: --set model.weights=auto, start --from a run, or train the encoder, too."
+    )
+    with pytest.raises(SettingsError, match=message):
+        train(cells, tmp_path / "run", settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_that_is_in_validation_images_only_is_told(tmp_path, caplog):
+    data = generated.write_land(tmp_path / "land")
+    for part in ("train", "val"):
+        for kind in ("images", "masks"):
+            (data / part / kind).mkdir(parents=True)
+    for number in range(8):
+        part = "val" if number < 2 else "train"
+        mask = np.array(Image.open(data / "masks" / f"land_{number}.png"))
+        if part == "train":
+            mask[mask == 2] = 0
+        generated.save(data / part / "masks" / f"land_{number}.png", mask)
+        shutil.move(data / "images" / f"land_{number}.png", data / part / "images")
+    shutil.rmtree(data / "images")
+    shutil.rmtree(data / "masks")
+    train(data, tmp_path / "run", tiny_settings(steps=1, validations=1))
+    told = (
+        "1 class(es) occur in validation images only, and cannot be learnt: their IoU there is 0.\n  - class 2\n"
+        "Fix: label them in more images, or move one of these to the training images."
+    )
+    assert told in [record.message for record in caplog.records]
+
+
+def test_a_run_killed_between_its_first_files_is_divided_again(tmp_path, cells, cells_run):
+    shutil.copytree(cells_run.folder, tmp_path / "run")
+    before = (tmp_path / "run" / "split.csv").read_bytes()
+    for name in ("split.csv", "history.csv", "model.safetensors"):
+        (tmp_path / "run" / name).unlink()
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    (tmp_path / "run" / ".writing-split.csv").write_text("hal")
+    run = resume(tmp_path / "run", {})
+    assert run.split_path.read_bytes() == before
+    assert run.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
+    assert not list(run.folder.glob(".writing*"))
