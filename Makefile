@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test check slow clean
+.PHONY: setup demo test check slow docs clean
 
 setup: $(INSTALLED)
 
@@ -28,5 +28,8 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto --cov --cov-report=term
 
+docs: setup
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

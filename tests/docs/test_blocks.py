@@ -1,0 +1,149 @@
+"""Every fenced block of README and docs is run, in order, page by page, in a folder like the reader's.
+
+```sh calls the command line in this process; `make` and `pip` are only looked up. What cannot be run says why:
+```sh not-run="reason". ```yaml goes to the file that its first line names, or is checked. ```python is run.
+"""
+
+import glob
+import re
+import shlex
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import generated
+from perpixel import api
+from perpixel.cli import main
+from perpixel.config import settings_from, settings_from_file
+from perpixel.dataset.description import is_description, load_description
+from perpixel.recipes import with_recipe
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(page.relative_to(ROOT) for page in (*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")))
+FENCE = re.compile(r'^```(\w*)( not-run="[^"]+")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+SMALL = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validations": 1, "precision": "32"}
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    text: str
+    is_run: bool
+
+    def commands(self):
+        """The words of each line, its comment left out and its globs spread."""
+        for line in self.text.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words:
+                yield [name for word in words for name in sorted(glob.glob(word)) or [word]]
+
+
+def blocks(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = [Block(language, body, not reason) for language, reason, body in FENCE.findall(text)]
+    assert text.count("\n```") == 2 * len(found), "a fence is open, or says something unknown"
+    return found
+
+
+PAGES_WITH = {
+    language: [page for page in PAGES if any(block.language == language for block in blocks(page))]
+    for language in ("sh", "python", "yaml")
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_block_is_of_a_language_that_is_run_or_is_text(page):
+    assert {block.language for block in blocks(page)} <= {"", "text", "sh", "python", "yaml"}
+
+
+@pytest.mark.parametrize("page", PAGES_WITH["sh"], ids=str)
+def test_every_command_is_one(page, monkeypatch):
+    """Its options are known, its recipe exists, its settings are sound; nothing is run."""
+    asked = []
+    for name in ("check", "train", "evaluate", "compare", "predict", "demo", "models", "describe"):
+        monkeypatch.setattr(api, name, lambda *given, _name=name, **named: asked.append((_name, named)) or Answer())
+    for block in blocks(page):
+        for words in block.commands() if block.language == "sh" else ():
+            follow([word for word in words if word not in ("--config", "mine.yaml")])
+    for name, named in asked:
+        if name == "train":
+            settings_from(with_recipe(named["recipe"], named["settings"]) if named["recipe"] else named["settings"])
+
+
+class Answer(list):
+    """What the command line may print of any answer."""
+
+    folder, is_usable = Path("run"), True
+
+    def table(self):
+        return ""
+
+
+def follow(words):
+    """Run one line of a shell block."""
+    program, *rest = words
+    if program == "perpixel":
+        assert main(rest) == 0, words
+    elif program == "make":
+        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert set(rest) <= set(targets), words
+    elif program == "pip":
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        named = {extra for word in rest for extra in re.findall(r"\.\[(.*)\]", word)}
+        assert rest[0] == "install", words
+        assert named <= set(extras), words
+    else:
+        pytest.fail(f"a page has a command that is not known here: {words}")
+
+
+@pytest.mark.parametrize("page", PAGES_WITH["yaml"], ids=str)
+def test_every_yaml_is_sound(page, tmp_path):
+    for block in blocks(page):
+        if block.language == "yaml":
+            file = tmp_path / "sound.yaml"
+            file.write_text(block.text, encoding="utf-8")
+            load_description(file) if is_description(file) else settings_from(settings_from_file(file))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", sorted({*PAGES_WITH["sh"], *PAGES_WITH["python"]}), ids=str)
+def test_every_page_can_be_followed(page, reader, capsys):
+    names = {"image": np.zeros((40, 50, 3), np.uint8)}
+    for block in blocks(page):
+        if block.language == "yaml" and (file := re.match(r"# (\S+\.yaml)\n", block.text)):
+            Path(file[1]).write_text(block.text)
+        elif block.language == "python":
+            exec(compile(block.text, str(page), "exec"), names)
+        elif block.language == "sh" and block.is_run:
+            for words in block.commands():
+                follow(words)
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    """A folder with what a reader has, and trainings of two steps whatever minutes are asked for."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("cells", "dsb2018", "farmland"):
+        generated.write_cells(tmp_path / folder, count=10)
+    generated.write_cells(tmp_path / "isbi2012", count=10)
+    generated.write_cells(tmp_path / "isbi2012" / "test", count=2)
+    generated.write_land(tmp_path / "oxford_pets")
+    for name in "ab":
+        generated.save(tmp_path / "new" / f"{name}.png", np.zeros((40, 50, 3), np.uint8))
+    train = api.train
+
+    def briefly(data, out=None, *, settings=None, recipe=None, minutes=None, **named):
+        tree = dict(settings or {})
+        tree["train"] = {
+            **{k: v for k, v in tree.get("train", {}).items() if k not in ("minutes", "epochs")},
+            **SMALL,
+        }
+        return train(data, out, settings=tree, recipe=recipe, **named)
+
+    monkeypatch.setattr(api, "train", briefly)
+    monkeypatch.setattr("perpixel.train", briefly)
+    monkeypatch.setattr(api, "DEMO_DRAWINGS", 12)
+    generated.write_overlapping(tmp_path / "runs" / "demo" / "data")

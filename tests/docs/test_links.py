@@ -1,0 +1,40 @@
+"""What the documentation points to exists, and what the code decides is told there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from perpixel.planning.rules import RULES
+from perpixel.recipes import RECIPES
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(page.relative_to(ROOT) for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_and_picture_is_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    lost = [target for target in LINK.findall(text) if not (ROOT / page).parent.joinpath(target).exists()]
+    assert not lost
+
+
+def test_no_picture_is_left_over():
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    assert [path.name for path in (ROOT / "docs" / "images").iterdir() if path.name not in text] == []
+
+
+def test_every_rule_of_the_plan_is_told():
+    text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    assert [key for key in RULES if f"`{key}`" not in text] == []
+
+
+def test_every_recipe_has_its_walk():
+    walks = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "walks").glob("*.md"))
+    assert [name for name in RECIPES if f"--recipe {name}" not in walks] == []
+
+
+def test_every_file_of_measurements_that_is_named_exists():
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in re.findall(r"benchmarks/\w+\.(?:md|py)", text) if not (ROOT / name).exists()] == []
