@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from pickle import UnpicklingError
 from typing import Any, Final, Self
@@ -23,11 +23,13 @@ from perpixel.schedule import Pace
 from perpixel.training.interrupts import interruption
 from perpixel.training.session import Session, Step
 from perpixel.training.validation import Validation
+from perpixel.training.watching import WATCHERS, Watcher
 
 RETIMED_EVERY: Final = 20
 RETIMED_FROM_SHARE: Final = 0.02
 SAVED_EVERY_SECONDS: Final = 60.0
 SKIPPED_IN_A_ROW: Final = 20
+PICTURES_WATCHED: Final = 3
 KEPT_AS_THEY_ARE: Final = ("step", "history", "best", "stale", "validation_seconds", "skipped")
 
 
@@ -103,12 +105,16 @@ class Loop:
         self._started = started
         self._saved = time.monotonic()
         self._in_a_row = 0
+        self._watchers: list[Watcher] = []
         self._step_seconds: deque[float] = deque(maxlen=4 * RETIMED_EVERY)
 
     def finish(self) -> bool:
         """Go on to the last step. False where the user stopped it; then a checkpoint waits for `--resume`."""
         state = self._state
-        with interruption() as stop, bar("training") as show, closing(self._session.stream(state.step)) as batches:
+        with ExitStack() as stack:
+            stop, show = stack.enter_context(interruption()), stack.enter_context(bar("training"))
+            batches = stack.enter_context(closing(self._session.stream(state.step)))
+            self._watchers = self._watchers_from(stack)
             while not self._is_over:
                 step = self._next_step(batches)
                 self._watch(step)
@@ -124,6 +130,12 @@ class Loop:
         if self._ranks.is_first:
             save_model(self._run.last_weights_path, self._session.card, self._weights())
         return True
+
+    def _watchers_from(self, stack: ExitStack) -> list[Watcher]:
+        """Open what watches, in the one process that tells."""
+        names = self._run.settings.train.watch if self._ranks.is_first else ()
+        opened = [WATCHERS[name](self._run.folder, self._state.step) for name in names]
+        return [stack.enter_context(closing(each)) for each in opened]
 
     @property
     def _is_over(self) -> bool:
@@ -225,6 +237,9 @@ class Loop:
         state.interval = Interval(Counts.zero(len(labels), labels.kind))
         if self._ranks.is_first:
             self._run.save_history(state.history)
+        for watcher in self._watchers:
+            watcher.scores(state.history[-1], state.step)
+            watcher.pictures(self._session.pictures(PICTURES_WATCHED), state.step)
 
     def _save(self) -> None:
         """Write a checkpoint from which the run goes on to the same bits; one of several processes does."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from perpixel.batches import Batch, Batches, PixelStore, ahead
@@ -25,6 +26,7 @@ from perpixel.schedule import Pace, rate
 from perpixel.training.fine_tuning import Base, take_over
 from perpixel.training.ranks import ranks_for
 from perpixel.training.validation import Validation, validate
+from perpixel.training.watching import watched
 
 LOGGER: Final = logging.getLogger("perpixel")
 OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
@@ -194,6 +196,15 @@ class Session:
         self.ranks.equalise(self.network)
         mine = self.ranks.share(self.validation_samples)
         return self.ranks.total_validation(validate(self.predictor(), self._dataset, mine, self._loss_here))
+
+    def pictures(self, number: int) -> dict[str, NDArray[np.uint8]]:
+        """The first validation images beside truth and prediction, by name; see `watching.watched`."""
+        predictor, shown = self.predictor(), {}
+        for sample in self.validation_samples[:number]:
+            image = self._dataset.image(sample)
+            prediction = predictor.predict(image, str(sample.image))
+            shown[sample.name] = watched(image, self._dataset.target(sample), prediction, self.card.codec.labels)
+        return shown
 
     def predictor(self) -> Predictor:
         """The network as it stands, ready to predict."""

@@ -25,6 +25,7 @@ from perpixel.training.fine_tuning import Base, as_base, normalised_as
 from perpixel.training.loop import Interval, Loop, State, restored
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
+from perpixel.training.watching import refuse_missing
 
 LOGGER: Final = logging.getLogger("perpixel")
 
@@ -55,6 +56,7 @@ def prepared(data: Path, settings: Settings) -> Start:
         SettingsError: A setting cannot be met.
     """
     started = time.monotonic()
+    refuse_missing(settings.train.watch)
     ranks = ranks_for(settings.train)
     base = _base(settings)
     settings = settings if base is None else as_base(settings, base)
