@@ -20,8 +20,11 @@ Encoding: TypeAlias = Literal["index", "palette", "colour", "files"]
 
 DISTINCT_COLOURS: Final[tuple[Colour, ...]] = (
     (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (86, 180, 233), (240, 228, 66),
+    (40, 40, 240), (40, 240, 40), (240, 40, 220), (140, 100, 220), (120, 120, 40), (160, 80, 60), (120, 240, 240),
+    (60, 40, 100), (220, 180, 140),
 )  # fmt: skip
-"""Okabe and Ito (2008): told apart with any colour vision."""
+"""Okabe and Ito (2008), told apart with any colour vision; then each as far as can be from all before, and from black,
+grey and white, in CIELAB."""
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,15 @@ def overlaid(image: NDArray[Any], target: TargetArray, labels: Labels) -> str:
         target: (H, W) or (K, H, W) uint8.
         labels: The colours.
     """
-    drawn = overlay(picture(image), target, labels, opacity=0.6)
+    return data_uri(_fitted(labelled(picture(image), target, labels), Image.Resampling.BOX))
+
+
+def labelled(shown: NDArray[np.uint8], target: TargetArray, labels: Labels) -> NDArray[np.uint8]:
+    """Lay the classes' colours over a picture (H, W, 3); ignored pixels are grey."""
+    drawn = overlay(shown, target, labels, opacity=0.6)
     ignored = target == IGNORED if target.ndim == 2 else (target == IGNORED).any(0)
     drawn[ignored] = IGNORED_GREY
-    return data_uri(_fitted(drawn, Image.Resampling.BOX))
+    return drawn
 
 
 def data_uri(picture: Image.Image) -> str:

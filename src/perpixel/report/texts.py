@@ -39,6 +39,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "fewer than two groups, so there are no intervals",
         "少于两组，因此没有置信区间",
     ),
+    "few_units": (
+        "so few that they may well be too narrow",
+        "数量很少，区间可能偏窄",
+    ),
     "training_note": (
         "Training figures are those of the augmented views since the point before; validation figures those of "
         "whole images.",
