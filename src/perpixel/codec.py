@@ -23,8 +23,8 @@ DISTINCT_COLOURS: Final[tuple[Colour, ...]] = (
     (40, 40, 240), (40, 240, 40), (240, 40, 220), (140, 100, 220), (120, 120, 40), (160, 80, 60), (120, 240, 240),
     (60, 40, 100), (220, 180, 140),
 )  # fmt: skip
-"""Okabe and Ito (2008), told apart with any colour vision; then each as far as can be from all before, and from black,
-grey and white, in CIELAB."""
+"""Okabe and Ito (2008), told apart with any colour vision; then each as far as can be in CIELAB from all before, and
+from black, grey and white."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,11 @@
 A prediction of the inside is cut at a threshold, its connected regions are grown into the membranes between them
 until they meet (border thinning, so a membrane's thickness does not count), and compared with the truth's regions
 over the truth's inside pixels only.
+
+The scores, the restriction to the truth's inside and regions of four neighbours are the paper's, and tested by its
+definitions over pairs of pixels. The challenge's own program, an ImageJ plugin, is not run against them: where its
+thinning leaves pixels of a border, it counts each as a region of its own; here none is left. So these scores are near
+the challenge's table, but no entry for it.
 """
 
 from collections.abc import Sequence
