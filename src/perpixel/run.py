@@ -31,6 +31,7 @@ from perpixel.files.atomic import WRITING, cannot_write, write_text
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
 OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "report.html")
 OWN_FOLDERS: Final = ("checkpoints", "evaluation", "tensorboard")
+LAST_WEIGHTS: Final = Path("checkpoints", "last.safetensors")
 CHECKPOINTS_KEPT: Final = 2
 
 
@@ -99,12 +100,17 @@ class Run:
     @property
     def last_weights_path(self) -> Path:
         """The weights of the last step; they exist once the run is finished."""
-        return self.folder / "checkpoints" / "last.safetensors"
+        return self.folder / LAST_WEIGHTS
 
     @property
     def split_path(self) -> Path:
         """The table of parts."""
         return self.folder / "split.csv"
+
+    @property
+    def report_path(self) -> Path:
+        """Where `train` writes the report."""
+        return self.folder / "report.html"
 
     @property
     def evaluation_folder(self) -> Path:
@@ -120,6 +126,12 @@ class Run:
     def fold_folders(self) -> list[Path]:
         """Where the runs of an ensemble lie, fold-0 first; none for a single network."""
         return [self.folder / f"fold-{k}" for k in range(self.settings.data.folds or 0)] if self.is_ensemble else []
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last step is taken, of every fold."""
+        folders = self.fold_folders or [self.folder]
+        return all((folder / LAST_WEIGHTS).exists() for folder in folders)
 
     @property
     def checkpoints(self) -> list[Path]:

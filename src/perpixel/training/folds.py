@@ -49,7 +49,7 @@ def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
     if not run.is_ensemble:
         return start.resume(folder, asked)
     start.refuse_changes(run, asked)
-    if all(_is_finished(fold) for fold in run.fold_folders):
+    if run.is_finished:
         raise RunError(f"{folder} is finished.", fix="train again with another --out, or with --overwrite.")
     return _finished(run)
 
@@ -57,19 +57,16 @@ def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
 def _finished(run: Run, first: Start | None = None) -> Run:
     """Train the folds that are not, the first as it is prepared."""
     for number, folder in enumerate(run.fold_folders):
-        if _is_finished(folder):
+        is_begun = (folder / "settings.yaml").exists()
+        if is_begun and Run.open(folder).is_finished:
             continue
         LOGGER.info("fold %d of %d: %s", number + 1, len(run.fold_folders), folder)
-        if (folder / "settings.yaml").exists():
+        if is_begun:
             start.resume(folder, {})
         else:
             start.begin(first or prepared(run.data, _of_fold(run.settings, number)), run.data, folder)
         first = None
     return run
-
-
-def _is_finished(folder: Path) -> bool:
-    return (folder / "settings.yaml").exists() and Run.open(folder).last_weights_path.exists()
 
 
 def _of_fold(settings: Settings, number: int) -> Settings:

@@ -119,7 +119,7 @@ def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
     started = time.monotonic()
     run = Run.open(folder)
     refuse_changes(run, asked)
-    if run.last_weights_path.exists():
+    if run.is_finished:
         raise RunError(f"{folder} is finished.", fix="train again with another --out, or with --overwrite.")
     ranks = ranks_for(run.settings.train)
     ranks.once(run.tidy)
