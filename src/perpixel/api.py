@@ -91,7 +91,9 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     if resume:
         if out is None:
             raise SettingsError("resume needs the run to go on with.", fix="name its folder with --out.")
-        run = training.resume(Path(out), tree)
+        run = Run.open(Path(out))
+        if not run.is_finished or run.report_path.exists():
+            run = training.resume(run.folder, tree)
     else:
         checked = settings_from(tree)
         run = training.train(Path(data), Path(out or new_folder(Path(data))), checked, overwrite=overwrite)
