@@ -60,16 +60,16 @@ def test_blocks_are_windows_of_the_raster_with_a_gap_between_them(folder):
         around = np.s_[max(top - 3, 0) : top + height + 3, max(left - 3, 0) : left + width + 3]
         shown[around] += 100
     assert set(shown[shown % 100 > 0]) == {101}  # in one block, and three pixels off any other
-    assert len(dataset.samples) == 20
+    assert len(dataset.samples) == 24
     assert (shown % 100 == 1).mean() > 0.8
-    assert "1 georeferenced raster(s) are cut into 20 blocks of about" in dataset.findings[-1].problem.what
+    assert "1 georeferenced raster(s) are cut into 24 blocks of about" in dataset.findings[-1].problem.what
 
 
 def test_blocks_are_divided_and_their_figures_are_those_of_their_pixels(folder):
     dataset = scan(folder)
     figures = audit(dataset)
     divided = split(dataset.samples, figures)
-    assert Counter(part for part, _ in divided.parts.values()) == {"train": 16, "val": 2, "test": 2}
+    assert Counter(part for part, _ in divided.parts.values()) == {"train": 19, "val": 3, "test": 2}
     assert {reason for _, reason in divided.parts.values()} == {"block of a raster"}
     pixels = np.concatenate([dataset.image(block).reshape(-1, 3) for block in dataset.samples])
     np.testing.assert_allclose(figures.mean, pixels.mean(axis=0), rtol=1e-9)
@@ -95,7 +95,7 @@ def test_blocks_without_labels_are_left_out_and_told(tmp_path):
     raster(tmp_path / "masks" / "area.tif", target, nodata=IGNORED)
     dataset = scan(tmp_path)
     assert all((dataset.target(block) != IGNORED).any() for block in dataset.samples)
-    assert f"{20 - len(dataset.samples)} more hold no label" in dataset.findings[-1].problem.what
+    assert f"{24 - len(dataset.samples)} more hold no label" in dataset.findings[-1].problem.what
 
 
 def test_outlines_are_cut_with_their_raster(tmp_path):

@@ -50,7 +50,7 @@ EXPECTED = {
     "dsb2018": Expected(531, **TWO, instances=True, parts={"train": 425, "val": 53, "test": 53}),
     "dsb2018_native": Expected(
         14, ("background", "object"), (0, 255), reading="objects", instances=True,
-        parts={"train": 11, "val": 2, "test": 1},
+        parts={"train": 17, "val": 2, "test": 2},
     ),
     "camvid": Expected(
         76, CAMVID, tuple(range(11)), ignored=(11,), parts={"train": 46, "val": 13, "test": 17}, groups=4,
@@ -70,15 +70,15 @@ EXPECTED = {
         20, **TWO, parts={"train": 16, "val": 2, "test": 2}, groups=10, findings=("2 folders hold masks",),
     ),
     "geotiff/spacenet_atlanta": Expected(
-        16, **TWO, channels=1, dtype="uint16", parts={"train": 13, "val": 2, "test": 1},
-        findings=("2 files may be the mask", "cut into 16 blocks of about 215 × 215 pixels, 13 pixels apart"),
+        25, **TWO, channels=1, dtype="uint16", parts={"train": 20, "val": 3, "test": 2},
+        findings=("2 files may be the mask", "cut into 25 blocks of about 170 × 170 pixels, 13 pixels apart"),
     ),
     "geotiff/landsat7_tutorial": Expected(
-        14, tuple(f"class {k}" for k in range(1, 6)), (1, 2, 3, 4, 5), channels=8, dtype="float32", ignored=(0,),
-        parts={"train": 11, "val": 2, "test": 1},
+        21, tuple(f"class {k}" for k in range(1, 6)), (1, 2, 3, 4, 5), channels=8, dtype="float32", ignored=(0,),
+        parts={"train": 17, "val": 2, "test": 2},
         findings=(
             "training_data.gtif lies on the grid", "1 value(s) in the masks", "1 channel(s) have one value",
-            "cut into 14 blocks of about 60 × 60 pixels, 3 pixels apart, for training, validation and test, 2 more",
+            "cut into 21 blocks of about 48 × 48 pixels, 3 pixels apart, for training, validation and test, 4 more",
         ),
     ),
     "microscopy_stack": Expected(

@@ -14,7 +14,7 @@ from perpixel.errors import DataError
 from perpixel.shapes import IGNORED
 
 BLOCKS: Final = 20
-"""About so many in all: two for validation and two for test where these get a tenth each."""
+"""At least so many in all: two for validation and two for test where these get a tenth each."""
 LEAST_PX: Final = 32
 LARGEST_PX: Final = 2048
 GAP_SHARE: Final = 1 / 16
@@ -80,10 +80,10 @@ def _grid(raster: Sample, side: float, gap: int) -> Iterator[Sample]:
 def _cuts(length: int, side: float, gap: int) -> list[tuple[int, int]]:
     """(start, size) of nearly equal pieces of a length, `gap` apart.
 
-    >>> _cuts(100, 30, 2)
+    >>> _cuts(100, 34, 2)
     [(0, 32), (34, 32), (68, 32)]
     """
-    number = max(round(length / side), 1)
+    number = math.ceil(length / side)
     edges = [round(k * (length + gap) / number) for k in range(number + 1)]
     return [(start, end - gap - start) for start, end in pairwise(edges)]
 
