@@ -172,6 +172,7 @@ def ranks_for(train: TrainSettings) -> Ranks:
 def _joined(device: Device, devices: int, machines: int) -> Ranks:
     """Processes can be started and joined only once."""
     strategy = "ddp" if devices * machines > 1 else "auto"
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # a greeting of five lines
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, strategy=strategy)
     fabric.launch()
     ranks = Ranks(fabric)
