@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 import generated
+import perpixel
 from generated import contents, tiny_settings
 from perpixel.config import settings_from
 from perpixel.dataset import scan
@@ -176,6 +177,22 @@ def test_a_run_is_not_resumed_with_other_settings(cells_run):
         "  - seed: 0 there, 7 asked for\n"
         "Fix: resume without them, or train anew with another --out."
     )
+
+
+def test_a_run_may_be_resumed_on_another_machine(tmp_path, cells_run):
+    shutil.copytree(cells_run.folder, tmp_path / "run")
+    (tmp_path / "run" / "checkpoints" / "last.safetensors").unlink()
+    run = resume(tmp_path / "run", {"train": {"device": "cpu"}, "data": {"cache_mb": 7}})
+    assert (run.settings.train.device, run.settings.data.cache_mb) == ("auto", 4096)  # as it was planned
+    assert run.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
+
+
+def test_a_finished_run_that_has_no_report_gets_one_by_resuming(tmp_path, cells_run):
+    shutil.copytree(cells_run.folder, tmp_path / "run")
+    run = perpixel.train(cells_run.data, tmp_path / "run", resume=True)
+    assert run.report_path.exists()
+    with pytest.raises(RunError, match="is finished"):
+        perpixel.train(cells_run.data, tmp_path / "run", resume=True)
 
 
 def test_a_run_may_be_resumed_with_the_settings_it_has(cells_run):

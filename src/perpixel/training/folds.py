@@ -51,10 +51,10 @@ def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
     start.refuse_changes(run, asked)
     if run.is_finished:
         raise RunError(f"{folder} is finished.", fix="train again with another --out, or with --overwrite.")
-    return _finished(run)
+    return _finished(start.on_this_machine(run, asked), machine=start.of_the_machine(asked))
 
 
-def _finished(run: Run, first: Start | None = None) -> Run:
+def _finished(run: Run, first: Start | None = None, machine: Mapping[str, Any] | None = None) -> Run:
     """Train the folds that are not, the first as it is prepared."""
     for number, folder in enumerate(run.fold_folders):
         is_begun = (folder / "settings.yaml").exists()
@@ -62,7 +62,7 @@ def _finished(run: Run, first: Start | None = None) -> Run:
             continue
         LOGGER.info("fold %d of %d: %s", number + 1, len(run.fold_folders), folder)
         if is_begun:
-            start.resume(folder, {})
+            start.resume(folder, machine or {})
         else:
             start.begin(first or prepared(run.data, _of_fold(run.settings, number)), run.data, folder)
         first = None

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,8 @@ from perpixel.training.session import Session
 from perpixel.training.watching import refuse_missing
 
 LOGGER: Final = logging.getLogger("perpixel")
+OF_THE_MACHINE: Final = ("train.device", "train.devices", "train.watch", "data.cache_mb")
+"""Settings that may change in a run: where it is trained, not what."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
     started = time.monotonic()
     run = Run.open(folder)
     refuse_changes(run, asked)
+    run = on_this_machine(run, asked)
     if run.is_finished:
         raise RunError(f"{folder} is finished.", fix="train again with another --out, or with --overwrite.")
     ranks = ranks_for(run.settings.train)
@@ -130,6 +133,21 @@ def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
         parts = _parts(run.settings, found)
         ranks.once(lambda: parts.save(run.split_path))
     return _finished(run, _session(run.settings, found, parts, _base(run.settings)), started)
+
+
+def of_the_machine(asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The part of a settings tree that says where a run is trained."""
+    given = {tuple(key.split(".")): value for key, value in flat(asked).items() if key in OF_THE_MACHINE}
+    sections = {section for section, _ in given}
+    return {each: {name: value for (section, name), value in given.items() if section == each} for each in sections}
+
+
+def on_this_machine(run: Run, asked: Mapping[str, Any]) -> Run:
+    """The run with the devices that are asked for now."""
+    tree = run.settings.model_dump(mode="json")
+    for section, given in of_the_machine(asked).items():
+        tree[section] |= given
+    return replace(run, settings=settings_from(tree))
 
 
 def _base(settings: Settings) -> Base | None:
@@ -231,7 +249,7 @@ def refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
     have = flat(run.settings.model_dump(mode="json")) | {f"train.{name}": value for name, value in run.budget.items()}
     checked = flat(settings_from(asked).model_dump(mode="json"))
     given = {key: checked[key] for key, value in flat(asked).items() if value is not None}
-    other = {key: value for key, value in given.items() if have.get(key) != value}
+    other = {key: value for key, value in given.items() if have.get(key) != value and key not in OF_THE_MACHINE}
     if other:
         raise SettingsError(
             f"{run.folder} was trained with other settings.",
