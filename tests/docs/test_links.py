@@ -1,10 +1,12 @@
 """What the documentation points to exists, and what the code decides is told there."""
 
+import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
+from perpixel.config import Settings
 from perpixel.planning.rules import RULES
 from perpixel.recipes import RECIPES
 
@@ -38,3 +40,15 @@ def test_every_recipe_has_its_walk():
 def test_every_file_of_measurements_that_is_named_exists():
     text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     assert [name for name in re.findall(r"benchmarks/\w+\.(?:md|py)", text) if not (ROOT / name).exists()] == []
+
+
+def test_the_table_of_settings_has_all_of_them_with_their_defaults():
+    spec = importlib.util.spec_from_file_location("settings_table", ROOT / "docs" / "settings_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rows = {key: default for key, default, _ in module.rows_of(Settings)}
+    assert rows["train.learning_rate"] == str(Settings.model_fields["train"].annotation().learning_rate)
+    assert (rows["seed"], rows["model.encoder"], rows["augment.quarter_turns"]) == ("0", "auto", "true")
+    sections = {name for name, field in Settings.model_fields.items() if hasattr(field.annotation, "model_fields")}
+    within = {f"{name}.{key}" for name in sections for key in Settings.model_fields[name].annotation.model_fields}
+    assert rows.keys() == within | (Settings.model_fields.keys() - sections)

@@ -1,0 +1,37 @@
+"""Puts the table of all settings, as the code has them, where a page says `<!-- all settings -->`."""
+
+import json
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from perpixel.config import Part, Settings
+
+PLACE = "<!-- all settings -->"
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Called by mkdocs for every page."""
+    return markdown.replace(PLACE, table()) if PLACE in markdown else markdown
+
+
+def table() -> str:
+    """A row a setting: its key, its default, what it says of itself."""
+    rows = [f"| `{key}` | `{default}` | {about} |" for key, default, about in rows_of(Settings)]
+    return "\n".join(["| setting | default | |", "|---|---|---|", *rows])
+
+
+def rows_of(part: type[BaseModel], prefix: str = "") -> list[tuple[str, str, str]]:
+    """Key, default and description of every setting below a part."""
+    rows: list[tuple[str, str, str]] = []
+    for name, field in part.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Part):
+            rows += rows_of(inner, f"{prefix}{name}.")
+            continue
+        default = field.get_default(call_default_factory=True)
+        shown = default if isinstance(default, str) else json.dumps(default)
+        words = [str(word) for word in get_args(inner) if isinstance(word, str)]
+        about = field.description or (", ".join(words) if words else "")
+        rows.append((prefix + name, shown, about.replace("|", "\\|")))
+    return rows
