@@ -74,7 +74,7 @@ class Axis:
     @property
     def margin_px(self) -> int:
         """Pixels at an inner end of a window whose answers are thrown away; how far a network may look."""
-        return self.overlap_px * 3 // 8 // self.align_px * self.align_px
+        return self.overlap_px * 7 // 16 // self.align_px * self.align_px
 
     @property
     def ramp_px(self) -> int:

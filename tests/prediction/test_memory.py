@@ -12,7 +12,7 @@ from torch import nn
 
 from perpixel.prediction import Outputs, PredictOptions, Predictor
 from perpixel.prediction.memory import MemoryNeed, activation_bytes, weight_bytes
-from prediction.networks import LooksAround, codec_for, image_of
+from prediction.networks import LooksAround, ReadsPixels, codec_for, image_of
 from prediction.test_files import png
 
 
@@ -49,6 +49,17 @@ def test_loading_can_take_more_than_predicting():
         "about 418 MB of memory: 340 the process, 50 weights, 20 tiles, 1 rows between tiles, "
         "7 pictures held whole; 150 MB on cuda"
     )
+
+
+@pytest.mark.parametrize(("free_gb", "batch"), [(0, 1), (1, 5), (100, 8)])
+def test_a_cuda_device_gets_the_tiles_that_fit_half_of_its_free_memory(monkeypatch, free_gb, batch):
+    predictor = Predictor(ReadsPixels(), codec_for(), options=PredictOptions(tile_px=2048, overlap_px=0))
+    tiling = predictor.tiling(9000, 9000)
+    feature_maps = activation_bytes(predictor.inference.networks[0], (1, 3, 2048, 2048))
+    assert feature_maps == 2 * 3 * 4 * 2048**2  # 100 MB: five tiles fit half a gigabyte
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free_gb * 2**30, 2**40))
+    object.__setattr__(predictor.inference, "device", torch.device("cuda"))
+    assert predictor._batch_tiles(tiling) == batch
 
 
 def test_the_need_is_told_before_large_images_once(tmp_path, caplog):

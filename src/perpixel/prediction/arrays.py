@@ -25,6 +25,9 @@ LOGGER: Final = logging.getLogger("perpixel")
 WINDOWS_HELD, ANSWERS_HELD = 3, 4
 """Windows read ahead, waiting and seen by the network; answers summed, blended, decoded and waiting to be written."""
 
+MOST_TILES = 8
+"""In one batch on an accelerator, where nothing else is said."""
+
 TILES_WORTH_COMPILING = 8
 """An image of fewer tiles is predicted sooner than a network is compiled."""
 
@@ -121,17 +124,14 @@ class ArrayPredictor:
             width: In pixels.
             pictures: Bytes of the pictures that are held whole, as PNG and JPEG are.
         """
-        tiling, batch = self.tiling(height, width), self._batch_tiles
+        tiling = self.tiling(height, width)
+        batch = self._batch_tiles(tiling)
         pixels = batch * tiling.window_hw[0] * tiling.window_hw[1]
         classes, ramp_px = len(self.codec.labels), tiling.rows.ramp_px if len(tiling) > 1 else 0
         windows = WINDOWS_HELD * pixels * self.codec.channels * np.dtype(self.codec.dtype).itemsize
-        ratio = self.options.ratio
-        h, w = (int(side * ratio) for side in tiling.window_hw)
         return MemoryNeed(
             weights=sum(map(weight_bytes, self.inference.networks)),
-            feature_maps=max(
-                activation_bytes(network, (batch, self.codec.channels, h, w)) for network in self.inference.networks
-            ),
+            feature_maps=self._feature_map_bytes(tiling, batch),
             tiles=windows + ANSWERS_HELD * pixels * classes * 4,
             rows=classes * ramp_px * width * 4,
             pictures=pictures,
@@ -163,7 +163,7 @@ class ArrayPredictor:
     def _batches(
         self, source: Source, tiling: Tiling, name: str
     ) -> Iterator[tuple[list[Tile], NDArray[Any], list[NDArray[np.bool_] | None]]]:
-        size = self._batch_tiles
+        size = self._batch_tiles(tiling)
         tiles: list[Tile] = []
         windows: list[NDArray[Any]] = []
         empties: list[NDArray[np.bool_] | None] = []
@@ -185,9 +185,18 @@ class ArrayPredictor:
         LOGGER.info(chosen)
         return chosen
 
-    @property
-    def _batch_tiles(self) -> int:
-        return self.options.batch_tiles or (1 if self.inference.device.type == "cpu" else 8)
+    def _batch_tiles(self, tiling: Tiling) -> int:
+        if self.options.batch_tiles:
+            return self.options.batch_tiles
+        device = self.inference.device
+        if len(tiling) == 1 or device.type != "cuda":
+            return 1
+        free, _ = torch.cuda.mem_get_info(device)
+        return max(1, min(MOST_TILES, len(tiling), free // 2 // self._feature_map_bytes(tiling, 1)))
+
+    def _feature_map_bytes(self, tiling: Tiling, batch: int) -> int:
+        h, w = (int(side * self.options.ratio) for side in tiling.window_hw)
+        return max(activation_bytes(each, (batch, self.codec.channels, h, w)) for each in self.inference.networks)
 
     def _without_nan(self, window: NDArray[Any]) -> NDArray[Any]:
         """The mean of the training images stands in for what is not a number, which would spread in the network."""

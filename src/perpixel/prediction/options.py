@@ -16,10 +16,14 @@ class PredictOptions:
 
     Args:
         tile_px: Side of a tile that the network sees, in pixels at working resolution. A multiple of 256 beside the
-            overlap fills whole blocks of a TIFF file.
-        overlap_px: Pixels that neighbouring tiles share, at working resolution; at most half a tile.
+            overlap fills whole blocks of a TIFF file; and a tile takes no more memory than an image seen whole.
+        overlap_px: Pixels that neighbouring tiles share, at working resolution; at most half a tile. Seven sixteenths
+            at each end of a window, 96 of 224 pixels, are seen and thrown away: the plain U-Net of four levels looks
+            93 pixels far, so that its tiles are exact. Deeper networks look further, though little depends on it;
+            benchmarks/predict.md tells how much.
         whole_px: Images of up to this many pixels (at working resolution) are seen whole, without tiles.
-        batch_tiles: Tiles in one batch; None takes 1 on a CPU and 8 on an accelerator.
+        batch_tiles: Tiles in one batch; None takes as many as fit half of a CUDA device's free memory, at most 8, and
+            1 on any other device.
         scale: Working resolution / native resolution, 0 < scale ≤ 1, see `ratio`: images are reduced before the
             network, and its probabilities enlarged after it.
         views: What is averaged: the image as it is, its four "flips", or all eight flips and quarter "turns".
@@ -33,8 +37,8 @@ class PredictOptions:
         SettingsError: A value out of its range.
     """
 
-    tile_px: int = 1152
-    overlap_px: int = 128
+    tile_px: int = 1504
+    overlap_px: int = 224
     whole_px: int = 1536 * 1536
     batch_tiles: int | None = None
     scale: float = 1.0
