@@ -1,12 +1,15 @@
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import perpixel.evaluation
 import perpixel.report
 from perpixel.errors import SettingsError
+from perpixel.evaluation import PartName
 from perpixel.report.texts import LANGUAGES, TEXTS, texts
+from perpixel.split import SplitPart
 
 SOURCES = [
     path.read_text(encoding="utf-8")
@@ -22,8 +25,18 @@ def test_every_text_is_there_in_every_language():
 
 def test_no_text_is_left_over():
     used = " ".join(SOURCES)
-    unused = [key for key in TEXTS if not key.startswith("about_") and len(re.findall(rf"\b{key}\b", used)) < 2]
+    unused = [
+        key for key in TEXTS if not key.startswith(("about_", "part_")) and len(re.findall(rf"\b{key}\b", used)) < 2
+    ]
     assert unused == []
+
+
+def test_every_part_has_its_word():
+    assert {key.removeprefix("part_") for key in TEXTS if key.startswith("part_")} == {
+        *get_args(PartName),
+        *get_args(SplitPart),
+        "data",  # another folder, scored whole
+    }
 
 
 def test_every_definition_belongs_to_a_text():

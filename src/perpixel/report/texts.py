@@ -28,6 +28,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "differences": ("Differences from the first run", "与第一个模型的差异"),
     "furthest_apart": ("Images on which the runs differ most", "模型差异最大的图像"),
     # sentences
+    "colon": (": ", "："),
+    "stop": (".", "。"),
     "scored": ("images, scored whole at native resolution", "幅图像，按原始分辨率整图评估"),
     "not_evaluated": (
         "Not evaluated yet: run `perpixel evaluate`. The pictures show validation images.",
@@ -92,6 +94,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "class": ("class", "类别"),
     "pixels": ("pixels", "像素数"),
     "part": ("part", "部分"),
+    "part_train": ("train", "训练集"),
+    "part_val": ("val", "验证集"),
+    "part_test": ("test", "测试集"),
+    "part_gap": ("gap", "间隔"),
+    "part_all": ("all", "全部"),
+    "part_data": ("other data", "其他数据"),
     "reason": ("reason", "原因"),
     "run": ("run", "模型"),
     "difference": ("difference", "差异"),
