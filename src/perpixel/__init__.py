@@ -6,7 +6,7 @@
 >>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
 """
 
-from perpixel.api import check, compare, demo, evaluate, load, predict, train
+from perpixel.api import check, compare, demo, evaluate, load, plan, predict, train
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "demo",
     "evaluate",
     "load",
+    "plan",
     "predict",
     "train",
 ]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from perpixel.prediction import Predictor, Written
     from perpixel.report.audit_page import Check
     from perpixel.run import Run
+    from perpixel.training import Outlook
 
 PathLike: TypeAlias = str | Path
 
@@ -47,6 +48,45 @@ def check(data: PathLike, out: PathLike | None = None, *, folds: int | None = No
         return examine(Path(data), Path(out) if out else None, show, folds=folds)
 
 
+def plan(  # each is one thing to ask for
+    data: PathLike,
+    *,
+    recipe: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: PathLike | None = None,
+    pictures: PathLike | None = None,
+    **budget: float,
+) -> "Outlook":
+    """Decide how to train on a folder, say why, and time how far the budget goes on this machine.
+
+    Args:
+        data: The folder, or a dataset.yaml that describes one.
+        recipe: A name of `recipes`; settings and budget go over it.
+        settings: Any part of the settings tree; what is not set is planned.
+        out: Write the settings there as YAML, each with its reason; `train` takes the file as its settings.
+        pictures: Write a PNG of the first views there, as the network will see them, with their labels.
+        **budget: minutes=…, steps=… or epochs=….
+
+    Returns:
+        The plan; `print` shows it.
+
+    Raises:
+        PerpixelError: DataError, SettingsError or OutputError, with what to mend.
+    """
+    from perpixel.config import settings_from, to_yaml
+    from perpixel.files.atomic import write_text
+    from perpixel.training import outlook
+
+    answer = outlook(Path(data), settings_from(_tree(settings, recipe, budget)))
+    if out is not None:
+        write_text(Path(out), to_yaml(answer.settings, answer.reasons))
+    if pictures is not None:
+        from perpixel.report.contact_sheet import contact_sheet
+
+        contact_sheet(answer.session.batches(0), answer.session.card.codec, Path(pictures))
+    return answer
+
+
 def train(  # noqa: PLR0913 # each is one thing to ask for
     data: PathLike,
     out: PathLike | None = None,
@@ -79,15 +119,10 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel import training
     from perpixel.config import settings_from
     from perpixel.errors import SettingsError
-    from perpixel.recipes import with_recipe
     from perpixel.report import write_report
     from perpixel.run import Run, new_folder
 
-    tree = dict(settings or {})
-    if budget:
-        tree["train"] = {**tree.get("train", {}), **budget}
-    if recipe is not None:
-        tree = with_recipe(recipe, tree)
+    tree = _tree(settings, recipe, budget)
     if resume:
         if out is None:
             raise SettingsError("resume needs the run to go on with.", fix="name its folder with --out.")
@@ -95,8 +130,8 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         if not run.is_finished or run.report_path.exists():
             run = training.resume(run.folder, tree)
     else:
-        checked = settings_from(tree)
-        run = training.train(Path(data), Path(out or new_folder(Path(data))), checked, overwrite=overwrite)
+        folder = Path(out or new_folder(Path(data)))
+        run = training.train(Path(data), folder, settings_from(tree), overwrite=overwrite)
     if speaks():
         for each in (*map(Run.open, run.fold_folders), run):
             write_report(each, load(each), language=language)
@@ -191,6 +226,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     probabilities: Literal["uint8", "uint16", "float32"] | None = None,
     polygons: Literal["geojson", "geopackage"] | None = None,
     instances: Literal["connected", "watershed"] | None = None,
+    zarr: bool = False,
     simplify_px: float = 0,
     least_px: int = 0,
     views: Literal["one", "flips", "turns"] = "one",
@@ -201,7 +237,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
 
     Args:
         run: A run, its folder, or a model file.
-        inputs: Files, folders or globs; "-" for a list on standard input.
+        inputs: Files, folders, globs or Zarr images; "-" for a list on standard input.
         out: The folder to write to.
         index: Write class indices instead of the values of the training masks.
         cloud: Write the masks of GeoTIFFs as cloud-optimised ones.
@@ -210,6 +246,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         probabilities: Write them, too: times 255, times 65535, or as they are.
         polygons: Write the outlines of the objects, too.
         instances: Write the objects' numbers, too: "connected" pixels of a class, or by "watershed" cut at necks.
+        zarr: Write the class indices as OME-Zarr, too.
         simplify_px: How far polygons may leave the pixels' edges to have fewer corners.
         least_px: Leave objects of fewer pixels out of polygons and instances.
         views: Average over the image's flips, or its flips and quarter turns.
@@ -232,6 +269,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         probabilities=probabilities,
         polygons=polygons,
         instances=instances,
+        zarr=zarr,
         simplify_px=simplify_px,
         least_px=least_px,
         existing=existing,
@@ -292,6 +330,16 @@ def _opened(run: "Run | PathLike") -> "Run":
     from perpixel.run import Run
 
     return Run.open(Path(run)) if isinstance(run, str | Path) else run
+
+
+def _tree(settings: Mapping[str, Any] | None, recipe: str | None, budget: Mapping[str, float]) -> dict[str, Any]:
+    """The settings over those of the recipe, and the budget over both."""
+    from perpixel.recipes import with_recipe
+
+    tree = dict(settings or {})
+    if budget:
+        tree["train"] = {**tree.get("train", {}), **budget}
+    return tree if recipe is None else with_recipe(recipe, tree)
 
 
 def models() -> str:

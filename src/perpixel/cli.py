@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +25,17 @@ RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=Fal
 Part = Annotated[Literal["test", "val", "train", "all"], typer.Option(help="part of the run's data")]
 Language = Annotated[Literal["en", "zh"], typer.Option(help="of the report")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
+Minutes = Annotated[float | None, typer.Option(help="budget in minutes; 10 without any budget")]
+Steps = Annotated[int | None, typer.Option(help="budget in optimiser steps")]
+Epochs = Annotated[int | None, typer.Option(help="budget in epochs")]
+Model = Annotated[str | None, typer.Option(help="a name of `perpixel models`")]
+EncoderName = Annotated[
+    str | None, typer.Option(help="a name of `perpixel models` or of timm; null for the plain network")
+]
+Recipe = Annotated[str | None, typer.Option(help="a name of `perpixel recipes`; all else goes over it")]
+Config = Annotated[Path | None, typer.Option(help="a YAML file of settings")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting")]
+Seed = Annotated[int | None, typer.Option(help="decides split, order and first weights")]
 
 
 @app.command()
@@ -52,20 +63,45 @@ def check(
 
 
 @app.command()
+def plan(  # noqa: PLR0913, PLR0917 # one parameter an option
+    data: Data,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    model: Model = None,
+    encoder: EncoderName = None,
+    recipe: Recipe = None,
+    config: Config = None,
+    set_: Assignments = None,
+    seed: Seed = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="write the settings, for train --config")] = None,
+    pictures: Annotated[Path | None, typer.Option(metavar="FILE", help="write a PNG of what it will see")] = None,
+) -> None:
+    """Say how a folder would be trained on, why, and how far the budget goes on this machine."""
+    options = {
+        "train.minutes": minutes,
+        "train.steps": steps,
+        "train.epochs": epochs,
+        "model.name": model,
+        "model.encoder": encoder,
+        "seed": seed,
+    }
+    print(api.plan(data, recipe=recipe, settings=_settings(options, config, set_), out=out, pictures=pictures))
+
+
+@app.command()
 def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     data: Data,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME", show_default=False)] = None,
-    minutes: Annotated[float | None, typer.Option(help="budget in minutes; 10 without any budget")] = None,
-    steps: Annotated[int | None, typer.Option(help="budget in optimiser steps")] = None,
-    epochs: Annotated[int | None, typer.Option(help="budget in epochs")] = None,
-    model: Annotated[str | None, typer.Option(help="a name of `perpixel models`")] = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="a name of `perpixel models` or of timm; null for the plain network")
-    ] = None,
-    recipe: Annotated[str | None, typer.Option(help="a name of `perpixel recipes`; all else goes over it")] = None,
-    config: Annotated[Path | None, typer.Option(help="a YAML file of settings")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting")] = None,
-    seed: Annotated[int | None, typer.Option(help="decides split, order and first weights")] = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    model: Model = None,
+    encoder: EncoderName = None,
+    recipe: Recipe = None,
+    config: Config = None,
+    set_: Assignments = None,
+    seed: Seed = None,
     from_: Annotated[
         Path | None, typer.Option("--from", help="start from the weights of a run or model file", show_default=False)
     ] = None,
@@ -77,8 +113,6 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     language: Language = "en",
 ) -> None:
     """Train a network on a folder of images and masks within a budget."""
-    from perpixel.config import assign, settings_from_file
-
     options = {
         "train.minutes": minutes,
         "train.steps": steps,
@@ -92,12 +126,8 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
         "train.devices": gpus,
         "train.watch": watch and [watch],
     }
-    given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    if [minutes, steps, epochs].count(None) < 2:
-        raise typer.BadParameter("give only one of --minutes, --steps and --epochs")
-    tree: dict[str, Any] = settings_from_file(config) if config else {}
-    checked = assign(tree, [*given, *(set_ or [])])
-    run = api.train(data, out, recipe=recipe, settings=checked, resume=resume, overwrite=overwrite, language=language)
+    tree = _settings(options, config, set_)
+    run = api.train(data, out, recipe=recipe, settings=tree, resume=resume, overwrite=overwrite, language=language)
     if api.speaks():
         print(f"run:    {run.folder}\nreport: {run.folder / 'report.html'}\nnext:   perpixel evaluate {run.folder}")
 
@@ -150,6 +180,7 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
         Literal["connected", "watershed"] | None,
         typer.Option(help="also the objects by number; watershed cuts those that touch"),
     ] = None,
+    zarr: Annotated[bool, typer.Option("--zarr", help="also the class indices as OME-Zarr")] = False,
     simplify: Annotated[float, typer.Option(min=0, help="pixels that polygons may leave the edges of pixels")] = 0,
     least: Annotated[int, typer.Option(min=0, help="pixels of the smallest object")] = 0,
     views: Annotated[
@@ -179,6 +210,7 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
         probabilities=probabilities,
         polygons=polygons,
         instances=instances,
+        zarr=zarr,
         simplify_px=simplify,
         least_px=least,
         views=views,
@@ -215,6 +247,16 @@ def describe(
     if not (cross and height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise typer.BadParameter(f"--size {size} is not HxW, such as 224x224")
     print(api.describe(model, (int(height), int(width)), encoder=encoder, channels=channels, classes=classes).table())
+
+
+def _settings(options: Mapping[str, Any], config: Path | None, assignments: list[str] | None) -> dict[str, Any]:
+    """The tree of settings: the file, then the options, then --set."""
+    from perpixel.config import assign, settings_from_file
+
+    if [options[f"train.{budget}"] for budget in ("minutes", "steps", "epochs")].count(None) < 2:
+        raise typer.BadParameter("give only one of --minutes, --steps and --epochs")
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    return assign(settings_from_file(config) if config else {}, [*given, *(assignments or [])])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ Every setting has one place, a default and a range; `--set train.learning_rate=3
 unknown key is refused with the closest known one.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -179,9 +180,24 @@ def assign(tree: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any
     return result
 
 
-def to_yaml(settings: Settings) -> str:
-    """The whole tree as YAML, in the order of the classes."""
-    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+def to_yaml(settings: Settings, reasons: Mapping[str, str] | None = None) -> str:
+    """The whole tree as YAML, in the order of the classes.
+
+    Args:
+        settings: The tree.
+        reasons: By the dotted path of a setting, a comment that goes above it.
+    """
+    tree, lines = settings.model_dump(mode="json"), []
+    for section, values in tree.items():
+        if not isinstance(values, dict):
+            lines.append(yaml.safe_dump({section: values}))
+            continue
+        lines.append(f"{section}:\n")
+        for key, value in values.items():
+            if reason := (reasons or {}).get(f"{section}.{key}"):
+                lines.append(f"  # {reason}\n")
+            lines.append(textwrap.indent(yaml.safe_dump({key: value}, sort_keys=False), "  "))
+    return "".join(lines)
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

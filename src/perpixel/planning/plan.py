@@ -1,11 +1,15 @@
 """A plan: every setting that decides a training, and why it has its value."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from perpixel.config import Settings
 from perpixel.planning.facts import Facts
 from perpixel.planning.rules import RULES
+
+
+LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", {})
+"""Values that ask for the plan's own."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def plan_for(settings: Settings, facts: Facts) -> Plan:
         section, _, name = key.partition(".")
         part = getattr(settings, section)
         given = getattr(part, name)
-        if name in part.model_fields_set and given != "auto":
+        if name in part.model_fields_set and given not in LEFT_OPEN:
             choices.append(Choice(key, given, "as you set it"))
             continue
         value, reason = rule(facts, settings)

@@ -46,13 +46,11 @@ def _loss(facts: Facts, settings: Settings) -> tuple[Mapping[str, float], str]:
 
 def _scale(facts: Facts, settings: Settings) -> tuple[float, str]:
     for scale in sorted(SCALES):
-        if facts.kept[scale] >= LEAST_KEPT:
-            return (
-                scale,
-                f"the masks keep an IoU of {facts.kept[scale]:.3f} there, and a step sees more of the images",
-            )
-    best = max(facts.kept.values())
-    return 1.0, f"finer than that is nothing, and at {max(SCALES):g} the masks would keep an IoU of {best:.3f} only"
+        kept = facts.kept[scale]
+        if kept >= LEAST_KEPT:
+            return scale, f"the masks keep an IoU of {kept:.3f}, and every step sees more of the images"
+    finest = max(SCALES)
+    return 1.0, f"at {finest:g} of the resolution the masks would keep an IoU of {facts.kept[finest]:.3f} only"
 
 
 def _crop(facts: Facts, settings: Settings) -> tuple[tuple[int, int], str]:

@@ -105,7 +105,7 @@ class _InvertedResidual(nn.Module):
 
 
 class _SameConv2d(nn.Conv2d):
-    """Convolution without bias, padded as TensorFlow pads even sizes: at stride 2 the right border has one pixel more.
+    """Convolution without bias, padded as TensorFlow pads even sizes: at stride 2 one pixel more on the right.
 
     Padding the input costs a copy of it; dropping the first row and column of a wider output instead leaves a view
     which batch norm copies forth and back, at twice the time of the whole block.

@@ -1,0 +1,43 @@
+import pytest
+
+from generated import tiny_settings
+from perpixel.config import settings_from, settings_from_file
+from perpixel.training import outlook, train
+from perpixel.training.session import Session
+
+
+def test_the_plan_is_the_one_that_training_follows(tmp_path, cells):
+    asked = tiny_settings(steps=2, validations=1)
+    planned = outlook(cells, asked)
+    run = train(cells, tmp_path / "run", asked)
+    assert planned.settings == run.settings
+    assert [str(choice) for choice in planned.plan.choices] == list(run.notes)
+
+
+def test_minutes_become_the_steps_that_they_hold(cells, monkeypatch):
+    monkeypatch.setattr(Session, "time_step", lambda self, seconds: 0.5)
+    monkeypatch.setattr(Session, "time_validation", lambda self: 1.0)
+    planned = outlook(cells, tiny_settings(steps=None, minutes=2, validations=2))
+    assert 220 <= planned.settings.train.steps <= 236  # (120 s − 2 s − what reading took) / 0.5 s
+    assert planned.passes == pytest.approx(planned.settings.train.steps / planned.session.batches.steps_per_epoch)
+    told = str(planned)
+    assert "0.50 s a step and 2 validations of 1.0 s" in told
+    assert "5 images to train on, 2 to validate, 1 to test" in told
+    for choice in planned.plan.choices:
+        assert choice.key in told
+        assert choice.reason in told
+
+
+def test_nothing_is_written(cells):
+    before = sorted(cells.rglob("*"))
+    outlook(cells, tiny_settings())
+    assert sorted(cells.rglob("*")) == before
+
+
+def test_the_written_plan_is_a_file_of_settings(tmp_path, cells):
+    from perpixel import plan
+
+    path = tmp_path / "plan.yaml"
+    planned = plan(cells, settings=tiny_settings().model_dump(mode="json"), out=path)
+    assert settings_from(settings_from_file(path)) == planned.settings
+    assert "# as you set it\n  crop_hw:" in path.read_text()
