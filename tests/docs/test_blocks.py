@@ -87,6 +87,10 @@ def follow(words):
     program, *rest = words
     if program == "perpixel":
         assert main(rest) == 0, words
+    elif program == "torchrun":
+        follow(rest[rest.index("perpixel") :])
+    elif program == "tensorboard":
+        assert rest == ["--logdir", rest[-1]], words
     elif program == "make":
         targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert set(rest) <= set(targets), words
