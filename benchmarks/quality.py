@@ -1,0 +1,111 @@
+"""How good after so many minutes: perpixel's own plan, the tutorials' recipes, and a plain recipe on smp's U-Net.
+
+`python benchmarks/quality.py FOLDER --data isbi2012 camvid --minutes 5 --seeds 0 --by plan tutorial smp`
+trains one after the other, scores each on its test images at native resolution, and prints a table of all the runs
+that lie in FOLDER. What is there already is not trained again.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SHARED = Path("../shared/data")
+TUTORIAL = {
+    "dsb2018": "unetpp-nuclei",
+    "farmland_agoro": "unet-cropland",
+    "isbi2012": "fcn-resnet-em",
+    "oxford_pets": "fcn-vgg-pets",
+    "camvid": "unet-cropland",  # of the five the nearest
+    "dubai_aerial": "unet-cropland",
+}
+INSIDE = {"isbi2012": "foreground"}
+# as the examples of segmentation_models.pytorch have it; its ImageNet weights come from a hub, and there is none here
+SMP = {
+    "optimiser": "adam",
+    "learning_rate": 2e-4,
+    "encoder_rate": 1.0,
+    "weight_decay": 0.0,
+    "schedule": "cosine",
+    "warmup": 0.0,
+    "clip_norm": 0.0,
+    "loss": {"dice": 1.0},
+    "scale": 1.0,
+    "crop_hw": [256, 256],
+    "batch_size": 8,
+    "rare_views": 0.0,
+}
+SMP_AUGMENT = {"vertical_flip": 0.0, "quarter_turns": False, "rotate_degrees": 15.0, "zoom": 1.25}
+
+
+def asked_of(by: str, data: str) -> list[str]:
+    """The options of `perpixel train` that make a contender."""
+    if by == "tutorial":
+        return ["--recipe", TUTORIAL[data]]
+    if by == "smp":
+        settings = {**{f"train.{key}": value for key, value in SMP.items()}, "model.weights": "none"}
+        settings |= {f"augment.{key}": value for key, value in SMP_AUGMENT.items()}
+        given = [option for key, value in settings.items() for option in ("--set", f"{key}={json.dumps(value)}")]
+        return ["--model", "smp/unet", "--encoder", "resnet34", *given]
+    return []
+
+
+def perpixel(*options: str) -> None:
+    """Run the command line in a process of its own."""
+    command = Path(sys.executable).with_name("perpixel")
+    subprocess.run([command, *options], check=True, stdout=subprocess.DEVNULL)
+
+
+def score(run: Path, data: str, minutes: float, seed: int, by: str) -> None:
+    """Train and evaluate, unless it was done."""
+    if (run / "evaluation" / "metrics.json").exists():
+        return
+    started = time.monotonic()
+    options = ["--minutes", str(minutes), "--seed", str(seed), *asked_of(by, data)]
+    perpixel("train", str(SHARED / data), "--out", str(run), "--overwrite", *options)
+    seconds = time.monotonic() - started
+    (run / "seconds.json").write_text(json.dumps(seconds))
+    inside = ["--inside", INSIDE[data]] if data in INSIDE else []
+    perpixel("evaluate", str(run), *inside)
+
+
+def row(run: Path) -> str:
+    """One line of the table."""
+    data, minutes, seed, by = run.name.split(",")
+    told = json.loads((run / "evaluation" / "metrics.json").read_text())
+    classes = told["classes"]
+    shown = ", ".join(f"{name} {scores['iou']:.3f}" for name, scores in classes.items() if scores["iou"] is not None)
+    if len(classes) > 3:
+        shown = f"{len(classes)} classes"
+    rand = told["membranes"] and f"{told['membranes']['v_rand']['value']:.3f}"
+    steps = (run / "history.csv").read_text().splitlines()[-1].split(",")
+    seconds = json.loads((run / "seconds.json").read_text())
+    return (
+        f"| {data} | {by} | {minutes} | {seed} | {told['dataset']['mean_iou']:.3f} | {shown} | "
+        f"{rand or ''} | {steps[0]} | {100 * float(steps[-2]):.1f} % | {seconds / 60:.2f} |"
+    )
+
+
+def main() -> None:
+    """Train what was asked for, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", nargs="*", default=list(TUTORIAL), choices=list(TUTORIAL))
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0])
+    parser.add_argument("--by", nargs="*", default=["plan", "tutorial", "smp"], choices=["plan", "tutorial", "smp"])
+    asked = parser.parse_args()
+    for data in asked.data:
+        for by in asked.by:
+            for seed in asked.seeds:
+                score(asked.folder / f"{data},{asked.minutes:g},{seed},{by}", data, asked.minutes, seed, by)
+    print("| data | by | minutes | seed | mean IoU | IoU of the classes | V_rand | steps | waiting | took, minutes |")
+    print("|---|---|---:|---:|---:|---|---:|---:|---:|---:|")
+    for metrics in sorted(asked.folder.glob("*/evaluation/metrics.json")):
+        print(row(metrics.parent.parent))
+
+
+if __name__ == "__main__":
+    main()
