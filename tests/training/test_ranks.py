@@ -84,20 +84,23 @@ def weights_of(run):
     return load_model(run.last_weights_path)[0].state_dict()
 
 
-LOSSES = {"cells": {"cross_entropy": 1.0}, "shapes": {"dice": 1.0}}
+TRAININGS = {
+    "cells": {"loss": {"cross_entropy": 1.0}, "batch_size": 5},  # the processes' parts of it are unequal
+    "shapes": {"loss": {"dice": 1.0}, "batch_size": 4, "accumulate": 2},
+}
 
 
 def test_two_processes_are_one_with_the_same_batches(tmp_path):
-    """Cross entropy, and Dice of overlapping labels; an odd batch, so that the processes' parts are unequal."""
+    """Cross entropy, and Dice of overlapping labels."""
     data = {"cells": write_cells(tmp_path / "cells"), "shapes": write_overlapping(tmp_path / "shapes")}
 
     def work(rank):
-        for name, loss in LOSSES.items():
-            train(data[name], tmp_path / "two" / name, plain_settings(loss=loss))
+        for name, settings in TRAININGS.items():
+            train(data[name], tmp_path / "two" / name, plain_settings(**settings))
 
     assert joined(work, tmp_path) == ["", ""]
-    for name, loss in LOSSES.items():
-        alone = train(data[name], tmp_path / "one" / name, plain_settings(loss=loss))
+    for name, settings in TRAININGS.items():
+        alone = train(data[name], tmp_path / "one" / name, plain_settings(**settings))
         together = Run.open(tmp_path / "two" / name)
         expected = weights_of(alone)
         for key, tensor in weights_of(together).items():
