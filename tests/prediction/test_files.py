@@ -198,6 +198,24 @@ def test_writing_over_the_images_is_refused(tmp_path, predictor):
     assert np.asarray(Image.open(path)).shape == (8, 8, 3)
 
 
+@pytest.mark.parametrize("kind", ["exclusive", "overlapping"])
+def test_writing_over_images_in_a_folder_of_outputs_is_refused(tmp_path, kind):
+    predictor = Predictor(ReadsPixels(), codec_for(kind))
+    folder = "overlays" if kind == "exclusive" else NAMES[0]
+    path = png(tmp_path / folder / "a.png", image_of(8, 8))
+    with pytest.raises(OutputError, match="holds 1 of the images; their masks could take their place"):
+        predictor.predict_file(path, tmp_path, Outputs(overlay=True, existing="replace"))
+    beside = png(tmp_path / "images" / "b.png", image_of(8, 8))
+    assert predictor.predict_file(beside, tmp_path, Outputs(overlay=True)).paths
+
+
+def test_a_size_that_no_image_has_is_refused(tmp_path):
+    zarr = pytest.importorskip("zarr", reason="zarr is not installed")
+    zarr.create_array(tmp_path / "a.zarr", shape=(2**30, 2**30, 3), chunks=(64, 64, 3), dtype="uint8")
+    with pytest.raises(DataError, match=r"a\.zarr declares 1 × 1,073,741,824 × 1,073,741,824 pixels; at most"):
+        Predictor(ReadsPixels(), codec_for()).predict_file(tmp_path / "a.zarr", tmp_path / "out")
+
+
 def test_existing_outputs_are_refused_skipped_or_replaced(tmp_path, predictor):
     path, out = png(tmp_path / "in" / "a.png", image_of(8, 8)), tmp_path / "out"
     predictor.predict_file(path, out)

@@ -17,7 +17,7 @@ from perpixel.errors import DataError, OutputError, PerpixelError, Problem
 from perpixel.files.atomic import cannot_write
 from perpixel.files.cog import require_rasterio
 from perpixel.files.ome_zarr import require_zarr
-from perpixel.files.read import open_image, read_header
+from perpixel.files.read import Header, open_image, read_header
 from perpixel.machine import return_freed_memory
 from perpixel.prediction.arrays import ArrayPredictor
 from perpixel.prediction.job import Job
@@ -30,6 +30,9 @@ LOGGER: Final = logging.getLogger("perpixel")
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the rows that are finished and all rows of the file, over its pages."""
+
+MOST_PX: Final = 2**38
+"""Of all pages of an image, 524,288²: what lists of tiles and blocks are made for."""
 
 WRITING: Final = ".writing"
 """How the folder begins in which an image's outputs are made; machine and process follow."""
@@ -69,7 +72,7 @@ def predict_file(
         DataError: The image cannot be read, or is not like the training images.
         OutputError: Outputs are there already, or cannot be written.
     """
-    check_names([path], out)
+    check_names([path], out, outputs, predictor.codec.labels)
     return_freed_memory()
     if (found := _found(path, out, outputs, predictor)) is not None:
         return found
@@ -78,6 +81,7 @@ def predict_file(
     if outputs.zarr:
         require_zarr()
     header = read_header(path)
+    _refuse_endless(path, header)
     is_tiff = needs_tiff(header)
     labels = outputs.written_labels(predictor.codec.labels)
     with _staging(out) as folder:
@@ -116,7 +120,7 @@ def predict_files(
         PerpixelError: After the last image, what was wrong with some of them; the others are written.
         OutputError: At once, where names collide.
     """
-    check_names(paths, out)
+    check_names(paths, out, outputs, predictor.codec.labels)
     _remove_leftovers(out)
     rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     problems: list[Problem] = []
@@ -157,6 +161,16 @@ class _Pieces:
         with open_image(self.job.source, page) as image:
             name, dtype = str(self.job.source), self.job.outputs.probabilities
             yield from predicted_pieces(self.predictor, image, name, page, dtype)
+
+
+def _refuse_endless(path: Path, header: Header) -> None:
+    """Raise DataError for a size that no image has; a sparse Zarr array may declare any."""
+    if header.pages * header.height * header.width > MOST_PX:
+        raise DataError(
+            f"{path} declares {header.pages:,} × {header.height:,} × {header.width:,} pixels; "
+            f"at most {MOST_PX:,} are predicted.",
+            fix="restore the file from its source, or cut it into pieces.",
+        )
 
 
 def _tell_need(predictor: ArrayPredictor, job: Job) -> None:

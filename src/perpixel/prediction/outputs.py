@@ -85,11 +85,11 @@ def needs_tiff(header: Header) -> bool:
     return header.georeference is not None or header.pages > 1 or header.height * header.width > PIXEL_LIMIT
 
 
-def check_names(paths: Sequence[Path], out: Path) -> None:
+def check_names(paths: Sequence[Path], out: Path, outputs: Outputs, labels: Labels) -> None:
     """Refuse inputs whose outputs would collide, with each other or with an input.
 
     Raises:
-        OutputError: Two inputs of the same stem; an output folder that holds an input.
+        OutputError: Two inputs of the same stem; an output folder, or a folder of outputs in it, that holds an input.
     """
     stems = Counter(path.stem for path in paths)
     twice = [str(path) for path in paths if stems[path.stem] > 1]
@@ -99,7 +99,9 @@ def check_names(paths: Sequence[Path], out: Path) -> None:
             examples=twice,
             fix="predict each folder into an output folder of its own.",
         )
-    inside = [str(path) for path in paths if path.parent.resolve() == out.resolve()]
+    folders = {(out / name).parent.resolve() for name in outputs.paths("any", is_tiff=True, labels=labels)}
+    folders.add(out.resolve())
+    inside = [str(path) for path in paths if path.parent.resolve() in folders]
     if inside:
         raise OutputError(
             f"{out} holds {len(inside)} of the images; their masks could take their place.",
