@@ -73,11 +73,11 @@ def test_predict_takes_many_inputs(asked, capsys):
 
 def test_every_output_of_predict_reaches_it(asked):
     flags = ("--index", "--cloud", "--areas", "--views", "turns", "--backend", "auto", "--probabilities", "uint16")
-    objects = ("--polygons", "geopackage", "--instances", "watershed", "--simplify", "1.5", "--least", "9")
+    objects = ("--polygons", "geopackage", "--instances", "watershed", "--simplify", "1.5", "--least", "9", "--zarr")
     assert main(["predict", "run", "a.png", "--out", "o", *flags, *objects]) == 0
     assert asked["predict"][1] == {
         "index": True, "cloud": True, "overlay": False, "areas": True, "probabilities": "uint16",
-        "polygons": "geopackage", "instances": "watershed", "simplify_px": 1.5, "least_px": 9,
+        "polygons": "geopackage", "instances": "watershed", "zarr": True, "simplify_px": 1.5, "least_px": 9,
         "views": "turns", "backend": "auto", "existing": "refuse",
     }  # fmt: skip
 
