@@ -71,7 +71,10 @@ EXPECTED = {
     ),
     "geotiff/spacenet_atlanta": Expected(
         25, **TWO, channels=1, dtype="uint16", parts={"train": 20, "val": 3, "test": 2},
-        findings=("2 files may be the mask", "cut into 25 blocks of about 170 × 170 pixels, 13 pixels apart"),
+        findings=(
+            "2 files may be the mask", "cut into 25 blocks of about 170 × 170 pixels, 13 pixels apart",
+            "3 of 25 masks hold the background only",
+        ),
     ),
     "geotiff/landsat7_tutorial": Expected(
         21, tuple(f"class {k}" for k in range(1, 6)), (1, 2, 3, 4, 5), channels=8, dtype="float32", ignored=(0,),
