@@ -68,10 +68,8 @@ def test_every_command_is_one(page, monkeypatch):
         monkeypatch.setattr(api, name, lambda *given, _name=name, **named: asked.append((_name, named)) or Answer())
     for block in blocks(page):
         for words in block.commands() if block.language == "sh" else ():
-            if "--config" in words:  # written by the blocks before
-                place = words.index("--config")
-                words = [*words[:place], *words[place + 2 :]]
-            follow(words)
+            place = words.index("--config") if "--config" in words else len(words)  # blocks before write that file
+            follow([*words[:place], *words[place + 2 :]])
     for name, named in asked:
         if name == "train":
             settings_from(with_recipe(named["recipe"], named["settings"]) if named["recipe"] else named["settings"])
