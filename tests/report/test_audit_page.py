@@ -83,6 +83,15 @@ def test_folds_are_shown_one_by_one(tmp_path):
         assert f"<td>{fold}</td><td>val</td><td>5</td>" in page
 
 
+def test_of_many_groups_some_are_named_and_the_rest_counted(tmp_path):
+    for number in range(20):
+        target = drawing(number)
+        save(tmp_path / "data" / "images" / f"tile{number // 2}_part_{number}.png", photograph(target, number))
+        save(tmp_path / "data" / "masks" / f"tile{number // 2}_part_{number}.png", target)
+    check(tmp_path / "data", tmp_path / "out")
+    assert re.search(r"group tile\d by name \(2\); … and 2 more</td>", _page(tmp_path / "out"))
+
+
 def test_pairs_on_two_sides_of_a_given_split_are_pictured_first(tmp_path):
     for number in range(24):
         part, shown = ("val", 0) if number == 23 else ("train", number % 11)

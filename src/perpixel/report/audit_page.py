@@ -167,10 +167,15 @@ def _class_rows(dataset: Dataset, figures: Audit) -> list[dict[str, Any]]:
 def _part_rows(divided: Split) -> list[tuple[str, int, str]]:
     reasons = {part: Counter(r for p, r in divided.parts.values() if p == part) for part in ALL_PARTS}
     return [
-        (part, counts.total(), "; ".join(f"{reason} ({count})" for reason, count in counts.most_common(6)))
+        (part, counts.total(), _listed([f"{reason} ({count})" for reason, count in counts.most_common()]))
         for part, counts in reasons.items()
         if counts
     ]
+
+
+def _listed(reasons: Sequence[str], shown: int = 6) -> str:
+    more = len(reasons) - shown
+    return "; ".join([*reasons[:shown], *([f"… and {more:,} more"] if more > 0 else [])])
 
 
 def _spread(samples: Sequence[Sample]) -> Sequence[Sample]:
