@@ -50,7 +50,7 @@ EXPECTED = {
     "dsb2018": Expected(531, **TWO, instances=True, parts={"train": 425, "val": 53, "test": 53}),
     "dsb2018_native": Expected(
         14, ("background", "object"), (0, 255), reading="objects", instances=True,
-        parts={"train": 17, "val": 2, "test": 2},
+        parts={"train": 11, "val": 2, "test": 1},
     ),
     "camvid": Expected(
         76, CAMVID, tuple(range(11)), ignored=(11,), parts={"train": 46, "val": 13, "test": 17}, groups=4,
