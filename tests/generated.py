@@ -14,7 +14,15 @@ SIZES = ((24, 32), (32, 32), (40, 28), (32, 24), (28, 36), (36, 36), (24, 24), (
 TINY = {
     "model": {"encoder": None, "options": {"width": 4, "depth": 2}},
     "data": {"validation_share": 0.2, "test_share": 0.2},
-    "train": {"steps": 4, "batch_size": 2, "learning_rate": 2e-3, "crop_hw": [32, 32], "validations": 2, "precision": "32"},
+    "train": {
+        "steps": 4,
+        "batch_size": 2,
+        "learning_rate": 2e-3,
+        "crop_hw": [32, 32],
+        "scale": 1.0,
+        "validations": 2,
+        "precision": "32",
+    },
 }
 """A training that lasts well under a second."""
 

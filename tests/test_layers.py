@@ -10,7 +10,10 @@ SOURCE = Path(perpixel.__file__).parent
 
 LAYERS = (
     ("ground", ("errors", "shapes", "machine", "progress")),
-    ("mathematics", ("models", "losses", "metrics", "tiling", "regions", "outlines", "histogram", "codec", "schedule")),
+    (
+        "mathematics",
+        ("models", "losses", "metrics", "tiling", "regions", "outlines", "histogram", "codec", "schedule"),
+    ),
     (
         "data",
         ("config", "files", "dataset", "duplicates", "audit", "split", "augment", "batches", "synthetic"),

@@ -63,7 +63,9 @@ def test_a_folder_becomes_a_model_numbers_a_page_and_masks(tmp_path, capsys, wri
     assert all(name in page for name in figures["classes"])
 
     out = tmp_path / "masks"
-    assert main(["predict", run, str(data / "images"), "--out", str(out), "--overlay", "--probabilities", "uint8"]) == 0
+    assert (
+        main(["predict", run, str(data / "images"), "--out", str(out), "--overlay", "--probabilities", "uint8"]) == 0
+    )
     assert f"8 images predicted: {out}" in capsys.readouterr().out
     classes = sorted(path.name for path in (data / "masks").iterdir() if path.is_dir())
     for image in (data / "images").iterdir():

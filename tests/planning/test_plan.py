@@ -4,7 +4,8 @@ import pytest
 
 from perpixel.config import settings_from
 from perpixel.planning import Facts, plan_for
-from perpixel.planning.rules import LEAST_KEPT, RARE_BELOW, RULES
+from perpixel.planning.facts import SCALES
+from perpixel.planning.rules import LEAST_KEPT, PASSES, RARE_BELOW, RULES
 
 FACTS = Facts(
     kind="exclusive",
@@ -16,6 +17,7 @@ FACTS = Facts(
     is_georeferenced=False,
     is_grey=False,
     tilt=(0.0, 0.0),
+    payable=lambda settings: 0.0,
     kept={0.75: 0.5, 0.5: 0.4},
 )
 
@@ -38,11 +40,20 @@ def test_the_loss_is_that_of_the_kind_of_labels():
     assert planned(kind="overlapping").train.loss == {"bce": 1, "dice": 1}
 
 
-def test_the_working_resolution_is_the_coarsest_that_the_masks_survive():
-    enough, little = LEAST_KEPT + 0.001, LEAST_KEPT - 0.001
-    assert planned(kept={0.75: enough, 0.5: enough}).train.scale == 0.5
-    assert planned(kept={0.75: enough, 0.5: little}).train.scale == 0.75
-    assert planned(kept={0.75: little, 0.5: little}).train.scale == 1
+@pytest.mark.parametrize(
+    ("passes", "kept", "scale"),
+    [
+        (PASSES, (1, 1), 1),
+        (PASSES - 1, (1, 1), 0.75),
+        (PASSES - 1, (LEAST_KEPT - 0.001, LEAST_KEPT - 0.001), 1),
+        (PASSES / 2, (1, 1), 0.5),
+        (PASSES / 2, (1, LEAST_KEPT - 0.001), 0.75),
+        (0.1, (LEAST_KEPT, LEAST_KEPT), 0.5),
+    ],
+)
+def test_the_working_resolution_is_the_finest_that_the_budget_pays_for_and_the_masks_survive(passes, kept, scale):
+    kept = dict(zip(SCALES, kept, strict=True))
+    assert planned(kept=kept, payable=lambda settings: passes * FACTS.pixels).train.scale == scale
 
 
 @pytest.mark.parametrize(

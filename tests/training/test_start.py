@@ -96,11 +96,11 @@ def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
 
 
 def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch):
-    monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 3.0)
+    monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 4.0)
     monkeypatch.setattr(start_module.Session, "time_validation", lambda self: 20.0)
     message = (
-        r"train.minutes = 0.5 holds 3 training steps beside one validation, which lasts 20 s.\n"
-        r"Fix: give at least 1.[45] minutes, or fewer or smaller validation images."
+        r"train.minutes = 0.5 holds 2 training steps beside one validation, which lasts 20 s.\n"
+        r"Fix: give at least 1.7 minutes, or fewer or smaller validation images."
     )
     with pytest.raises(SettingsError, match=message):
         train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.5))

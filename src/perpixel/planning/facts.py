@@ -1,6 +1,6 @@
 """What the rules look at: sizes, classes, and two things that only the masks can tell."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from perpixel.audit import Audit
+from perpixel.config import Settings
 from perpixel.dataset import Dataset, Sample
 from perpixel.metrics import Counts, count
+from perpixel.planning.card import card_of
+from perpixel.planning.speed import pixels_within
 from perpixel.shapes import IGNORED, LabelKind, TargetArray
 
 SCALES: Final = (0.75, 0.5)
@@ -36,6 +39,7 @@ class Facts:
         is_grey: Whether all channels have the same statistics, or there is one.
         tilt: How unlike the classes of the upper and the lower third are, and those of the left and the right third;
             each the total variation distance, 0..1.
+        payable: Pixels that training sees within the budget of some settings; a rule that asks has them measured.
         kept: For each of SCALES the IoU of the masks with themselves after scaling down and up again, of the class
             that suffers most; 1 where nothing is lost.
     """
@@ -49,6 +53,7 @@ class Facts:
     is_georeferenced: bool
     is_grey: bool
     tilt: tuple[float, float]
+    payable: Callable[[Settings], float]
     kept: dict[float, float]
 
 
@@ -74,6 +79,7 @@ def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Fac
         is_georeferenced=any(sample.bounds is not None for sample in samples),
         is_grey=len(set(figures.mean)) == 1 and len(set(figures.std)) == 1,
         tilt=_tilt(targets, len(labels)),
+        payable=lambda settings: pixels_within(settings.train, card_of(settings, dataset, figures)),
         kept={scale: _kept(targets, len(labels), labels.kind, scale) for scale in SCALES},
     )
 

@@ -7,7 +7,6 @@ from perpixel.config import Settings
 from perpixel.planning.facts import Facts
 from perpixel.planning.rules import RULES
 
-
 LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", {})
 """Values that ask for the plan's own."""
 

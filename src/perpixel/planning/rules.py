@@ -24,6 +24,8 @@ VIEW_PIXELS: Final = 8 * 256 * 256
 LARGEST_BATCH: Final = 32
 LEAST_KEPT: Final = 0.985
 """IoU that the masks must keep at a coarser working resolution."""
+PASSES: Final = 20
+"""How often training shall see every part of the images; where the budget is too short, at a coarser resolution."""
 UPRIGHT_FROM: Final = 0.1
 RARE_BELOW: Final = 0.02
 """Share of the labelled pixels below which a class is rare."""
@@ -45,12 +47,18 @@ def _loss(facts: Facts, settings: Settings) -> tuple[Mapping[str, float], str]:
 
 
 def _scale(facts: Facts, settings: Settings) -> tuple[float, str]:
-    for scale in sorted(SCALES):
-        kept = facts.kept[scale]
-        if kept >= LEAST_KEPT:
-            return scale, f"the masks keep an IoU of {kept:.3f}, and every step sees more of the images"
-    finest = max(SCALES)
-    return 1.0, f"at {finest:g} of the resolution the masks would keep an IoU of {facts.kept[finest]:.3f} only"
+    survived = [scale for scale in sorted(SCALES) if facts.kept[scale] >= LEAST_KEPT]
+    if not survived:
+        finest = max(SCALES)
+        return 1.0, f"at {finest:g} of the resolution the masks would keep an IoU of {facts.kept[finest]:.3f} only"
+    passes = facts.payable(settings) / facts.pixels
+    scale = next((scale for scale in (1.0, *reversed(survived)) if passes / scale**2 >= PASSES), survived[0])
+    if scale == 1:
+        return scale, f"the budget shows every part of the images {passes:.0f} times at full resolution"
+    return scale, (
+        f"the budget shows every part {passes / scale**2:.0f} times there, {passes:.0f} times at full resolution, "
+        f"and the masks keep an IoU of {facts.kept[scale]:.3f}"
+    )
 
 
 def _crop(facts: Facts, settings: Settings) -> tuple[tuple[int, int], str]:

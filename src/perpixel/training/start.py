@@ -64,8 +64,7 @@ def prepared(data: Path, settings: Settings) -> Start:
     settings = settings if base is None else as_base(settings, base)
     found = ranks.once(lambda: _measured(data))
     parts = _parts(settings, found)
-    facts = ranks.once(lambda: facts_of(found.dataset, found.figures, parts.part("train")))
-    plan = plan_for(settings, facts)
+    plan = ranks.once(lambda: plan_for(settings, facts_of(found.dataset, found.figures, parts.part("train"))))
     _refuse_frozen_chance(plan.settings, base)
     return Start(parts, plan, _session(plan.settings, found, parts, base), started)
 

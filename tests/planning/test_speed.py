@@ -1,0 +1,38 @@
+import pytest
+
+from generated import binary_labels
+from perpixel.codec import Codec
+from perpixel.config import settings_from
+from perpixel.model_file import ModelCard
+from perpixel.planning import speed
+
+CARD = ModelCard("unet", None, Codec(binary_labels(), "uint8", (0.0,), (1.0,)), 1.0, {"width": 2, "depth": 1})
+
+
+def within(**train):
+    return speed.pixels_within(settings_from({"train": train}).train, CARD)
+
+
+def test_steps_see_the_pixels_of_their_batches():
+    assert within(steps=10, batch_size=4, crop_hw=[32, 64]) == 10 * 4 * 32 * 64
+
+
+def test_epochs_see_whatever_it_takes():
+    assert within(epochs=1) == float("inf")
+
+
+def test_minutes_see_what_the_machine_does_in_them(monkeypatch):
+    monkeypatch.setattr(speed, "_pixels_per_second", lambda train, card: 1000.0)
+    assert within(minutes=2) == pytest.approx(speed.USED_SHARE * 120 * 1000)
+
+
+@pytest.mark.parametrize(
+    ("clock", "seconds"),
+    [([0.0, 1.9, 10.0, 11.0, 20.0, 21.5], 1.0), ([0.0, 9.0], 9.0)],
+    ids=["the fastest of three steps", "one long step"],
+)
+def test_the_speed_is_that_of_a_step(monkeypatch, clock, seconds):
+    times = iter(clock)
+    monkeypatch.setattr(speed, "TRIED_SIDE", 32)
+    monkeypatch.setattr(speed.time, "monotonic", lambda: next(times))
+    assert within(minutes=1) == pytest.approx(speed.USED_SHARE * 60 * speed.TRIED_VIEWS * 32**2 / seconds)
