@@ -81,6 +81,11 @@ def test_the_table_holds_every_class_and_a_dash_where_nothing_is_defined():
     assert lines[5].split()[:3] == ["mean", "IoU", "0.3750"]
 
 
+def test_the_table_says_why_there_are_no_intervals():
+    assert "1 image (test), pooled over pixels; intervals need more than one image:" in str(evaluation_of(TABLE))
+    assert "2 images (test), pooled over pixels:" in str(evaluation_of(TABLE, TABLE))
+
+
 def test_both_files_are_written(tmp_path):
     evaluation = evaluation_of(TABLE)
     evaluation.save(tmp_path / "new")

@@ -159,14 +159,20 @@ class Evaluation:
                 + "".join(f"  {_spelled(score):>9}" for score in scores)
             )
         blind = max((float(np.nan_to_num(counts.mean_iou)) for counts in self.blind.values()), default=0.0)
-        units = f", intervals over {len(set(self.groups))} groups" if self.groups else ""
-        lines.append(f"{len(self.images)} images ({self.part}), pooled over pixels{units}:")
+        lines.append(f"{_counted(len(self.images), 'image')} ({self.part}), pooled over pixels{self._said_units()}:")
         whole = self.dataset_intervals
         for place, score in enumerate(DATASET_SCORES):
             name, value = score.replace("_", " ").replace("iou", "IoU"), getattr(pooled, score)
             note = f"  (without looking at the image: {blind:.4f})" if score == "mean_iou" else ""
             lines.append(f"  {name:<15} {_spelled(value)}  {_span(whole.low[place], whole.high[place])}{note}")
         return "\n".join(lines)
+
+    def _said_units(self) -> str:
+        """What the intervals are drawn over, or why there are none."""
+        units, kind = (len(set(self.groups)), "group") if self.groups else (len(self.images), "image")
+        if units == 1:
+            return f"; intervals need more than one {kind}"
+        return f", intervals over {_counted(units, kind)}" if self.groups else ""
 
     def _intervals(self) -> dict[str, Any]:
         whole, of_class, images = self.dataset_intervals, self.class_intervals, self.image_iou
@@ -186,6 +192,10 @@ class Evaluation:
 
 def _cell(value: Any) -> float | str:
     return "" if np.isnan(value) else float(value)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _spelled(value: Any) -> str:
