@@ -13,7 +13,7 @@ FACTS = Facts(
     shares=(0.6, 0.4),
     images=10,
     pixels=10 * 512 * 512,
-    longest_hw=(512, 512),
+    median_hw=(512, 512),
     is_georeferenced=False,
     is_grey=False,
     tilt=(0.0, 0.0),
@@ -57,7 +57,7 @@ def test_the_working_resolution_is_the_finest_that_the_budget_pays_for_and_the_m
 
 
 @pytest.mark.parametrize(
-    ("longest_hw", "scale", "crop_hw"),
+    ("median_hw", "scale", "crop_hw"),
     [
         ((40, 32), 1, (64, 32)),
         ((256, 256), 1, (256, 256)),
@@ -66,8 +66,8 @@ def test_the_working_resolution_is_the_finest_that_the_budget_pays_for_and_the_m
         ((256, 1024), 0.5, (128, 256)),
     ],
 )
-def test_the_crop_holds_the_largest_image_up_to_256(longest_hw, scale, crop_hw):
-    assert planned({"train": {"scale": scale}}, longest_hw=longest_hw).train.crop_hw == crop_hw
+def test_the_crop_holds_the_median_image_up_to_256(median_hw, scale, crop_hw):
+    assert planned({"train": {"scale": scale}}, median_hw=median_hw).train.crop_hw == crop_hw
 
 
 @pytest.mark.parametrize(("crop_hw", "size"), [((256, 256), 8), ((128, 128), 32), ((32, 32), 32), ((2048, 2048), 1)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -34,7 +35,7 @@ class Facts:
         shares: Of the labelled pixels, class by class.
         images: Number of training images.
         pixels: Of all training images together.
-        longest_hw: The greatest height and the greatest width, in pixels.
+        median_hw: Of the heights and of the widths of the training images, in pixels.
         is_georeferenced: Whether the images lie on the earth.
         is_grey: Whether all channels have the same statistics, or there is one.
         tilt: How unlike the classes of the upper and the lower third are, and those of the left and the right third;
@@ -49,7 +50,7 @@ class Facts:
     shares: tuple[float, ...]
     images: int
     pixels: int
-    longest_hw: tuple[int, int]
+    median_hw: tuple[float, float]
     is_georeferenced: bool
     is_grey: bool
     tilt: tuple[float, float]
@@ -75,7 +76,7 @@ def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Fac
         shares=tuple((pixels / max(1.0, pixels.sum())).tolist()),
         images=len(samples),
         pixels=sum(sample.height * sample.width for sample in samples),
-        longest_hw=(max(figures.heights), max(figures.widths)),
+        median_hw=(median(sample.height for sample in samples), median(sample.width for sample in samples)),
         is_georeferenced=any(sample.bounds is not None for sample in samples),
         is_grey=len(set(figures.mean)) == 1 and len(set(figures.std)) == 1,
         tilt=_tilt(targets, len(labels)),

@@ -62,11 +62,10 @@ def _scale(facts: Facts, settings: Settings) -> tuple[float, str]:
 
 
 def _crop(facts: Facts, settings: Settings) -> tuple[tuple[int, int], str]:
-    sides = [math.ceil(side * settings.train.scale / CROP_MULTIPLE) * CROP_MULTIPLE for side in facts.longest_hw]
+    sides = [math.ceil(side * settings.train.scale / CROP_MULTIPLE) * CROP_MULTIPLE for side in facts.median_hw]
     crop = (min(LARGEST_CROP, sides[0]), min(LARGEST_CROP, sides[1]))
-    if crop == tuple(sides):
-        return crop, "the largest image, whole"
-    return crop, f"a window of the images, which are up to {facts.longest_hw[0]} × {facts.longest_hw[1]} pixels"
+    typical = f"the median image, {facts.median_hw[0]:g} × {facts.median_hw[1]:g} pixels"
+    return crop, typical if crop == tuple(sides) else f"a window of {typical}"
 
 
 def _batch(facts: Facts, settings: Settings) -> tuple[int, str]:
