@@ -1,8 +1,20 @@
+from typing import get_args
+
 import pytest
 import yaml
 
-from perpixel.config import DEFAULT_MINUTES, Settings, assign, flat, settings_from, settings_from_file, to_yaml
+from perpixel.config import (
+    DEFAULT_MINUTES,
+    AugmentSettings,
+    Settings,
+    assign,
+    flat,
+    settings_from,
+    settings_from_file,
+    to_yaml,
+)
 from perpixel.errors import SettingsError
+from perpixel.presets import PRESETS
 
 
 def test_without_any_setting_the_budget_is_ten_minutes():
@@ -63,7 +75,6 @@ def test_an_unknown_key_gets_the_closest_known_one(tree, told):
         ({"train": {"learning_rate": 0}}, "train.learning_rate = 0: input should be greater than 0."),
         ({"train": {"scale": 1.5}}, "train.scale = 1.5: input should be less than or equal to 1."),
         ({"train": {"crop_hw": [0, 64]}}, "train.crop_hw.0 = 0: input should be greater than or equal to 1."),
-        ({"train": {"optimiser": "adm"}}, "train.optimiser = adm: input should be 'adamw', 'adam' or 'sgd'."),
         ({"data": {"test_share": "some"}}, "data.test_share = some: input should be a valid number"),
         ({"augment": {"zoom": 0.5}}, "augment.zoom = 0.5: input should be greater than or equal to 1."),
     ],
@@ -73,6 +84,40 @@ def test_a_value_out_of_its_range_is_told_with_its_range(tree, told):
         settings_from(tree, "mine.yaml")
     assert str(caught.value).startswith(f"mine.yaml: {told}")
     assert "\nFix: set " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tree", "told"),
+    [
+        (
+            {"train": {"optimiser": "adm"}},
+            "train.optimiser = adm: input should be 'adamw', 'adam' or 'sgd'.\nFix: did you mean adam or adamw?",
+        ),
+        (
+            {"augment": {"preset": "microscope"}},
+            "augment.preset = microscope: input should be 'microscopy', 'aerial' or 'natural'.\n"
+            "Fix: did you mean microscopy?",
+        ),
+        ({"augment": {"preset": ["aerial"]}}, "Fix: did you mean aerial?"),
+        ({"augment": {"preset": 3}}, "Fix: choose one of aerial, microscopy, natural."),
+    ],
+)
+def test_a_wrong_word_gets_the_closest_right_one(tree, told):
+    with pytest.raises(SettingsError) as caught:
+        settings_from(tree)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("name", get_args(get_args(AugmentSettings.model_fields["preset"].annotation)[0]))
+def test_a_preset_gives_what_is_not_set(name):
+    given = {"preset": name, "zoom": 1.1, "horizontal_flip": 0}
+    augment = settings_from({"augment": given}).augment
+    assert augment.model_dump() == {**PRESETS[name], **given}  # a preset has them all
+    assert settings_from(yaml.safe_load(to_yaml(settings_from({"augment": given})))).augment == augment
+
+
+def test_without_a_preset_nothing_is_filled_in():
+    assert settings_from({"augment": {"preset": None}}).augment.model_fields_set == {"preset"}
 
 
 def test_all_problems_are_told_at_once():

@@ -16,7 +16,7 @@ LAYERS = (
     ),
     (
         "data",
-        ("config", "files", "dataset", "duplicates", "audit", "split", "augment", "batches", "synthetic"),
+        ("presets", "config", "files", "dataset", "duplicates", "audit", "split", "augment", "batches", "synthetic"),
     ),
     ("decisions", ("planning", "recipes", "run", "model_file")),
     ("verbs", ("training", "prediction", "evaluation")),

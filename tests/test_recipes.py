@@ -100,6 +100,12 @@ def test_another_network_comes_without_the_recipes_options(given):
     assert with_recipe("unet-cropland", {"model": given})["model"] == {"name": "unet", **given}
 
 
+def test_a_preset_takes_the_place_of_the_recipes_augmentation():
+    given = {"preset": "aerial", "zoom": 2}
+    assert with_recipe("unet-cropland", {"augment": given})["augment"] == given
+    assert with_recipe("unet-cropland", {"augment": {"zoom": 2}})["augment"]["horizontal_flip"] == 0.6
+
+
 def test_a_recipe_is_not_changed_by_what_goes_over_it():
     before = repr(RECIPES)
     with_recipe("unet-shapes", {"train": {"loss": {"bce": 1}, "minutes": 1}, "augment": {"zoom": 2}})

@@ -4,6 +4,7 @@ Every setting has one place, a default and a range; `--set train.learning_rate=3
 unknown key is refused with the closest known one.
 """
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
+from perpixel.presets import PRESETS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -53,6 +55,9 @@ class ModelSettings(Part):
 class AugmentSettings(Part):
     """What is done to image and mask together while training; 0 or 1 switches a transform off."""
 
+    preset: Literal["microscopy", "aerial", "natural"] | None = Field(
+        default=None, description="microscopy, aerial or natural: gives the settings below that are not set"
+    )
     horizontal_flip: Share = 0.5
     vertical_flip: Share = 0.5
     quarter_turns: bool = True
@@ -66,6 +71,13 @@ class AugmentSettings(Part):
     gamma: Annotated[float, Field(ge=1, le=4)] = Field(default=1.0, description="between 1/gamma and gamma")
     noise: Share = Field(default=0.0, description="standard deviation, in standard deviations of the images")
     blur_px: Annotated[float, Field(ge=0, le=8)] = Field(default=0.0, description="largest sigma of a Gaussian")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {**PRESETS.get(str(given.get("preset")), {}), **given}
 
 
 class TrainSettings(Part):
@@ -94,6 +106,9 @@ class TrainSettings(Part):
     loss: Mapping[str, float] = Field(default_factory=dict, description="name: weight; empty takes the kind's own")
     clip_norm: Annotated[float, Field(ge=0)] = Field(
         default=5.0, description="largest gradient norm; 0 leaves it alone"
+    )
+    ema: Share = Field(
+        default=0.0, description="decay a step of a running mean of the weights, which is what is kept; 0 for none"
     )
     validations: Count = Field(default=8, description="how often the validation images are scored, at most")
     best_by: Literal["mean_iou", "mean_dice", "pixel_accuracy", "loss"] = "mean_iou"
@@ -218,9 +233,10 @@ def _problem(error: Any, source: str) -> Problem:
         return Problem(f"{source}: unknown key {path}.", fix=_suggest(path))
     value = "" if isinstance(error["input"], dict | BaseModel) else f" = {error['input']}"
     message = error["msg"].removeprefix("Value error, ")
-    return Problem(
-        f"{source}: {path}{value}: {message[0].lower()}{message[1:]}.", fix=f"set {path} within its range."
-    )
+    fix = f"set {path} within its range."
+    if error["type"] == "literal_error":
+        fix = did_you_mean(str(error["input"]), re.findall("'(.*?)'", error["ctx"]["expected"]))
+    return Problem(f"{source}: {path}{value}: {message[0].lower()}{message[1:]}.", fix=fix)
 
 
 def _suggest(path: str) -> str:

@@ -187,8 +187,8 @@ RECIPES: Final[dict[str, Recipe]] = {
 def with_recipe(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Lay settings over those of a recipe.
 
-    A budget takes the place of the recipe's budget and a loss that of its loss; another network or encoder comes
-    without the recipe's options.
+    A budget takes the place of the recipe's budget, a loss that of its loss and a preset that of its augmentation;
+    another network or encoder comes without the recipe's options.
 
     Args:
         name: A name in `RECIPES`.
@@ -205,7 +205,9 @@ def with_recipe(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if name not in RECIPES:
         raise SettingsError(f"there is no recipe {name!r}.", fix=did_you_mean(name, RECIPES))
     base = dict(RECIPES[name].settings)
-    train, model = (given.get(part) for part in ("train", "model"))
+    train, model, augment = (given.get(part) for part in ("train", "model", "augment"))
+    if isinstance(augment, Mapping) and augment.get("preset"):
+        del base["augment"]
     if isinstance(train, Mapping):
         replaced = {"loss"} & train.keys()
         replaced |= set(BUDGETS) if any(train.get(budget) is not None for budget in BUDGETS) else set()

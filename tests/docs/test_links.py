@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from perpixel.config import Settings
+from perpixel.config import AugmentSettings, Settings
 from perpixel.planning.rules import RULES
+from perpixel.presets import PRESETS
 from perpixel.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
@@ -52,3 +54,15 @@ def test_the_table_of_settings_has_all_of_them_with_their_defaults():
     sections = {name for name, field in Settings.model_fields.items() if hasattr(field.annotation, "model_fields")}
     within = {f"{name}.{key}" for name in sections for key in Settings.model_fields[name].annotation.model_fields}
     assert rows.keys() == within | (Settings.model_fields.keys() - sections)
+
+
+def test_the_table_of_presets_is_that_of_the_code():
+    lines = (ROOT / "docs" / "training.md").read_text("utf-8").splitlines()
+    rows = [line.split("|")[1:-1] for line in lines if line.startswith("|")]
+    head = next(row for row in rows if "`augment.`" in row[0])
+    names = [cell.strip(" `") for cell in head[2:]]
+    cells = {key[1]: row for row in rows if len(row) == len(head) and (key := re.match(r" `(\w+)`", row[0]))}
+    for column, name in enumerate(names, start=2):
+        assert {key: yaml.safe_load(row[column]) for key, row in cells.items()} == PRESETS[name]
+    for key in PRESETS["aerial"].keys() - {"vertical_flip", "quarter_turns"}:
+        assert yaml.safe_load(cells[key][1]) == AugmentSettings.model_fields[key].default
