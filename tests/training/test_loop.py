@@ -70,6 +70,24 @@ def test_every_optimiser_is_resumed_to_the_bit(tmp_path, cells, monkeypatch, opt
     same(resume(tmp_path / "run", {}), whole)
 
 
+@pytest.mark.parametrize("step", [0, 3])
+def test_the_running_mean_of_the_weights_is_kept_and_resumed_to_the_bit(tmp_path, cells, straight, monkeypatch, step):
+    settings = tiny_settings(**SIX, ema=0.9)
+    whole = train(cells, tmp_path / "whole", settings)
+    stored = torch.load(whole.checkpoints[0], weights_only=True)
+    last, _ = load_model(whole.last_weights_path)
+    for name, tensor in last.state_dict().items():
+        assert torch.equal(tensor, stored["average"]["network"][name])
+    assert stored["average"]["steps"] == 6
+    network = torch.load(straight.checkpoints[0], weights_only=True)["network"]
+    assert all(torch.equal(tensor, stored["network"][name]) for name, tensor in network.items())  # no step changes
+    assert not torch.equal(last.head.weight, network["head.weight"])
+    at_step(monkeypatch, step, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(RunError, match="stopped"):
+        train(cells, tmp_path / "run", settings)
+    same(resume(tmp_path / "run", {}), whole)
+
+
 class Crash(BaseException):
     """Nothing that the loop could expect, like the loss of power."""
 

@@ -75,6 +75,42 @@ def test_a_frozen_encoder_keeps_weights_and_statistics(found):
     assert changed
 
 
+def test_without_a_running_mean_the_network_itself_is_judged(found):
+    session = session_of(found, tiny_settings(ema=0.0))
+    assert session.judged is session.network
+    assert set(session.state()) == {"network", "optimiser"}
+
+
+def test_the_running_mean_of_the_weights_is_judged(found):
+    session = session_of(found, tiny_settings(ema=0.9))
+    first = session.network.head.weight.detach().clone()
+    session.step(1, session.batches(1), Pace(4))
+    mean = 0.1 * first + 0.9 * session.network.head.weight.detach()  # of the first step, a tenth is left
+    torch.testing.assert_close(session.judged.head.weight, mean)
+    image = found[0].image(found[0].samples[0])
+    expected = session.predictor().probabilities(image)
+    session.network.head.weight.data.zero_()
+    np.testing.assert_array_equal(session.predictor().probabilities(image), expected)
+
+
+def test_a_step_that_is_not_taken_leaves_the_running_mean(found):
+    session = session_of(found, tiny_settings(ema=0.9))
+    before = {name: tensor.clone() for name, tensor in session.judged.state_dict().items()}
+    session.loss = lambda logits, target: logits.sum() * float("nan")
+    session.step(1, session.batches(1), Pace(4))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in session.judged.state_dict().items())
+
+
+def test_a_frozen_encoder_is_its_own_mean(found):
+    session = session_of(found, encoder_settings(encoder_rate=0, ema=0.5))
+    for number in range(2):
+        session.step(number, session.batches(number), Pace(4))
+    network, mean = session.network.state_dict(), session.judged.state_dict()
+    other = {name.split(".")[0] for name, tensor in network.items() if not torch.equal(tensor, mean[name])}
+    assert other
+    assert "encoder" not in other
+
+
 @pytest.mark.parametrize(
     ("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)]
 )
@@ -105,12 +141,15 @@ def test_a_drop_of_the_rate_comes_after_so_many_epochs(found):
 
 
 def test_timing_takes_real_steps_and_leaves_the_session_as_it_was(found):
-    session = session_of(found, tiny_settings())
-    before = {name: tensor.clone() for name, tensor in session.network.state_dict().items()}
+    session = session_of(found, tiny_settings(ema=0.9))
+    networks = (session.network, session.judged)
+    before = [{name: tensor.clone() for name, tensor in each.state_dict().items()} for each in networks]
     assert session.time_step(0.0) > 0
     assert session.time_validation() > 0
-    assert all(torch.equal(tensor, before[name]) for name, tensor in session.network.state_dict().items())
-    assert not session.optimiser.state_dict()["state"]
+    for each, kept in zip(networks, before, strict=True):
+        assert all(torch.equal(tensor, kept[name]) for name, tensor in each.state_dict().items())
+    assert not session.state()["optimiser"]["state"]
+    assert session.state()["average"]["steps"] == 0
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(found):

@@ -167,7 +167,7 @@ class Loop:
             self._run.save_settings()
 
     def _weights(self) -> dict[str, Any]:
-        weights: dict[str, Any] = self._session.network.state_dict()
+        weights: dict[str, Any] = self._session.judged.state_dict()
         return weights
 
     def _watch(self, step: Step) -> None:
@@ -248,8 +248,7 @@ class Loop:
             return
         state = self._state
         stored = {
-            "network": self._weights(),
-            "optimiser": self._session.optimiser.state_dict(),
+            **self._session.state(),
             "state": {
                 **{key: getattr(state, key) for key in KEPT_AS_THEY_ARE},
                 "spent": self._elapsed(),
@@ -274,8 +273,7 @@ def restored(session: Session, run: Run) -> State:
             stored = torch.load(path, weights_only=True, map_location="cpu")
         except (OSError, RuntimeError, EOFError, UnpicklingError):
             continue
-        session.network.load_state_dict(stored["network"])
-        session.optimiser.load_state_dict(stored["optimiser"])
+        session.load(stored)
         kept = stored["state"]
         interval = Interval(**{**kept["interval"], "counts": Counts.from_dict(kept["interval"]["counts"])})
         return State(**{**kept, "pace": Pace(**kept["pace"]), "interval": interval})

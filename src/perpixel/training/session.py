@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from perpixel.batches import Batch, Batches, PixelStore, ahead
-from perpixel.config import Settings, TrainSettings
+from perpixel.config import Settings
 from perpixel.dataset import Dataset, Sample
 from perpixel.errors import SettingsError
 from perpixel.losses import supervised, weighted
@@ -23,7 +23,9 @@ from perpixel.model_file import ModelCard
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.schedule import Pace, rate
+from perpixel.training.averaging import Average
 from perpixel.training.fine_tuning import Base, take_over
+from perpixel.training.optimiser import optimiser_for
 from perpixel.training.ranks import ranks_for
 from perpixel.training.validation import Validation, validate
 from perpixel.training.watching import watched
@@ -89,16 +91,23 @@ class Session:
         self.notes = [] if base is None else take_over(base, network, card)
         network.to(memory_format=self._memory_format)  # type: ignore[call-overload] # torch's stubs leave it out
         self._loss_weights = network.loss_weights
+        self._fabric.to_device(network)
+        self._average = Average(network, train.ema) if train.ema else None
         if self.ranks.number > 1 and self._device == "cuda":
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call] # in place
         self.network = network
-        self.optimiser = _optimiser(network, train)
+        self.optimiser = optimiser_for(network, train)
         self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
         self._module.mark_forward_method("training_outputs")
         self.loss = weighted(train.loss, card.codec.labels.kind, reduce=self.ranks.reduce)
         self._loss_here = weighted(train.loss, card.codec.labels.kind)
         store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb)
         self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)
+
+    @property
+    def judged(self) -> SegmentationModel:
+        """What is validated and kept: the running mean of the weights where `train.ema` asks for one."""
+        return self.network if self._average is None else self._average.network
 
     @property
     def is_frozen(self) -> bool:
@@ -148,6 +157,8 @@ class Session:
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), train.clip_norm or float("inf"))
         if np.isfinite(value) and bool(torch.isfinite(norm)):
             self._optimiser.step()
+            if self._average is not None:
+                self._average.update(self.network)
         else:
             value = float("nan")
         return Step(value, train.batch_size, self.ranks.total_counts(sum(counts[1:], counts[0])), rate_now)
@@ -193,7 +204,7 @@ class Session:
 
     def validate(self) -> Validation:
         """Score the validation images whole, each in one of the processes."""
-        self.ranks.equalise(self.network)
+        self.ranks.equalise(self.judged)
         mine = self.ranks.share(self.validation_samples)
         return self.ranks.total_validation(validate(self.predictor(), self._dataset, mine, self._loss_here))
 
@@ -207,18 +218,30 @@ class Session:
         return shown
 
     def predictor(self) -> Predictor:
-        """The network as it stands, ready to predict."""
+        """What is judged, as it stands, ready to predict."""
         options = PredictOptions(scale=self.card.scale, precision=self._precision, device=self._device)
-        return Predictor(self.network, self.card.codec, options=options)
+        return Predictor(self.judged, self.card.codec, options=options)
+
+    def state(self) -> dict[str, Any]:
+        """All that steps change, by name; the tensors themselves."""
+        state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        return state if self._average is None else {**state, "average": self._average.state_dict()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go back to a `state`."""
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
 
     def time_step(self, seconds: float, least: int = 3) -> float:
-        """Seconds of a training step, the median of real steps; network and optimiser are left as they were.
+        """Seconds of a training step, the median of real steps; the session is left as it was.
 
         Args:
             seconds: How long to measure.
             least: Steps to take even if they last longer.
         """
-        network, optimiser = _copied(self.network.state_dict()), _copied(self.optimiser.state_dict())
+        state = _copied(self.state())
         times: list[float] = []
         start = time.monotonic()
         with closing(self.stream(0)) as batches:
@@ -228,8 +251,7 @@ class Session:
                 times.append(time.monotonic() - before)
                 if self.ranks.any(len(times) > least and time.monotonic() - start > seconds):
                     break
-        self.network.load_state_dict(network)
-        self.optimiser.load_state_dict(optimiser)
+        self.load(state)
         return self.ranks.first(float(np.median(times[1:])))
 
     def time_validation(self) -> float:
@@ -261,30 +283,6 @@ class Session:
         with torch.no_grad():
             prediction = self.card.codec.decode(self.card.codec.probabilities(logits)).cpu().numpy()
         return count(prediction, target.to(torch.uint8).numpy(), classes=len(labels), kind=labels.kind)
-
-
-def _optimiser(network: SegmentationModel, train: TrainSettings) -> torch.optim.Optimizer:
-    """Weights decay, biases and norms do not; the encoder has its own rate."""
-    encoder = {id(parameter) for parameter in network.encoder.parameters()} if network.encoder is not None else set()
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for parameter in network.parameters():
-        in_encoder = id(parameter) in encoder
-        if in_encoder and train.encoder_rate == 0:
-            parameter.requires_grad_(False)
-            continue
-        groups.setdefault((in_encoder, parameter.ndim > 1), []).append(parameter)
-    described = [
-        {
-            "params": parameters,
-            "factor": train.encoder_rate if in_encoder else 1.0,
-            "weight_decay": train.weight_decay if decays else 0.0,
-        }
-        for (in_encoder, decays), parameters in groups.items()
-    ]
-    if train.optimiser == "sgd":
-        return torch.optim.SGD(described, lr=train.learning_rate, momentum=0.9, nesterov=True)
-    kind = torch.optim.AdamW if train.optimiser == "adamw" else torch.optim.Adam
-    return kind(described, lr=train.learning_rate)
 
 
 def _copied(state: Any) -> Any:

@@ -1,0 +1,36 @@
+"""The optimiser, and which weights it moves how."""
+
+import torch
+from torch import nn
+
+from perpixel.config import TrainSettings
+from perpixel.models import SegmentationModel
+
+
+def optimiser_for(network: SegmentationModel, train: TrainSettings) -> torch.optim.Optimizer:
+    """Weights decay, biases and norms do not; the encoder has its own rate.
+
+    Args:
+        network: What it moves; a frozen encoder is told that it needs no gradients.
+        train: Rates, decay, and the optimiser's name.
+    """
+    encoder = {id(parameter) for parameter in network.encoder.parameters()} if network.encoder is not None else set()
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        in_encoder = id(parameter) in encoder
+        if in_encoder and train.encoder_rate == 0:
+            parameter.requires_grad_(False)
+            continue
+        groups.setdefault((in_encoder, parameter.ndim > 1), []).append(parameter)
+    described = [
+        {
+            "params": parameters,
+            "factor": train.encoder_rate if in_encoder else 1.0,
+            "weight_decay": train.weight_decay if decays else 0.0,
+        }
+        for (in_encoder, decays), parameters in groups.items()
+    ]
+    if train.optimiser == "sgd":
+        return torch.optim.SGD(described, lr=train.learning_rate, momentum=0.9, nesterov=True)
+    kind = torch.optim.AdamW if train.optimiser == "adamw" else torch.optim.Adam
+    return kind(described, lr=train.learning_rate)
