@@ -235,3 +235,38 @@ def test_a_view_of_a_rare_class_keeps_within_its_image(land):
     batches = batches_of(land, crop_hw=(24, 24), rare_views=1.0)
     assert batches(0).image.shape[-2:] == (24, 24)
     assert torch.equal(batches(3).target, batches(3).target)
+
+
+def test_a_batch_says_which_image_each_view_shows(land):
+    batch = batches_of(land, STILL, crop_hw=(8, 8), batch_size=20, hard_views=0.0, rare_views=0.5)(0)
+    for view, place in zip(batch.image.numpy(), batch.places, strict=True):
+        image = (land.image(land.samples[place]).astype(np.float32).transpose(2, 0, 1) - 100) / 50
+        windows = np.lib.stride_tricks.sliding_window_view(image, (8, 8), (1, 2))
+        assert np.isclose(windows, view[:, None, None]).all((0, 3, 4)).any()
+
+
+def test_hard_views_show_images_by_crops_times_error(land):
+    errors = np.linspace(0, 1, len(land.samples))
+    batches = batches_of(land, crop_hw=(16, 16), batch_size=500, rare_views=0.0, hard_views=1.0)
+    seen = np.bincount(batches(0, errors=errors).places, minlength=len(errors))
+    hardness = errors * [max(1, round(height * width / 256)) for height, width in SIZES]
+    assert np.abs(seen - 500 * hardness / hardness.sum()).max() < 4 * np.sqrt(500 / 4)  # four standard deviations
+    assert seen[0] == 0
+
+
+def test_a_share_of_the_views_is_hard_and_the_others_are_what_they_were(land):
+    alone, mixed = (
+        batches_of(land, crop_hw=(16, 16), batch_size=400, rare_views=0.25, hard_views=share) for share in (0.0, 0.5)
+    )
+    errors = np.eye(len(land.samples))[0]
+    before, after = alone(0).places, mixed(0, errors=errors).places
+    chances = np.array([np.random.default_rng([0, 0, slot]).random() for slot in range(400)])
+    hard = (chances >= 0.25) & (chances < 0.75)
+    assert np.array_equal(before[~hard], after[~hard])
+    assert (after[hard] == 0).all()
+
+
+@pytest.mark.parametrize("errors", [None, np.zeros(len(SIZES))])
+def test_without_known_errors_no_view_is_hard(land, errors):
+    without, asked = (batches_of(land, hard_views=share) for share in (0.0, 1.0))
+    assert torch.equal(asked(2, errors=errors).image, without(2).image)

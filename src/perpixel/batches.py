@@ -26,10 +26,17 @@ READ_AHEAD: Final = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training step takes: image (N, C, H, W) float32, target (N, H, W) int64 or (N, K, H, W) uint8."""
+    """What a training step takes.
+
+    Args:
+        image: (N, C, H, W) float32.
+        target: (N, H, W) int64 or (N, K, H, W) uint8.
+        places: (N,) int64, which of the stored samples each view shows.
+    """
 
     image: Tensor
     target: Tensor
+    places: NDArray[np.int64]
 
 
 class PixelStore:
@@ -85,12 +92,13 @@ class Batches:
 
     An epoch shows each image once for every crop that its area holds, in a new order each time. A share of the views,
     `rare_views`, is drawn otherwise: first a class, the rarer the more often, then one of the images that hold it,
-    then one of its pixels, about which the view is centred.
+    then one of its pixels, about which the view is centred. Another share, `hard_views`, shows each image by its
+    crops times the share of it that is answered wrongly, once that is known.
 
     Args:
         store: The samples.
         codec: Normalises the images.
-        train: `batch_size`, `crop_hw` and `rare_views` are used.
+        train: `batch_size`, `crop_hw`, `rare_views` and `hard_views` are used.
         transforms: The augmentation.
         seed: Decides order, places and transforms.
     """
@@ -106,36 +114,58 @@ class Batches:
         self._seed = seed
         crop_area = train.crop_hw[0] * train.crop_hw[1]
         crops = [max(1, round(area / crop_area)) for area in store.areas()]
+        self._crops = np.array(crops)
         self._places = np.repeat(np.arange(len(store)), crops)
         self._class_pixels = store.class_pixels()
         self._rare_views = train.rare_views if self._class_pixels.size else 0.0
+        self._hard_views = train.hard_views
 
     @property
     def steps_per_epoch(self) -> int:
         """Steps in which every crop's worth of every image is seen about once, at least 1."""
         return max(1, round(len(self._places) / self._batch_size))
 
-    def __call__(self, step: int, slots: Sequence[int] | None = None) -> Batch:
-        """The batch of a step, from 0 on, or those of its slots that are this process's."""
+    def __call__(
+        self, step: int, slots: Sequence[int] | None = None, errors: NDArray[np.float64] | None = None
+    ) -> Batch:
+        """The batch of a step, from 0 on.
+
+        Args:
+            step: Which.
+            slots: Those of this process; all of them by default.
+            errors: (samples,) the share of each that is answered wrongly, 0..1; None where that is not known.
+        """
         slots = range(self._batch_size) if slots is None else slots
         draws = [np.random.default_rng([self._seed, step, slot]) for slot in slots]
         first = step * self._batch_size
-        windows = [self._window(self._place(first + slot), draw) for slot, draw in zip(slots, draws, strict=True)]
+        shown = [self._shown(first + slot, draw, errors) for slot, draw in zip(slots, draws, strict=True)]
+        windows = [self._window(place, rare, draw) for (place, rare), draw in zip(shown, draws, strict=True)]
         image = self._codec.normalise(torch.from_numpy(np.stack([image for image, _ in windows])))
         target = torch.from_numpy(np.stack([target for _, target in windows]))
         image, target = augment(image, target, self._crop_hw, self._transforms, draws)
-        return Batch(image, target if self._codec.labels.kind == "overlapping" else target.long())
+        target = target if self._codec.labels.kind == "overlapping" else target.long()
+        return Batch(image, target, np.array([place for place, _ in shown], dtype=np.int64))
+
+    def _shown(
+        self, position: int, draw: np.random.Generator, errors: NDArray[np.float64] | None
+    ) -> tuple[int, int | None]:
+        """Which sample a view shows, and the class that it is centred on, if any."""
+        chance = draw.random()
+        if chance < self._rare_views:
+            rare = self._rare_class(draw)
+            return int(draw.choice(np.flatnonzero(self._class_pixels[:, rare]))), rare
+        if chance < self._rare_views + self._hard_views and errors is not None and errors.any():
+            hardness = self._crops * errors
+            return int(draw.choice(len(hardness), p=hardness / hardness.sum())), None
+        return self._place(position), None
 
     def _place(self, position: int) -> int:
         epoch, rest = divmod(position, len(self._places))
         order = np.random.default_rng([self._seed, epoch]).permutation(self._places)
         return int(order[rest])
 
-    def _window(self, place: int, draw: np.random.Generator) -> tuple[NDArray[Any], TargetArray]:
+    def _window(self, place: int, rare: int | None, draw: np.random.Generator) -> tuple[NDArray[Any], TargetArray]:
         """A window about a random crop; beyond the border the image is mirrored and the target IGNORED."""
-        rare = self._rare_class(draw) if self._rare_views > draw.random() else None
-        if rare is not None:
-            place = int(draw.choice(np.flatnonzero(self._class_pixels[:, rare])))
         image, target = self._store[place]
         centre = None if rare is None else _pixel_of(target, rare, draw)
         sizes = window_hw(self._crop_hw, self._transforms)

@@ -93,6 +93,9 @@ class TrainSettings(Part):
         default=1.0, description="working resolution / native resolution"
     )
     rare_views: Share = Field(default=0.0, description="share of the views centred on a pixel of a rare class")
+    hard_views: Share = Field(
+        default=0.0, description="share of the views from images by how much of them was answered wrongly lately"
+    )
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: Positive = 5e-3
     encoder_rate: Annotated[float, Field(ge=0, le=10)] = Field(

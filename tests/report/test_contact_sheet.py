@@ -18,7 +18,7 @@ def batch_of(count):
     target = torch.zeros(count, 32, 64, dtype=torch.int64)
     target[..., :32] = 1
     target[..., 0, :] = IGNORED
-    return Batch(torch.zeros(count, 3, 32, 64), target)
+    return Batch(torch.zeros(count, 3, 32, 64), target, np.arange(count))
 
 
 def test_the_sheet_shows_the_normalised_views_in_their_own_colours_above_their_labels(tmp_path):

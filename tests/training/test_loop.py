@@ -70,6 +70,34 @@ def test_every_optimiser_is_resumed_to_the_bit(tmp_path, cells, monkeypatch, opt
     same(resume(tmp_path / "run", {}), whole)
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_hard_views_follow_the_errors_and_are_resumed_to_the_bit(tmp_path, cells, monkeypatch, step):
+    """Validations after 2, 4 and 6 steps; the run is stopped at the first of them, and between two."""
+    settings, streams = tiny_settings(**SIX, hard_views=1.0), []
+    stream = Session.stream
+
+    def told(self, first, errors=None):
+        streams.append((first, errors))
+        return stream(self, first, errors)
+
+    monkeypatch.setattr(Session, "stream", told)
+    whole = train(cells, tmp_path / "whole", settings)
+    assert [first for first, _ in streams] == [0, 2, 4]
+    assert streams[0][1] is None
+    assert all(errors.min() >= 0 and errors.max() > 0 for _, errors in streams[1:])
+    at_step(monkeypatch, step, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(RunError, match="stopped"):
+        train(cells, tmp_path / "run", settings)
+    same(resume(tmp_path / "run", {}), whole)
+
+
+def test_without_hard_views_batches_are_read_ahead_without_a_break(tmp_path, cells, monkeypatch):
+    streams, stream = [], Session.stream
+    monkeypatch.setattr(Session, "stream", lambda self, *given: streams.append(given) or stream(self, *given))
+    train(cells, tmp_path / "run", tiny_settings(**SIX, hard_views=0.0))
+    assert streams == [(0, None)]
+
+
 @pytest.mark.parametrize("step", [0, 3])
 def test_the_running_mean_of_the_weights_is_kept_and_resumed_to_the_bit(tmp_path, cells, straight, monkeypatch, step):
     settings = tiny_settings(**SIX, ema=0.9)

@@ -85,7 +85,7 @@ def weights_of(run):
 
 
 TRAININGS = {
-    "cells": {"loss": {"cross_entropy": 1.0}, "batch_size": 5},  # the processes' parts of it are unequal
+    "cells": {"loss": {"cross_entropy": 1.0}, "batch_size": 5, "hard_views": 0.5},  # processes have unequal parts
     "shapes": {"loss": {"dice": 1.0}, "batch_size": 4, "accumulate": 2, "ema": 0.9},
 }
 

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from pickle import UnpicklingError
@@ -20,6 +20,7 @@ from perpixel.model_file import save_model
 from perpixel.progress import bar
 from perpixel.run import Run
 from perpixel.schedule import Pace
+from perpixel.training.difficulty import Difficulty
 from perpixel.training.interrupts import interruption
 from perpixel.training.session import Session, Step
 from perpixel.training.validation import Validation
@@ -67,6 +68,7 @@ class State:
     Args:
         pace: Number of steps and progress.
         interval: Sums since the last validation.
+        difficulty: Of the training images, where views are drawn by it.
         step: Steps taken.
         history: A row a validation.
         best: The best score so far, in the sense of `train.best_by`.
@@ -78,6 +80,7 @@ class State:
 
     pace: Pace
     interval: Interval
+    difficulty: Difficulty
     step: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = -math.inf
@@ -113,7 +116,7 @@ class Loop:
         state = self._state
         with ExitStack() as stack:
             stop, show = stack.enter_context(interruption()), stack.enter_context(bar("training"))
-            batches = stack.enter_context(closing(self._session.stream(state.step)))
+            batches = stack.enter_context(closing(self._batches()))
             self._watchers = self._watchers_from(stack)
             while not self._is_over:
                 step = self._next_step(batches)
@@ -143,6 +146,16 @@ class Loop:
         patience = self._run.settings.train.patience
         return self._state.step >= self._state.pace.steps or 0 < patience <= self._state.stale
 
+    def _batches(self) -> Generator[Batch]:
+        """Batches read ahead, anew after a validation that tells which images are hard."""
+        while True:
+            difficulty = self._state.difficulty
+            with closing(self._session.stream(self._state.step, difficulty.errors)) as batches:
+                for batch in batches:
+                    yield batch
+                    if not torch.equal(self._state.difficulty.known, difficulty.known):
+                        break
+
     def _next_step(self, batches: Iterator[Batch]) -> Step:
         """Wait for a batch, take a step, and add both up."""
         state, before = self._state, time.monotonic()
@@ -152,6 +165,8 @@ class Loop:
         seconds = time.monotonic() - ready
         state.step += 1
         state.interval = state.interval.plus(step, seconds, ready - before)
+        if not math.isnan(step.loss):
+            state.difficulty = state.difficulty.plus(step.tally)
         self._step_seconds.append(time.monotonic() - before)
         if self._session.accumulate != self._run.settings.train.accumulate:
             self._change(accumulate=self._session.accumulate)
@@ -235,6 +250,7 @@ class Loop:
         )
         labels = self._session.card.codec.labels
         state.interval = Interval(Counts.zero(len(labels), labels.kind))
+        state.difficulty = state.difficulty.made_known()
         if self._ranks.is_first:
             self._run.save_history(state.history)
         for watcher in self._watchers:
@@ -254,6 +270,7 @@ class Loop:
                 "spent": self._elapsed(),
                 "pace": asdict(state.pace),
                 "interval": {**vars(state.interval), "counts": state.interval.counts.to_dict()},
+                "difficulty": vars(state.difficulty),
             },
         }
         with replacing(self._run.checkpoint_path(state.step)) as temporary:
@@ -276,5 +293,6 @@ def restored(session: Session, run: Run) -> State:
         session.load(stored)
         kept = stored["state"]
         interval = Interval(**{**kept["interval"], "counts": Counts.from_dict(kept["interval"]["counts"])})
-        return State(**{**kept, "pace": Pace(**kept["pace"]), "interval": interval})
+        difficulty = Difficulty(**kept["difficulty"])
+        return State(**{**kept, "pace": Pace(**kept["pace"]), "interval": interval, "difficulty": difficulty})
     raise RunError(f"every checkpoint of {run.folder} is damaged.", fix="train it anew with --overwrite.")

@@ -24,6 +24,7 @@ from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.schedule import Pace, rate
 from perpixel.training.averaging import Average
+from perpixel.training.difficulty import tally_of
 from perpixel.training.fine_tuning import Base, take_over
 from perpixel.training.optimiser import optimiser_for
 from perpixel.training.ranks import ranks_for
@@ -42,12 +43,14 @@ class Step:
         loss: Mean over the batch; not finite where the step was skipped.
         images: Number of views in the batch.
         counts: Right and wrong pixels of the views.
+        tally: (2, images) int64, `tally_of` the views; (2, 0) where no view is drawn by it.
         rate: The learning rate.
     """
 
     loss: float
     images: int
     counts: Counts
+    tally: NDArray[np.int64]
     rate: float
 
 
@@ -64,6 +67,7 @@ class Session:
     Attributes:
         notes: What was taken from the base, in sentences.
         ranks: The processes that share every batch and every validation.
+        tallied: Number of training images whose difficulty counts: all of them for `train.hard_views`, else none.
         accumulate: Parts of a batch that go through the network one by one; more where the memory asks for it.
     """
 
@@ -79,6 +83,7 @@ class Session:
         self.card = card
         self.settings = settings
         self.validation_samples = parts[1]
+        self.tallied = len(parts[0]) if train.hard_views else 0
         self._dataset = dataset
         self.ranks = ranks_for(train)
         self.accumulate = train.accumulate
@@ -114,10 +119,10 @@ class Session:
         """Whether the encoder keeps its weights."""
         return self.settings.train.encoder_rate == 0
 
-    def stream(self, first: int) -> Generator[Batch]:
-        """Batches from a step on, read ahead."""
+    def stream(self, first: int, errors: NDArray[np.float64] | None = None) -> Generator[Batch]:
+        """Batches from a step on, read ahead; `errors` as they take them."""
         slots = self.ranks.share(range(self.settings.train.batch_size))
-        return ahead(lambda step: self.batches(step, slots), first)
+        return ahead(lambda step: self.batches(step, slots, errors), first)
 
     def step(self, number: int, batch: Batch, pace: Pace) -> Step:
         """Take training step `number` (from 0) unless the loss or its gradient is not finite.
@@ -147,13 +152,13 @@ class Session:
         self._optimiser.zero_grad()
         parts = min(self.accumulate, train.batch_size // self.ranks.number)
         pieces = zip(batch.image.tensor_split(parts), batch.target.tensor_split(parts), strict=True)
-        value, counts = 0.0, []
+        value, predictions = 0.0, []
         for index, (image, target) in enumerate(pieces, 1):
             with self._without_exchange(index < parts):
-                loss, counted = self._pass(image, target)
+                loss, prediction = self._pass(image, target)
                 self._fabric.backward(loss / parts)
             value += float(loss.detach()) / parts
-            counts.append(counted)
+            predictions.append(prediction)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), train.clip_norm or float("inf"))
         if np.isfinite(value) and bool(torch.isfinite(norm)):
             self._optimiser.step()
@@ -161,16 +166,27 @@ class Session:
                 self._average.update(self.network)
         else:
             value = float("nan")
-        return Step(value, train.batch_size, self.ranks.total_counts(sum(counts[1:], counts[0])), rate_now)
+        counts, tally = self._answers(np.concatenate(predictions), batch)
+        return Step(value, train.batch_size, counts, tally, rate_now)
 
-    def _pass(self, image: Tensor, target: Tensor) -> tuple[Tensor, Counts]:
-        """The loss of some views, and how they were answered."""
+    def _pass(self, image: Tensor, target: Tensor) -> tuple[Tensor, NDArray[Any]]:
+        """The loss of some views, and how they are answered."""
         image = self._fabric.to_device(image.contiguous(memory_format=self._memory_format))
         with torch.autocast(self._device, torch.bfloat16, enabled=self._precision == "bf16"):
             outputs = self._module.training_outputs(image)
         outputs = {name: logits.float() for name, logits in outputs.items()}
         loss = supervised(outputs, self._fabric.to_device(target), self.loss, self._loss_weights)
-        return loss, self._count(outputs["logits"], target)
+        with torch.no_grad():
+            prediction = self.card.codec.decode(self.card.codec.probabilities(outputs["logits"]))
+        return loss, prediction.cpu().numpy()
+
+    def _answers(self, prediction: NDArray[Any], batch: Batch) -> tuple[Counts, NDArray[np.int64]]:
+        """Right and wrong pixels of a batch, by class and by image, over all processes."""
+        labels, truth = self.card.codec.labels, batch.target.to(torch.uint8).numpy()
+        counts = self.ranks.total_counts(count(prediction, truth, classes=len(labels), kind=labels.kind))
+        if not self.tallied:
+            return counts, np.zeros((2, 0), np.int64)
+        return counts, self.ranks.total(tally_of(prediction, truth, batch.places, self.tallied))
 
     def _without_exchange(self, is_wanted: bool) -> AbstractContextManager[Any]:
         """Leave gradients in their process where more of the batch follows."""
@@ -277,12 +293,6 @@ class Session:
         for group in self.optimiser.param_groups:
             group["lr"] = train.learning_rate * group["factor"] * share
         return train.learning_rate * share
-
-    def _count(self, logits: Tensor, target: Tensor) -> Counts:
-        labels = self.card.codec.labels
-        with torch.no_grad():
-            prediction = self.card.codec.decode(self.card.codec.probabilities(logits)).cpu().numpy()
-        return count(prediction, target.to(torch.uint8).numpy(), classes=len(labels), kind=labels.kind)
 
 
 def _copied(state: Any) -> Any:

@@ -21,6 +21,7 @@ from perpixel.run import Run, refuse_occupied
 from perpixel.schedule import Pace
 from perpixel.split import Split, split
 from perpixel.training.budget import Fit, fitted
+from perpixel.training.difficulty import Difficulty
 from perpixel.training.fine_tuning import Base, as_base, normalised_as
 from perpixel.training.loop import Interval, Loop, State, restored
 from perpixel.training.ranks import ranks_for
@@ -240,7 +241,8 @@ def _fresh(session: Session, fit: Fit) -> State:
     assert fit.train.steps is not None
     labels = session.card.codec.labels
     interval = Interval(Counts.zero(len(labels), labels.kind))
-    return State(Pace(fit.train.steps), interval, validation_seconds=fit.validation_seconds)
+    difficulty = Difficulty.of(session.tallied)
+    return State(Pace(fit.train.steps), interval, difficulty, validation_seconds=fit.validation_seconds)
 
 
 def refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
