@@ -196,3 +196,20 @@ def test_a_missing_file_of_settings_is_named(tmp_path):
 def test_an_empty_file_of_settings_changes_nothing(tmp_path):
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     assert settings_from_file(tmp_path / "empty.yaml") == {}
+
+
+@pytest.mark.parametrize("given", ["none", "balanced"])
+def test_weights_of_classes_are_a_word_or_numbers_by_name(given):
+    assert settings_from({"train": {"class_weights": given}}).train.class_weights == given
+    numbers = settings_from({"train": {"class_weights": {"cell": 2, 255: 0.5}}}).train
+    assert numbers.class_weights == {"cell": 2.0, "255": 0.5}
+    assert settings_from({"train": numbers.model_dump(mode="json")}).train == numbers
+
+
+@pytest.mark.parametrize("given", ["balansed", 3, {}, {"cell": -1}, {"cell": float("inf")}, {"cell": "much"}, None])
+def test_weights_of_classes_that_are_none_are_refused_once(given):
+    message = r'neither "none" nor "balanced" nor weights from 0 up by class, such as \{cell: 2\}'
+    with pytest.raises(SettingsError, match=message) as caught:
+        settings_from({"train": {"class_weights": given}})
+    assert len(caught.value.problems) == 1
+    assert "the settings: train.class_weights" in str(caught.value)

@@ -4,6 +4,7 @@ Every setting has one place, a default and a range; `--set train.learning_rate=3
 unknown key is refused with the closest known one.
 """
 
+import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,19 @@ class Part(BaseModel):
     """A frozen part of the tree that knows all its keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _class_weights(given: Any) -> Any:
+    """A word, or numbers by name."""
+    if given in ("none", "balanced"):
+        return given
+    try:
+        weights = {str(name): float(weight) for name, weight in given.items()}
+    except (AttributeError, TypeError, ValueError):
+        weights = {}
+    if not weights or not all(0 <= weight < math.inf for weight in weights.values()):
+        raise ValueError('neither "none" nor "balanced" nor weights from 0 up by class, such as {cell: 2}')
+    return weights
 
 
 class DataSettings(Part):
@@ -107,6 +121,9 @@ class TrainSettings(Part):
     step_epochs: Count = Field(default=25, description='epochs between the drops of "step"')
     step_factor: Share = Field(default=0.1, description='what "step" multiplies the rate by')
     loss: Mapping[str, float] = Field(default_factory=dict, description="name: weight; empty takes the kind's own")
+    class_weights: Annotated[Literal["none", "balanced"] | Mapping[str, float], BeforeValidator(_class_weights)] = (
+        Field(default="none", description='of a pixel, by class: "balanced" by their shares, or {name: weight}')
+    )
     clip_norm: Annotated[float, Field(ge=0)] = Field(
         default=5.0, description="largest gradient norm; 0 leaves it alone"
     )
@@ -123,7 +140,9 @@ class TrainSettings(Part):
     devices: Count | None = Field(
         default=None, description="on each machine, a process each; null for what torchrun or SLURM started, or one"
     )
-    watch: tuple[Literal["tensorboard"], ...] = Field(default=(), description="where scores and pictures go, too")
+    watch: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = Field(
+        default=(), description="where scores and pictures go, too"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -226,7 +245,7 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """
     leaves: dict[str, Any] = {}
     for key, value in tree.items():
-        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return leaves
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perpixel.errors import SettingsError
-from perpixel.losses import LOSSES, bce, cross_entropy, dice, supervised, weighted
+from perpixel.losses import LOSSES, bce, cross_entropy, dice, focal, supervised, weighted
 
 LOGITS = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
 TARGET = torch.arange(40).view(2, 4, 5) % 3
@@ -42,6 +42,26 @@ def test_unknown_names_and_options_are_answered_with_the_nearest():
         weighted({"bce_dice_nuclei": 1.0}, "exclusive", {"bce_dice_nuclei": {"smooth": 1.0}})
     with pytest.raises(SettingsError, match="Options are given for 'bce', which is no term"):
         weighted({"dice": 1.0}, "exclusive", {"bce": {}})
+
+
+def test_weights_of_classes_reach_the_terms_that_take_them():
+    weights = [1.0, 2.0, 4.0]
+    loss = weighted({"cross_entropy": 1.0, "focal": 0.5, "dice": 1.0}, "exclusive", class_weights=weights)
+    terms = cross_entropy(LOGITS, TARGET, class_weights=weights), focal(LOGITS, TARGET, alpha=weights)
+    torch.testing.assert_close(loss(LOGITS, TARGET), terms[0] + 0.5 * terms[1] + dice(LOGITS, TARGET))
+    given = {"cross_entropy": {"class_weights": [1.0, 1.0, 9.0]}}  # the option of a term goes first
+    loss = weighted({"cross_entropy": 1.0}, "exclusive", given, class_weights=weights)
+    torch.testing.assert_close(loss(LOGITS, TARGET), cross_entropy(LOGITS, TARGET, class_weights=[1.0, 1.0, 9.0]))
+
+
+def test_weights_of_classes_that_weigh_nothing_are_refused():
+    message = "No term of the loss weighs classes: dice, bce.\nFix: add cross_entropy or focal, or leave"
+    with pytest.raises(SettingsError, match=message):
+        weighted({"dice": 1.0, "bce": 1.0}, "exclusive", class_weights=[1.0, 2.0])
+    with pytest.raises(SettingsError, match="No term of the loss weighs classes: bce, dice"):
+        weighted({"bce": 0.0, "dice": 1.0}, "overlapping", class_weights=[1.0, 2.0])
+    with pytest.raises(SettingsError, match=r"Every class weighs 0.\nFix: give one of them a weight above 0."):
+        weighted({"cross_entropy": 1.0}, "exclusive", class_weights=[0.0, 0.0])
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])

@@ -34,6 +34,25 @@ def test_the_facts_are_those_of_the_training_images(tmp_path):
     assert sum(facts.shares) == pytest.approx(1)
 
 
+def test_frequencies_are_of_the_images_that_hold_the_class(tmp_path):
+    """As Eigen and Fergus (2015) have them; what is covered is of all pixels with a label."""
+    masks = [np.zeros((10, 10), np.uint8), np.zeros((20, 10), np.uint8), np.zeros((10, 20), np.uint8)]
+    masks[0][:5] = 1
+    masks[1][0] = 1
+    masks[1][1, :4] = 2
+    masks[1][-2:] = 255
+    facts = found(write_pairs(tmp_path, masks))
+    assert facts.frequencies == pytest.approx(((50 + 166 + 200) / 500, 60 / 300, 4 / 200))
+    assert facts.covered == pytest.approx((416 / 480, 60 / 480, 4 / 480))
+
+
+def test_layers_cover_each_for_itself(tmp_path):
+    dataset = scan(write_overlapping(tmp_path))
+    targets = [dataset.target(sample) for sample in dataset.samples]
+    expected = [sum(int(target[k].sum()) for target in targets) / sum(t[0].size for t in targets) for k in range(2)]
+    assert facts_of(dataset, audit(dataset), dataset.samples).covered == pytest.approx(expected)
+
+
 def test_colours_are_not_grey(tmp_path):
     assert not found(write_land(tmp_path)).is_grey
 

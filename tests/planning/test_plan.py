@@ -11,6 +11,8 @@ FACTS = Facts(
     kind="exclusive",
     names=("ground", "water"),
     shares=(0.6, 0.4),
+    covered=(0.6, 0.4),
+    frequencies=(0.6, 0.4),
     images=10,
     pixels=10 * 512 * 512,
     median_hw=(512, 512),
@@ -83,6 +85,21 @@ def test_rare_classes_get_views_of_their_own():
     assert "rare: water" in next(choice.reason for choice in plan.choices if choice.key == "train.rare_views")
 
 
+BALANCED = {"train": {"class_weights": "balanced"}}
+
+
+def test_classes_are_balanced_where_that_is_asked_for():
+    assert planned().train.class_weights == "none"
+    assert planned({"train": {"class_weights": {"water": 2}}}).train.class_weights == {"water": 2}
+    frequencies = {"names": ("ground", "water", "reed"), "frequencies": (0.9, 0.3, 0.1), "shares": (0.7, 0.2, 0.1)}
+    assert planned(BALANCED, **frequencies).train.class_weights == {"ground": 0.3333, "water": 1.0, "reed": 3.0}
+    overlapping = planned(BALANCED, kind="overlapping", covered=(0.5, 0.001)).train.class_weights
+    assert overlapping == {"ground": 1.0, "water": 50.0}
+    balanced = plan_for(settings_from(BALANCED), FACTS).choices
+    reason = next(choice.reason for choice in balanced if choice.key == "train.class_weights")
+    assert reason == "balanced: the classes' median frequency over that of each, within 1/50 and 50"
+
+
 @pytest.mark.parametrize(("tilt", "upright"), [((0.98, 0.18), True), ((0.12, 0.1), False), ((0.05, 0.0), False)])
 def test_upright_images_are_not_turned_over(tilt, upright):
     augment = planned(tilt=tilt).augment
@@ -100,6 +117,7 @@ def test_every_choice_says_why_and_what_was_set_is_kept():
     assert by_key["train.loss"].reason == by_key["train.scale"].reason == "as you set it"
 
 
-def test_a_plan_is_a_plan_of_itself():
-    settings = planned()
+@pytest.mark.parametrize("tree", [{}, BALANCED])
+def test_a_plan_is_a_plan_of_itself(tree):
+    settings = planned(tree)
     assert planned(settings.model_dump(mode="json")).model_dump() == settings.model_dump()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from generated import TINY, tiny_settings
 from perpixel.audit import audit
@@ -109,6 +110,15 @@ def test_a_frozen_encoder_is_its_own_mean(found):
     other = {name.split(".")[0] for name, tensor in network.items() if not torch.equal(tensor, mean[name])}
     assert other
     assert "encoder" not in other
+
+
+def test_classes_weigh_in_the_loss_of_training_and_of_validation(found):
+    weights = {"foreground": 3.0}  # and 1 for the other
+    session = session_of(found, tiny_settings(class_weights=weights, loss={"cross_entropy": 1.0}))
+    logits, target = torch.randn(2, 2, 5, 7), torch.randint(0, 2, (2, 5, 7))
+    expected = F.cross_entropy(logits, target, weight=torch.tensor([1.0, 3.0]))
+    torch.testing.assert_close(session.loss(logits, target), expected)
+    torch.testing.assert_close(session._loss_here(logits, target), expected)
 
 
 @pytest.mark.parametrize(

@@ -246,3 +246,29 @@ def test_a_run_killed_between_its_first_files_is_divided_again(tmp_path, cells, 
     assert run.split_path.read_bytes() == before
     assert run.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
     assert not list(run.folder.glob(".writing*"))
+
+
+def test_balanced_classes_are_frozen_as_weights_with_their_reason(tmp_path, cells):
+    settings = tiny_settings(class_weights="balanced", loss={"cross_entropy": 1.0}, steps=1, validations=1)
+    run = train(cells, tmp_path / "run", settings)
+    weights = run.settings.train.class_weights
+    assert list(weights) == list(scan(cells).labels.names)
+    assert weights["background"] < 1 < weights["foreground"]
+    note = next(note for note in run.notes if note.startswith("train.class_weights"))
+    assert note.endswith("balanced: the classes' median frequency over that of each, within 1/50 and 50.")
+    assert Run.open(run.folder) == run
+    expected = run.last_weights_path.read_bytes()
+    again = tiny_settings(class_weights=weights, loss={"cross_entropy": 1.0}, steps=1, validations=1)
+    assert train(cells, tmp_path / "again", again).last_weights_path.read_bytes() == expected
+    run.last_weights_path.unlink()
+    asked = {"train": {"class_weights": "balanced"}}  # the same command with --resume
+    assert resume(run.folder, asked).last_weights_path.read_bytes() == expected
+    with pytest.raises(SettingsError, match=r"class_weights: {'background': 0.* there, none asked for"):
+        resume(run.folder, {"train": {"class_weights": "none"}})
+
+
+def test_an_unknown_class_is_told_before_anything_is_written(tmp_path, cells):
+    settings = tiny_settings(class_weights={"backgruond": 2.0}, loss={"cross_entropy": 1.0})
+    with pytest.raises(SettingsError, match=r"'backgruond', which there is not.\nFix: did you mean background\?"):
+        train(cells, tmp_path / "run", settings)
+    assert not (tmp_path / "run").exists()

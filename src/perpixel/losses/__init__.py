@@ -4,6 +4,7 @@ Every loss takes logits (N, K, H, W) and a target of either kind, leaves ignored
 better, and gives 0 with a zero gradient where there is nothing to learn from.
 """
 
+from perpixel.losses.balance import by_class, median_frequency, positive_weight
 from perpixel.losses.lovasz import lovasz_hinge, lovasz_softmax
 from perpixel.losses.pixels import bce, cross_entropy, focal
 from perpixel.losses.regions import bce_dice_nuclei, bce_dice_shapes, dice, focal_tversky, jaccard, tversky
@@ -17,6 +18,7 @@ __all__ = [
     "bce",
     "bce_dice_nuclei",
     "bce_dice_shapes",
+    "by_class",
     "cross_entropy",
     "dice",
     "focal",
@@ -24,6 +26,8 @@ __all__ = [
     "jaccard",
     "lovasz_hinge",
     "lovasz_softmax",
+    "median_frequency",
+    "positive_weight",
     "supervised",
     "tversky",
     "weighted",

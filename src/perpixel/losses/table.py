@@ -3,7 +3,7 @@
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import torch
@@ -37,12 +37,19 @@ LOSSES: Final[dict[LabelKind, dict[str, Callable[..., Tensor]]]] = {
 }
 """Every loss by its name in the settings, for each kind of label."""
 
+WEIGHED: Final[dict[LabelKind, dict[str, str]]] = {
+    "exclusive": {"cross_entropy": "class_weights", "focal": "alpha"},
+    "overlapping": {"bce": "positive_weights"},
+}
+"""The option of a loss that is a weight for every class."""
+
 
 def weighted(
     terms: Mapping[str, float],
     kind: LabelKind,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     *,
+    class_weights: Sequence[float] | None = None,
     reduce: Reduce = here,
 ) -> Loss:
     """Build the weighted sum of named losses.
@@ -51,13 +58,15 @@ def weighted(
         terms: The weight of every loss by its name, as in the settings: {"bce": 0.5, "dice": 1.0}.
         kind: The kind of the labels, which decides what names there are.
         options: Keyword options of a term by its name: {"dice": {"per_image": True}}.
+        class_weights: (K,) handed to every term that is in WEIGHED.
         reduce: Differentiable sum over ranks, handed to every term.
 
     Returns:
         A function (logits, target) → scalar.
 
     Raises:
-        SettingsError: A name or an option is unknown, or a weight is negative, not finite, or all are zero.
+        SettingsError: A name or an option is unknown; a weight is negative, not finite, or all are zero; or no term
+            weighs classes.
 
     >>> import torch
     >>> loss = weighted({"cross_entropy": 1.0, "dice": 0.5}, "exclusive", {"dice": {"smooth": 0.0}})
@@ -66,7 +75,12 @@ def weighted(
     tensor(0.)
     """
     options = options or {}
-    if problems := [*_name_problems(terms, kind, options), *_weight_problems(terms)]:
+    problems = [*_name_problems(terms, kind, options), *_weight_problems(terms)]
+    if class_weights is not None:
+        problems += _class_weight_problems(terms, kind, class_weights)
+        classwise = {name: {WEIGHED[kind][name]: class_weights} for name in terms if name in WEIGHED[kind]}
+        options = {name: {**classwise.get(name, {}), **options.get(name, {})} for name in terms}
+    if problems:
         raise SettingsError.of(problems)
     chosen = [
         (float(weight), functools.partial(LOSSES[kind][name], **options.get(name, {}), reduce=reduce))
@@ -145,3 +159,15 @@ def _weight_problems(terms: Mapping[str, float]) -> Iterator[Problem]:
         )
     elif not any(terms.values()):
         yield Problem("The loss has no term with a weight above 0.", fix='write one, such as {"cross_entropy": 1.0}.')
+
+
+def _class_weight_problems(
+    terms: Mapping[str, float], kind: LabelKind, class_weights: Sequence[float]
+) -> Iterator[Problem]:
+    if not any(class_weights):
+        yield Problem("Every class weighs 0.", fix="give one of them a weight above 0.")
+    if not any(weight > 0 and name in WEIGHED[kind] for name, weight in terms.items()):
+        yield Problem(
+            f"No term of the loss weighs classes: {', '.join(terms)}.",
+            fix=f"add {' or '.join(WEIGHED[kind])}, or leave the weights of the classes out.",
+        )

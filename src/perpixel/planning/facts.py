@@ -33,6 +33,8 @@ class Facts:
         kind: Of the labels.
         names: Of the classes.
         shares: Of the labelled pixels, class by class.
+        covered: Of all pixels that have a label, those of each class; where labels overlap, more than 1 together.
+        frequencies: The same, of the images that hold the class alone.
         images: Number of training images.
         pixels: Of all training images together.
         median_hw: Of the heights and of the widths of the training images, in pixels.
@@ -48,6 +50,8 @@ class Facts:
     kind: LabelKind
     names: tuple[str, ...]
     shares: tuple[float, ...]
+    covered: tuple[float, ...]
+    frequencies: tuple[float, ...]
     images: int
     pixels: int
     median_hw: tuple[float, float]
@@ -70,10 +74,14 @@ def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Fac
     places = np.unique(np.linspace(0, len(samples) - 1, LOOKED_AT).round().astype(int))
     targets = [dataset.target(samples[place]) for place in places]
     pixels = np.array([each.pixels for each in figures.classes], dtype=np.float64)
+    areas = np.array(figures.heights, dtype=np.float64) * figures.widths  # of every labelled image
+    holds = np.array([[k in figures.present[each.name] for k in range(len(labels))] for each in dataset.samples])
     return Facts(
         kind=labels.kind,
         names=labels.names,
         shares=tuple((pixels / max(1.0, pixels.sum())).tolist()),
+        covered=tuple((pixels / max(1.0, areas.sum() - figures.ignored_pixels)).tolist()),
+        frequencies=tuple((pixels / np.maximum(1.0, areas @ holds)).tolist()),
         images=len(samples),
         pixels=sum(sample.height * sample.width for sample in samples),
         median_hw=(median(sample.height for sample in samples), median(sample.width for sample in samples)),

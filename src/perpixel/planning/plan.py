@@ -7,7 +7,7 @@ from perpixel.config import Settings
 from perpixel.planning.facts import Facts
 from perpixel.planning.rules import RULES
 
-LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", {})
+LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", "balanced", {})
 """Values that ask for the plan's own."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from perpixel.config import Settings
+from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
 from perpixel.planning.facts import SCALES, Facts
 from perpixel.shapes import LabelKind
 
@@ -44,6 +45,17 @@ def _loss(facts: Facts, settings: Settings) -> tuple[Mapping[str, float], str]:
     if facts.kind == "exclusive":
         return LOSS["exclusive"], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
     return LOSS["overlapping"], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
+
+
+def _class_weights(facts: Facts, settings: Settings) -> tuple[str | Mapping[str, float], str]:
+    if settings.train.class_weights == "none":
+        return "none", "a pixel weighs the same whatever its class, unless you ask for balanced"
+    if facts.kind == "exclusive":
+        weights, reason = median_frequency(facts.frequencies), "the classes' median frequency over that of each"
+    else:
+        weights, reason = positive_weight(facts.covered), "pixels without the class over those with it"
+    rounded = {name: float(f"{weight:.4g}") for name, weight in zip(facts.names, weights, strict=True)}
+    return rounded, f"balanced: {reason}, within 1/{LARGEST:g} and {LARGEST:g}"
 
 
 def _scale(facts: Facts, settings: Settings) -> tuple[float, str]:
@@ -108,6 +120,7 @@ def _upright(facts: Facts) -> str:
 RULES: Final[dict[str, Rule]] = {
     "model.encoder": _encoder,
     "train.loss": _loss,
+    "train.class_weights": _class_weights,
     "train.scale": _scale,
     "train.crop_hw": _crop,
     "train.batch_size": _batch,

@@ -1,5 +1,6 @@
 """Everything that a training step needs, made from settings and data, and the step itself."""
 
+import copy
 import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -16,7 +17,7 @@ from perpixel.batches import Batch, Batches, PixelStore, ahead
 from perpixel.config import Settings
 from perpixel.dataset import Dataset, Sample
 from perpixel.errors import SettingsError
-from perpixel.losses import supervised, weighted
+from perpixel.losses import by_class, supervised, weighted
 from perpixel.machine import automatic_memory_format, automatic_precision, chosen_device
 from perpixel.metrics import Counts, count
 from perpixel.model_file import ModelCard
@@ -104,8 +105,10 @@ class Session:
         self.optimiser = optimiser_for(network, train)
         self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
         self._module.mark_forward_method("training_outputs")
-        self.loss = weighted(train.loss, card.codec.labels.kind, reduce=self.ranks.reduce)
-        self._loss_here = weighted(train.loss, card.codec.labels.kind)
+        labels, weights = card.codec.labels, train.class_weights
+        by_index = None if isinstance(weights, str) else by_class(weights, labels.names)
+        self.loss = weighted(train.loss, labels.kind, class_weights=by_index, reduce=self.ranks.reduce)
+        self._loss_here = weighted(train.loss, labels.kind, class_weights=by_index)
         store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb)
         self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)
 
@@ -257,7 +260,7 @@ class Session:
             seconds: How long to measure.
             least: Steps to take even if they last longer.
         """
-        state = _copied(self.state())
+        state = copy.deepcopy(self.state())
         times: list[float] = []
         start = time.monotonic()
         with closing(self.stream(0)) as batches:
@@ -293,14 +296,3 @@ class Session:
         for group in self.optimiser.param_groups:
             group["lr"] = train.learning_rate * group["factor"] * share
         return train.learning_rate * share
-
-
-def _copied(state: Any) -> Any:
-    """A state dict whose tensors are its own."""
-    if isinstance(state, Tensor):
-        return state.detach().clone()
-    if isinstance(state, dict):
-        return {key: _copied(value) for key, value in state.items()}
-    if isinstance(state, list):
-        return [_copied(value) for value in state]
-    return state

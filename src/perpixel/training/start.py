@@ -247,9 +247,13 @@ def _fresh(session: Session, fit: Fit) -> State:
 
 def refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
     """Raise SettingsError where settings are given again that are not those of the run."""
-    have = flat(run.settings.model_dump(mode="json")) | {f"train.{name}": value for name, value in run.budget.items()}
+    weights = run.settings.train.class_weights
+    have = flat(run.settings.model_dump(mode="json")) | {"train.class_weights": weights}
+    have |= {f"train.{name}": value for name, value in run.budget.items()}
     checked = flat(settings_from(asked).model_dump(mode="json"))
     given = {key: checked[key] for key, value in flat(asked).items() if value is not None}
+    if isinstance(weights, Mapping) and given.get("train.class_weights") == "balanced":
+        del given["train.class_weights"]  # which was frozen as numbers
     other = {key: value for key, value in given.items() if have.get(key) != value and key not in OF_THE_MACHINE}
     if other:
         raise SettingsError(
