@@ -182,6 +182,18 @@ def test_plain_masks_are_preferred_to_pictured_ones_and_instances_are_offered(tm
     assert dataset.instances(dataset.samples[0]) is not None
 
 
+@pytest.mark.parametrize(("folder", "reading"), [("instances", "instances"), ("masks", "values")])
+def test_a_few_numbers_are_objects_where_the_folder_is_named_so(tmp_path, folder, reading):
+    for name in ("a", "b"):
+        numbers = np.zeros((24, 24), np.uint8)
+        numbers[2:8, 2:8], numbers[2:8, 10:20], numbers[12:20, 4:20] = 1, 2, 3
+        save(tmp_path / "images" / f"{name}.png", photograph(numbers))
+        save(tmp_path / folder / f"{name}.png", numbers)
+    dataset = scan(tmp_path)
+    assert dataset.reading == reading
+    assert len(dataset.labels) == (2 if reading == "instances" else 4)
+
+
 def test_other_folders_of_images_are_told_not_taken(tmp_path):
     pairs(tmp_path)
     save(tmp_path / "figures" / "logo.png", photograph(drawing(0)))

@@ -26,7 +26,7 @@ from perpixel.files.read import read_mask
 from perpixel.shapes import IGNORED
 
 OBJECTS_FROM: Final = 20
-"""Different values from which masks may be instance maps."""
+"""Different values from which masks may be instance maps, if their folder's name does not say so."""
 
 
 def understand(
@@ -72,7 +72,8 @@ def _inferred(tree: Tree, layout: Layout, facts: Mapping[Page, MaskFacts]) -> Un
     if layout.form == "classes":
         value = max((v for fact in facts.values() for v in fact.values), default=255)
         return Understood(overlapping(layout.classes, value or 255), "classes")
-    if is_instance_map(facts):
+    named = {folder.path for folder in tree.folders if folder.place.role == "instance"}
+    if is_instance_map(facts, 2 if all(path.parent in named for path, _ in facts) else OBJECTS_FROM):
         told = info(
             "the masks number the objects one by one; they are merged into background and object.",
             "if their values are classes, list these in dataset.yaml.",
@@ -83,15 +84,15 @@ def _inferred(tree: Tree, layout: Layout, facts: Mapping[Page, MaskFacts]) -> Un
     return infer(list(facts.values()), find_tables(files), folders)
 
 
-def is_instance_map(facts: Mapping[Page, MaskFacts]) -> bool:
-    """Whether masks number objects: many values beside 0, and nearly every one in a single piece.
+def is_instance_map(facts: Mapping[Page, MaskFacts], least: int = OBJECTS_FROM) -> bool:
+    """Whether masks number objects: at least so many values, 0 among them, and nearly every other in a single piece.
 
     Judged on the four masks with most values.
     """
     if any(fact.kind != "index" or fact.palette or fact.lossy for fact in facts.values()):
         return False
     values = {value for fact in facts.values() for value in fact.values}
-    if len(values) < OBJECTS_FROM or 0 not in values:
+    if len(values) < least or 0 not in values:
         return False
     from scipy import ndimage
 
