@@ -20,6 +20,7 @@ def asked(monkeypatch):
 
     note("train", SimpleNamespace(folder=Path("runs/cells")))
     note("evaluate", "the table")
+    note("rates", "the rates")
     note("predict", [SimpleNamespace(is_skipped=False), SimpleNamespace(is_skipped=False)])
     return calls
 
@@ -61,6 +62,15 @@ def test_evaluate_prints_the_table(asked, capsys):
     values, named = asked["evaluate"]
     assert values == (Path("run"), Path("other"))
     assert (named["split"], named["out"]) == ("val", Path("o"))
+
+
+def test_rates_are_printed(asked, capsys):
+    options = ("--minutes", "3", "--model", "fcn8s", "--encoder", "vgg16", "--seed", "4", "--out", "r.png")
+    assert main(["rates", "data", *options, "--set", "train.scale=0.5"]) == 0
+    assert capsys.readouterr().out == "the rates\n"
+    tree = {"train": {"minutes": 3.0, "steps": None, "epochs": None, "scale": 0.5}, "seed": 4}
+    tree["model"] = {"name": "fcn8s", "encoder": "vgg16"}
+    assert asked["rates"] == ((Path("data"),), {"recipe": None, "settings": tree, "out": Path("r.png")})
 
 
 def test_predict_takes_many_inputs(asked, capsys):

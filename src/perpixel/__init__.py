@@ -6,7 +6,7 @@
 >>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
 """
 
-from perpixel.api import check, compare, demo, evaluate, load, plan, predict, train
+from perpixel.api import check, compare, demo, evaluate, load, plan, predict, rates, train
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "load",
     "plan",
     "predict",
+    "rates",
     "train",
 ]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from perpixel.prediction import Predictor, Written
     from perpixel.report.audit_page import Check
     from perpixel.run import Run
-    from perpixel.training import Outlook
+    from perpixel.training import Outlook, RangeTest
 
 PathLike: TypeAlias = str | Path
 
@@ -85,6 +85,43 @@ def plan(  # each is one thing to ask for
 
         contact_sheet(answer.session.batches(0), answer.session.card.codec, Path(pictures))
     return answer
+
+
+def rates(  # each is one thing to ask for
+    data: PathLike,
+    *,
+    recipe: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: PathLike | None = None,
+    **budget: float,
+) -> "RangeTest":
+    """Test which learning rates a network learns at: a hundred steps at an ever higher one, from 1e-6 to 1.
+
+    Args:
+        data: The folder, or a dataset.yaml that describes one.
+        recipe: A name of `recipes`; settings and budget go over it.
+        settings: Any part of the settings tree; what is not set is planned.
+        out: Draw the loss over the rate there, as a PNG.
+        **budget: minutes=…, steps=… or epochs=… of the training that the rate is for, which decide its resolution.
+
+    Returns:
+        Rates and losses, and the rate at which the loss falls steepest; `print` shows them.
+
+    Raises:
+        PerpixelError: DataError, SettingsError, RunError or OutputError, with what to mend.
+    """
+    from perpixel.config import settings_from
+    from perpixel.files.atomic import refuse_unwritable
+    from perpixel.training import range_test
+
+    if out is not None:
+        refuse_unwritable(Path(out).parent)
+    test = range_test(Path(data), settings_from(_tree(settings, recipe, budget)))
+    if out is not None:
+        from perpixel.report.range_figure import range_figure
+
+        range_figure(test, Path(out))
+    return test
 
 
 def train(  # noqa: PLR0913 # each is one thing to ask for

@@ -90,6 +90,23 @@ def plan(  # noqa: PLR0913, PLR0917 # one parameter an option
 
 
 @app.command()
+def rates(  # noqa: PLR0913, PLR0917 # one parameter an option
+    data: Data,
+    minutes: Minutes = None,
+    model: Model = None,
+    encoder: EncoderName = None,
+    recipe: Recipe = None,
+    config: Config = None,
+    set_: Assignments = None,
+    seed: Seed = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="write a PNG of the loss over the rate")] = None,
+) -> None:
+    """Test which learning rates a network learns at: a hundred steps at an ever higher one."""
+    options = {"train.minutes": minutes, "model.name": model, "model.encoder": encoder, "seed": seed}
+    print(api.rates(data, recipe=recipe, settings=_settings(options, config, set_), out=out))
+
+
+@app.command()
 def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     data: Data,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME", show_default=False)] = None,
@@ -253,7 +270,7 @@ def _settings(options: Mapping[str, Any], config: Path | None, assignments: list
     """The tree of settings: the file, then the options, then --set."""
     from perpixel.config import assign, settings_from_file
 
-    if [options[f"train.{budget}"] for budget in ("minutes", "steps", "epochs")].count(None) < 2:
+    if [options.get(f"train.{budget}") for budget in ("minutes", "steps", "epochs")].count(None) < 2:
         raise typer.BadParameter("give only one of --minutes, --steps and --epochs")
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     return assign(settings_from_file(config) if config else {}, [*given, *(assignments or [])])

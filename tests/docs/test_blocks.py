@@ -64,7 +64,7 @@ def test_every_block_is_of_a_language_that_is_run_or_is_text(page):
 def test_every_command_is_one(page, monkeypatch):
     """Its options are known, its recipe exists, its settings are sound; nothing is run."""
     asked = []
-    for name in ("check", "plan", "train", "evaluate", "compare", "predict", "demo", "models", "describe"):
+    for name in ("check", "plan", "rates", "train", "evaluate", "compare", "predict", "demo", "models", "describe"):
         monkeypatch.setattr(api, name, lambda *given, _name=name, **named: asked.append((_name, named)) or Answer())
     for block in blocks(page):
         for words in block.commands() if block.language == "sh" else ():

@@ -2,5 +2,6 @@
 
 from perpixel.training.folds import resume, train
 from perpixel.training.outlook import Outlook, outlook
+from perpixel.training.rate_range import RangeTest, range_test
 
-__all__ = ["Outlook", "outlook", "resume", "train"]
+__all__ = ["Outlook", "RangeTest", "outlook", "range_test", "resume", "train"]
