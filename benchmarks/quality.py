@@ -45,7 +45,11 @@ def asked_of(by: str, data: str) -> list[str]:
     if by == "tutorial":
         return ["--recipe", TUTORIAL[data]]
     if by == "smp":
-        settings = {**{f"train.{key}": value for key, value in SMP.items()}, "model.weights": "none"}
+        settings = {
+            **{f"train.{key}": value for key, value in SMP.items()},
+            "model.weights": "none",
+            "predict.views": "one",
+        }
         settings |= {f"augment.{key}": value for key, value in SMP_AUGMENT.items()}
         given = [option for key, value in settings.items() for option in ("--set", f"{key}={json.dumps(value)}")]
         return ["--model", "smp/unet", "--encoder", "resnet34", *given]

@@ -266,7 +266,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     zarr: bool = False,
     simplify_px: float = 0,
     least_px: int = 0,
-    views: Literal["one", "flips", "turns"] = "one",
+    views: Literal["one", "mirror", "flips", "turns"] | None = None,
     backend: Literal["torch", "openvino", "auto"] = "torch",
     existing: Literal["refuse", "skip", "replace"] = "refuse",
 ) -> "list[Written]":
@@ -286,7 +286,8 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         zarr: Write the class indices as OME-Zarr, too.
         simplify_px: How far polygons may leave the pixels' edges to have fewer corners.
         least_px: Leave objects of fewer pixels out of polygons and instances.
-        views: Average over the image's flips, or its flips and quarter turns.
+        views: Average over the image and its "mirror" image, its four "flips", or its eight flips and quarter
+            "turns"; None does as the model was planned.
         backend: What runs the network on a CPU; "auto" times them, and takes the faster if it agrees.
         existing: What to do about outputs that are there already; "skip" resumes.
 

@@ -124,7 +124,9 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     ] = None,
     folds: Annotated[int | None, typer.Option(min=2, help="train so many networks, averaged at prediction")] = None,
     gpus: Annotated[int | None, typer.Option(min=1, help="of this machine")] = None,
-    watch: Annotated[Literal["tensorboard"] | None, typer.Option(help="where curves and pictures go, too")] = None,
+    watch: Annotated[
+        Literal["tensorboard", "wandb", "mlflow"] | None, typer.Option(help="where curves and pictures go, too")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted run")] = False,
     overwrite: Overwrite = False,
     language: Language = "en",
@@ -201,8 +203,9 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
     simplify: Annotated[float, typer.Option(min=0, help="pixels that polygons may leave the edges of pixels")] = 0,
     least: Annotated[int, typer.Option(min=0, help="pixels of the smallest object")] = 0,
     views: Annotated[
-        Literal["one", "flips", "turns"], typer.Option(help="average over 1, 4 or 8 flips and quarter turns")
-    ] = "one",
+        Literal["one", "mirror", "flips", "turns"] | None,
+        typer.Option(help="average over 1, 2, 4 or 8 flips and quarter turns; else as the model was planned"),
+    ] = None,
     backend: Annotated[
         Literal["torch", "openvino", "auto"], typer.Option(help="on a CPU; auto takes the faster that agrees")
     ] = "torch",

@@ -155,6 +155,14 @@ class TrainSettings(Part):
         return given if budgets else {**given, "minutes": DEFAULT_MINUTES}
 
 
+class PredictSettings(Part):
+    """How the model predicts where nothing else is asked for."""
+
+    views: Literal["one", "mirror", "flips", "turns"] = Field(
+        default="one", description="an image as it is, or the mean over its 2 or 4 flips, or over 8 flips and turns"
+    )
+
+
 class Settings(Part):
     """Everything that decides a run."""
 
@@ -163,6 +171,7 @@ class Settings(Part):
     model: ModelSettings = ModelSettings()
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings(minutes=DEFAULT_MINUTES)
+    predict: PredictSettings = PredictSettings()
 
 
 def settings_from(tree: Mapping[str, Any], source: str = "the settings") -> Settings:

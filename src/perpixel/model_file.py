@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -28,9 +28,10 @@ class ModelCard:
     Args:
         name: The architecture, a key of `perpixel.models.MODELS`.
         encoder: Its encoder, None where it has none to choose.
-        options: Further keywords of the architecture.
         codec: Classes, normalisation, thresholds.
         scale: Working resolution over native resolution, in (0, 1].
+        options: Further keywords of the architecture.
+        views: Over which flips and turns of an image predictions are averaged, see `perpixel.prediction`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ModelCard:
     codec: Codec
     scale: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    views: Literal["one", "mirror", "flips", "turns"] = "one"
 
     def build(self, weights: str = "none") -> "SegmentationModel":
         """Make the network; `weights` says what its encoder starts from."""

@@ -50,7 +50,9 @@ _TUTORIAL: Final = {
     "clip_norm": 0.0,
     "scale": 1.0,
     "rare_views": 0.0,
+    "class_weights": "none",
 }
+_ONE_LOOK: Final = {"views": "one"}
 _EIGHT_TO_ONE_TO_ONE: Final = {"validation_share": 0.1, "test_share": 0.1}
 
 RECIPES: Final[dict[str, Recipe]] = {
@@ -59,6 +61,7 @@ RECIPES: Final[dict[str, Recipe]] = {
         mends="statistics of the data, validation images, ROC from probabilities, membrane as the class",
         settings={
             "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
             "model": {
                 "name": "fcn_resnet50",
                 "encoder": "resnet50",
@@ -81,6 +84,7 @@ RECIPES: Final[dict[str, Recipe]] = {
         mends="labels by nearest neighbour, scores at native size, IoU of every class beside the accuracy",
         settings={
             "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
             "model": {"name": "fcn_tutorial", "encoder": "vgg16", "weights": "none", "options": {}},
             "augment": _AS_IT_IS,
             "train": {
@@ -99,6 +103,7 @@ RECIPES: Final[dict[str, Recipe]] = {
         mends="the rate drops after the steps that it is for, a threshold for every class",
         settings={
             "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
             "model": {
                 "name": "unet",
                 "encoder": None,
@@ -124,6 +129,7 @@ RECIPES: Final[dict[str, Recipe]] = {
         mends="augmentation after the split and in memory, RGB order, losses averaged over images",
         settings={
             "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
             "model": {
                 "name": "unet",
                 "encoder": None,
@@ -151,6 +157,7 @@ RECIPES: Final[dict[str, Recipe]] = {
         mends="images at native size, test images held out, Lovász (`--set train.loss.lovasz_hinge=1`) on logits",
         settings={
             "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
             "model": {
                 "name": "unetplusplus",
                 "encoder": None,

@@ -121,3 +121,16 @@ def test_every_choice_says_why_and_what_was_set_is_kept():
 def test_a_plan_is_a_plan_of_itself(tree):
     settings = planned(tree)
     assert planned(settings.model_dump(mode="json")).model_dump() == settings.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("augment", "median_hw", "views"),
+    [
+        ({"horizontal_flip": 0.5, "vertical_flip": 0.5}, (512, 512), "flips"),
+        ({"horizontal_flip": 0.5, "vertical_flip": 0}, (512, 512), "mirror"),
+        ({"horizontal_flip": 0, "vertical_flip": 0.5}, (512, 512), "one"),
+        ({"horizontal_flip": 0.5, "vertical_flip": 0.5}, (1024, 1025), "one"),
+    ],
+)
+def test_a_prediction_averages_over_the_flips_that_were_learnt(augment, median_hw, views):
+    assert planned({"augment": augment}, median_hw=median_hw).predict.views == views

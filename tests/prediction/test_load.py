@@ -10,7 +10,7 @@ from perpixel.prediction.load import load
 
 @pytest.fixture
 def model(tmp_path):
-    card = ModelCard("unet", None, codec_for(exclusive_labels()), 0.5, {"width": 4, "depth": 1})
+    card = ModelCard("unet", None, codec_for(exclusive_labels()), 0.5, {"width": 4, "depth": 1}, "mirror")
     save_model(tmp_path / "model.safetensors", card, card.build().state_dict())
     return tmp_path / "model.safetensors"
 
@@ -22,8 +22,8 @@ def test_a_folder_and_its_model_file_are_the_same_predictor(model):
     assert one.codec == codec_for(exclusive_labels())
 
 
-def test_the_working_resolution_is_that_of_the_training(model):
-    assert load(model).options == PredictOptions(scale=0.5)
+def test_resolution_and_views_are_those_of_the_plan(model):
+    assert load(model).options == PredictOptions(scale=0.5, views="mirror")
     options = PredictOptions(scale=1.0, views="flips", precision="32")
     assert load(model, options).options == PredictOptions(scale=0.5, views="flips", precision="32")
 

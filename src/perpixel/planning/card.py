@@ -14,7 +14,8 @@ def card_of(settings: Settings, dataset: Dataset, audit: Audit) -> ModelCard:
     model = settings.model
     mean, std = _normalisation(model, dataset, audit)
     codec = Codec(dataset.labels, dataset.dtype, mean, std)
-    return ModelCard(model.name, model.encoder, codec, settings.train.scale, dict(model.options))
+    options = dict(model.options)
+    return ModelCard(model.name, model.encoder, codec, settings.train.scale, options, settings.predict.views)
 
 
 def _normalisation(

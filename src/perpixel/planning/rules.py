@@ -28,6 +28,8 @@ LEAST_KEPT: Final = 0.985
 PASSES: Final = 20
 """How often training shall see every part of the images; where the budget is too short, at a coarser resolution."""
 UPRIGHT_FROM: Final = 0.1
+LARGEST_FLIPPED: Final = 1024 * 1024
+"""Pixels of an image up to which a prediction may look at it several times."""
 RARE_BELOW: Final = 0.02
 """Share of the labelled pixels below which a class is rare."""
 
@@ -105,6 +107,16 @@ def _rare(facts: Facts, settings: Settings) -> tuple[float, str]:
     return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
 
 
+def _views(facts: Facts, settings: Settings) -> tuple[str, str]:
+    if facts.median_hw[0] * facts.median_hw[1] > LARGEST_FLIPPED:
+        return "one", "the images are large, and each further look costs as much as the first"
+    if not settings.augment.horizontal_flip:
+        return "one", "the network has seen no flipped images"
+    if not settings.augment.vertical_flip:
+        return "mirror", "the network has learnt mirrored images, and the mean over both is the surer answer"
+    return "flips", "the network has learnt flipped images, and the mean over all four is the surer answer"
+
+
 def _is_upright(facts: Facts) -> bool:
     upward, sideward = facts.tilt
     return upward > UPRIGHT_FROM and upward > 2 * sideward
@@ -127,4 +139,5 @@ RULES: Final[dict[str, Rule]] = {
     "train.rare_views": _rare,
     "augment.vertical_flip": _vertical,
     "augment.quarter_turns": _turns,
+    "predict.views": _views,
 }

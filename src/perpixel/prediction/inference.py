@@ -16,6 +16,7 @@ from perpixel.prediction.options import PredictOptions
 
 VIEWS = {
     "one": ((0, False),),
+    "mirror": ((0, False), (0, True)),
     "flips": ((0, False), (0, True), (2, False), (2, True)),
     "turns": tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
 }
@@ -85,7 +86,7 @@ class Inference:
 
     def _averaged(self, batch: Tensor) -> Tensor:
         on_logits = self.options.average == "logits"
-        views = VIEWS[self.options.views]
+        views = VIEWS[self.options.views or "one"]
         total: Tensor | None = None
         for engine in self.engines or self.networks:
             for turns, mirrored in views:

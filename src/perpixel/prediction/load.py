@@ -22,11 +22,13 @@ def load(path: Path, options: PredictOptions | None = None) -> Predictor:
     """
     loaded = [load_model(file) for file in _model_files(path)]
     cards = [card for _, card in loaded]
-    if any((card.codec, card.scale) != (cards[0].codec, cards[0].scale) for card in cards):
+    first = cards[0]
+    if any((card.codec, card.scale) != (first.codec, first.scale) for card in cards):
         fix = "train it again with --overwrite."
         raise RunError(f"the folds of {path} differ in classes, normalisation or working resolution.", fix=fix)
-    options = replace(options or PredictOptions(), scale=cards[0].scale)
-    return Predictor([network for network, _ in loaded], cards[0].codec, options=options)
+    options = options or PredictOptions()
+    options = replace(options, scale=first.scale, views=options.views or first.views)
+    return Predictor([network for network, _ in loaded], first.codec, options=options)
 
 
 def _model_files(path: Path) -> list[Path]:
