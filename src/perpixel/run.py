@@ -8,7 +8,7 @@ checkpoints/       the last two states to resume from, and the last weights
 report.html        the pictures and the curves
 evaluation/        metrics.json, images.csv
 fold-0/, fold-1/   instead of model and history: a run a fold, where `data.folds` asks for an ensemble
-tensorboard/       the same curves, and pictures, where `train.watch` asks for them
+tensorboard/, wandb/, mlflow/   the same curves, and pictures, where `train.watch` asks for them
 """
 
 import csv
@@ -30,7 +30,7 @@ from perpixel.files.atomic import WRITING, cannot_write, write_text
 
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
 OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "report.html")
-OWN_FOLDERS: Final = ("checkpoints", "evaluation", "tensorboard")
+OWN_FOLDERS: Final = ("checkpoints", "evaluation", "tensorboard", "wandb", "mlflow")
 LAST_WEIGHTS: Final = Path("checkpoints", "last.safetensors")
 CHECKPOINTS_KEPT: Final = 2
 

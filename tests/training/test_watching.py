@@ -1,3 +1,8 @@
+import os
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -62,14 +67,20 @@ def test_tensorboard_shows_curves_and_pictures_and_a_resumed_run_goes_on(tmp_pat
     assert all([event.step for event in events.Images(name)] == [2, 4] for name in events.Tags()["images"])
 
 
-def test_what_is_not_installed_is_told_before_the_work(tmp_path, cells, monkeypatch):
+@pytest.mark.parametrize("name", watching.WATCHERS)
+def test_what_is_not_installed_is_told_before_the_work(tmp_path, cells, monkeypatch, name):
     monkeypatch.setattr(watching, "find_spec", lambda name: None)
-    message = (
-        r"train.watch asks for tensorboard, which is not installed.\nFix: pip install 'perpixel\[tensorboard\]'."
-    )
+    message = rf"train.watch asks for {name}, which is not installed.\nFix: pip install 'perpixel\[{name}\]'."
     with pytest.raises(SettingsError, match=message):
-        train(cells, tmp_path / "run", tiny_settings(watch=["tensorboard"]))
+        train(cells, tmp_path / "run", tiny_settings(watch=[name]))
     assert not (tmp_path / "run").exists()
+
+
+def test_every_watcher_can_be_asked_for_and_is_an_extra():
+    names = list(watching.WATCHERS)
+    assert tiny_settings(watch=names).train.watch == tuple(names)
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert watching.WATCHERS.keys() <= project["optional-dependencies"].keys()
 
 
 def test_a_picture_is_image_truth_and_prediction():
@@ -81,3 +92,122 @@ def test_a_picture_is_image_truth_and_prediction():
     assert not np.array_equal(shown[:, 6:12], shown[:, 12:])
     large = watching.watched(np.zeros((1025, 10, 1), np.uint8), *np.zeros((2, 1025, 10), np.uint8), binary_labels())
     assert large.shape == (342, 12, 3)
+
+
+def without(monkeypatch, *names):
+    """Take variables out of the environment until the test is over, also where it sets them."""
+    for name in names:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def wandb(monkeypatch):
+    """A stand-in for the package; what it is told."""
+    calls = []
+
+    class Run:
+        def __init__(self, **named):
+            calls.append(("init", named))
+
+        def define_metric(self, name, step_metric):
+            calls.append(("metric", name, step_metric))
+
+        def log(self, row):
+            calls.append(("log", row))
+
+        def finish(self):
+            calls.append("finish")
+
+    stand_in = SimpleNamespace(init=Run, Image=lambda pixels: pixels.shape, Settings=dict)
+    monkeypatch.setitem(sys.modules, "wandb", stand_in)
+    without(monkeypatch, "WANDB_MODE", "WANDB_PROJECT", "WANDB_ERROR_REPORTING")
+    return calls
+
+
+def test_weights_and_biases_writes_into_the_run_and_sends_nothing(tmp_path, wandb):
+    watcher = watching.WeightsAndBiases(tmp_path, 0)
+    watcher.scores({"step": 2, "train_loss": 0.5}, 2)
+    watcher.pictures({"a": np.zeros((4, 12, 3), np.uint8)}, 2)
+    watcher.close()
+    (_, asked), *told = wandb
+    assert (asked["dir"], asked["name"], asked["project"]) == (tmp_path, tmp_path.name, "perpixel")
+    assert asked["mode"] == "offline"
+    assert os.environ["WANDB_ERROR_REPORTING"] == "false"
+    assert told == [
+        ("metric", "*", "step"),
+        ("log", {"step": 2, "train_loss": 0.5}),
+        ("log", {"step": 2, "a": (4, 12, 3)}),
+        "finish",
+    ]
+
+
+def test_weights_and_biases_go_where_they_are_asked_to_and_on_under_one_id(tmp_path, wandb, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("WANDB_PROJECT", "nuclei")
+    for folder in ("a", "a", "b"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        watching.WeightsAndBiases(tmp_path / folder, 0)
+    first, again, other = (call[1] for call in wandb if call[0] == "init")
+    assert (first["mode"], first["project"], first["resume"]) == ("online", "nuclei", "allow")
+    assert first["id"] == again["id"] != other["id"]
+
+
+@pytest.fixture
+def mlflow(monkeypatch):
+    """A stand-in for the package; what it is told."""
+    calls = []
+
+    class MlflowClient:
+        def __init__(self, uri):
+            calls.append(("client", uri))
+
+        def get_experiment_by_name(self, name):
+            return next((SimpleNamespace(experiment_id="7") for call in calls if call[:2] == ("made", name)), None)
+
+        def create_experiment(self, name, place):
+            calls.append(("made", name, place))
+            return "7"
+
+        def create_run(self, experiment, run_name):
+            calls.append(("began", experiment, run_name))
+            return SimpleNamespace(info=SimpleNamespace(run_id=f"run {len(calls)}"))
+
+        def log_metric(self, run, name, value, step):
+            calls.append((run, name, value, step))
+
+        def log_image(self, run, pixels, artifact_file):
+            calls.append((run, pixels.shape, artifact_file))
+
+        def set_terminated(self, run):
+            calls.append(("ended", run))
+
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(MlflowClient=MlflowClient))
+    without(monkeypatch, "MLFLOW_TRACKING_URI", "MLFLOW_DISABLE_TELEMETRY")
+    return calls
+
+
+def test_mlflow_writes_into_the_run(tmp_path, mlflow):
+    watcher = watching.MLflow(tmp_path, 0)
+    watcher.scores({"step": 2, "train_loss": 0.5}, 2)
+    watcher.pictures({"a": np.zeros((4, 12, 3), np.uint8)}, 2)
+    watcher.close()
+    assert mlflow == [
+        ("client", f"sqlite:///{tmp_path}/mlflow/mlflow.db"),
+        ("made", "perpixel", (tmp_path / "mlflow" / "artifacts").as_uri()),
+        ("began", "7", tmp_path.name),
+        ("run 3", "step", 2, 2),
+        ("run 3", "train_loss", 0.5, 2),
+        ("run 3", (4, 12, 3), "a/000002.png"),
+        ("ended", "run 3"),
+    ]
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    watching.MLflow(tmp_path, 2).scores({"train_loss": 0.4}, 4)
+    assert mlflow[-1] == ("run 3", "train_loss", 0.4, 4)  # a resumed run goes on
+
+
+def test_mlflow_goes_to_the_server_that_is_asked_for(tmp_path, mlflow, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
+    watching.MLflow(tmp_path, 0)
+    assert mlflow[:2] == [("client", "http://localhost:5000"), ("made", "perpixel", None)]
+    assert [path.name for path in (tmp_path / "mlflow").iterdir()] == ["run-id"]
