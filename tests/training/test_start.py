@@ -51,7 +51,7 @@ def test_model_safetensors_holds_the_weights_of_the_best_validation(tmp_path, ce
     samples = Split.load(run.split_path, dataset.samples).part("val")
     loss = weighted(run.settings.train.loss, "exclusive")
     for path, score in ((run.model_path, max(scores)), (run.last_weights_path, scores[-1])):
-        predictor = load(path, PredictOptions(precision="32"))
+        predictor = load(path, PredictOptions(precision="32", views="one"))
         assert validate(predictor, dataset, samples, loss).scores["mean_iou"] == score
 
 
