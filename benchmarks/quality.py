@@ -6,6 +6,7 @@ that lie in FOLDER. What is there already is not trained again.
 """
 
 import argparse
+import csv
 import json
 import subprocess
 import sys
@@ -84,11 +85,13 @@ def row(run: Path) -> str:
     if len(classes) > 3:
         shown = f"{len(classes)} classes"
     rand = told["membranes"] and f"{told['membranes']['v_rand']['value']:.3f}"
-    steps = (run / "history.csv").read_text().splitlines()[-1].split(",")
+    with (run / "history.csv").open() as file:
+        last = list(csv.DictReader(file))[-1]
     seconds = json.loads((run / "seconds.json").read_text())
     return (
         f"| {data} | {by} | {minutes} | {seed} | {told['dataset']['mean_iou']:.3f} | {shown} | "
-        f"{rand or ''} | {steps[0]} | {100 * float(steps[-2]):.1f} % | {seconds / 60:.2f} |"
+        f"{rand or ''} | {last['step']} | {float(last['waiting_share']):.2%} | {float(last['seconds']) / 60:.2f} | "
+        f"{seconds / 60:.2f} |"
     )
 
 
@@ -105,8 +108,10 @@ def main() -> None:
         for by in asked.by:
             for seed in asked.seeds:
                 score(asked.folder / f"{data},{asked.minutes:g},{seed},{by}", data, asked.minutes, seed, by)
-    print("| data | by | minutes | seed | mean IoU | IoU of the classes | V_rand | steps | waiting | took, minutes |")
-    print("|---|---|---:|---:|---:|---|---:|---:|---:|---:|")
+    print(
+        "| data | by | minutes | seed | mean IoU | IoU of the classes | V_rand | steps | waiting | trained | in all |"
+    )
+    print("|---|---|---:|---:|---:|---|---:|---:|---:|---:|---:|")
     for metrics in sorted(asked.folder.glob("*/evaluation/metrics.json")):
         print(row(metrics.parent.parent))
 
