@@ -87,8 +87,8 @@ def test_settings_yaml_tells_everything(cells_line, cells):
     assert stored["settings"]["train"]["loss"] == {"cross_entropy": 1.0, "dice": 1.0}
 
 
-@pytest.mark.parametrize("part", ["val", "train", "all"])
-def test_every_part_can_be_scored_into_a_folder(tmp_path, cells_line, part):
+@pytest.mark.parametrize("part", ["val", "all"])
+def test_another_part_can_be_scored_into_a_folder(tmp_path, cells_line, part):
     before = contents(Path(cells_line))
     assert main(["evaluate", cells_line, "--split", part, "--out", str(tmp_path / "out")]) == 0
     assert set(contents(tmp_path / "out")) == {"metrics.json", "images.csv", "report.html"}

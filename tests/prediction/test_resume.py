@@ -58,13 +58,21 @@ class Stops(LooksAround):
         return super().forward(image)
 
 
-@pytest.mark.parametrize("windows", [0, 1, 8, 9, 13, 26])
-def test_an_interrupted_prediction_resumes_to_the_same_bytes(tmp_path, windows):
-    paths = write_images(tmp_path / "in", 2)
-    list(Predictor(LooksAround(), codec_for(), options=TILES).predict_files(paths, tmp_path / "whole", OUTPUTS))
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Two images and all that is written for them."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    paths = write_images(folder / "in", 2)
+    list(Predictor(LooksAround(), codec_for(), options=TILES).predict_files(paths, folder / "whole", OUTPUTS))
+    return paths, contents(folder / "whole")
+
+
+@pytest.mark.parametrize("windows", [0, 8, 9, 26])
+def test_an_interrupted_prediction_resumes_to_the_same_bytes(tmp_path, undisturbed, windows):
+    paths, whole = undisturbed
     with pytest.raises(KeyboardInterrupt):
         list(Predictor(Stops(windows), codec_for(), options=TILES).predict_files(paths, tmp_path / "out", OUTPUTS))
-    half, whole = contents(tmp_path / "out"), contents(tmp_path / "whole")
+    half = contents(tmp_path / "out")
     assert half.items() <= whole.items(), "what has a final name is whole"
     list(Predictor(LooksAround(), codec_for(), options=TILES).predict_files(paths, tmp_path / "out", OUTPUTS))
     assert contents(tmp_path / "out") == whole

@@ -130,7 +130,7 @@ def test_a_folder_with_a_run_is_refused_before_the_data_are_read(tmp_path, cells
     ("tree", "told"),
     [
         ({"model": {"name": "unett"}}, "unett"),
-        ({"train": {"loss": {"dise": 1}}}, "did you mean dice"),
+        ({"train": {"scale": 1, "loss": {"dise": 1}}}, "did you mean dice"),
     ],
 )
 def test_what_cannot_be_built_leaves_no_folder_behind(tmp_path, cells, tree, told):
