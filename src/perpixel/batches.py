@@ -197,8 +197,11 @@ def _pixel_of(target: TargetArray, wanted: int, draw: np.random.Generator) -> tu
 
 
 def ahead(make: Callable[[int], Batch], first: int) -> Generator[Batch]:
-    """Batches from step `first` on, without end, a few of them made beforehand by a thread."""
-    with ThreadPoolExecutor(1, "batches") as pool:
+    """Batches from step `first` on, without end, a few of them made beforehand by a thread.
+
+    It computes alone: two teams of threads on the same cores would sleep and wake where one team spins.
+    """
+    with ThreadPoolExecutor(1, "batches", torch.set_num_threads, (1,)) as pool:
         waiting: deque[Future[Batch]] = deque(pool.submit(make, first + i) for i in range(READ_AHEAD))
         step = first + READ_AHEAD
         try:
