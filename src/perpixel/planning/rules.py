@@ -3,7 +3,6 @@
 To change what perpixel does by itself, change this table. Each rule answers with a value and with its reason.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -76,10 +75,9 @@ def _scale(facts: Facts, settings: Settings) -> tuple[float, str]:
 
 
 def _crop(facts: Facts, settings: Settings) -> tuple[tuple[int, int], str]:
-    sides = [math.ceil(side * settings.train.scale / CROP_MULTIPLE) * CROP_MULTIPLE for side in facts.median_hw]
-    crop = (min(LARGEST_CROP, sides[0]), min(LARGEST_CROP, sides[1]))
-    typical = f"the median image, {facts.median_hw[0]:g} × {facts.median_hw[1]:g} pixels"
-    return crop, typical if crop == tuple(sides) else f"a window of {typical}"
+    within = [int(side * settings.train.scale) // CROP_MULTIPLE * CROP_MULTIPLE for side in facts.median_hw]
+    height, width = (max(CROP_MULTIPLE, min(LARGEST_CROP, side)) for side in within)
+    return (height, width), f"fits into the median image, {facts.median_hw[0]:g} × {facts.median_hw[1]:g} pixels"
 
 
 def _batch(facts: Facts, settings: Settings) -> tuple[int, str]:

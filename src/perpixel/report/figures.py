@@ -27,7 +27,7 @@ MARKED: Final = 60
 POINTS: Final = 160
 """Of a curve, evenly along its length."""
 AXES: Final = (0.16, 0.16, 0.81, 0.77)
-"""Left, bottom, width and height, as shares of a panel: a layout found by drawing it once more takes as long again."""
+"""Left, bottom, width and height, as shares of a panel: a layout found by drawing once more takes as long again."""
 
 STYLE: Final[Any] = {
     "svg.fonttype": "none",
