@@ -15,6 +15,7 @@ from perpixel.evaluation.chosen import Choice, Chosen, tempered
 from perpixel.evaluation.image import Answer, ImageScore, full_score
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
+from perpixel.machine import keep_freed_memory
 from perpixel.metrics import ThresholdCurves, threshold_curves
 from perpixel.prediction import Predictor
 from perpixel.progress import Bar, bar
@@ -57,6 +58,7 @@ def evaluate(
     """
     folder = out or run.evaluation_folder
     refuse_unwritable(folder)
+    keep_freed_memory()
     labels = predictor.codec.labels
     task = _Task(predictor, scan(data or run.data, labels, whole=data is not None), _inside(labels, inside))
     samples = task.dataset.samples if data is not None else part_of(run, task.dataset, part)

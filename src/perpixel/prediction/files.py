@@ -18,7 +18,7 @@ from perpixel.files.atomic import cannot_write
 from perpixel.files.cog import require_rasterio
 from perpixel.files.ome_zarr import require_zarr
 from perpixel.files.read import Header, open_image, read_header
-from perpixel.machine import return_freed_memory
+from perpixel.machine import keep_freed_memory, return_freed_memory
 from perpixel.prediction.arrays import ArrayPredictor
 from perpixel.prediction.job import Job
 from perpixel.prediction.outputs import Outputs, check_names, needs_tiff
@@ -73,7 +73,6 @@ def predict_file(
         OutputError: Outputs are there already, or cannot be written.
     """
     check_names([path], out, outputs, predictor.codec.labels)
-    return_freed_memory()
     if (found := _found(path, out, outputs, predictor)) is not None:
         return found
     if outputs.cloud:
@@ -82,6 +81,8 @@ def predict_file(
         require_zarr()
     header = read_header(path)
     _refuse_endless(path, header)
+    is_tiled = len(predictor.tiling(*header.size)) > 1
+    (return_freed_memory if is_tiled else keep_freed_memory)()  # with threads around tiles, kept memory would grow
     is_tiff = needs_tiff(header)
     labels = outputs.written_labels(predictor.codec.labels)
     with _staging(out) as folder:
