@@ -53,10 +53,13 @@ def near_duplicates(thumbnails: NDArray[np.float32]) -> list[tuple[int, int]]:
     for orientation in range(8):
         turned = _unit(oriented(coarse, orientation))
         for start in range(0, len(pictures), ROWS_AT_ONCE):
-            close = upright[start : start + ROWS_AT_ONCE] @ turned.T > COARSE_ALIKE
-            for row, column in np.argwhere(close):
-                i, j = int(pictures[start + row]), int(pictures[column])
-                if i < j and not joined.together(i, j):
+            rows = upright[start : start + ROWS_AT_ONCE]
+            close = rows @ turned[start:].T > COARSE_ALIKE
+            close[:, : len(rows)] = np.triu(close[:, : len(rows)], 1)  # each pair once
+            some = np.flatnonzero(close.any(axis=1))
+            for row, column in np.argwhere(close[some]):
+                i, j = int(pictures[start + some[row]]), int(pictures[start + column])
+                if not joined.together(i, j):
                     turned_back = oriented(thumbnails[j : j + 1], orientation)
                     if _correlations(thumbnails[i : i + 1], turned_back)[0] > ALIKE:
                         joined.join(i, j)
