@@ -86,6 +86,12 @@ def test_beyond_the_border_the_image_is_mirrored_and_the_target_ignored(land):
     assert batch.image.std((2, 3)).min() > 0.1
 
 
+def test_a_small_image_touches_every_side_of_some_window(tmp_path):
+    views = batches_of(scan(write_cells(tmp_path)), STILL, batch_size=8, crop_hw=(44, 44))
+    seen = torch.cat([views(step).target for step in range(20)]) != IGNORED
+    assert all(side.any() for side in (seen[:, 0], seen[:, -1], seen[..., 0], seen[..., -1]))
+
+
 def test_an_epoch_shows_every_image_as_often_as_its_area_asks(land):
     batches = batches_of(land, STILL, batch_size=1, crop_hw=(16, 16))
     wanted = {n: max(1, round(h * w / 256)) for n, (h, w) in enumerate(SIZES)}
