@@ -20,6 +20,7 @@ def asked(monkeypatch):
 
     note("train", SimpleNamespace(folder=Path("runs/cells")))
     note("evaluate", "the table")
+    note("plan", "the plan")
     note("rates", "the rates")
     note("predict", [SimpleNamespace(is_skipped=False), SimpleNamespace(is_skipped=False)])
     return calls
@@ -71,6 +72,15 @@ def test_rates_are_printed(asked, capsys):
     tree = {"train": {"minutes": 3.0, "steps": None, "epochs": None, "scale": 0.5}, "seed": 4}
     tree["model"] = {"name": "fcn8s", "encoder": "vgg16"}
     assert asked["rates"] == ((Path("data"),), {"recipe": None, "settings": tree, "out": Path("r.png")})
+
+
+@pytest.mark.parametrize(
+    ("verb", "rank", "said"), [("rates", "0", "the rates\n"), ("rates", "1", ""), ("plan", "1", "")]
+)
+def test_of_several_processes_the_first_one_speaks(asked, capsys, monkeypatch, verb, rank, said):
+    monkeypatch.setenv("RANK", rank)
+    assert main([verb, "data"]) == 0
+    assert capsys.readouterr().out == said
 
 
 def test_predict_takes_many_inputs(asked, capsys):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from perpixel.evaluation import Comparison, Evaluation, PartName
-    from perpixel.models import Description
     from perpixel.prediction import Predictor, Written
     from perpixel.report.audit_page import Check
     from perpixel.run import Run
@@ -78,9 +77,9 @@ def plan(  # each is one thing to ask for
     from perpixel.training import outlook
 
     answer = outlook(Path(data), settings_from(_tree(settings, recipe, budget)))
-    if out is not None:
+    if out is not None and speaks():
         write_text(Path(out), to_yaml(answer.settings, answer.reasons))
-    if pictures is not None:
+    if pictures is not None and speaks():
         from perpixel.report.contact_sheet import contact_sheet
 
         contact_sheet(answer.session.batches(0), answer.session.card.codec, Path(pictures))
@@ -117,7 +116,7 @@ def rates(  # each is one thing to ask for
     if out is not None:
         refuse_unwritable(Path(out).parent)
     test = range_test(Path(data), settings_from(_tree(settings, recipe, budget)))
-    if out is not None:
+    if out is not None and speaks():
         from perpixel.report.range_figure import range_figure
 
         range_figure(test, Path(out))
@@ -378,44 +377,3 @@ def _tree(settings: Mapping[str, Any] | None, recipe: str | None, budget: Mappin
     if budget:
         tree["train"] = {**tree.get("train", {}), **budget}
     return tree if recipe is None else with_recipe(recipe, tree)
-
-
-def models() -> str:
-    """List the networks, their size for three channels and two classes, what each is for, and our own encoders."""
-    from perpixel.models import ENCODERS, MODELS, describe
-
-    width = max(map(len, MODELS))
-    lines = [
-        f"{name:<{width}}  {describe(name, (64, 64), classes=2).parameters / 1e6:>6.1f} M  {entry.summary}"
-        for name, entry in MODELS.items()
-    ]
-    own = ", ".join(ENCODERS)
-    return "\n".join([*lines, "", f"encoders: {own}; and every other name of timm, where it is installed"])
-
-
-def recipes() -> str:
-    """List the recipes: what each trains on what, and what it mends of the tutorial that it follows."""
-    from perpixel.recipes import RECIPES
-
-    width = max(map(len, RECIPES))
-    return "\n".join(
-        f"{name:<{width}}  {recipe.summary}\n{'':<{width}}  mended: {recipe.mends}"
-        for name, recipe in RECIPES.items()
-    )
-
-
-def describe(
-    model: str, size_hw: tuple[int, int], *, encoder: str | None = None, channels: int = 3, classes: int = 2
-) -> "Description":
-    """Describe a network: layers, output shapes, parameters, multiply-adds, memory for training.
-
-    Args:
-        model: A name of `models`.
-        size_hw: Height and width of the image, in pixels.
-        encoder: Instead of the plain network.
-        channels: Of the image.
-        classes: Number of classes.
-    """
-    from perpixel.models import describe as described
-
-    return described(model, size_hw, in_channels=channels, classes=classes, encoder=encoder)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from perpixel import api
+from perpixel import api, catalogue
 from perpixel.errors import PerpixelError
 
 app = typer.Typer(
@@ -86,7 +86,9 @@ def plan(  # noqa: PLR0913, PLR0917 # one parameter an option
         "model.encoder": encoder,
         "seed": seed,
     }
-    print(api.plan(data, recipe=recipe, settings=_settings(options, config, set_), out=out, pictures=pictures))
+    answer = api.plan(data, recipe=recipe, settings=_settings(options, config, set_), out=out, pictures=pictures)
+    if api.speaks():
+        print(answer)
 
 
 @app.command()
@@ -103,7 +105,9 @@ def rates(  # noqa: PLR0913, PLR0917 # one parameter an option
 ) -> None:
     """Test which learning rates a network learns at: a hundred steps at an ever higher one."""
     options = {"train.minutes": minutes, "model.name": model, "model.encoder": encoder, "seed": seed}
-    print(api.rates(data, recipe=recipe, settings=_settings(options, config, set_), out=out))
+    answer = api.rates(data, recipe=recipe, settings=_settings(options, config, set_), out=out)
+    if api.speaks():
+        print(answer)
 
 
 @app.command()
@@ -245,13 +249,13 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
 @app.command()
 def models() -> None:
     """List the networks and encoders, with their size and what each is for."""
-    print(api.models())
+    print(catalogue.models())
 
 
 @app.command()
 def recipes() -> None:
     """List well-known tutorials as settings, with what is mended of each."""
-    print(api.recipes())
+    print(catalogue.recipes())
 
 
 @app.command()
@@ -266,7 +270,11 @@ def describe(
     height, cross, width = size.partition("x")
     if not (cross and height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise typer.BadParameter(f"--size {size} is not HxW, such as 224x224")
-    print(api.describe(model, (int(height), int(width)), encoder=encoder, channels=channels, classes=classes).table())
+    print(
+        catalogue.describe(
+            model, (int(height), int(width)), encoder=encoder, channels=channels, classes=classes
+        ).table()
+    )
 
 
 def _settings(options: Mapping[str, Any], config: Path | None, assignments: list[str] | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import generated
-from perpixel import api
+from perpixel import api, catalogue
 from perpixel.cli import main
 from perpixel.config import settings_from, settings_from_file
 from perpixel.dataset.description import is_description, load_description
@@ -64,8 +64,11 @@ def test_every_block_is_of_a_language_that_is_run_or_is_text(page):
 def test_every_command_is_one(page, monkeypatch):
     """Its options are known, its recipe exists, its settings are sound; nothing is run."""
     asked = []
-    for name in ("check", "plan", "rates", "train", "evaluate", "compare", "predict", "demo", "models", "describe"):
-        monkeypatch.setattr(api, name, lambda *given, _name=name, **named: asked.append((_name, named)) or Answer())
+    verbs = ("check", "plan", "rates", "train", "evaluate", "compare", "predict", "demo")
+    for home, names in ((api, verbs), (catalogue, ("models", "describe"))):
+        for name in names:
+            note = lambda *given, _name=name, **named: asked.append((_name, named)) or Answer()  # noqa: E731
+            monkeypatch.setattr(home, name, note)
     for block in blocks(page):
         for words in block.commands() if block.language == "sh" else ():
             place = words.index("--config") if "--config" in words else len(words)  # blocks before write that file

@@ -4,8 +4,9 @@ from PIL import Image
 
 from generated import write_cells, write_land, write_overlapping
 from perpixel.audit import audit
+from perpixel.config import settings_from
 from perpixel.dataset import scan
-from perpixel.planning import facts_of
+from perpixel.planning import facts, facts_of
 from perpixel.planning.facts import SCALES
 
 
@@ -86,3 +87,12 @@ def test_overlapping_layers_are_kept_one_by_one(tmp_path):
     facts = found(write_overlapping(tmp_path))
     assert facts.kind == "overlapping"
     assert all(0 < kept <= 1 for kept in facts.kept.values())
+
+
+def test_each_network_is_timed_once(tmp_path, monkeypatch):
+    timed = []
+    monkeypatch.setattr(facts, "pixels_within", lambda train, card: timed.append(card.options) or 7.0)
+    payable = found(write_cells(tmp_path)).payable
+    models = [{"encoder": None, "options": {"depth": depth}} for depth in (2, 3, 2)]
+    assert [payable(settings_from({"model": model, "train": {"minutes": 1}})) for model in models] == [7.0] * 3
+    assert timed == [{"depth": 2}, {"depth": 3}]

@@ -3,9 +3,17 @@ from dataclasses import replace
 import pytest
 
 from perpixel.config import settings_from
-from perpixel.planning import Facts, plan_for
+from perpixel.planning import Facts, plan_for, rules
 from perpixel.planning.facts import SCALES
-from perpixel.planning.rules import LEAST_KEPT, PASSES, RARE_BELOW, RULES
+from perpixel.planning.rules import (
+    FULL_PASSES,
+    LEAST_BATCH,
+    LEAST_KEPT,
+    LEAST_STEPS,
+    PASSES,
+    RARE_BELOW,
+    RULES,
+)
 
 FACTS = Facts(
     kind="exclusive",
@@ -35,6 +43,46 @@ def test_a_network_that_can_be_plain_takes_the_encoder_whose_weights_are_at_hand
     assert planned({"model": {"name": name}}).model.encoder == encoder
     assert planned({"model": {"name": name, "encoder": "auto"}}).model.encoder == encoder
     assert planned({"model": {"name": name, "encoder": None}}).model.encoder is None
+
+
+def paid(passes):
+    """How much is seen of all images: so often with a light decoder, half as often with a full one."""
+    cost = {"light": 1.0, "full": 2.0}
+    return lambda settings: passes * FACTS.pixels / cost[settings.model.options.get("decoder", "light")]
+
+
+@pytest.mark.parametrize(
+    ("passes", "decoder"), [(FULL_PASSES - 1, "light"), (2 * FULL_PASSES - 1, "light"), (2 * FULL_PASSES, "full")]
+)
+def test_the_richer_network_is_taken_where_the_minutes_pay_for_it(passes, decoder):
+    assert planned({"train": {"minutes": 5}}, payable=paid(passes)).model.options == {"decoder": decoder}
+    assert planned({"train": {"epochs": 5}}, payable=paid(passes)).model.options == {"decoder": "light"}
+    assert (
+        planned({"model": {"options": {"decoder": "light"}}}, payable=paid(passes)).model.options["decoder"]
+        == "light"
+    )
+    assert planned({"model": {"name": "fcn8s"}}, payable=paid(passes)).model.options == {}
+
+
+@pytest.mark.parametrize(
+    ("tree", "rate"),
+    [
+        ({}, 5e-3),
+        ({"train": {"optimiser": "sgd"}}, 1e-2),
+        ({"model": {"name": "fcn8s"}}, 1e-3),
+        ({"model": {"encoder": "resnet18"}}, 1e-3),
+        ({"train": {"learning_rate": 0.7}}, 0.7),
+    ],
+)
+def test_the_learning_rate_is_that_of_the_network_and_its_optimiser(tree, rate):
+    assert planned(tree).train.learning_rate == rate
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_the_precision_is_what_the_machine_is_fast_with(monkeypatch, precision):
+    monkeypatch.setattr(rules, "automatic_precision", lambda device: precision)
+    assert planned().train.precision == precision
+    assert planned({"train": {"precision": "bf16"}}).train.precision == "bf16"
 
 
 def test_the_loss_is_that_of_the_kind_of_labels():
@@ -74,7 +122,15 @@ def test_the_crop_fits_into_the_median_image_up_to_256(median_hw, scale, crop_hw
 
 @pytest.mark.parametrize(("crop_hw", "size"), [((256, 256), 8), ((128, 128), 32), ((32, 32), 32), ((2048, 2048), 1)])
 def test_a_batch_holds_the_same_number_of_pixels_whatever_the_crop(crop_hw, size):
-    assert planned({"train": {"crop_hw": list(crop_hw)}}).train.batch_size == size
+    assert planned({"train": {"crop_hw": list(crop_hw), "epochs": 1}}).train.batch_size == size
+
+
+@pytest.mark.parametrize(
+    ("steps_of_eight", "size"), [(LEAST_STEPS, 8), (LEAST_STEPS - 1, LEAST_BATCH), (1, LEAST_BATCH)]
+)
+def test_few_minutes_take_small_batches(steps_of_eight, size):
+    payable = 8 * 256 * 256 * steps_of_eight
+    assert planned({"train": {"minutes": 1}}, payable=lambda settings: payable).train.batch_size == size
 
 
 def test_rare_classes_get_views_of_their_own():

@@ -88,9 +88,24 @@ def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Fac
         is_georeferenced=any(sample.bounds is not None for sample in samples),
         is_grey=len(set(figures.mean)) == 1 and len(set(figures.std)) == 1,
         tilt=_tilt(targets, len(labels)),
-        payable=lambda settings: pixels_within(settings.train, card_of(settings, dataset, figures)),
+        payable=_once_each(lambda settings: pixels_within(settings.train, card_of(settings, dataset, figures))),
         kept={scale: _kept(targets, len(labels), labels.kind, scale) for scale in SCALES},
     )
+
+
+def _once_each(measure: Callable[[Settings], float]) -> Callable[[Settings], float]:
+    """Time each network once; where minutes are not the budget, nothing is timed."""
+    known: dict[str, float] = {}
+
+    def measured(settings: Settings) -> float:
+        if settings.train.minutes is None:
+            return measure(settings)
+        name = str(settings.model)
+        if name not in known:
+            known[name] = measure(settings)
+        return known[name]
+
+    return measured
 
 
 def _tilt(targets: Sequence[TargetArray], classes: int) -> tuple[float, float]:

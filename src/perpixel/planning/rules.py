@@ -4,10 +4,13 @@ To change what perpixel does by itself, change this table. Each rule answers wit
 """
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, Final
 
 from perpixel.config import Settings
 from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
+from perpixel.machine import automatic_precision, chosen_device
+from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, MODELS
 from perpixel.planning.facts import SCALES, Facts
 from perpixel.shapes import LabelKind
 
@@ -17,11 +20,20 @@ LOSS: Final[dict[LabelKind, dict[str, float]]] = {
     "exclusive": {"cross_entropy": 1.0, "dice": 1.0},
     "overlapping": {"bce": 1.0, "dice": 1.0},
 }
+RATES: Final = {"adamw": 1e-3, "adam": 1e-3, "sgd": 1e-2}
+"""The learning rate of a network that was not tried, by its optimiser."""
+DEFAULT_RATE: Final = 5e-3
+"""That of AdamW on the default network."""
+FULL_PASSES: Final = 100
+"""How often training shall see every part of the images at full resolution with a full decoder, to take it."""
 LARGEST_CROP: Final = 256
 CROP_MULTIPLE: Final = 32
 VIEW_PIXELS: Final = 8 * 256 * 256
 """Pixels of a batch."""
 LARGEST_BATCH: Final = 32
+LEAST_STEPS: Final = 400
+"""A batch is halved, and halved again, while the budget holds fewer."""
+LEAST_BATCH: Final = 4
 LEAST_KEPT: Final = 0.985
 """IoU that the masks must keep at a coarser working resolution."""
 PASSES: Final = 20
@@ -34,12 +46,43 @@ RARE_BELOW: Final = 0.02
 
 
 def _encoder(facts: Facts, settings: Settings) -> tuple[str | None, str]:
-    from perpixel.models import DEFAULT_ENCODER, MODELS
-
     name = settings.model.name
     if name in MODELS and MODELS[name].plain is not None and MODELS[name].on_encoder is not None:
         return DEFAULT_ENCODER, "small, fast, and has seen ImageNet: its weights are at hand without a network"
     return None, f"{name} has its own"
+
+
+def _options(facts: Facts, settings: Settings) -> tuple[Mapping[str, Any], str]:
+    model = settings.model
+    if model.name != DEFAULT_MODEL or model.encoder is None:
+        return {}, f"{model.name} as it is"
+    light, full = {"decoder": "light"}, {"decoder": "full"}
+    if settings.train.minutes is None:
+        return light, "a fraction of the cost of a full one"
+    for options in (light, full):
+        tried = settings.model_copy(update={"model": model.model_copy(update={"options": options})})
+        passes = facts.payable(tried) / facts.pixels
+        if passes < FULL_PASSES:
+            return light, (
+                f"timed here, the minutes show every part of the images {passes:.0f} times with a "
+                f"{options['decoder']} decoder; a full one is worth its cost from {FULL_PASSES} times on"
+            )
+    return full, f"timed here, the minutes show every part of the images {passes:.0f} times with it"
+
+
+def _precision(facts: Facts, settings: Settings) -> tuple[str, str]:
+    device = chosen_device(settings.train.device)
+    precision = automatic_precision(device)
+    if precision == "bf16":
+        return precision, f"this machine's {device} multiplies bfloat16 in hardware"
+    return precision, f"this machine's {device} has no hardware for bfloat16 and would be slower with it"
+
+
+def _rate(facts: Facts, settings: Settings) -> tuple[float, str]:
+    optimiser = settings.train.optimiser
+    if _is_default(settings) and optimiser == "adamw":
+        return DEFAULT_RATE, "found by trials of the default network"
+    return RATES[optimiser], f"usual for {optimiser}; `perpixel rates` tries others"
 
 
 def _loss(facts: Facts, settings: Settings) -> tuple[Mapping[str, float], str]:
@@ -82,7 +125,12 @@ def _crop(facts: Facts, settings: Settings) -> tuple[tuple[int, int], str]:
 
 def _batch(facts: Facts, settings: Settings) -> tuple[int, str]:
     height, width = settings.train.crop_hw
-    size = max(1, min(LARGEST_BATCH, VIEW_PIXELS // (height * width)))
+    size = most = max(1, min(LARGEST_BATCH, VIEW_PIXELS // (height * width)))
+    views = inf if settings.train.minutes is None else facts.payable(settings) / (height * width)
+    while size // 2 >= LEAST_BATCH and views / size < LEAST_STEPS:
+        size //= 2
+    if size < most:
+        return size, f"the minutes hold {views:,.0f} views, which so make {views / size:,.0f} steps"
     return size, f"about {VIEW_PIXELS // 1000:,} thousand pixels a step" if size < LARGEST_BATCH else "the most views"
 
 
@@ -115,6 +163,10 @@ def _views(facts: Facts, settings: Settings) -> tuple[str, str]:
     return "flips", "the network has learnt flipped images, and the mean over all four is the surer answer"
 
 
+def _is_default(settings: Settings) -> bool:
+    return (settings.model.name, settings.model.encoder) == (DEFAULT_MODEL, DEFAULT_ENCODER)
+
+
 def _is_upright(facts: Facts) -> bool:
     upward, sideward = facts.tilt
     return upward > UPRIGHT_FROM and upward > 2 * sideward
@@ -129,6 +181,9 @@ def _upright(facts: Facts) -> str:
 
 RULES: Final[dict[str, Rule]] = {
     "model.encoder": _encoder,
+    "train.precision": _precision,
+    "model.options": _options,
+    "train.learning_rate": _rate,
     "train.loss": _loss,
     "train.class_weights": _class_weights,
     "train.scale": _scale,

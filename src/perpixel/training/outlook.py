@@ -1,13 +1,18 @@
 """What a training would be: the plan with its reasons, and how far the budget goes on this machine."""
 
+import math
 import resource
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from perpixel.config import Settings
+from perpixel.machine import automatic_memory_format, chosen_device, keep_freed_memory
 from perpixel.planning import Plan
+from perpixel.prediction import PredictOptions
 from perpixel.training.budget import Fit, fitted
 from perpixel.training.session import Session
 from perpixel.training.start import prepared
@@ -55,7 +60,26 @@ class Outlook:
                 "",
                 f"{train:,} images to train on, {validation:,} to validate, {test:,} to test; "
                 f"the process held {self.memory_mb:,} MiB at most",
+                self._memory(),
+                self._prediction(),
             ]
+        )
+
+    def _memory(self) -> str:
+        device = chosen_device(self.settings.train.device)
+        is_last = automatic_memory_format(device) == torch.channels_last
+        order = "channels last" if is_last else "channels first"
+        kept = ", and memory that a step frees is kept for the next one" if keep_freed_memory() else ""
+        return f"feature maps lie {order}, which is faster on {device}{kept}"
+
+    def _prediction(self) -> str:
+        options = PredictOptions()
+        exclusive = self.session.card.codec.labels.kind == "exclusive"
+        answer = "the most probable class" if exclusive else "each class from a probability of 0.5 on"
+        side, tile = math.isqrt(options.whole_px), options.tile_px
+        return (
+            f"predicted is {answer}; images of up to {side:,} × {side:,} pixels as scaled are seen whole, "
+            f"larger ones in tiles of {tile:,} × {tile:,} that share {options.overlap_px}"
         )
 
     def _pace(self) -> str:
