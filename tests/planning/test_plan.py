@@ -6,7 +6,6 @@ from perpixel.config import settings_from
 from perpixel.planning import Facts, plan_for, rules
 from perpixel.planning.facts import SCALES
 from perpixel.planning.rules import (
-    FULL_PASSES,
     LEAST_BATCH,
     LEAST_KEPT,
     LEAST_STEPS,
@@ -52,7 +51,7 @@ def paid(passes):
 
 
 @pytest.mark.parametrize(
-    ("passes", "decoder"), [(FULL_PASSES - 1, "light"), (2 * FULL_PASSES - 1, "light"), (2 * FULL_PASSES, "full")]
+    ("passes", "decoder"), [(PASSES - 1, "light"), (2 * PASSES - 1, "light"), (2 * PASSES, "full")]
 )
 def test_the_richer_network_is_taken_where_the_minutes_pay_for_it(passes, decoder):
     assert planned({"train": {"minutes": 5}}, payable=paid(passes)).model.options == {"decoder": decoder}
@@ -156,6 +155,14 @@ def test_classes_are_balanced_where_that_is_asked_for():
     assert reason == "balanced: the classes' median frequency over that of each, within 1/50 and 50"
 
 
+def test_rare_classes_weigh_more():
+    facts = {"names": ("ground", "water", "reed"), "frequencies": (0.9, 0.3, 0.075), "shares": (0.7, 0.299, 0.001)}
+    assert planned(**facts).train.class_weights == {"ground": 0.5774, "water": 1.0, "reed": 2.0}
+    assert planned({"train": {"class_weights": "none"}}, **facts).train.class_weights == "none"
+    assert planned({"train": {"loss": {"lovasz_softmax": 1}}}, **facts).train.class_weights == "none"
+    assert planned(**{**facts, "shares": (0.7, 0.2, 0.1)}).train.class_weights == "none"
+
+
 @pytest.mark.parametrize(("tilt", "upright"), [((0.98, 0.18), True), ((0.12, 0.1), False), ((0.05, 0.0), False)])
 def test_upright_images_are_not_turned_over(tilt, upright):
     augment = planned(tilt=tilt).augment
@@ -170,7 +177,7 @@ def test_every_choice_says_why_and_what_was_set_is_kept():
     assert all(choice.reason for choice in plan.choices)
     by_key = {choice.key: choice for choice in plan.choices}
     assert by_key["train.loss"].value == {"focal": 2.0}
-    assert by_key["train.loss"].reason == by_key["train.scale"].reason == "as you set it"
+    assert by_key["train.loss"].reason == by_key["train.scale"].reason == "as asked for"
 
 
 @pytest.mark.parametrize("tree", [{}, BALANCED])

@@ -42,4 +42,4 @@ def test_the_written_plan_is_a_file_of_settings(tmp_path, cells):
     path = tmp_path / "plan.yaml"
     planned = plan(cells, settings=tiny_settings().model_dump(mode="json"), out=path)
     assert settings_from(settings_from_file(path)) == planned.settings
-    assert "# as you set it\n  crop_hw:" in path.read_text()
+    assert "# as asked for\n  crop_hw:" in path.read_text()

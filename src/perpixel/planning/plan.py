@@ -50,7 +50,7 @@ def plan_for(settings: Settings, facts: Facts) -> Plan:
         part = getattr(settings, section)
         given = getattr(part, name)
         if name in part.model_fields_set and given not in LEFT_OPEN:
-            choices.append(Choice(key, given, "as you set it"))
+            choices.append(Choice(key, given, "as asked for"))
             continue
         value, reason = rule(facts, settings)
         part = part.model_copy(update={name: value})

@@ -3,12 +3,13 @@
 To change what perpixel does by itself, change this table. Each rule answers with a value and with its reason.
 """
 
-from collections.abc import Callable, Mapping
-from math import inf
+from collections.abc import Callable, Mapping, Sequence
+from math import inf, sqrt
 from typing import Any, Final
 
 from perpixel.config import Settings
 from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
+from perpixel.losses.table import WEIGHED
 from perpixel.machine import automatic_precision, chosen_device
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, MODELS
 from perpixel.planning.facts import SCALES, Facts
@@ -24,8 +25,6 @@ RATES: Final = {"adamw": 1e-3, "adam": 1e-3, "sgd": 1e-2}
 """The learning rate of a network that was not tried, by its optimiser."""
 DEFAULT_RATE: Final = 5e-3
 """That of AdamW on the default network."""
-FULL_PASSES: Final = 100
-"""How often training shall see every part of the images at full resolution with a full decoder, to take it."""
 LARGEST_CROP: Final = 256
 CROP_MULTIPLE: Final = 32
 VIEW_PIXELS: Final = 8 * 256 * 256
@@ -37,7 +36,7 @@ LEAST_BATCH: Final = 4
 LEAST_KEPT: Final = 0.985
 """IoU that the masks must keep at a coarser working resolution."""
 PASSES: Final = 20
-"""How often training shall see every part of the images; where the budget is too short, at a coarser resolution."""
+"""How often training shall see every part of the images; what shows it less often is too expensive."""
 UPRIGHT_FROM: Final = 0.1
 LARGEST_FLIPPED: Final = 1024 * 1024
 """Pixels of an image up to which a prediction may look at it several times."""
@@ -62,10 +61,10 @@ def _options(facts: Facts, settings: Settings) -> tuple[Mapping[str, Any], str]:
     for options in (light, full):
         tried = settings.model_copy(update={"model": model.model_copy(update={"options": options})})
         passes = facts.payable(tried) / facts.pixels
-        if passes < FULL_PASSES:
+        if passes < PASSES:
             return light, (
                 f"timed here, the minutes show every part of the images {passes:.0f} times with a "
-                f"{options['decoder']} decoder; a full one is worth its cost from {FULL_PASSES} times on"
+                f"{options['decoder']} decoder; a full one is worth its cost from {PASSES} times on"
             )
     return full, f"timed here, the minutes show every part of the images {passes:.0f} times with it"
 
@@ -92,14 +91,18 @@ def _loss(facts: Facts, settings: Settings) -> tuple[Mapping[str, float], str]:
 
 
 def _class_weights(facts: Facts, settings: Settings) -> tuple[str | Mapping[str, float], str]:
-    if settings.train.class_weights == "none":
-        return "none", "a pixel weighs the same whatever its class, unless you ask for balanced"
+    train, rare = settings.train, _rare_classes(facts)
     if facts.kind == "exclusive":
         weights, reason = median_frequency(facts.frequencies), "the classes' median frequency over that of each"
     else:
         weights, reason = positive_weight(facts.covered), "pixels without the class over those with it"
-    rounded = {name: float(f"{weight:.4g}") for name, weight in zip(facts.names, weights, strict=True)}
-    return rounded, f"balanced: {reason}, within 1/{LARGEST:g} and {LARGEST:g}"
+    if train.class_weights == "balanced":
+        return _by_name(facts, weights), f"balanced: {reason}, within 1/{LARGEST:g} and {LARGEST:g}"
+    if facts.kind == "overlapping" or not rare or not train.loss.keys() & WEIGHED[facts.kind].keys():
+        return "none", "a pixel weighs the same whatever its class, unless you ask for balanced"
+    return _by_name(
+        facts, [sqrt(weight) for weight in weights]
+    ), f"rare: {', '.join(rare)}; the square root of {reason}"
 
 
 def _scale(facts: Facts, settings: Settings) -> tuple[float, str]:
@@ -147,7 +150,7 @@ def _vertical(facts: Facts, settings: Settings) -> tuple[float, str]:
 
 
 def _rare(facts: Facts, settings: Settings) -> tuple[float, str]:
-    rare = [name for name, share in zip(facts.names, facts.shares, strict=True) if share < RARE_BELOW]
+    rare = _rare_classes(facts)
     if not rare:
         return 0.0, f"every class has at least {RARE_BELOW:.0%} of the labelled pixels"
     return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
@@ -161,6 +164,14 @@ def _views(facts: Facts, settings: Settings) -> tuple[str, str]:
     if not settings.augment.vertical_flip:
         return "mirror", "the network has learnt mirrored images, and the mean over both is the surer answer"
     return "flips", "the network has learnt flipped images, and the mean over all four is the surer answer"
+
+
+def _rare_classes(facts: Facts) -> list[str]:
+    return [name for name, share in zip(facts.names, facts.shares, strict=True) if share < RARE_BELOW]
+
+
+def _by_name(facts: Facts, weights: Sequence[float]) -> dict[str, float]:
+    return {name: float(f"{weight:.4g}") for name, weight in zip(facts.names, weights, strict=True)}
 
 
 def _is_default(settings: Settings) -> bool:
