@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from perpixel.synthetic import write_shapes
+
 SHARED = Path("../shared/data")
 TUTORIAL = {
     "dsb2018": "unetpp-nuclei",
@@ -21,7 +23,9 @@ TUTORIAL = {
     "oxford_pets": "fcn-vgg-pets",
     "camvid": "unet-cropland",  # of the five the nearest
     "dubai_aerial": "unet-cropland",
+    "shapes": "unet-shapes",  # drawn, as `perpixel demo` draws them
 }
+DRAWINGS = 480
 INSIDE = {"isbi2012": "foreground"}
 # as the examples of segmentation_models.pytorch have it; its ImageNet weights come from a hub, and there is none here
 SMP = {
@@ -57,6 +61,16 @@ def asked_of(by: str, data: str) -> list[str]:
     return []
 
 
+def source(data: str, folder: Path) -> Path:
+    """Where a data set lies; shapes are drawn if they are not there yet."""
+    if data != "shapes":
+        return SHARED / data
+    drawn = folder / "data" / data
+    if not drawn.exists():
+        write_shapes(drawn, DRAWINGS, seed=0)
+    return drawn
+
+
 def perpixel(*options: str) -> None:
     """Run the command line in a process of its own."""
     command = Path(sys.executable).with_name("perpixel")
@@ -69,7 +83,7 @@ def score(run: Path, data: str, minutes: float, seed: int, by: str) -> None:
         return
     started = time.monotonic()
     options = ["--minutes", str(minutes), "--seed", str(seed), *asked_of(by, data)]
-    perpixel("train", str(SHARED / data), "--out", str(run), "--overwrite", *options)
+    perpixel("train", str(source(data, run.parent)), "--out", str(run), "--overwrite", *options)
     seconds = time.monotonic() - started
     (run / "seconds.json").write_text(json.dumps(seconds))
     inside = ["--inside", INSIDE[data]] if data in INSIDE else []
@@ -112,7 +126,7 @@ def main() -> None:
         "| data | by | minutes | seed | mean IoU | IoU of the classes | V_rand | steps | waiting | trained | in all |"
     )
     print("|---|---|---:|---:|---:|---|---:|---:|---:|---:|---:|")
-    for metrics in sorted(asked.folder.glob("*/evaluation/metrics.json")):
+    for metrics in sorted(asked.folder.glob("*,*/evaluation/metrics.json")):
         print(row(metrics.parent.parent))
 
 
