@@ -6,6 +6,7 @@ from perpixel.config import settings_from
 from perpixel.planning import Facts, plan_for, rules
 from perpixel.planning.facts import SCALES
 from perpixel.planning.rules import (
+    FULL_PASSES,
     LEAST_BATCH,
     LEAST_KEPT,
     LEAST_STEPS,
@@ -51,7 +52,7 @@ def paid(passes):
 
 
 @pytest.mark.parametrize(
-    ("passes", "decoder"), [(PASSES - 1, "light"), (2 * PASSES - 1, "light"), (2 * PASSES, "full")]
+    ("passes", "decoder"), [(FULL_PASSES - 1, "light"), (2 * FULL_PASSES - 1, "light"), (2 * FULL_PASSES, "full")]
 )
 def test_the_richer_network_is_taken_where_the_minutes_pay_for_it(passes, decoder):
     assert planned({"train": {"minutes": 5}}, payable=paid(passes)).model.options == {"decoder": decoder}
