@@ -160,6 +160,13 @@ def test_exclusive_logits_become_shares_and_the_best_class():
     torch.testing.assert_close(decoded, probabilities.argmax(1).to(torch.uint8))
 
 
+@pytest.mark.parametrize("labels", [exclusive_labels(), overlapping_labels()], ids=["exclusive", "overlapping"])
+def test_the_answer_to_logits_is_that_to_their_probabilities(labels):
+    codec = codec_for(labels)
+    logits = torch.randn(2, len(labels), 9, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert torch.equal(codec.answer(logits), codec.decode(codec.probabilities(logits)))
+
+
 def test_overlapping_logits_are_judged_class_by_class():
     codec = codec_for(overlapping_labels())
     logits = torch.tensor([[[[0.0, -1e-3, 4.0]], [[-4.0, 1.0, 9.0]]]])  # (1, 2, 1, 3)

@@ -146,6 +146,10 @@ class Codec:
         limits = torch.tensor(thresholds, device=probabilities.device).view(1, -1, 1, 1)
         return (probabilities >= limits).to(torch.uint8)
 
+    def answer(self, logits: Tensor) -> Tensor:
+        """`decode` of the `probabilities` of (N, K, H, W) logits; without a softmax, which changes no maximum."""
+        return self.decode(logits if self.labels.kind == "exclusive" else self.probabilities(logits))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dicts, ready for JSON."""
         return asdict(self)

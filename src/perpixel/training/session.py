@@ -180,7 +180,7 @@ class Session:
         outputs = {name: logits.float() for name, logits in outputs.items()}
         loss = supervised(outputs, self._fabric.to_device(target), self.loss, self._loss_weights)
         with torch.no_grad():
-            prediction = self.card.codec.decode(self.card.codec.probabilities(outputs["logits"]))
+            prediction = self.card.codec.answer(outputs["logits"])
         return loss, prediction.cpu().numpy()
 
     def _answers(self, prediction: NDArray[Any], batch: Batch) -> tuple[Counts, NDArray[np.int64]]:
