@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -7,11 +8,14 @@ import torch
 from perpixel import machine
 from perpixel.errors import SettingsError
 from perpixel.machine import (
+    Started,
     automatic_memory_format,
     automatic_precision,
     is_first_process,
     keep_freed_memory,
+    own_device,
     refuse_missing_devices,
+    started_processes,
 )
 
 
@@ -41,6 +45,49 @@ def test_devices_that_are_not_there_are_told(monkeypatch):
     message = r"2 devices \(cuda\) are asked for, 1 there.\nFix: ask for at most 1: --set train.devices=1."
     with pytest.raises(SettingsError, match=message):
         refuse_missing_devices("cuda", 2)
+
+
+@pytest.mark.parametrize(("name", "device"), [("LOCAL_RANK", "cuda:1"), ("SLURM_LOCALID", "cuda:1"), ("", "cuda:0")])
+def test_processes_of_a_machine_take_a_gpu_each(monkeypatch, name, device):
+    for each in ("LOCAL_RANK", "SLURM_LOCALID"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    if name:
+        monkeypatch.setenv(name, "3")
+    assert own_device("auto") == torch.device(device)
+    assert own_device("cpu") == torch.device("cpu")
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """No process was started beside this one."""
+    for name in list(os.environ):
+        if name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT") or name.startswith("SLURM_"):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_torchrun_tells_who_was_started(alone):
+    assert started_processes() is None
+    for name, value in {"RANK": "2", "WORLD_SIZE": "3", "MASTER_ADDR": "there", "MASTER_PORT": "1234"}.items():
+        alone.setenv(name, value)
+    assert started_processes() == Started(2, 3, "tcp://there:1234")
+    alone.setenv("WORLD_SIZE", "1")
+    assert started_processes() is None
+
+
+@pytest.mark.parametrize(
+    ("nodes", "host"),
+    [("gpu[07-09,12]-ib,x", "gpu07-ib"), ("gpu[3]", "gpu3"), ("rack-a,rack-b", "rack-a"), ("localhost", "localhost")],
+)
+def test_slurm_tells_who_was_started(alone, nodes, host):
+    alone.setenv("SLURM_NTASKS", "8")
+    alone.setenv("SLURM_PROCID", "0")
+    assert started_processes() is None, "a batch script runs once"
+    for name, value in {"STEP_NUM_TASKS": "8", "PROCID": "5", "STEP_NODELIST": nodes, "JOB_ID": "1234567"}.items():
+        alone.setenv(f"SLURM_{name}", value)
+    assert started_processes() == Started(5, 8, f"tcp://{host}:19567")
 
 
 @pytest.mark.parametrize("name", ["RANK", "SLURM_PROCID", "LOCAL_RANK"])

@@ -3,6 +3,8 @@
 import ctypes
 import os
 import platform
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from perpixel.errors import SettingsError
@@ -70,6 +72,17 @@ def chosen_device(name: str) -> Device:
     raise SettingsError(f"there is no device {name} here.", fix=f"choose auto or one of {', '.join(here)}.")
 
 
+def own_device(name: str) -> "torch.device":
+    """The device of this process, see `chosen_device`: several on one machine take a GPU each, in turn."""
+    import torch
+
+    kind = chosen_device(name)
+    if kind != "cuda":
+        return torch.device(kind)
+    number = int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
+    return torch.device(kind, number % torch.cuda.device_count())
+
+
 def refuse_missing_devices(device: Device, number: int) -> None:
     """Raise SettingsError unless there are so many devices of a kind; any number of processes shares a CPU."""
     import torch
@@ -80,6 +93,37 @@ def refuse_missing_devices(device: Device, number: int) -> None:
             f"{number} devices ({device}) are asked for, {there} there.",
             fix=f"ask for at most {there}: --set train.devices={there}.",
         )
+
+
+@dataclass(frozen=True)
+class Started:
+    """This process among those that torchrun or SLURM's srun started together.
+
+    Args:
+        rank: Its number, from 0.
+        number: How many there are.
+        address: Where they meet, tcp://HOST:PORT.
+    """
+
+    rank: int
+    number: int
+    address: str
+
+
+def started_processes() -> Started | None:
+    """What torchrun or srun tell this process; None where it was started alone."""
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        rank, number = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        host, port = "127.0.0.1", 29_500  # torchrun names both
+    elif "SLURM_STEP_NUM_TASKS" in os.environ:  # the step is srun's; a batch script has none
+        rank, number = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_STEP_NUM_TASKS"])
+        nodes = os.environ["SLURM_STEP_NODELIST"]
+        host = re.sub(r"\[(\w+)[^]]*]", r"\1", nodes).partition(",")[0]  # the first of gpu[07-09,12] is gpu07
+        port = 15_000 + int(os.environ["SLURM_JOB_ID"]) % 10_000
+    else:
+        return None
+    host, port = os.environ.get("MASTER_ADDR", host), int(os.environ.get("MASTER_PORT", port))
+    return Started(rank, number, f"tcp://{host}:{port}") if number > 1 else None
 
 
 def is_first_process() -> bool:

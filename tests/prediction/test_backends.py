@@ -50,6 +50,18 @@ def test_the_answer_is_that_of_pytorch():
     assert other.backend.endswith("times as fast as PyTorch, 0.0000% of the pixels differ.")
 
 
+def test_a_network_runs_as_another_process_runs_it():
+    image, options = image_of(300, 210), PredictOptions(**SMALL, backend="openvino")
+    first, second = (Predictor(LooksAround(), codec_for(), options=options) for _ in range(2))
+    expected = first.probabilities(image)
+    for backend, shapes in ((first.backend, first.inference.engine_shapes), ("PyTorch.", (None,)), ("", ())):
+        second.adopt_backend(backend, shapes)
+        assert (second.backend, second.inference.engine_shapes) == (backend, shapes)
+    second.adopt_backend(first.backend, first.inference.engine_shapes)
+    assert second.inference.engine_shapes == ((1, 3, 96, 96),)
+    np.testing.assert_array_equal(second.probabilities(image), expected)
+
+
 def test_few_tiles_are_not_worth_compiling():
     predictor = Predictor(LooksAround(), codec_for(), options=PredictOptions(backend="openvino"))
     predictor.predict(image_of(40, 40))

@@ -59,7 +59,7 @@ def test_a_cuda_device_gets_the_tiles_that_fit_half_of_its_free_memory(monkeypat
     assert feature_maps == 2 * 3 * 4 * 2048**2  # 100 MB: five tiles fit half a gigabyte
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free_gb * 2**30, 2**40))
     object.__setattr__(predictor.inference, "device", torch.device("cuda"))
-    assert predictor._batch_tiles(tiling) == batch
+    assert predictor.batch_tiles(tiling) == batch
 
 
 def test_the_need_is_told_before_large_images_once(tmp_path, caplog):

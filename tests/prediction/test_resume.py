@@ -78,18 +78,6 @@ def test_an_interrupted_prediction_resumes_to_the_same_bytes(tmp_path, undisturb
     assert contents(tmp_path / "out") == whole
 
 
-def test_processes_share_the_files(tmp_path, monkeypatch):
-    paths = write_images(tmp_path / "in", 2)
-    predictor = Predictor(LooksAround(), codec_for(), options=TILES)
-    list(predictor.predict_files(paths, tmp_path / "one", OUTPUTS))
-    monkeypatch.setenv("WORLD_SIZE", "3")
-    for rank in range(3):
-        monkeypatch.setenv("RANK", str(rank))
-        written = [each.source for each in predictor.predict_files(paths, tmp_path / "many", OUTPUTS)]
-        assert written == paths[rank::3]
-    assert contents(tmp_path / "many") == contents(tmp_path / "one")
-
-
 def test_leftovers_of_dead_processes_are_removed(tmp_path):
     (path,) = [png(tmp_path / "in" / "a.png", image_of(9, 9))]
     out, node = tmp_path / "out", os.uname().nodename

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from perpixel.codec import Codec, mask_of
-from perpixel.machine import automatic_memory_format, chosen_device
+from perpixel.machine import automatic_memory_format, own_device
 from perpixel.prediction.backends import require_openvino
 from perpixel.prediction.inference import Inference
 from perpixel.prediction.memory import MemoryNeed, activation_bytes, weight_bytes
@@ -30,6 +31,44 @@ MOST_TILES = 8
 
 TILES_WORTH_COMPILING = 8
 """An image of fewer tiles is predicted sooner than a network is compiled."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows that go through the networks at once.
+
+    Args:
+        windows: (N, H, W, C) as they lie in the file.
+        empties: For each, which pixels of its core are outside the image; None where none of them is.
+    """
+
+    windows: NDArray[Any]
+    empties: list[NDArray[np.bool_] | None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the networks say to a batch.
+
+    Args:
+        values: Probabilities of the whole windows, (N, K, H, W).
+        empties: As in the batch.
+    """
+
+    values: NDArray[np.float32]
+    empties: list[NDArray[np.bool_] | None]
+
+
+def finished(tiling: Tiling, answers: Iterable[Answer]) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
+    """Join the answers to all batches of a tiling, in their order.
+
+    Yields:
+        Finished probabilities, and which of their pixels are outside the image (None: none of them).
+    """
+    blender, tiles = Blender(tiling), iter(tiling)
+    for answer in answers:
+        for values, empty in zip(answer.values, answer.empties, strict=True):
+            yield blender.add(next(tiles), values), empty
 
 
 class ArrayPredictor:
@@ -56,7 +95,7 @@ class ArrayPredictor:
         self.largest_px = 0
         if self.options.backend == "openvino":
             require_openvino()
-        device = torch.device(chosen_device(self.options.device))
+        device = own_device(self.options.device)
         for each in networks:
             each.eval().to(device).to(memory_format=automatic_memory_format(device))  # type: ignore[call-overload]
         self.inference = Inference(networks, codec, self.options, device)
@@ -76,7 +115,7 @@ class ArrayPredictor:
         """
         source = ArraySource(_with_channels(image))
         result = np.empty((len(self.codec.labels), source.height, source.width), np.float32)
-        for block, _ in self.blocks(source, name):
+        for block, _ in self._blocks(source, name):
             result[:, *block.place] = block.values
         return result
 
@@ -89,7 +128,7 @@ class ArrayPredictor:
         exclusive = self.codec.labels.kind == "exclusive"
         shape = (source.height, source.width)
         target = np.empty(shape if exclusive else (len(self.codec.labels), *shape), np.uint8)
-        for block, empty in self.blocks(source, name):
+        for block, empty in self._blocks(source, name):
             target[..., *block.place] = self.decode(block, empty)
         return target
 
@@ -125,7 +164,7 @@ class ArrayPredictor:
             pictures: Bytes of the pictures that are held whole, as PNG and JPEG are.
         """
         tiling = self.tiling(height, width)
-        batch = self._batch_tiles(tiling)
+        batch = self.batch_tiles(tiling)
         pixels = batch * tiling.window_hw[0] * tiling.window_hw[1]
         classes, ramp_px = len(self.codec.labels), tiling.rows.ramp_px if len(tiling) > 1 else 0
         windows = WINDOWS_HELD * pixels * self.codec.channels * np.dtype(self.codec.dtype).itemsize
@@ -138,20 +177,59 @@ class ArrayPredictor:
             device=self.inference.device.type,
         )
 
-    def blocks(self, source: Source, name: str) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
-        """Predict a source piece by piece, in the order of the tiles.
-
-        Yields:
-            Finished probabilities, and which of their pixels are outside the image (None: none of them).
-        """
+    def answers(self, source: Source, name: str) -> Iterator[Answer]:
+        """What the networks say to the batches of a source, in their order."""
         tiling = self.tiling(source.height, source.width)
-        blender = Blender(tiling)
-        batches = self._batches(source, tiling, name)
-        for tiles, windows, empties in ahead(batches, 1) if len(tiling) > 1 else batches:
-            if not self.backend and len(tiling) >= TILES_WORTH_COMPILING:
-                self.backend = self._choose_backend(windows)
-            for tile, values, empty in zip(tiles, self.inference.probabilities(windows), empties, strict=True):
-                yield blender.add(tile, values), empty
+        batches = (self.batch(source, tiling, tiles, name) for tiles in self.batches(tiling))
+        for batch in ahead(batches, 1) if len(tiling) > 1 else batches:
+            self.decide_backend(tiling, batch)
+            yield self.answer(batch)
+
+    def batches(self, tiling: Tiling, batch_tiles: int | None = None) -> list[list[Tile]]:
+        """The tiles that go through the networks at once, by default as many as fit the device."""
+        tiles, size = list(tiling), batch_tiles or self.batch_tiles(tiling)
+        return [tiles[first : first + size] for first in range(0, len(tiles), size)]
+
+    def batch_tiles(self, tiling: Tiling) -> int:
+        """How many tiles go through the networks at once."""
+        if self.options.batch_tiles:
+            return self.options.batch_tiles
+        device = self.inference.device
+        if len(tiling) == 1 or device.type != "cuda":
+            return 1
+        free, _ = torch.cuda.mem_get_info(device)
+        return max(1, min(MOST_TILES, len(tiling), free // 2 // self._feature_map_bytes(tiling, 1)))
+
+    def batch(self, source: Source, tiling: Tiling, tiles: Sequence[Tile], name: str) -> Batch:
+        """Read the windows of some tiles. Raises DataError where they cannot be read, or are not as trained."""
+        windows: list[NDArray[Any]] = []
+        empties: list[NDArray[np.bool_] | None] = []
+        for tile in tiles:
+            window = window_at(source, tiling, tile.rows.see, tile.columns.see)
+            self.codec.check_image(window, name)
+            empty = outside(window, source.nodata)
+            windows.append(self._without_nan(window))
+            empties.append(None if empty is None else empty[_core(tile)])
+        return Batch(np.stack(windows), empties)
+
+    def answer(self, batch: Batch) -> Answer:
+        """Let the networks see a batch."""
+        return Answer(self.inference.probabilities(batch.windows), batch.empties)
+
+    def decide_backend(self, tiling: Tiling, batch: Batch) -> None:
+        """Decide what runs the networks, once: on a batch of the first image of many tiles."""
+        if self.backend or len(tiling) < TILES_WORTH_COMPILING:
+            return
+        if self.options.backend == "torch" or self.inference.device.type != "cpu":
+            self.backend = "PyTorch."
+            return
+        self.backend = self.inference.choose_engines(batch.windows)
+        LOGGER.info(self.backend)
+
+    def adopt_backend(self, backend: str, engine_shapes: Sequence[tuple[int, ...] | None]) -> None:
+        """Run the networks as another process does; see `Inference.adopt_engines`."""
+        self.inference.adopt_engines(engine_shapes)
+        self.backend = backend
 
     def decode(self, block: Block, empty: NDArray[np.bool_] | None) -> TargetArray:
         """The target of a block: (h, w) or (K, h, w) uint8, IGNORED outside the image."""
@@ -160,39 +238,8 @@ class ArrayPredictor:
             target[..., empty] = IGNORED
         return target
 
-    def _batches(
-        self, source: Source, tiling: Tiling, name: str
-    ) -> Iterator[tuple[list[Tile], NDArray[Any], list[NDArray[np.bool_] | None]]]:
-        size = self._batch_tiles(tiling)
-        tiles: list[Tile] = []
-        windows: list[NDArray[Any]] = []
-        empties: list[NDArray[np.bool_] | None] = []
-        for number, tile in enumerate(tiling, 1):
-            window = window_at(source, tiling, tile.rows.see, tile.columns.see)
-            self.codec.check_image(window, name)
-            empty = outside(window, source.nodata)
-            tiles.append(tile)
-            windows.append(self._without_nan(window))
-            empties.append(None if empty is None else empty[_core(tile)])
-            if len(tiles) == size or number == len(tiling):
-                yield tiles, np.stack(windows), empties
-                tiles, windows, empties = [], [], []
-
-    def _choose_backend(self, windows: NDArray[Any]) -> str:
-        if self.options.backend == "torch" or self.inference.device.type != "cpu":
-            return "PyTorch."
-        chosen = self.inference.choose_engines(windows)
-        LOGGER.info(chosen)
-        return chosen
-
-    def _batch_tiles(self, tiling: Tiling) -> int:
-        if self.options.batch_tiles:
-            return self.options.batch_tiles
-        device = self.inference.device
-        if len(tiling) == 1 or device.type != "cuda":
-            return 1
-        free, _ = torch.cuda.mem_get_info(device)
-        return max(1, min(MOST_TILES, len(tiling), free // 2 // self._feature_map_bytes(tiling, 1)))
+    def _blocks(self, source: ArraySource, name: str) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
+        return finished(self.tiling(source.height, source.width), self.answers(source, name))
 
     def _feature_map_bytes(self, tiling: Tiling, batch: int) -> int:
         h, w = (int(side * self.options.ratio) for side in tiling.window_hw)

@@ -30,6 +30,9 @@ class OpenVinoNetwork:
         network: In evaluation mode, on the CPU.
         example: A batch of the shape.
 
+    Attributes:
+        shape: (N, C, H, W).
+
     Raises:
         SettingsError: OpenVINO is not installed, or cannot run this network.
     """
@@ -40,7 +43,7 @@ class OpenVinoNetwork:
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
 
-        self._network, self._shape = network, example.shape
+        self._network, self.shape = network, tuple(example.shape)
         hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
         try:
             with torch.no_grad(), _quiet():
@@ -57,7 +60,7 @@ class OpenVinoNetwork:
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Map (N, C, H, W) to logits (N, K, H, W)."""
-        if batch.shape != self._shape:
+        if batch.shape != self.shape:
             logits: Tensor = self._network(batch)
             return logits
         return torch.from_numpy(self._compiled(batch.contiguous().numpy())[0])

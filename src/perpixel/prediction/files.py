@@ -1,32 +1,34 @@
 """Predict image files: read, predicted and written a piece at a time, in memory that does not grow with the image."""
 
 import logging
-import os
-import platform
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from perpixel.errors import DataError, OutputError, PerpixelError, Problem
-from perpixel.files.atomic import cannot_write
+from perpixel.errors import DataError, OutputError, PerpixelError, Problem, RunError
 from perpixel.files.cog import require_rasterio
 from perpixel.files.ome_zarr import require_zarr
 from perpixel.files.read import Header, open_image, read_header
 from perpixel.machine import keep_freed_memory, return_freed_memory
-from perpixel.prediction.arrays import ArrayPredictor
+from perpixel.prediction.arrays import Answer, ArrayPredictor
 from perpixel.prediction.job import Job
 from perpixel.prediction.outputs import Outputs, check_names, needs_tiff
 from perpixel.prediction.pieces import Piece, predicted_pieces, unknown_pieces
 from perpixel.prediction.pipeline import Consumer, ahead
+from perpixel.prediction.processes import Processes, joined
+from perpixel.prediction.sharing import SharedImage, divided, end_sharing, planned, see_with_first
 from perpixel.prediction.sinks import sinks
+from perpixel.prediction.staging import move, remove_leftovers, staging
 
 LOGGER: Final = logging.getLogger("perpixel")
+
+Answers: TypeAlias = Callable[[int], Iterator[Answer]]
+"""What the networks say to the batches of a page, which is told from 0."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the rows that are finished and all rows of the file, over its pages."""
@@ -34,8 +36,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 MOST_PX: Final = 2**38
 """Of all pages of an image, 524,288²: what lists of tiles and blocks are made for."""
 
-WRITING: Final = ".writing"
-"""How the folder begins in which an image's outputs are made; machine and process follow."""
+BATCHES_WORTH_SHARING: Final = 4
+"""For each process, of an image that several predict together."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,12 @@ class Written:
 
 
 def predict_file(
-    predictor: ArrayPredictor, path: Path, out: Path, outputs: Outputs, progress: Progress | None = None
+    predictor: ArrayPredictor,
+    path: Path,
+    out: Path,
+    outputs: Outputs,
+    progress: Progress | None = None,
+    together: Processes | None = None,
 ) -> Written:
     """Predict one image file, all its pages.
 
@@ -67,6 +74,7 @@ def predict_file(
         out: The folder to write to; it is made where it is missing.
         outputs: What to write.
         progress: Called after each row of tiles.
+        together: Those that see it together with this one, which is the first of them; see `prediction.sharing`.
 
     Raises:
         DataError: The image cannot be read, or is not like the training images.
@@ -85,25 +93,29 @@ def predict_file(
     (return_freed_memory if is_tiled else keep_freed_memory)()  # with threads around tiles, kept memory would grow
     is_tiff = needs_tiff(header)
     labels = outputs.written_labels(predictor.codec.labels)
-    with _staging(out) as folder:
+    with staging(out) as folder:
         with open_image(path) as image:
             predictor.codec.check_image(image.read(0, 0, 1, 1), str(path))
             job = Job(path, header, image.nodata, folder, is_tiff, labels, outputs)
         _tell_need(predictor, job)
-        pieces = _Pieces(predictor, job, progress)
         with ExitStack() as stack:
+            answers: Answers = partial(_answers, predictor, path)
+            if together is not None:
+                plan = planned(predictor, path, header)
+                answers = stack.enter_context(closing(SharedImage(together, predictor, plan))).answers
+            pieces = _Pieces(predictor, job, answers, progress)
             consumers = [stack.enter_context(Consumer(sink)) for sink in sinks(job)]
-            for piece in ahead(pieces, 1):
+            for piece in stack.enter_context(closing(ahead(pieces, 1))):
                 for consumer in consumers:
                     consumer.put(piece)
         written = outputs.paths(path.stem, is_tiff=is_tiff, labels=labels)
         if pieces.damage is not None:
-            _move(folder, out / "partial", written)
+            move(folder, out / "partial", written)
             raise DataError(
                 f"{pieces.damage.problems[0].what} The mask up to there is kept in {out / 'partial'}.",
                 fix=pieces.damage.problems[0].fix,
             )
-        return Written(path, _move(folder, out, written))
+        return Written(path, move(folder, out, written))
 
 
 def predict_files(
@@ -111,34 +123,101 @@ def predict_files(
 ) -> Iterator[Written]:
     """Predict many image files, one after the other; the arguments are those of `predict_file`.
 
-    Where several processes were started by torchrun, each takes its share of the images: every file is the same as
-    from one process. One image is not shared: a single huge one takes as long as with one process.
+    Where torchrun or SLURM started several processes, each calls this; what is written is the same as by one. They
+    share the images, and those of many tiles are put aside. When the others are done, the largest of these are
+    predicted by all processes together, until the rest goes round. Each process gives the images that it wrote; those
+    that several saw are written by the first one.
 
     Yields:
-        What became of each image, in their order.
+        What became of each image, in their order; those that were put aside come last.
 
     Raises:
         PerpixelError: After the last image, what was wrong with some of them; the others are written.
         OutputError: At once, where names collide.
+        RunError: Another process is lost.
     """
+    processes = joined()
+    paths = processes.first(list(paths))  # where one lists a folder later than the first writes into it
     check_names(paths, out, outputs, predictor.codec.labels)
-    _remove_leftovers(out)
-    rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    problems: list[Problem] = []
-    for path in paths[rank::processes]:
+    remove_leftovers(out)
+    files = _Files(predictor, paths, out, outputs, progress, processes)
+    try:
+        yield from files.written()
+    except RunError as error:
+        raise RunError.of([*files.problems, *error.problems]) from error
+    if files.problems:
+        raise PerpixelError.of(files.problems)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Many images; what was wrong with some is collected. The arguments are those of `predict_file`."""
+
+    predictor: ArrayPredictor
+    paths: Sequence[Path]
+    out: Path
+    outputs: Outputs
+    progress: Progress | None
+    processes: Processes
+    problems: list[Problem] = field(default_factory=list)
+
+    def written(self) -> Iterator[Written]:
+        aside: dict[int, int] = {}
+        for number in self.processes.part(range(len(self.paths))):
+            if tiles := self._tiles_to_share(number):
+                aside[number] = tiles
+            else:
+                yield from self._one(number)
+        if self.processes.number > 1:
+            yield from self._large(aside)
+
+    def _large(self, aside: dict[int, int]) -> Iterator[Written]:
+        everyones = {number: tiles for each in self.processes.gathered(aside) for number, tiles in each.items()}
+        shares, together = divided(everyones, self.processes.number)
+        for number in shares[self.processes.rank]:
+            yield from self._one(number)
+        if not self.processes.is_first:
+            see_with_first(self.processes, self.predictor)
+            return
         try:
-            yield predict_file(predictor, path, out, outputs, progress)
+            for number in together:
+                yield from self._one(number, self.processes)
+        finally:
+            end_sharing(self.processes)
+
+    def _one(self, number: int, together: Processes | None = None) -> Iterator[Written]:
+        """What became of an image; nothing where something is wrong with it."""
+        path = self.paths[number]
+        try:
+            yield predict_file(self.predictor, path, self.out, self.outputs, self.progress, together)
+        except RunError:
+            raise
         except PerpixelError as error:
-            problems += error.problems
-    if problems:
-        raise PerpixelError.of(problems)
+            self.problems.extend(error.problems)
+
+    def _tiles_to_share(self, number: int) -> int:
+        """The tiles of an image that is worth sharing; 0 for others, and for those that `predict_file` refuses."""
+        processes, predictor, path = self.processes.number, self.predictor, self.paths[number]
+        if processes == 1:
+            return 0
+        try:
+            if _found(path, self.out, self.outputs, predictor) is not None:
+                return 0
+            header = read_header(path)
+            _refuse_endless(path, header)
+        except PerpixelError:
+            return 0
+        tiling = predictor.tiling(*header.size)
+        tiles = len(tiling) * header.pages
+        least = BATCHES_WORTH_SHARING * processes
+        return tiles if tiles >= least and tiles >= least * predictor.batch_tiles(tiling) else 0
 
 
 class _Pieces:
     """The pieces of all pages; where a page is damaged, unknown ones take the place of those that are missing."""
 
-    def __init__(self, predictor: ArrayPredictor, job: Job, progress: Progress | None) -> None:
-        self.predictor, self.job, self.progress = predictor, job, progress
+    def __init__(self, predictor: ArrayPredictor, job: Job, answers: Answers, progress: Progress | None) -> None:
+        self.predictor, self.job, self.answers, self.progress = predictor, job, answers, progress
         self.damage: DataError | None = None
 
     def __iter__(self) -> Iterator[Piece]:
@@ -147,7 +226,7 @@ class _Pieces:
         for page in range(pages):
             done = 0
             try:
-                for piece in self._page(page):
+                for piece in predicted_pieces(self.predictor, (height, width), self.answers(page), page, dtype):
                     yield piece
                     done += 1
                     if self.progress is not None and piece.right == width:
@@ -158,10 +237,11 @@ class _Pieces:
                 self.damage = self.damage or error
                 yield from unknown_pieces(self.predictor, (height, width), done, page, dtype)
 
-    def _page(self, page: int) -> Iterator[Piece]:
-        with open_image(self.job.source, page) as image:
-            name, dtype = str(self.job.source), self.job.outputs.probabilities
-            yield from predicted_pieces(self.predictor, image, name, page, dtype)
+
+def _answers(predictor: ArrayPredictor, path: Path, page: int) -> Iterator[Answer]:
+    """What the networks say to a page that this process sees alone."""
+    with open_image(path, page) as image:
+        yield from predictor.answers(image, str(path))
 
 
 def _refuse_endless(path: Path, header: Header) -> None:
@@ -203,42 +283,3 @@ def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -
         if names and len(there) == len(names):
             return Written(path, tuple(there), is_skipped=True)
     return None
-
-
-@contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """A folder inside `out` for one image's outputs, removed in any case."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        folder = Path(mkdtemp(dir=out, prefix=f"{WRITING}-{platform.node()}-{os.getpid()}-"))
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_leftovers(out: Path) -> None:
-    """Remove what processes of this machine left in `out` that are no more."""
-    for folder in out.glob(f"{WRITING}-{platform.node()}-*"):
-        process = int(folder.name.split("-")[-2])
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except PermissionError:  # it is alive and someone else's
-            continue
-
-
-def _move(folder: Path, out: Path, names: Sequence[Path]) -> tuple[Path, ...]:
-    """Give the finished files their names, the mask last: where it is, the others are."""
-    try:
-        for name in reversed(names):
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
-            if (out / name).is_dir():
-                shutil.rmtree(out / name)
-            (folder / name).replace(out / name)
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    return tuple(out / name for name in names)

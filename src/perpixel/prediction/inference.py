@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from perpixel.codec import Codec
 from perpixel.machine import automatic_memory_format, automatic_precision
-from perpixel.prediction.backends import Engine, chosen_engine
+from perpixel.prediction.backends import Engine, OpenVinoNetwork, chosen_engine
 from perpixel.prediction.options import PredictOptions
 
 VIEWS = {
@@ -74,6 +74,24 @@ class Inference:
         self.engines[:] = [engine for engine, _ in chosen]
         return " ".join(dict.fromkeys(why for _, why in chosen))
 
+    @property
+    def engine_shapes(self) -> tuple[tuple[int, ...] | None, ...]:
+        """The batches that OpenVINO takes of each network, None where PyTorch takes all; empty until it is chosen."""
+        return tuple(each.shape if isinstance(each, OpenVinoNetwork) else None for each in self.engines)
+
+    def adopt_engines(self, shapes: Sequence[tuple[int, ...] | None]) -> None:
+        """Run the networks as another process does, which tells its `engine_shapes`.
+
+        Raises:
+            SettingsError: OpenVINO is not installed, or cannot run a network.
+        """
+        if tuple(shapes) == self.engine_shapes:
+            return
+        self.engines[:] = [
+            network if shape is None else OpenVinoNetwork(network, self._blank(shape))
+            for network, shape in zip(self.networks, shapes, strict=bool(shapes))  # or nothing is chosen yet
+        ]
+
     def _prepared(self, windows: NDArray[Any]) -> Tensor:
         """Normalised windows at working resolution, (N, C, h, w)."""
         batch = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2)
@@ -83,6 +101,9 @@ class Inference:
             return batch
         size = (int(height * ratio), int(width * ratio))
         return F.interpolate(batch, size, mode="bilinear", align_corners=False, antialias=True)
+
+    def _blank(self, shape: tuple[int, ...]) -> Tensor:
+        return torch.zeros(shape).contiguous(memory_format=automatic_memory_format(self.device))
 
     def _averaged(self, batch: Tensor) -> Tensor:
         on_logits = self.options.average == "logits"

@@ -1,6 +1,6 @@
 """Finished pieces of a prediction: the cores of the tiles, in their order, page after page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.files.write import quantised
-from perpixel.prediction.arrays import ArrayPredictor
-from perpixel.prediction.sources import Source
+from perpixel.prediction.arrays import Answer, ArrayPredictor, finished
 from perpixel.shapes import IGNORED, TargetArray
 
 
@@ -43,18 +42,18 @@ class Piece:
 
 
 def predicted_pieces(
-    predictor: ArrayPredictor, source: Source, name: str, page: int = 0, probabilities: str | None = None
+    predictor: ArrayPredictor, size: tuple[int, int], answers: Iterable[Answer], page: int, probabilities: str | None
 ) -> Iterator[Piece]:
-    """Predict a source piece by piece.
+    """The pieces of a page.
 
     Args:
         predictor: The network and its codec.
-        source: One page.
-        name: What to call it in a message.
+        size: Height and width.
+        answers: To all batches of the page, in their order.
         page: Its number.
         probabilities: The dtype in which they are wanted, if at all; see `quantised`.
     """
-    for block, empty in predictor.blocks(source, name):
+    for block, empty in finished(predictor.tiling(*size), answers):
         wanted = None if probabilities is None else quantised(block.values, probabilities)
         yield Piece(page, block.top, block.left, predictor.decode(block, empty), wanted)
 
@@ -62,7 +61,7 @@ def predicted_pieces(
 def unknown_pieces(
     predictor: ArrayPredictor, size: tuple[int, int], done: int, page: int, probabilities: str | None
 ) -> Iterator[Piece]:
-    """The pieces of a page after the first `done` ones, of which nothing is known; `size` is height and width."""
+    """The pieces of a page after the first `done` ones, of which nothing is known; see `predicted_pieces`."""
     classes = len(predictor.codec.labels)
     for tile in list(predictor.tiling(*size))[done:]:
         rows, columns = tile.rows, tile.columns

@@ -1,23 +1,29 @@
 """Work done ahead in a thread, so that reading, the network and writing overlap."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from queue import Queue
 from threading import Event, Thread
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 _END: Final = object()
 
 
-def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
-    """Give the same items in the same order, made by a thread that is at most `count` of them ahead.
+def ahead(items: Iterable[Item], count: int) -> Generator[Item]:
+    """Give the same items in the same order, made by a thread that starts at once and is at most `count` ahead.
 
     An error of the thread is raised here, at its item's place. Closing the iterator stops the thread.
 
     >>> list(ahead(range(3), 2))
     [0, 1, 2]
     """
+    made = _made(items, count)
+    next(made)  # what starts the thread
+    return made
+
+
+def _made(items: Iterable[object], count: int) -> Generator[Any]:
     queue: Queue[tuple[object, BaseException | None]] = Queue(maxsize=count)
     stopped = Event()
 
@@ -35,8 +41,9 @@ def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
     thread = Thread(target=work, daemon=True)
     thread.start()
     try:
+        yield None
         while (pair := queue.get())[0] is not _END:
-            yield pair[0]  # type: ignore[misc]
+            yield pair[0]
         if pair[1] is not None:
             raise pair[1]
     finally:
