@@ -33,7 +33,7 @@ CROP_MULTIPLE: Final = 32
 VIEW_PIXELS: Final = 8 * 256 * 256
 """Pixels of a batch."""
 LARGEST_BATCH: Final = 32
-LEAST_STEPS: Final = 400
+LEAST_STEPS: Final = 800
 """A batch is halved, and halved again, while the budget holds fewer."""
 LEAST_BATCH: Final = 4
 LEAST_KEPT: Final = 0.985
