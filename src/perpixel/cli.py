@@ -243,7 +243,8 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
     )
     skipped = sum(each.is_skipped for each in written)
     left = f", {skipped:,} left as they were" if skipped else ""
-    print(f"{len(written) - skipped:,} images predicted{left}: {out}")
+    if written or api.speaks():  # a process may have seen tiles of what another one wrote
+        print(f"{len(written) - skipped:,} images predicted{left}: {out}")
 
 
 @app.command()

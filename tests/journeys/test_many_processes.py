@@ -1,4 +1,4 @@
-"""One prediction by two processes, by the command line alone: the same files, and each says what it wrote."""
+"""One prediction by two processes, by the command line alone: the same files, and who wrote them says so."""
 
 import numpy as np
 import tifffile
@@ -15,8 +15,7 @@ def test_two_processes_predict_a_folder_with_a_stack(cells, cells_run, tmp_path,
     tifffile.imwrite(
         folder / "stack.tif", np.stack([np.roll(image, page, 1) for page in range(9)]), photometric="rgb"
     )
-    for name in ("cell_1.png", "cell_2.png"):
-        (folder / name).write_bytes((cells / "images" / name).read_bytes())
+    (folder / "cell_1.png").write_bytes((cells / "images" / "cell_1.png").read_bytes())
     options = [str(cells_run.folder), str(folder), "--probabilities", "uint8", "--areas", "--views", "flips"]
     assert main(["predict", *options, "--out", str(tmp_path / "one")]) == 0
     capfd.readouterr()
@@ -25,10 +24,9 @@ def test_two_processes_predict_a_folder_with_a_stack(cells, cells_run, tmp_path,
         assert main(["predict", *options, "--out", str(tmp_path / "two")]) == 0
 
     assert joined(work, tmp_path) == ["", ""]
-    told = capfd.readouterr().out.splitlines()
-    assert sorted(told) == [f"{number} images predicted: {tmp_path / 'two'}" for number in (1, 2)]
+    assert capfd.readouterr().out == f"2 images predicted: {tmp_path / 'two'}\n", "the second process wrote none"
     written = {path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*")}
     assert written == {path.relative_to(tmp_path / "two") for path in (tmp_path / "two").rglob("*.*")}
-    assert len(written) == 9
+    assert len(written) == 6
     for name in written:
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()

@@ -123,13 +123,13 @@ def predict_files(
 ) -> Iterator[Written]:
     """Predict many image files, one after the other; the arguments are those of `predict_file`.
 
-    Where torchrun or SLURM started several processes, each calls this; what is written is the same as by one. They
-    share the images, and those of many tiles are put aside. When the others are done, the largest of these are
-    predicted by all processes together, until the rest goes round. Each process gives the images that it wrote; those
-    that several saw are written by the first one.
+    Where torchrun or SLURM started several processes, each calls this and takes all that it gives; the files are the
+    same as from one. They share the images, and put those of many tiles aside. When the others are done, the largest
+    of these are predicted by all processes together, until the rest goes round; see `perpixel.prediction.sharing`.
 
     Yields:
-        What became of each image, in their order; those that were put aside come last.
+        What became of each image that this process wrote, in their order, those that were put aside last. What
+        several saw is written by the first.
 
     Raises:
         PerpixelError: After the last image, what was wrong with some of them; the others are written.
