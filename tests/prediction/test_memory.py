@@ -41,6 +41,14 @@ def test_the_need_grows_with_the_width_alone():
     assert rows < 0.1 * square.total
 
 
+def test_an_image_seen_whole_keeps_the_feature_maps_that_it_freed():
+    predictor = Predictor(ReadsPixels(), codec_for(), options=PredictOptions(device="cpu", whole_px=64 * 64))
+    maps = activation_bytes(predictor.inference.networks[0], (1, 3, 64, 64))
+    assert predictor.memory_need(64, 64).feature_maps == 2 * maps
+    tiled = PredictOptions(device="cpu", whole_px=1, tile_px=64, overlap_px=16)
+    assert Predictor(ReadsPixels(), codec_for(), options=tiled).memory_need(640, 640).feature_maps == maps
+
+
 def test_loading_can_take_more_than_predicting():
     mb = 2**20
     assert MemoryNeed(500 * mb, 100 * mb, 20 * mb, 0).total == (340 + 2 * 500) * mb
@@ -81,11 +89,11 @@ import numpy as np, tifffile, torch
 from perpixel.models import build
 from perpixel.prediction import PredictOptions, Predictor
 from prediction.networks import codec_for
-folder, side = Path(sys.argv[1]), int(sys.argv[2])
+folder, side, whole_px = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 blank = np.zeros((side + 200, side + 300, 3), np.uint8)
 tifffile.imwrite(folder / "a.tif", blank, tile=(256, 256), compression="zlib", photometric="rgb")
 network = build("unet", in_channels=3, classes=3, width=16)
-predictor = Predictor(network, codec_for(), options=PredictOptions(tile_px=side, overlap_px=64, whole_px=1))
+predictor = Predictor(network, codec_for(), options=PredictOptions(tile_px=side, overlap_px=64, whole_px=whole_px))
 predictor.predict_file(folder / "a.tif", folder / "out")
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(predictor.memory_need(*blank.shape[:2]).total, int(peak.split()[1]) * 1024)
@@ -93,10 +101,10 @@ print(predictor.memory_need(*blank.shape[:2]).total, int(peak.split()[1]) * 1024
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux's /proc")
-@pytest.mark.parametrize("side", [256, 1024])
+@pytest.mark.parametrize(("side", "whole_px"), [(256, 1), (1024, 1), (512, 2**22)])
 @pytest.mark.slow
-def test_the_need_is_near_the_peak(tmp_path, side):
+def test_the_need_is_near_the_peak(tmp_path, side, whole_px):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-c", PEAK, str(tmp_path), str(side)]
+    command = [sys.executable, "-c", PEAK, str(tmp_path), str(side), str(whole_px)]
     told, peak = map(int, subprocess.run(command, env=environment, check=True, capture_output=True).stdout.split())
     assert 2 / 3 < told / peak < 3 / 2

@@ -14,6 +14,9 @@ from torch.utils._pytree import tree_leaves
 PROCESS_BYTES: Final = 340 * 2**20
 """Python, torch and the libraries of images, before anything is read."""
 
+MAPS_KEPT: Final = 2
+"""Times the feature maps of an image that is seen whole on a CPU: freed ones are kept, and the next do not fit in."""
+
 
 @dataclass(frozen=True)
 class MemoryNeed:
@@ -21,7 +24,7 @@ class MemoryNeed:
 
     Args:
         weights: Of the networks; as much again while they are loaded, before the rest is needed.
-        feature_maps: Of the network, for one batch.
+        feature_maps: Of the network, for one batch; on a CPU those that are kept for an image seen whole, too.
         tiles: Read ahead and waiting to be written.
         rows: Between two rows of tiles, over the width of the image.
         pictures: Held whole, because their format is written or read at once.
