@@ -9,15 +9,13 @@ import itertools
 import time
 from pathlib import Path
 
-import numpy as np
-
 from perpixel.config import settings_from
 from perpixel.machine import keep_freed_memory
 from perpixel.training.session import Session
 from perpixel.training.start import prepared
 
 SHARED = Path("../shared/data")
-SECONDS = 15.0
+SECONDS = 6.0
 
 
 def seconds_a_batch(session: Session, first: int, most: int) -> float:
@@ -45,7 +43,7 @@ def main() -> None:
         cold = size / seconds_a_batch(session, 0, epoch)
         seconds_a_batch(session, epoch, epoch)  # whatever is not cached yet
         cached = size / seconds_a_batch(session, 2 * epoch, epoch)
-        training = size / float(np.median([session.time_step(5.0) for _ in range(3)]))
+        training = size / session.time_step(SECONDS)
         print(
             f"| {data} | {size} | {cold:.0f} | {cached:.0f} | {training:.1f} | {cached / training:.1f} |", flush=True
         )
