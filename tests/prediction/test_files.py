@@ -156,7 +156,8 @@ def test_what_lies_outside_gets_a_value_that_no_class_has(tmp_path):
         assert (mask.read(1)[:5] == 254).all()
 
 
-def test_damage_half_way_keeps_what_was_predicted_and_says_so(tmp_path, predictor):
+@pytest.mark.parametrize("outputs", [Outputs(), Outputs(overlay=True)])
+def test_damage_half_way_keeps_what_was_predicted_and_says_so(tmp_path, predictor, outputs):
     path, image = tmp_path / "a.tif", image_of(500, 300)
     place = (34264, 12, 16, (2.0, 0, 0, 5, 0, -2.0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1.0), True)
     tifffile.imwrite(path, image, tile=(256, 256), compression="zlib", photometric="rgb", extratags=[place])
@@ -164,8 +165,12 @@ def test_damage_half_way_keeps_what_was_predicted_and_says_so(tmp_path, predicto
         second_row = file.pages[0].dataoffsets[2]
     path.write_bytes(path.read_bytes()[: second_row + 100])  # the blocks below row 256 are lost
     with pytest.raises(DataError, match=r"a\.tif cannot be read.*The mask up to there is kept in .*partial"):
-        predictor.predict_file(path, tmp_path / "out")
-    assert files_in(tmp_path / "out") == ["partial/a.tif"]
+        predictor.predict_file(path, tmp_path / "out", outputs)
+    assert files_in(tmp_path / "out") == ["partial/a.tif", "partial/overlays/a.tif"][: 1 + outputs.overlay]
+    if outputs.overlay:
+        over = tifffile.imread(tmp_path / "out/partial/overlays/a.tif")
+        assert over[:192].all(axis=2).mean() > 0.5
+        assert not over[256:].any(), "what is lost is black"
     kept = tifffile.imread(tmp_path / "out/partial/a.tif")
     np.testing.assert_array_equal(kept[:192], predictor.mask(image)[:192])
     assert (kept[192:] == 255).all()

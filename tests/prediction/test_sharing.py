@@ -22,7 +22,7 @@ from prediction.test_resume import OUTPUTS, contents
 
 TILES = PredictOptions(tile_px=64, overlap_px=16, whole_px=1)
 ALL = replace(OUTPUTS, probabilities="float32")
-SOME = Outputs(probabilities="float32", areas=True, existing="skip")
+SOME = Outputs(probabilities="float32", overlay=True, areas=True, existing="skip")
 
 
 def predictor(network=LooksAround, options=TILES):

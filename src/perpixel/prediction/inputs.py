@@ -8,6 +8,7 @@ from pathlib import Path
 from perpixel.errors import DataError, Problem
 from perpixel.files.ome_zarr import is_zarr
 from perpixel.files.read import is_image
+from perpixel.machine import is_first_process
 
 
 def expanded(inputs: Sequence[str]) -> list[Path]:
@@ -23,6 +24,8 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
     paths: dict[Path, None] = {}
     problems = []
     for each in inputs:
+        if each == "-" and not is_first_process():
+            continue  # the list is the first one's, which `predict_files` gives to the others
         found = _meant(each)
         if not found:
             what = "holds no image" if Path(each).is_dir() else "does not exist"

@@ -1,7 +1,7 @@
 """Where finished pieces go: one function for each kind of output, each run in a thread of its own."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.codec import Labels, mask_of
+from perpixel.errors import DataError
 from perpixel.files.areas import AreaTable
 from perpixel.files.cog import to_cloud_optimised
 from perpixel.files.ome_zarr import ZarrWriter
@@ -137,26 +138,34 @@ def _draw(path: Path, layout: TiffLayout, pieces: Iterator[Piece], drawing: Draw
 
 @dataclass
 class _Background:
-    """The image under an overlay, in one contrast for each page."""
+    """The image under an overlay, in one contrast for each page; what is damaged is told by who predicts it."""
 
     source: Path
     _image: OpenImage | None = field(default=None, init=False)
     _page: int = field(default=-1, init=False)
-    _limits: tuple[float, float] = field(default=(0.0, 1.0), init=False)
+    _limits: tuple[float, float] | None = field(default=None, init=False)
 
     def under(self, piece: Piece) -> NDArray[np.uint8]:
-        """The part of the image under a piece, (h, w, 3)."""
-        if self._image is None or self._page != piece.page:
-            self.close()
-            self._image, self._page = open_image(self.source, piece.page), piece.page
-            self._limits = contrast(_middle(self._image))
+        """The part of the image under a piece, (h, w, 3); black where it is damaged."""
         height, width = piece.bottom - piece.top, piece.right - piece.left
-        return picture(self._image.read(piece.top, piece.left, height, width), self._limits)
+        try:
+            return picture(self._of(piece.page).read(piece.top, piece.left, height, width), self._limits)
+        except DataError:
+            return np.zeros((height, width, 3), np.uint8)
 
     def close(self) -> None:
         """Let go of the page."""
         if self._image is not None:
             self._image.closing()
+            self._image = None
+
+    def _of(self, page: int) -> OpenImage:
+        if self._image is None or self._page != page:
+            self.close()
+            self._image, self._page, self._limits = open_image(self.source, page), page, None
+            with suppress(DataError):
+                self._limits = contrast(_middle(self._image))
+        return self._image
 
 
 def _middle(image: OpenImage) -> NDArray[Any]:
