@@ -190,7 +190,9 @@ def test_a_plan_is_a_plan_of_itself(tree):
 @pytest.mark.parametrize(
     ("augment", "median_hw", "views"),
     [
-        ({"horizontal_flip": 0.5, "vertical_flip": 0.5}, (512, 512), "flips"),
+        ({"horizontal_flip": 0.5, "vertical_flip": 0.5, "quarter_turns": True}, (384, 384), "turns"),
+        ({"horizontal_flip": 0.5, "vertical_flip": 0.5, "quarter_turns": True}, (384, 385), "flips"),
+        ({"horizontal_flip": 0.5, "vertical_flip": 0.5, "quarter_turns": False}, (384, 384), "flips"),
         ({"horizontal_flip": 0.5, "vertical_flip": 0}, (512, 512), "mirror"),
         ({"horizontal_flip": 0, "vertical_flip": 0.5}, (512, 512), "one"),
         ({"horizontal_flip": 0.5, "vertical_flip": 0.5}, (1024, 1025), "one"),
