@@ -6,6 +6,14 @@ import pytest
 from perpixel.training.interrupts import interruption
 
 
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """Ctrl-C as in a terminal, wherever the tests are run."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_asks_to_stop_and_does_not_interrupt(number):
     with interruption() as stop:
@@ -22,6 +30,14 @@ def test_a_second_ctrl_c_stops_at_once():
 
     with pytest.raises(KeyboardInterrupt):
         twice()
+
+
+def test_what_the_shell_ignores_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruption() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert not stop()
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
 def test_the_handlers_are_put_back():

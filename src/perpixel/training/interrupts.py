@@ -9,12 +9,16 @@ from types import FrameType
 
 @contextmanager
 def interruption() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether the user wants to stop; a second signal stops at once."""
+    """Give a function that tells whether the user wants to stop; a second signal stops at once.
+
+    A signal that the shell told this process to ignore, as it does in the background, stays ignored.
+    """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield asked.is_set
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in found.items() if handler != signal.SIG_IGN}
 
     def ask(number: int, frame: FrameType | None) -> None:
         asked.set()
