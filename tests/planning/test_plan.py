@@ -133,6 +133,14 @@ def test_few_minutes_take_small_batches(steps_of_eight, size):
     assert planned({"train": {"minutes": 1}}, payable=lambda settings: payable).train.batch_size == size
 
 
+def test_a_small_batch_still_goes_round_all_processes(monkeypatch):
+    few = {"payable": lambda settings: 8 * 256 * 256}
+    assert planned({"train": {"minutes": 1, "devices": 6}}, **few).train.batch_size == 8
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    assert planned({"train": {"minutes": 1}}, **few).train.batch_size == 8
+
+
 def test_rare_classes_get_views_of_their_own():
     assert planned().train.rare_views == 0
     rare = RARE_BELOW / 2

@@ -10,7 +10,7 @@ from typing import Any, Final
 from perpixel.config import Settings
 from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
 from perpixel.losses.table import WEIGHED
-from perpixel.machine import automatic_precision, chosen_device
+from perpixel.machine import automatic_precision, chosen_device, started_processes
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, MODELS
 from perpixel.planning.facts import SCALES, Facts
 from perpixel.shapes import LabelKind
@@ -105,9 +105,8 @@ def _class_weights(facts: Facts, settings: Settings) -> tuple[str | Mapping[str,
         return _by_name(facts, weights), f"balanced: {reason}, within 1/{LARGEST:g} and {LARGEST:g}"
     if facts.kind == "overlapping" or not rare or not train.loss.keys() & WEIGHED[facts.kind].keys():
         return "none", "a pixel weighs the same whatever its class, unless you ask for balanced"
-    return _by_name(
-        facts, [sqrt(weight) for weight in weights]
-    ), f"rare: {', '.join(rare)}; the square root of {reason}"
+    softened = _by_name(facts, [sqrt(weight) for weight in weights])
+    return softened, f"rare: {', '.join(rare)}; the square root of {reason}"
 
 
 def _scale(facts: Facts, settings: Settings) -> tuple[float, str]:
@@ -135,7 +134,9 @@ def _batch(facts: Facts, settings: Settings) -> tuple[int, str]:
     height, width = settings.train.crop_hw
     size = most = max(1, min(LARGEST_BATCH, VIEW_PIXELS // (height * width)))
     views = inf if settings.train.minutes is None else facts.payable(settings) / (height * width)
-    while size // 2 >= LEAST_BATCH and views / size < LEAST_STEPS:
+    started = started_processes()
+    processes = started.number if started else settings.train.devices or 1
+    while size // 2 >= max(LEAST_BATCH, processes) and views / size < LEAST_STEPS:
         size //= 2
     if size < most:
         return size, f"the minutes hold {views:,.0f} views, which so make {views / size:,.0f} steps"
