@@ -90,8 +90,8 @@ def main() -> None:
     runs = [Run.open(folder) for folder in asked.runs]
     draw(runs, asked.out)
     columns = [scores(run) for run in runs]
-    for row, value in columns[0].items():
-        print(f"| {row} | {value} | " + " | ".join(column.get(row, "") for column in columns[1:]) + " |")
+    for row in columns[0]:
+        print(f"| {row} | " + " | ".join(column.get(row, "") for column in columns) + " |")
 
 
 if __name__ == "__main__":
