@@ -1,6 +1,7 @@
 """What every test starts from: one thread, a cache of its own, and small runs that are trained once."""
 
 import os
+import signal
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 import generated
 
 torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell ignores Ctrl-C, as in the background
 
 
 @pytest.fixture(scope="session", autouse=True)
