@@ -1,5 +1,8 @@
 """OpenVINO beside PyTorch: the same answer, chosen by speed, refused where it does not agree."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,20 @@ from perpixel.errors import SettingsError
 from perpixel.prediction import PredictOptions, Predictor, backends
 from perpixel.prediction.backends import chosen_engine, require_openvino
 from prediction.networks import LooksAround, codec_for, image_of
+
+INTERRUPTED = """
+import signal
+import torch
+from perpixel.prediction.backends import OpenVinoNetwork
+
+network, example = torch.nn.Conv2d(3, 2, 3).eval(), torch.zeros(1, 3, 16, 16)
+first, second = OpenVinoNetwork(network, example), OpenVinoNetwork(network, example)
+del first, second
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("Ctrl-C")
+"""
 
 SMALL = {"tile_px": 96, "overlap_px": 32, "whole_px": 1}
 
@@ -60,6 +77,11 @@ def test_a_network_runs_as_another_process_runs_it():
     second.adopt_backend(first.backend, first.inference.engine_shapes)
     assert second.inference.engine_shapes == ((1, 3, 96, 96),)
     np.testing.assert_array_equal(second.probabilities(image), expected)
+
+
+def test_ctrl_c_is_heard_after_networks_have_come_and_gone():
+    ran = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "Ctrl-C\n")
 
 
 def test_few_tiles_are_not_worth_compiling():

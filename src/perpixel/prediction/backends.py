@@ -5,14 +5,18 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from perpixel.codec import Codec
 from perpixel.errors import SettingsError
+
+if TYPE_CHECKING:
+    from openvino import Core
 
 Engine: TypeAlias = Callable[[Tensor], Tensor]
 """Maps (N, C, H, W) to logits (N, K, H, W)."""
@@ -39,7 +43,6 @@ class OpenVinoNetwork:
 
     def __init__(self, network: nn.Module, example: Tensor) -> None:
         require_openvino()
-        import openvino
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
 
@@ -52,7 +55,7 @@ class OpenVinoNetwork:
                 decoder = TorchFXPythonDecoder.from_exported_program(exported)
             frontend = FrontEndManager().load_by_framework("pytorch")  # openvino.convert_model would call home
             model = frontend.convert(frontend.load(decoder))
-            self._compiled = openvino.Core().compile_model(model, "CPU", hints)
+            self._compiled = _core().compile_model(model, "CPU", hints)
         except Exception as error:
             raise SettingsError(
                 f"OpenVINO cannot run this network ({type(error).__name__}).", fix="choose the backend torch."
@@ -104,6 +107,18 @@ def chosen_engine(network: nn.Module, batch: Tensor, codec: Codec, backend: str)
     if share > MOST_DIFFERING or (backend == "auto" and openvino_seconds >= torch_seconds):
         return network, f"PyTorch: OpenVINO is {found}."
     return compiled, f"OpenVINO: {found}."
+
+
+@cache
+def _core() -> "Core":
+    """One for as long as the process lives.
+
+    Each has a stack for signals, and puts the one before it back when it goes: of two, the first to go leaves the
+    second one's behind it, which is no more, and the next Ctrl-C ends the process.
+    """
+    from openvino import Core
+
+    return Core()
 
 
 @contextmanager
