@@ -1,11 +1,12 @@
 """Tiled prediction beside the bare network and beside MONAI's sliding window, in one run.
 
-    python benchmarks/predict.py [SIDE]
+    python benchmarks/predict.py [--side 2048] [--encoder efficientnet_lite0]
 
-All three see the same image in memory, the same network, tiles and overlap, in float32 on the CPU.
+All see the same image in memory, the same network (the plain U-Net, or the light one on an encoder, which the plan
+takes), tiles and overlap, in float32 on the CPU.
 """
 
-import sys
+import argparse
 import time
 from copy import deepcopy
 from dataclasses import replace
@@ -45,9 +46,13 @@ def ratio(one, other):
 
 
 def main():
-    side = int(sys.argv[1]) if len(sys.argv) > 1 else 2048
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=2048)
+    parser.add_argument("--encoder")
+    asked = parser.parse_args()
+    side, size = asked.side, {"decoder": "light"} if asked.encoder else {"width": 16}
     torch.manual_seed(0)
-    network = build("unet", in_channels=3, classes=CLASSES, width=16).eval()
+    network = build("unet", in_channels=3, classes=CLASSES, encoder=asked.encoder, **size).eval()
     names = tuple("abcde")
     labels = Labels("exclusive", names, tuple(range(CLASSES)), ((0, 0, 0),) * CLASSES)
     codec = Codec(labels, "uint8", (127.0,) * 3, (60.0,) * 3)
@@ -56,12 +61,18 @@ def main():
     as_built = deepcopy(network)
     predictor = Predictor(network, codec, options=options)
     tiles = len(predictor.tiling(side, side))
-    one = torch.randn(1, 3, TILE, TILE).to(memory_format=torch.channels_last)
+    tile = torch.randn(1, 3, TILE, TILE)
+    last = tile.to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def eager():
+        for _ in range(tiles):
+            as_built(tile)
 
     @torch.inference_mode()
     def bare():
         for _ in range(tiles):
-            network(one)
+            network(last)
 
     @torch.inference_mode()
     def monai():
@@ -71,14 +82,16 @@ def main():
         return logits.softmax(1)
 
     compiled = Predictor(network, codec, options=replace(options, backend="auto"))
-    base, ours, theirs, fast = seconds(
-        bare, lambda: predictor.probabilities(image), monai, lambda: compiled.probabilities(image)
+    plain, base, ours, theirs, fast = seconds(
+        eager, bare, lambda: predictor.probabilities(image), monai, lambda: compiled.probabilities(image)
     )
     print(f"{side}² pixels, {tiles} tiles of {TILE}², {torch.get_num_threads()} threads, least of {ROUNDS} rounds")
-    line("bare network on as many tiles", base, "")
+    line("bare network, channels first", plain, "")
+    line("bare network, channels last", base, "")
     line("perpixel", ours, f"bare network / perpixel: {ratio(base, ours)}")
     line("MONAI sliding_window_inference", theirs, f"MONAI / perpixel: {ratio(theirs, ours)}")
     line("perpixel, backend auto", fast, f"perpixel / this: {ratio(ours, fast)}")
+    line("", fast, f"bare network, channels first / this: {ratio(plain, fast)}")
     print(compiled.backend)
 
 
