@@ -1,5 +1,7 @@
 """How good after so many minutes: perpixel's own plan, the tutorials' recipes, and a plain recipe on smp's U-Net.
 
+The last begins from chance (smp), or from the ImageNet weights that the plan starts from (smp-imagenet).
+
 `python benchmarks/quality.py FOLDER --data isbi2012 camvid --minutes 5 --seeds 0 --by plan tutorial smp`
 trains one after the other, scores each on its test images at native resolution, and prints a table of all the runs
 that lie in FOLDER. What is there already is not trained again.
@@ -13,6 +15,10 @@ import sys
 import time
 from pathlib import Path
 
+from safetensors.torch import save_file
+
+from perpixel.models.smp_adapter import build_smp
+from perpixel.models.weights import packaged_state
 from perpixel.synthetic import write_shapes
 
 SHARED = Path("../shared/data")
@@ -25,9 +31,10 @@ TUTORIAL = {
     "dubai_aerial": "unet-cropland",
     "shapes": "unet-shapes",  # drawn, as `perpixel demo` draws them
 }
+CONTENDERS = ["plan", "tutorial", "smp", "smp-imagenet"]
 DRAWINGS = 480
 INSIDE = {"isbi2012": "foreground"}
-# as the examples of segmentation_models.pytorch have it; its ImageNet weights come from a hub, and there is none here
+# as the examples of segmentation_models.pytorch have it
 SMP = {
     "optimiser": "adam",
     "learning_rate": 2e-4,
@@ -42,23 +49,33 @@ SMP = {
     "batch_size": 8,
     "rare_views": 0.0,
 }
+PRETRAINED = "tf_efficientnet_lite0"
 SMP_AUGMENT = {"vertical_flip": 0.0, "quarter_turns": False, "rotate_degrees": 15.0, "zoom": 1.25}
 
 
-def asked_of(by: str, data: str) -> list[str]:
+def asked_of(by: str, data: str, folder: Path) -> list[str]:
     """The options of `perpixel train` that make a contender."""
     if by == "tutorial":
         return ["--recipe", TUTORIAL[data]]
-    if by == "smp":
-        settings = {
-            **{f"train.{key}": value for key, value in SMP.items()},
-            "model.weights": "none",
-            "predict.views": "one",
-        }
-        settings |= {f"augment.{key}": value for key, value in SMP_AUGMENT.items()}
-        given = [option for key, value in settings.items() for option in ("--set", f"{key}={json.dumps(value)}")]
-        return ["--model", "smp/unet", "--encoder", "resnet34", *given]
-    return []
+    if by == "plan":
+        return []
+    encoder, weights = ("resnet34", "none") if by == "smp" else (PRETRAINED, str(imagenet_weights(folder).resolve()))
+    settings = {f"train.{key}": value for key, value in SMP.items()}
+    settings |= {f"augment.{key}": value for key, value in SMP_AUGMENT.items()}
+    settings |= {"model.weights": weights, "predict.views": "one"}
+    given = [option for key, value in settings.items() for option in ("--set", f"{key}={json.dumps(value)}")]
+    return ["--model", "smp/unet", "--encoder", encoder, *given]
+
+
+def imagenet_weights(folder: Path) -> Path:
+    """The packaged weights under the names that segmentation_models.pytorch has for them; its own are on a hub."""
+    file = folder / "data" / f"{PRETRAINED}.safetensors"
+    if not file.exists():
+        network = build_smp("unet", encoder=PRETRAINED, options={}, in_channels=3, classes=2)
+        state = packaged_state(network.network.encoder)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(state, file)
+    return file
 
 
 def source(data: str, folder: Path) -> Path:
@@ -82,7 +99,7 @@ def score(run: Path, data: str, minutes: float, seed: int, by: str) -> None:
     if (run / "evaluation" / "metrics.json").exists():
         return
     started = time.monotonic()
-    options = ["--minutes", str(minutes), "--seed", str(seed), *asked_of(by, data)]
+    options = ["--minutes", str(minutes), "--seed", str(seed), *asked_of(by, data, run.parent)]
     perpixel("train", str(source(data, run.parent)), "--out", str(run), "--overwrite", *options)
     seconds = time.monotonic() - started
     (run / "seconds.json").write_text(json.dumps(seconds))
@@ -116,7 +133,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="*", default=list(TUTORIAL), choices=list(TUTORIAL))
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
-    parser.add_argument("--by", nargs="*", default=["plan", "tutorial", "smp"], choices=["plan", "tutorial", "smp"])
+    parser.add_argument("--by", nargs="*", default=CONTENDERS, choices=CONTENDERS)
     asked = parser.parse_args()
     for data in asked.data:
         for by in asked.by:
