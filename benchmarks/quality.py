@@ -72,9 +72,9 @@ def imagenet_weights(folder: Path) -> Path:
     file = folder / "data" / f"{PRETRAINED}.safetensors"
     if not file.exists():
         network = build_smp("unet", encoder=PRETRAINED, options={}, in_channels=3, classes=2)
-        state = packaged_state(network.network.encoder)
+        state = packaged_state(network.network.encoder) or {}
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, file)
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
     return file
 
 

@@ -248,30 +248,40 @@ class Clock:
         return self.now
 
 
-def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(tmp_path, cells, monkeypatch):
+@pytest.mark.parametrize(
+    ("timed", "real", "slowed", "steps", "last_rate"),
+    [
+        (0.05, 0.1, 0.1, 56, 0.01),  # (6 s − 2 × 0.2 s) / 0.1 s; 112 were planned
+        (0.4, 0.4, 0.4, 14, 0.02),
+        (0.4, 0.4, 0.8, 10, 0.2),  # 6 steps of 0.4 s; (6 s − 2.4 s − 2 × 0.2 s) / 0.8 s more
+    ],
+)
+def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(
+    tmp_path, cells, monkeypatch, timed, real, slowed, steps, last_rate
+):
     clock = Clock()
     for module in (loop, start, budget):
         monkeypatch.setattr(module, "time", clock)
     take, validate = Session.step, Session.validate
 
-    def step(self, *arguments):
-        clock.now += 0.1
-        return take(self, *arguments)
+    def step(self, now, *arguments):
+        clock.now += real if now < 6 else slowed
+        return take(self, now, *arguments)
 
     def scored(self):
         clock.now += 0.2
         return validate(self)
 
-    monkeypatch.setattr(Session, "time_step", lambda self, seconds: 0.05)
+    monkeypatch.setattr(Session, "time_step", lambda self, seconds: timed)
     monkeypatch.setattr(Session, "time_validation", lambda self: 0.2)
     monkeypatch.setattr(Session, "step", step)
     monkeypatch.setattr(Session, "validate", scored)
     run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.1, validations=2))
     last = run.history()[-1]
-    assert last["step"] == run.settings.train.steps == 56  # (6 s − 2 × 0.2 s) / 0.1 s; 112 were planned
-    assert clock.now == pytest.approx(6)
+    assert last["step"] == run.settings.train.steps == steps
+    assert clock.now == pytest.approx(6, rel=0.05)
     assert len(run.history()) == 2
-    assert last["learning_rate"] < 0.01 * run.settings.train.learning_rate
+    assert last["learning_rate"] < last_rate * run.settings.train.learning_rate
 
 
 def test_smaller_parts_are_written_down_and_resumed_to_the_bit(tmp_path, cells, monkeypatch):

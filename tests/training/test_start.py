@@ -87,7 +87,7 @@ def test_epochs_become_steps(tmp_path, cells):
 def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
     monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 5.0)
     monkeypatch.setattr(start_module.Session, "time_validation", lambda self: 2.0)
-    monkeypatch.setattr("perpixel.training.loop.RETIMED_EVERY", 10**9)
+    monkeypatch.setattr("perpixel.training.loop.Loop._retime", lambda self: None)
     run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validations=8))
     assert run.budget == {"minutes": 1}
     assert run.settings.train.minutes is None

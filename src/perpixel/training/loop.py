@@ -27,6 +27,10 @@ from perpixel.training.validation import Validation
 from perpixel.training.watching import WATCHERS, Watcher
 
 RETIMED_EVERY: Final = 20
+RETIMED_TIMES: Final = 30
+"""A training of few steps looks at the clock so many times, one of many after every RETIMED_EVERY."""
+RECENT_STEPS: Final = 4
+"""The speed is that of so many times the steps between two looks."""
 RETIMED_FROM_SHARE: Final = 0.02
 SAVED_EVERY_SECONDS: Final = 60.0
 SKIPPED_IN_A_ROW: Final = 20
@@ -109,7 +113,7 @@ class Loop:
         self._saved = time.monotonic()
         self._in_a_row = 0
         self._watchers: list[Watcher] = []
-        self._step_seconds: deque[float] = deque(maxlen=4 * RETIMED_EVERY)
+        self._step_seconds: deque[float] = deque(maxlen=RECENT_STEPS * RETIMED_EVERY)
 
     def finish(self) -> bool:
         """Go on to the last step. False where the user stopped it; then a checkpoint waits for `--resume`."""
@@ -202,13 +206,15 @@ class Loop:
     def _retime(self) -> None:
         """Where minutes are the budget, fit the rest of the schedule into what is left of them."""
         state, minutes = self._state, self._run.budget.get("minutes")
-        if minutes is None or self._is_over or state.step % RETIMED_EVERY or len(self._step_seconds) < RETIMED_EVERY:
+        every = max(1, min(RETIMED_EVERY, state.pace.steps // RETIMED_TIMES))
+        recent = list(self._step_seconds)[-RECENT_STEPS * every :]
+        if minutes is None or self._is_over or state.step % every or len(recent) < RECENT_STEPS * every:
             return
         validations = self._run.settings.train.validations
         progress = state.pace.progress(state.step)
         validating = state.validation_seconds * math.ceil((1 - progress) * validations)
         left = minutes * 60 - self._elapsed() - validating
-        step_seconds = float(np.mean(self._step_seconds))
+        step_seconds = float(np.mean(recent))
         steps = self._ranks.first(state.step + max(1, round(left / step_seconds)))
         if abs(steps - state.pace.steps) > RETIMED_FROM_SHARE * (state.pace.steps - state.step):
             state.pace = state.pace.retimed(state.step, steps)
