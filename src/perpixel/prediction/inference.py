@@ -64,7 +64,7 @@ class Inference:
         averaged = self._averaged(self._prepared(windows))
         if self.options.ratio != 1:
             averaged = F.interpolate(averaged, windows.shape[1:3], mode="bilinear", align_corners=False)
-        return averaged.cpu().numpy()
+        return averaged.contiguous().cpu().numpy()  # blending goes along rows of a class
 
     def choose_engines(self, windows: NDArray[Any]) -> str:
         """Decide on real windows (N, H, W, C) what runs the networks from here on; say what and why."""
