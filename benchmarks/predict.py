@@ -1,55 +1,68 @@
 """Tiled prediction beside the bare network and beside MONAI's sliding window, in one run.
 
-    python benchmarks/predict.py [--side 2048] [--encoder efficientnet_lite0]
+    python benchmarks/predict.py [--side 2048] [--rounds 10] [--encoder efficientnet_lite0] [--allocator default]
 
 All see the same image in memory, the same network (the plain U-Net, or the light one on an encoder, which the plan
-takes), tiles and overlap, in float32 on the CPU.
+takes), tiles and overlap, in float32 on the CPU; and all keep the memory that they free, as the `perpixel` command
+does, or leave that to the allocator.
 """
 
 import argparse
 import time
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 
-import numpy as np
-import torch
+from perpixel.machine import has_one_arena, keep_freed_memory
 
-from perpixel.codec import Codec, Labels
-from perpixel.models import build
-from perpixel.models.torchvision_shim import prepare_torchvision
-from perpixel.prediction import PredictOptions, Predictor
+has_one_arena()  # first of all, as the command does
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+from perpixel.codec import Codec, Labels  # noqa: E402
+from perpixel.models import build  # noqa: E402
+from perpixel.models.torchvision_shim import prepare_torchvision  # noqa: E402
+from perpixel.prediction import PredictOptions, Predictor  # noqa: E402
 
 prepare_torchvision()
 from monai.inferers import sliding_window_inference  # noqa: E402
 
-CLASSES, TILE, OVERLAP, ROUNDS = 5, 512, 64, 3
+CLASSES, TILE, OVERLAP = 5, 512, 64
 
 
-def seconds(*runs):
-    """The least wall-clock and the least processor seconds of several rounds of each, in turns, after a first one."""
-    times = [[] for _ in runs]
-    for number in range(ROUNDS + 1):
+def seconds(rounds, *runs):
+    """The wall-clock and the processor seconds (run, round, 2) of each in turns; the first round is not counted."""
+    times = np.empty((len(runs), rounds + 1, 2))
+    for number in range(rounds + 1):
         for run, taken in zip(runs, times, strict=True):
             wall, processor = time.perf_counter(), time.process_time()
             run()
-            if number:
-                taken.append((time.perf_counter() - wall, time.process_time() - processor))
-    return [tuple(min(column) for column in zip(*taken, strict=True)) for taken in times]
+            taken[number] = time.perf_counter() - wall, time.process_time() - processor
+    return times[:, 1:]
 
 
 def line(what, seconds, ratios):
-    print(f"{what:32} {seconds[0]:7.2f} s {seconds[1]:7.2f} s   {ratios}")
+    """Print the medians."""
+    wall, processor = np.median(seconds, axis=0)
+    print(f"{what:32} {wall:7.2f} s {processor:7.2f} s   {ratios}")
 
 
 def ratio(one, other):
-    return f"{one[0] / other[0]:.2f} by the clock, {one[1] / other[1]:.2f} by the processor"
+    """Of the two that ran one soon after the other in each round: a machine whose speed drifts slows down both."""
+    wall, processor = np.median(one / other, axis=0)
+    return f"{wall:.2f} by the clock, {processor:.2f} by the processor"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=2048)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--encoder")
+    parser.add_argument("--allocator", choices=["kept", "default"], default="kept")
     asked = parser.parse_args()
+    if asked.allocator == "kept":
+        keep_freed_memory()
     side, size = asked.side, {"decoder": "light"} if asked.encoder else {"width": 16}
     torch.manual_seed(0)
     network = build("unet", in_channels=3, classes=CLASSES, encoder=asked.encoder, **size).eval()
@@ -82,10 +95,9 @@ def main():
         return logits.softmax(1)
 
     compiled = Predictor(network, codec, options=replace(options, backend="auto"))
-    plain, base, ours, theirs, fast = seconds(
-        eager, bare, lambda: predictor.probabilities(image), monai, lambda: compiled.probabilities(image)
-    )
-    print(f"{side}² pixels, {tiles} tiles of {TILE}², {torch.get_num_threads()} threads, least of {ROUNDS} rounds")
+    whole, quick = partial(predictor.probabilities, image), partial(compiled.probabilities, image)
+    plain, base, ours, theirs, fast = seconds(asked.rounds, eager, bare, whole, monai, quick)
+    print(f"{side}² pixels, {tiles} tiles of {TILE}², {torch.get_num_threads()} threads, {asked.rounds} rounds")
     line("bare network, channels first", plain, "")
     line("bare network, channels last", base, "")
     line("perpixel", ours, f"bare network / perpixel: {ratio(base, ours)}")

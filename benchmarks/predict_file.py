@@ -9,13 +9,17 @@ import zlib
 from itertools import cycle, islice
 from pathlib import Path
 
-import numpy as np
-import tifffile
-import torch
-from torch import nn
+from perpixel.machine import has_one_arena
 
-from perpixel.codec import Codec, Labels
-from perpixel.prediction import Outputs, PredictOptions, Predictor
+has_one_arena()  # first of all, as the command does
+
+import numpy as np  # noqa: E402
+import tifffile  # noqa: E402
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+
+from perpixel.codec import Codec, Labels  # noqa: E402
+from perpixel.prediction import Outputs, PredictOptions, Predictor  # noqa: E402
 
 BLOCK = 256
 UTM = [

@@ -121,6 +121,33 @@ print((resident() - before) * 4096 >= 0.9 * 2**26)
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
+@pytest.mark.skipif(machine.platform.libc_ver()[0] != "glibc", reason="not glibc")
+@pytest.mark.parametrize(("first", "grows"), [("has_one_arena()", False), ("True", True)])
+def test_what_one_thread_frees_another_takes_where_there_is_one_arena(first, grows):
+    code = f"""
+from threading import Thread
+from perpixel.machine import has_one_arena, keep_freed_memory
+def resident():
+    return int(open("/proc/self/statm").read().split()[1])
+assert {first} and keep_freed_memory()
+def fill():
+    return bytearray(b"x") * 2**24
+thread = Thread(target=fill)
+thread.start()
+thread.join()
+before, block = resident(), fill()
+print((resident() - before) * 4096 >= 2**23)
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == f"{grows}\n"
+
+
+def test_one_arena_comes_too_late_after_torch():
+    code = "import torch; from perpixel.machine import has_one_arena; print(has_one_arena())"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "False\n"
+
+
 def test_the_ground_loads_no_torch():
     code = "import sys, perpixel.machine; print('torch' in sys.modules)"
     assert (

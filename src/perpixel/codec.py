@@ -110,8 +110,8 @@ class Codec:
         """
         mean = torch.tensor(self.mean, dtype=torch.float32, device=image.device).view(1, -1, 1, 1)
         std = torch.tensor(self.std, dtype=torch.float32, device=image.device).view(1, -1, 1, 1)
-        normalised = (image.to(torch.float32) - mean) / std
-        return normalised.nan_to_num(nan=0.0) if image.is_floating_point() else normalised
+        normalised = image.to(torch.float32, copy=True).sub_(mean).div_(std)  # in place: one picture of memory
+        return normalised.nan_to_num_(nan=0.0) if image.is_floating_point() else normalised
 
     def check_image(self, image: NDArray[Any], name: str) -> None:
         """Raise DataError unless the (H, W, C) image has the channels and the dtype of the training images."""

@@ -4,7 +4,10 @@ import ctypes
 import os
 import platform
 import re
+import sys
 from dataclasses import dataclass
+from functools import cache
+from threading import active_count
 from typing import TYPE_CHECKING, Literal
 
 from perpixel.errors import SettingsError
@@ -16,9 +19,21 @@ Device = Literal["cuda", "mps", "cpu"]
 Precision = Literal["32", "bf16"]
 """float32 throughout, or bfloat16 autocast."""
 
-_M_MMAP_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -4, -3, -1  # malloc.h of glibc
+_M_ARENA_MAX, _M_MMAP_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -4, -3, -1  # malloc.h of glibc
 _KEEP = 2**31 - 1
 _MANY_MAPS, _MAPPED_BYTES = 65_536, 2**18
+
+
+@cache
+def has_one_arena() -> bool:
+    """Let all threads of this process allocate from one arena of glibc, and tell whether they do.
+
+    What one thread frees another can take, so that kept memory does not grow with threads around a prediction. glibc
+    hears it before a second thread allocates: call it first of all, as the `perpixel` command does.
+    """
+    if platform.libc_ver()[0] != "glibc" or "torch" in sys.modules or active_count() > 1:
+        return False
+    return bool(ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1))
 
 
 def keep_freed_memory() -> bool:

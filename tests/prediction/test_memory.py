@@ -85,6 +85,9 @@ def test_the_need_is_told_before_large_images_once(tmp_path, caplog):
 PEAK = """
 import sys
 from pathlib import Path
+from perpixel.machine import has_one_arena
+if sys.argv[4] == "command":
+    assert has_one_arena()
 import numpy as np, tifffile, torch
 from perpixel.models import build
 from perpixel.prediction import PredictOptions, Predictor
@@ -102,9 +105,10 @@ print(predictor.memory_need(*blank.shape[:2]).total, int(peak.split()[1]) * 1024
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux's /proc")
 @pytest.mark.parametrize(("side", "whole_px"), [(256, 1), (1024, 1), (512, 2**22)])
+@pytest.mark.parametrize("caller", ["command", "program"])
 @pytest.mark.slow
-def test_the_need_is_near_the_peak(tmp_path, side, whole_px):
+def test_the_need_is_near_the_peak(tmp_path, side, whole_px, caller):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-c", PEAK, str(tmp_path), str(side), str(whole_px)]
+    command = [sys.executable, "-c", PEAK, str(tmp_path), str(side), str(whole_px), caller]
     told, peak = map(int, subprocess.run(command, env=environment, check=True, capture_output=True).stdout.split())
     assert 2 / 3 < told / peak < 3 / 2

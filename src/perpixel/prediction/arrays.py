@@ -14,7 +14,7 @@ from perpixel.codec import Codec, mask_of
 from perpixel.machine import automatic_memory_format, own_device
 from perpixel.prediction.backends import require_openvino
 from perpixel.prediction.inference import Inference
-from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, activation_bytes, weight_bytes
+from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, activation_bytes, keeps_freed_memory, weight_bytes
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.sources import ArraySource, Source, outside, window_at
@@ -167,7 +167,7 @@ class ArrayPredictor:
         batch = self.batch_tiles(tiling)
         pixels = batch * tiling.window_hw[0] * tiling.window_hw[1]
         classes, ramp_px = len(self.codec.labels), tiling.rows.ramp_px if len(tiling) > 1 else 0
-        kept = MAPS_KEPT if len(tiling) == 1 and self.inference.device.type == "cpu" else 1
+        kept = MAPS_KEPT if self.inference.device.type == "cpu" and keeps_freed_memory(len(tiling)) else 1
         windows = WINDOWS_HELD * pixels * self.codec.channels * np.dtype(self.codec.dtype).itemsize
         return MemoryNeed(
             weights=sum(map(weight_bytes, self.inference.networks)),

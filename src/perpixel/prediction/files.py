@@ -14,9 +14,9 @@ from perpixel.errors import DataError, OutputError, PerpixelError, Problem, RunE
 from perpixel.files.cog import require_rasterio
 from perpixel.files.ome_zarr import require_zarr
 from perpixel.files.read import Header, open_image, read_header
-from perpixel.machine import keep_freed_memory, return_freed_memory
 from perpixel.prediction.arrays import Answer, ArrayPredictor
 from perpixel.prediction.job import Job
+from perpixel.prediction.memory import settle_freed_memory
 from perpixel.prediction.outputs import Outputs, check_names, needs_tiff
 from perpixel.prediction.pieces import Piece, predicted_pieces, unknown_pieces
 from perpixel.prediction.pipeline import Consumer, ahead
@@ -89,8 +89,7 @@ def predict_file(
         require_zarr()
     header = read_header(path)
     _refuse_endless(path, header)
-    is_tiled = len(predictor.tiling(*header.size)) > 1
-    (return_freed_memory if is_tiled else keep_freed_memory)()  # with threads around tiles, kept memory would grow
+    settle_freed_memory(len(predictor.tiling(*header.size)))
     is_tiff = needs_tiff(header)
     labels = outputs.written_labels(predictor.codec.labels)
     with staging(out) as folder:

@@ -115,7 +115,7 @@ class Inference:
                 each = logits if on_logits else self.codec.probabilities(logits)
                 total = each if total is None else total + each
         assert total is not None, "an ensemble has at least one network"
-        mean = total / (len(self.networks) * len(views))
+        mean = total.div_(len(self.networks) * len(views))
         return self.codec.probabilities(mean) if on_logits else mean
 
     def _logits(self, engine: Engine, batch: Tensor) -> Tensor:

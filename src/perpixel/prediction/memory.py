@@ -11,11 +11,26 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from perpixel.machine import has_one_arena, keep_freed_memory, return_freed_memory
+
 PROCESS_BYTES: Final = 340 * 2**20
 """Python, torch and the libraries of images, before anything is read."""
 
 MAPS_KEPT: Final = 2
-"""Times the feature maps of an image that is seen whole on a CPU: freed ones are kept, and the next do not fit in."""
+"""Times the feature maps on a CPU where freed ones are kept, for the next do not all fit in."""
+
+
+def keeps_freed_memory(tiles: int) -> bool:
+    """Whether this process keeps the memory that the networks free while they see an image of so many tiles.
+
+    To fetch it anew takes as long as the networks; but threads around tiles let it grow in several arenas.
+    """
+    return tiles == 1 or has_one_arena()
+
+
+def settle_freed_memory(tiles: int) -> None:
+    """Tell the allocator what `keeps_freed_memory` says."""
+    (keep_freed_memory if keeps_freed_memory(tiles) else return_freed_memory)()
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from perpixel.errors import DataError, Problem, RunError
 from perpixel.files.read import Header, open_image
-from perpixel.machine import keep_freed_memory, return_freed_memory
 from perpixel.prediction.arrays import Answer, ArrayPredictor, Batch
+from perpixel.prediction.memory import settle_freed_memory
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.processes import FIRST, Processes
 
@@ -196,10 +196,10 @@ class _Share:
         self._made.close()
 
     def _answers(self) -> Iterator[tuple[int, Answer | DataError]]:
-        is_tiled = len(self._tiling) > 1
-        (return_freed_memory if is_tiled else keep_freed_memory)()
+        tiles = len(self._tiling)
+        settle_freed_memory(tiles)
         self._predictor.adopt_backend(self._plan.backend, self._plan.engine_shapes)
-        for number, batch in ahead(self._read(), 1) if is_tiled else self._read():
+        for number, batch in ahead(self._read(), 1) if tiles > 1 else self._read():
             yield number, batch if isinstance(batch, DataError) else self._predictor.answer(batch)
 
     def _read(self) -> Iterator[tuple[int, Batch | DataError]]:
