@@ -13,9 +13,9 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
-from perpixel.machine import has_one_arena, keep_freed_memory
+from perpixel.machine import keep_freed_memory, one_arena
 
-has_one_arena()  # first of all, as the command does
+one_arena()  # before torch is loaded, as `perpixel predict` does
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402

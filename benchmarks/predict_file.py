@@ -9,9 +9,9 @@ import zlib
 from itertools import cycle, islice
 from pathlib import Path
 
-from perpixel.machine import has_one_arena
+from perpixel.machine import one_arena
 
-has_one_arena()  # first of all, as the command does
+one_arena()  # before torch is loaded, as `perpixel predict` does
 
 import numpy as np  # noqa: E402
 import tifffile  # noqa: E402

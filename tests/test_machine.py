@@ -122,11 +122,11 @@ print((resident() - before) * 4096 >= 0.9 * 2**26)
 
 
 @pytest.mark.skipif(machine.platform.libc_ver()[0] != "glibc", reason="not glibc")
-@pytest.mark.parametrize(("first", "grows"), [("has_one_arena()", False), ("True", True)])
+@pytest.mark.parametrize(("first", "grows"), [("one_arena()", False), ("True", True)])
 def test_what_one_thread_frees_another_takes_where_there_is_one_arena(first, grows):
     code = f"""
 from threading import Thread
-from perpixel.machine import has_one_arena, keep_freed_memory
+from perpixel.machine import one_arena, keep_freed_memory
 def resident():
     return int(open("/proc/self/statm").read().split()[1])
 assert {first} and keep_freed_memory()
@@ -143,7 +143,7 @@ print((resident() - before) * 4096 >= 2**23)
 
 
 def test_one_arena_comes_too_late_after_torch():
-    code = "import torch; from perpixel.machine import has_one_arena; print(has_one_arena())"
+    code = "import torch; from perpixel.machine import one_arena; print(one_arena())"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "False\n"
 

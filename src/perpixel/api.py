@@ -293,6 +293,9 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     Returns:
         What was written for each image.
     """
+    from perpixel.machine import one_arena
+
+    one_arena()  # before torch is loaded
     from perpixel.prediction import Outputs, PredictOptions
     from perpixel.prediction.inputs import expanded
     from perpixel.prediction.load import load as load_predictor
@@ -324,6 +327,9 @@ def load(run: "Run | PathLike") -> "Predictor":
     Args:
         run: A run, its folder, or a model file.
     """
+    from perpixel.machine import one_arena
+
+    one_arena()  # before torch is loaded
     from perpixel.prediction.load import load as load_predictor
 
     return load_predictor(_model_path(run))

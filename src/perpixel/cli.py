@@ -11,7 +11,6 @@ import typer
 
 from perpixel import api, catalogue
 from perpixel.errors import PerpixelError
-from perpixel.machine import has_one_arena
 
 app = typer.Typer(
     help="A label for every pixel: folder → audit → plan → train → evaluate → report → predict.",
@@ -314,5 +313,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the `perpixel` command."""
-    has_one_arena()
     sys.exit(main())

@@ -25,11 +25,11 @@ _MANY_MAPS, _MAPPED_BYTES = 65_536, 2**18
 
 
 @cache
-def has_one_arena() -> bool:
+def one_arena() -> bool:
     """Let all threads of this process allocate from one arena of glibc, and tell whether they do.
 
     What one thread frees another can take, so that kept memory does not grow with threads around a prediction. glibc
-    hears it before a second thread allocates: call it first of all, as the `perpixel` command does.
+    hears it before a second thread allocates, so that it comes too late after torch.
     """
     if platform.libc_ver()[0] != "glibc" or "torch" in sys.modules or active_count() > 1:
         return False

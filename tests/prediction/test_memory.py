@@ -85,9 +85,9 @@ def test_the_need_is_told_before_large_images_once(tmp_path, caplog):
 PEAK = """
 import sys
 from pathlib import Path
-from perpixel.machine import has_one_arena
+from perpixel.machine import one_arena
 if sys.argv[4] == "command":
-    assert has_one_arena()
+    assert one_arena()
 import numpy as np, tifffile, torch
 from perpixel.models import build
 from perpixel.prediction import PredictOptions, Predictor

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from perpixel.machine import has_one_arena, keep_freed_memory, return_freed_memory
+from perpixel.machine import keep_freed_memory, one_arena, return_freed_memory
 
 PROCESS_BYTES: Final = 340 * 2**20
 """Python, torch and the libraries of images, before anything is read."""
@@ -25,7 +25,7 @@ def keeps_freed_memory(tiles: int) -> bool:
 
     To fetch it anew takes as long as the networks; but threads around tiles let it grow in several arenas.
     """
-    return tiles == 1 or has_one_arena()
+    return tiles == 1 or one_arena()
 
 
 def settle_freed_memory(tiles: int) -> None:
