@@ -1,6 +1,7 @@
 """What metrics.json holds beyond the first figures: intervals, baselines, curves, outlines, objects, membranes."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -137,10 +138,14 @@ def test_thresholds_are_chosen_on_validation_and_judged_elsewhere(tmp_path, cell
 
 def test_membranes_are_scored_where_they_are_asked_for(tmp_path, cells_run):
     predictor = load(cells_run.folder)
-    assert evaluate(cells_run, predictor, out=tmp_path).to_dict()["membranes"] is None
-    told = evaluate(cells_run, predictor, out=tmp_path, inside="foreground").to_dict()["membranes"]
-    assert 0 <= told["v_rand"]["value"] <= 1
-    assert 0 <= told["v_info"]["value"] <= 1
+    without = evaluate(cells_run, predictor, out=tmp_path)
+    assert without.to_dict()["membranes"] is None
+    assert "V_" not in str(without)
+    scored = evaluate(cells_run, predictor, out=tmp_path, inside="foreground")
+    told = scored.to_dict()["membranes"]
+    for name in ("v_rand", "v_info"):
+        assert 0 <= told[name]["value"] <= 1
+        assert re.search(rf"  {name.replace('v', 'V')} +{told[name]['value']:.4f}  ", str(scored))
 
 
 def test_an_image_without_an_inside_leaves_the_others_their_scores():

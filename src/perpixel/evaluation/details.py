@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from perpixel.evaluation.chosen import Chosen
 from perpixel.evaluation.image import CONTOUR_SCORES, OBJECTS, ImageScore
-from perpixel.metrics import Counts, ObjectCounts, ThresholdCurves, bootstrap_interval
+from perpixel.metrics import Counts, Interval, ObjectCounts, ThresholdCurves, bootstrap_interval
 
 WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")
 EACH: Final = ("iou", "dice", "precision", "recall", "specificity")
+MEMBRANE_SCORES: Final = ("v_rand", "v_info")
 Groups = Sequence[str] | None
 
 
@@ -115,22 +116,28 @@ def object_scores(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any
 
 def membranes(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any] | None:
     """V_rand and V_info, best over thresholds; None where they were not asked for."""
-    places = [place for place, image in enumerate(images) if image.membranes is not None]
-    if not places:
-        return None
-    scores = [score for image in images if (score := image.membranes) is not None]
-    inside = None if groups is None else [groups[place] for place in places]
-    told: dict[str, Any] = {"images": len(places)}
-    for name in ("v_rand", "v_info"):
-        each = np.stack([getattr(score, name) for score in scores])  # (images, thresholds)
-        best = int(np.nan_to_num(mean_of(each), nan=-1.0).argmax())
-        interval = bootstrap_interval(each[:, best], groups=inside)
-        told[name] = {
+    told = {
+        name: {
             "value": number(interval.value),
             "interval": span(interval.low, interval.high),
-            "threshold": number(scores[0].thresholds[best]),
+            "threshold": number(threshold),
         }
-    return told
+        for name, (interval, threshold) in best_membranes(images, groups).items()
+    }
+    return {"images": sum(image.membranes is not None for image in images)} | told if told else None
+
+
+def best_membranes(images: Sequence[ImageScore], groups: Groups) -> dict[str, tuple[Interval, float]]:
+    """V_rand and V_info at the threshold where each is best, and that; nothing where they were not asked for."""
+    places = [place for place, image in enumerate(images) if image.membranes is not None]
+    scores = [score for image in images if (score := image.membranes) is not None]
+    inside = None if groups is None else [groups[place] for place in places]
+    found = {}
+    for name in MEMBRANE_SCORES if scores else ():
+        each = np.stack([getattr(score, name) for score in scores])  # (images, thresholds)
+        best = int(np.nan_to_num(mean_of(each), nan=-1.0).argmax())
+        found[name] = bootstrap_interval(each[:, best], groups=inside), float(scores[0].thresholds[best])
+    return found
 
 
 def mean_of(values: NDArray[Any]) -> NDArray[Any]:

@@ -165,6 +165,9 @@ class Evaluation:
             name, value = score.replace("_", " ").replace("iou", "IoU"), getattr(pooled, score)
             note = f"  (without looking at the image: {blind:.4f})" if score == "mean_iou" else ""
             lines.append(f"  {name:<15} {_spelled(value)}  {_span(whole.low[place], whole.high[place])}{note}")
+        for score, (found, _) in details.best_membranes(self.images, self.groups).items():
+            name = score.replace("v", "V")
+            lines.append(f"  {name:<15} {_spelled(found.value)}  {_span(found.low, found.high)}")
         return "\n".join(lines)
 
     def _said_units(self) -> str:
