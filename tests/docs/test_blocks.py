@@ -140,7 +140,7 @@ def reader(tmp_path, monkeypatch):
     for folder in ("cells", "dsb2018", "farmland"):
         generated.write_cells(tmp_path / folder, count=10)
     generated.write_cells(tmp_path / "isbi2012", count=10)
-    shutil.copytree(tmp_path / "cells" / "images", tmp_path / "isbi2012" / "test" / "image")
+    shutil.copytree(tmp_path / "cells" / "images", tmp_path / "isbi2012" / "test")
     generated.write_land(tmp_path / "oxford_pets")
     for name in "ab":
         generated.save(tmp_path / "new" / f"{name}.png", np.zeros((40, 50, 3), np.uint8))
