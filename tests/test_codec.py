@@ -143,8 +143,10 @@ def test_normalise_subtracts_the_mean_and_divides_by_the_spread_of_each_channel(
     codec = Codec(exclusive_labels(), "uint8", (10.0, 100.0), (2.0, 50.0))
     image = torch.tensor([[14, 0], [10, 12]], dtype=torch.float64)
     batch = torch.stack([image, image + 100])[None].to(dtype)  # (1, 2, 2, 2)
+    given = batch.clone()
     normal = codec.normalise(batch)
     assert normal.dtype == torch.float32
+    assert torch.equal(batch, given)
     torch.testing.assert_close(normal[0, 0], torch.tensor([[2.0, -5.0], [0.0, 1.0]]))
     torch.testing.assert_close(normal[0, 1], torch.tensor([[0.28, 0.0], [0.2, 0.24]]))
 
