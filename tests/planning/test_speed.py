@@ -28,8 +28,8 @@ def test_minutes_see_what_the_machine_does_in_them(monkeypatch):
 
 @pytest.mark.parametrize(
     ("clock", "seconds"),
-    [([0.0, 1.9, 10.0, 11.0, 20.0, 21.5], 1.0), ([0.0, 9.0], 9.0)],
-    ids=["the fastest of three steps", "one long step"],
+    [([0.0, 1.9, 10.0, 11.0, 20.0, 21.5], 1.0), ([0.0, 2.3, 10.0, 10.6, 20.0, 20.7], 0.6), ([0.0, 9.0], 9.0)],
+    ids=["the fastest of three steps", "a cold start", "one long step"],
 )
 def test_the_speed_is_that_of_a_step(monkeypatch, clock, seconds):
     times = iter(clock)

@@ -13,8 +13,8 @@ from perpixel.model_file import ModelCard
 TRIED_SIDE: Final = 256
 TRIED_VIEWS: Final = 4
 TRIED_STEPS: Final = 3
-LONG_S: Final = 2.0
-"""A step this long is tried once: warming up is a small part of it."""
+TRIED_S: Final = 6.0
+"""After so long no further step is tried: of a step as slow, the second or two of warming up are a small part."""
 USED_SHARE: Final = 0.85
 """Of the minutes, what is left for training steps; the rest goes to reading, validating and writing."""
 
@@ -43,14 +43,12 @@ def _pixels_per_second(train: TrainSettings, card: ModelCard) -> float:
     image = torch.zeros(TRIED_VIEWS, card.codec.channels, TRIED_SIDE, TRIED_SIDE, device=device)
     image = image.to(memory_format=automatic_memory_format(device))
     target = torch.zeros(TRIED_VIEWS, TRIED_SIDE, TRIED_SIDE, dtype=torch.int64, device=device)
-    fastest = float("inf")
-    for _ in range(TRIED_STEPS):  # the first one warms up
+    seconds: list[float] = []
+    while len(seconds) < TRIED_STEPS and sum(seconds) < TRIED_S:
         start = time.monotonic()
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
             logits = network(image)
         F.cross_entropy(logits.float(), target).backward()  # type: ignore[no-untyped-call] # of torch
         float(logits[0, 0, 0, 0].detach())  # waits for the device
-        fastest = min(fastest, time.monotonic() - start)
-        if fastest > LONG_S:
-            break
-    return TRIED_VIEWS * TRIED_SIDE**2 / fastest
+        seconds.append(time.monotonic() - start)
+    return TRIED_VIEWS * TRIED_SIDE**2 / min(seconds)
