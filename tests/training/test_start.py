@@ -104,6 +104,18 @@ def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch
     )
     with pytest.raises(SettingsError, match=message):
         train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.5))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("data", [{}, {"folds": 2}])
+def test_a_budget_too_small_leaves_the_run_that_it_was_to_replace(tmp_path, cells, cells_run, monkeypatch, data):
+    monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 100.0)
+    shutil.copytree(cells_run.folder, tmp_path / "run")
+    settings = tiny_settings(steps=None, minutes=1)
+    settings = settings.model_copy(update={"data": settings.data.model_copy(update=data)})
+    with pytest.raises(SettingsError, match="holds 0 training steps"):
+        train(cells, tmp_path / "run", settings, overwrite=True)
+    assert contents(tmp_path / "run") == contents(cells_run.folder)
 
 
 def test_timing_leaves_network_and_optimiser_as_they_were(tmp_path, cells, cells_run, monkeypatch):

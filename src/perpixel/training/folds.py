@@ -11,7 +11,7 @@ from perpixel.errors import RunError, SettingsError
 from perpixel.run import Run, refuse_occupied
 from perpixel.split import Split
 from perpixel.training import start
-from perpixel.training.start import Start, prepared
+from perpixel.training.start import Start, prepared, timed
 
 LOGGER: Final = logging.getLogger("perpixel")
 
@@ -26,7 +26,7 @@ def train(data: Path, folder: Path, settings: Settings, *, overwrite: bool = Fal
     if settings.data.folds is None or settings.data.fold is not None:
         return start.train(data, folder, settings, overwrite=overwrite)
     refuse_occupied(folder, overwrite=overwrite)
-    first = prepared(data, _of_fold(settings, 0))
+    first = timed(prepared(data, _of_fold(settings, 0)))
     planned = first.session.settings
     budget = planned.train.model_copy(update={"minutes": settings.train.minutes})
     planned = planned.model_copy(update={"data": settings.data, "train": budget})

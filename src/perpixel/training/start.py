@@ -43,12 +43,16 @@ class _Data:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training begins: the division of the images, the plan, the session that it makes, and when it began."""
+    """Where a training begins: the division of the images, the plan, the session that it makes, and when it began.
+
+    How the budget is spent stands in it once it is `timed`.
+    """
 
     parts: Split
     plan: Plan
     session: Session
     started: float
+    fit: Fit | None = None
 
 
 def prepared(data: Path, settings: Settings) -> Start:
@@ -92,8 +96,14 @@ def train(data: Path, folder: Path, settings: Settings, *, overwrite: bool = Fal
     return begin(prepared(data, settings), data, folder, overwrite=overwrite)
 
 
+def timed(start: Start) -> Start:
+    """Freeze the budget as steps, before anything of a former run is replaced. Raises SettingsError, as `fitted`."""
+    return start if start.fit else replace(start, fit=_fit(start.session, start.started))
+
+
 def begin(start: Start, data: Path, folder: Path, *, overwrite: bool = False) -> Run:
     """Write a new run and train it to its end. Raises as `train`."""
+    start = timed(start)
     session = start.session
     for sentence in session.notes:
         LOGGER.info("%s", sentence)
@@ -104,7 +114,7 @@ def begin(start: Start, data: Path, folder: Path, *, overwrite: bool = False) ->
         start.parts.save(run.split_path)
         return run
 
-    return _finished(session.ranks.once(create), session, start.started)
+    return _finished(session.ranks.once(create), session, start.started, start.fit)
 
 
 def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
@@ -221,11 +231,16 @@ def _session(settings: Settings, found: _Data, parts: Split, base: Base | None) 
     return Session(settings, found.dataset, (parts.part("train"), parts.part("val")), card, base)
 
 
-def _finished(run: Run, session: Session, started: float) -> Run:
+def _fit(session: Session, started: float) -> Fit:
+    with session.ranks.together("timing", fix="see what that one says, and start again."):
+        return fitted(session, started)
+
+
+def _finished(run: Run, session: Session, started: float, fit: Fit | None = None) -> Run:
     ranks = session.ranks
+    fit = fit or _fit(session, started)
     again = f"`perpixel train {run.data} --out {run.folder} --resume`"
     with ranks.together("training", fix=f"see what that one says, and go on with {again}."):
-        fit = fitted(session, started)
         if fit.train != run.settings.train:
             run = ranks.once(partial(run.with_settings, run.settings.model_copy(update={"train": fit.train})))
         state = restored(session, run) if run.checkpoints else _fresh(session, fit)
