@@ -9,8 +9,8 @@ import itertools
 import time
 from pathlib import Path
 
-from perpixel.config import settings_from
-from perpixel.machine import keep_freed_memory
+from perpixel.runtime.hardware import keep_freed_memory
+from perpixel.settings.tree import settings_from
 from perpixel.training.session import Session
 from perpixel.training.start import prepared
 

@@ -37,7 +37,7 @@ def curves(pixels: int = 500_000_000, tile: int = 2048) -> None:
     before, total, tiles = resident_mib(), ThresholdCurves.zero(1), -(-pixels // tile**2)
     seconds = timeit.default_timer()
     for _ in range(tiles):
-        total = total + threshold_curves(probs, target, kind="overlapping")
+        total = total + threshold_curves(probs, target, kind="multilabel")
     seconds = timeit.default_timer() - seconds
     print("## Threshold curves\n")
     each = seconds / tiles / tile**2 * 1e9
@@ -56,10 +56,10 @@ def confusion(classes: int) -> None:
     ignored = [(p, np.where(np.arange(SIDE) < SIDE // 20, 255, t).astype(np.uint8)) for p, t in pairs["regions"]]
 
     def ours(pair: list[tuple[Any, Any]], images: int) -> None:
-        total = Counts.zero(classes, "exclusive")
+        total = Counts.zero(classes, "multiclass")
         for n in range(images):
             p, t = pair[n % len(pair)]
-            one = count(p, t, classes=classes, kind="exclusive")
+            one = count(p, t, classes=classes, kind="multiclass")
             total = total + one
         assert total.iou.shape == (classes,)
 

@@ -22,9 +22,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from perpixel.machine import automatic_memory_format, automatic_precision, keep_freed_memory, return_freed_memory
 from perpixel.models import build
 from perpixel.models.torchvision_shim import prepare_torchvision
+from perpixel.runtime.hardware import (
+    automatic_memory_format,
+    automatic_precision,
+    keep_freed_memory,
+    return_freed_memory,
+)
 from transcriptions import FCN, NestedUNet, ReflectUNet, SimpleUNet
 
 

@@ -13,14 +13,14 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
-from perpixel.machine import keep_freed_memory, one_arena
+from perpixel.runtime.hardware import keep_freed_memory, one_arena
 
 one_arena()  # before torch is loaded, as `perpixel predict` does
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from perpixel.codec import Codec, Labels  # noqa: E402
+from perpixel.labels.codec import Codec, Labels  # noqa: E402
 from perpixel.models import build  # noqa: E402
 from perpixel.models.torchvision_shim import prepare_torchvision  # noqa: E402
 from perpixel.prediction import PredictOptions, Predictor  # noqa: E402
@@ -67,7 +67,7 @@ def main():
     torch.manual_seed(0)
     network = build("unet", in_channels=3, classes=CLASSES, encoder=asked.encoder, **size).eval()
     names = tuple("abcde")
-    labels = Labels("exclusive", names, tuple(range(CLASSES)), ((0, 0, 0),) * CLASSES)
+    labels = Labels("multiclass", names, tuple(range(CLASSES)), ((0, 0, 0),) * CLASSES)
     codec = Codec(labels, "uint8", (127.0,) * 3, (60.0,) * 3)
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     options = PredictOptions(tile_px=TILE, overlap_px=OVERLAP, whole_px=0, precision="32")

@@ -9,7 +9,7 @@ import zlib
 from itertools import cycle, islice
 from pathlib import Path
 
-from perpixel.machine import one_arena
+from perpixel.runtime.hardware import one_arena
 
 one_arena()  # before torch is loaded, as `perpixel predict` does
 
@@ -18,7 +18,7 @@ import tifffile  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
-from perpixel.codec import Codec, Labels  # noqa: E402
+from perpixel.labels.codec import Codec, Labels  # noqa: E402
 from perpixel.prediction import Outputs, PredictOptions, Predictor  # noqa: E402
 
 BLOCK = 256
@@ -63,7 +63,7 @@ def main():
     if not path.exists():
         generate(path, side)
         return
-    labels = Labels("exclusive", ("a", "b"), (0, 1), ((0, 0, 0), (255, 0, 0)))
+    labels = Labels("multiclass", ("a", "b"), (0, 1), ((0, 0, 0), (255, 0, 0)))
     codec = Codec(labels, "uint8", (127.0,) * 3, (60.0,) * 3)
     predictor = Predictor(Tiny(), codec, options=PredictOptions(whole_px=0))
     start = time.perf_counter()

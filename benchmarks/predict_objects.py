@@ -15,8 +15,8 @@ from skimage.measure import label
 from skimage.segmentation import watershed
 
 from perpixel.files.read import read_mask
+from perpixel.geometry.components import RegionFinder
 from perpixel.prediction import separation
-from perpixel.regions import RegionFinder
 
 
 def ours(foreground, neck):

@@ -38,7 +38,7 @@ INSIDE = {"isbi2012": "foreground"}
 SMP = {
     "optimiser": "adam",
     "learning_rate": 2e-4,
-    "encoder_rate": 1.0,
+    "encoder_lr_factor": 1.0,
     "weight_decay": 0.0,
     "schedule": "cosine",
     "warmup": 0.0,
@@ -47,7 +47,7 @@ SMP = {
     "scale": 1.0,
     "crop_hw": [256, 256],
     "batch_size": 8,
-    "rare_views": 0.0,
+    "class_balanced_fraction": 0.0,
 }
 PRETRAINED = "tf_efficientnet_lite0"
 SMP_AUGMENT = {"vertical_flip": 0.0, "quarter_turns": False, "rotate_degrees": 15.0, "zoom": 1.25}
@@ -62,7 +62,7 @@ def asked_of(by: str, data: str, folder: Path) -> list[str]:
     encoder, weights = ("resnet34", "none") if by == "smp" else (PRETRAINED, str(imagenet_weights(folder).resolve()))
     settings = {f"train.{key}": value for key, value in SMP.items()}
     settings |= {f"augment.{key}": value for key, value in SMP_AUGMENT.items()}
-    settings |= {"model.weights": weights, "predict.views": "one"}
+    settings |= {"model.weights": weights, "predict.tta": "one"}
     given = [option for key, value in settings.items() for option in ("--set", f"{key}={json.dumps(value)}")]
     return ["--model", "smp/unet", "--encoder", encoder, *given]
 

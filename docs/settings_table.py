@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from perpixel.config import Part, Settings
+from perpixel.settings.tree import Part, Settings
 
 PLACE = "<!-- all settings -->"
 

@@ -18,7 +18,7 @@ from perpixel.evaluation.scoring import answer_of, part_of
 from perpixel.files.write import picture
 from perpixel.metrics import count
 from perpixel.report.pictures import labelled
-from perpixel.run import Run
+from perpixel.store.run_folder import Run
 
 SIDE = 224
 GAP = 6

@@ -13,7 +13,7 @@ COLOURS = ((0, 0, 0), (200, 30, 60), (20, 180, 90), (40, 60, 220))
 
 
 def drawing(seed: int, classes: int = 3, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
-    """An exclusive target (H, W): a disc of each class but 0, at random places; every class occurs."""
+    """An multiclass target (H, W): a disc of each class but 0, at random places; every class occurs."""
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width]
     target = np.zeros((height, width), np.uint8)

@@ -5,22 +5,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from perpixel.codec import Codec, Labels
-from perpixel.config import settings_from
+from perpixel.labels.codec import Codec, Labels
+from perpixel.settings.tree import settings_from
 
 SIZES = ((24, 32), (32, 32), (40, 28), (32, 24), (28, 36), (36, 36), (24, 24), (40, 40))
 """Heights and widths that the generated images take in turn."""
 
 TINY = {
     "model": {"encoder": None, "options": {"width": 4, "depth": 2}},
-    "data": {"validation_share": 0.2, "test_share": 0.2},
+    "data": {"validation_fraction": 0.2, "test_fraction": 0.2},
     "train": {
         "steps": 4,
         "batch_size": 2,
         "learning_rate": 2e-3,
         "crop_hw": [32, 32],
         "scale": 1.0,
-        "validations": 2,
+        "validation_passes": 2,
         "precision": "32",
     },
 }
@@ -28,8 +28,8 @@ TINY = {
 
 TINY_OPTIONS = (
     *("--set", "model.encoder=null", "--set", "model.options.width=4", "--set", "model.options.depth=2"),
-    *("--set", "train.batch_size=2", "--set", "train.crop_hw=[32,32]", "--set", "train.validations=2"),
-    *("--set", "train.precision=32", "--set", "data.validation_share=0.2", "--set", "data.test_share=0.2"),
+    *("--set", "train.batch_size=2", "--set", "train.crop_hw=[32,32]", "--set", "train.validation_passes=2"),
+    *("--set", "train.precision=32", "--set", "data.validation_fraction=0.2", "--set", "data.test_fraction=0.2"),
 )
 """The same for the command line, without the budget."""
 
@@ -43,15 +43,15 @@ def tiny_settings(**train):
 
 
 def binary_labels(**more):
-    return Labels("exclusive", ("background", "cell"), (0, 255), ((0, 0, 0), (0, 114, 178)), **more)
+    return Labels("multiclass", ("background", "cell"), (0, 255), ((0, 0, 0), (0, 114, 178)), **more)
 
 
 def exclusive_labels(values=(0, 1, 2), encoding="index", **more):
-    return Labels("exclusive", NAMES, values, COLOURS, encoding=encoding, **more)
+    return Labels("multiclass", NAMES, values, COLOURS, encoding=encoding, **more)
 
 
 def overlapping_labels():
-    return Labels("overlapping", ("disc", "bar"), (255, 255), ((200, 0, 0), (0, 0, 200)), encoding="files")
+    return Labels("multilabel", ("disc", "bar"), (255, 255), ((200, 0, 0), (0, 0, 200)), encoding="files")
 
 
 def codec_for(labels, channels=3, dtype="uint8", **more):

@@ -21,7 +21,7 @@ def asked(monkeypatch):
     note("train", SimpleNamespace(folder=Path("runs/cells")))
     note("evaluate", "the table")
     note("plan", "the plan")
-    note("rates", "the rates")
+    note("find_lr", "the rates")
     note("predict", [SimpleNamespace(is_skipped=False), SimpleNamespace(is_skipped=False)])
     return calls
 
@@ -67,15 +67,15 @@ def test_evaluate_prints_the_table(asked, capsys):
 
 def test_rates_are_printed(asked, capsys):
     options = ("--minutes", "3", "--model", "fcn8s", "--encoder", "vgg16", "--seed", "4", "--out", "r.png")
-    assert main(["rates", "data", *options, "--set", "train.scale=0.5"]) == 0
+    assert main(["find-lr", "data", *options, "--set", "train.scale=0.5"]) == 0
     assert capsys.readouterr().out == "the rates\n"
     tree = {"train": {"minutes": 3.0, "steps": None, "epochs": None, "scale": 0.5}, "seed": 4}
     tree["model"] = {"name": "fcn8s", "encoder": "vgg16"}
-    assert asked["rates"] == ((Path("data"),), {"recipe": None, "settings": tree, "out": Path("r.png")})
+    assert asked["find_lr"] == ((Path("data"),), {"recipe": None, "settings": tree, "out": Path("r.png")})
 
 
 @pytest.mark.parametrize(
-    ("verb", "rank", "said"), [("rates", "0", "the rates\n"), ("rates", "1", ""), ("plan", "1", "")]
+    ("verb", "rank", "said"), [("find-lr", "0", "the rates\n"), ("find-lr", "1", ""), ("plan", "1", "")]
 )
 def test_of_several_processes_the_first_one_speaks(asked, capsys, monkeypatch, verb, rank, said):
     monkeypatch.setenv("RANK", rank)
@@ -92,13 +92,13 @@ def test_predict_takes_many_inputs(asked, capsys):
 
 
 def test_every_output_of_predict_reaches_it(asked):
-    flags = ("--index", "--cloud", "--areas", "--views", "turns", "--backend", "auto", "--probabilities", "uint16")
+    flags = ("--index", "--cloud", "--areas", "--tta", "d4", "--backend", "auto", "--probabilities", "uint16")
     objects = ("--polygons", "geopackage", "--instances", "watershed", "--simplify", "1.5", "--least", "9", "--zarr")
     assert main(["predict", "run", "a.png", "--out", "o", *flags, *objects]) == 0
     assert asked["predict"][1] == {
         "index": True, "cloud": True, "overlay": False, "areas": True, "probabilities": "uint16",
         "polygons": "geopackage", "instances": "watershed", "zarr": True, "simplify_px": 1.5, "least_px": 9,
-        "views": "turns", "backend": "auto", "existing": "refuse",
+        "tta": "d4", "backend": "auto", "existing": "refuse",
     }  # fmt: skip
 
 

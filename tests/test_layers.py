@@ -9,22 +9,16 @@ import perpixel
 SOURCE = Path(perpixel.__file__).parent
 
 LAYERS = (
-    ("ground", ("errors", "shapes", "machine", "progress")),
-    (
-        "mathematics",
-        ("models", "losses", "metrics", "tiling", "regions", "outlines", "histogram", "codec", "schedule"),
-    ),
-    (
-        "data",
-        ("presets", "config", "files", "dataset", "duplicates", "audit", "split", "augment", "batches", "synthetic"),
-    ),
-    ("decisions", ("planning", "recipes", "run", "model_file")),
+    ("ground", ("errors", "shapes", "runtime")),
+    ("mathematics", ("models", "losses", "metrics", "geometry", "histogram", "labels", "schedule")),
+    ("data", ("settings", "files", "dataset", "duplicates", "audit", "split", "loading", "synthetic")),
+    ("decisions", ("planning", "store")),
     ("verbs", ("training", "prediction", "evaluation")),
     ("telling", ("report", "api", "catalogue", "__init__")),
     ("doors", ("cli",)),
 )
 LAYER = {room: height for height, (_, rooms) in enumerate(LAYERS) for room in rooms}
-MATHEMATICS_MAY_NOT = ("config", "files", "lightning_fabric", "typer", "pydantic")
+MATHEMATICS_MAY_NOT = ("settings", "files", "lightning_fabric", "typer", "pydantic")
 
 
 def room_of(path):
@@ -96,7 +90,7 @@ def test_mathematics_touches_no_files_and_no_settings():
 
 def test_doors_know_the_verbs_the_catalogue_the_settings_and_the_errors():
     rooms = {room for path in FILES if room_of(path) == "cli" for room, _ in rooms_imported(path)}
-    assert rooms <= {"api", "catalogue", "errors", "config"}
+    assert rooms <= {"api", "catalogue", "errors", "settings"}
 
 
 def test_each_big_library_has_one_home():

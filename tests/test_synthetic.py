@@ -43,7 +43,7 @@ def test_the_seed_decides_the_drawing():
 def test_a_written_folder_is_understood_as_overlapping_labels(tmp_path):
     write_shapes(tmp_path, 3, seed=5, side=64)
     dataset = scan(tmp_path)
-    assert dataset.labels.kind == "overlapping"
+    assert dataset.labels.kind == "multilabel"
     assert set(dataset.labels.names) == set(SHAPES)
     assert len(dataset.samples) == 3
     order = [SHAPES.index(name) for name in dataset.labels.names]

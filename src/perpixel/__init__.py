@@ -6,7 +6,7 @@
 >>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
 """
 
-from perpixel.api import check, compare, demo, evaluate, load, plan, predict, rates, train
+from perpixel.api import check, compare, demo, evaluate, find_lr, load, plan, predict, train
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
 
 __all__ = [
@@ -19,9 +19,9 @@ __all__ = [
     "compare",
     "demo",
     "evaluate",
+    "find_lr",
     "load",
     "plan",
     "predict",
-    "rates",
     "train",
 ]

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from perpixel.evaluation import Comparison, Evaluation, PartName
     from perpixel.prediction import Predictor, Written
     from perpixel.report.audit_page import Check
-    from perpixel.run import Run
+    from perpixel.store.run_folder import Run
     from perpixel.training import Outlook, RangeTest
 
 PathLike: TypeAlias = str | Path
@@ -16,7 +16,7 @@ PathLike: TypeAlias = str | Path
 DEMO_DRAWINGS: Final = 480
 DEMO_UNSEEN: Final = 6
 DEMO_SETTINGS: Final[dict[str, Any]] = {
-    "train": {"validations": 6},
+    "train": {"validation_passes": 6},
     "augment": {  # a shape is never turned, and always white
         "horizontal_flip": 0,
         "vertical_flip": 0,
@@ -40,8 +40,8 @@ def check(data: PathLike, out: PathLike | None = None, *, folds: int | None = No
     Returns:
         The answer; `print` shows it.
     """
-    from perpixel.progress import bar
     from perpixel.report.audit_page import check as examine
+    from perpixel.runtime.progress import bar
 
     with bar("checking") as show:
         return examine(Path(data), Path(out) if out else None, show, folds=folds)
@@ -72,8 +72,8 @@ def plan(  # each is one thing to ask for
     Raises:
         PerpixelError: DataError, SettingsError or OutputError, with what to mend.
     """
-    from perpixel.config import settings_from, to_yaml
     from perpixel.files.atomic import write_text
+    from perpixel.settings.tree import settings_from, to_yaml
     from perpixel.training import outlook
 
     answer = outlook(Path(data), settings_from(_tree(settings, recipe, budget)))
@@ -86,7 +86,7 @@ def plan(  # each is one thing to ask for
     return answer
 
 
-def rates(  # each is one thing to ask for
+def find_lr(  # each is one thing to ask for
     data: PathLike,
     *,
     recipe: str | None = None,
@@ -109,8 +109,8 @@ def rates(  # each is one thing to ask for
     Raises:
         PerpixelError: DataError, SettingsError, RunError or OutputError, with what to mend.
     """
-    from perpixel.config import settings_from
     from perpixel.files.atomic import refuse_unwritable
+    from perpixel.settings.tree import settings_from
     from perpixel.training import range_test
 
     if out is not None:
@@ -153,10 +153,10 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         PerpixelError: DataError, SettingsError, OutputError or RunError, with what to mend.
     """
     from perpixel import training
-    from perpixel.config import settings_from
     from perpixel.errors import SettingsError
     from perpixel.report import write_report
-    from perpixel.run import Run, new_folder
+    from perpixel.settings.tree import settings_from
+    from perpixel.store.run_folder import Run, new_folder
 
     tree = _tree(settings, recipe, budget)
     if resume:
@@ -176,7 +176,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
 
 def speaks() -> bool:
     """Whether this process is the one that prints and writes, where several train together."""
-    from perpixel.machine import is_first_process
+    from perpixel.runtime.hardware import is_first_process
 
     return is_first_process()
 
@@ -265,7 +265,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     zarr: bool = False,
     simplify_px: float = 0,
     least_px: int = 0,
-    views: Literal["one", "mirror", "flips", "turns"] | None = None,
+    tta: Literal["none", "hflip", "flips", "d4"] | None = None,
     backend: Literal["torch", "openvino", "auto"] = "torch",
     existing: Literal["refuse", "skip", "replace"] = "refuse",
 ) -> "list[Written]":
@@ -285,7 +285,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         zarr: Write the class indices as OME-Zarr, too.
         simplify_px: How far polygons may leave the pixels' edges to have fewer corners.
         least_px: Leave objects of fewer pixels out of polygons and instances.
-        views: Average over the image and its "mirror" image, its four "flips", or its eight flips and quarter
+        tta: Average over the image and its "mirror" image, its four "flips", or its eight flips and quarter
             "turns"; None does as the model was planned.
         backend: What runs the network on a CPU; "auto" times them, and takes the faster if it agrees.
         existing: What to do about outputs that are there already; "skip" resumes.
@@ -293,13 +293,13 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     Returns:
         What was written for each image.
     """
-    from perpixel.machine import one_arena
+    from perpixel.runtime.hardware import one_arena
 
     one_arena()  # before torch is loaded
     from perpixel.prediction import Outputs, PredictOptions
     from perpixel.prediction.inputs import expanded
     from perpixel.prediction.load import load as load_predictor
-    from perpixel.progress import bar
+    from perpixel.runtime.progress import bar
 
     outputs = Outputs(
         index=index,
@@ -316,7 +316,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     )
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     paths = expanded([str(each) for each in given])
-    predictor = load_predictor(_model_path(run), PredictOptions(views=views, backend=backend))
+    predictor = load_predictor(_model_path(run), PredictOptions(tta=tta, backend=backend))
     with bar("predicting") as show:
         return list(predictor.predict_files(paths, Path(out), outputs, progress=show))
 
@@ -327,7 +327,7 @@ def load(run: "Run | PathLike") -> "Predictor":
     Args:
         run: A run, its folder, or a model file.
     """
-    from perpixel.machine import one_arena
+    from perpixel.runtime.hardware import one_arena
 
     one_arena()  # before torch is loaded
     from perpixel.prediction.load import load as load_predictor
@@ -346,7 +346,7 @@ def demo(out: PathLike = "runs/demo", *, minutes: float = 2.0, overwrite: bool =
     Returns:
         The scores on the test drawings.
     """
-    from perpixel.run import refuse_occupied
+    from perpixel.store.run_folder import refuse_occupied
     from perpixel.synthetic import write_shapes
 
     folder = Path(out)
@@ -370,14 +370,14 @@ def _model_path(run: "Run | PathLike") -> Path:
 
 
 def _opened(run: "Run | PathLike") -> "Run":
-    from perpixel.run import Run
+    from perpixel.store.run_folder import Run
 
     return Run.open(Path(run)) if isinstance(run, str | Path) else run
 
 
 def _tree(settings: Mapping[str, Any] | None, recipe: str | None, budget: Mapping[str, float]) -> dict[str, Any]:
     """The settings over those of the recipe, and the budget over both."""
-    from perpixel.recipes import with_recipe
+    from perpixel.settings.recipes import with_recipe
 
     tree = dict(settings or {})
     if budget:

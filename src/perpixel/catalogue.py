@@ -21,7 +21,7 @@ def models() -> str:
 
 def recipes() -> str:
     """List the recipes: what each trains on what, and what it mends of the tutorial that it follows."""
-    from perpixel.recipes import RECIPES
+    from perpixel.settings.recipes import RECIPES
 
     width = max(map(len, RECIPES))
     return "\n".join(

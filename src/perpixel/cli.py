@@ -91,8 +91,8 @@ def plan(  # noqa: PLR0913, PLR0917 # one parameter an option
         print(answer)
 
 
-@app.command()
-def rates(  # noqa: PLR0913, PLR0917 # one parameter an option
+@app.command("find-lr")
+def find_lr(  # noqa: PLR0913, PLR0917 # one parameter an option
     data: Data,
     minutes: Minutes = None,
     model: Model = None,
@@ -105,7 +105,7 @@ def rates(  # noqa: PLR0913, PLR0917 # one parameter an option
 ) -> None:
     """Test which learning rates a network learns at: a hundred steps at an ever higher one."""
     options = {"train.minutes": minutes, "model.name": model, "model.encoder": encoder, "seed": seed}
-    answer = api.rates(data, recipe=recipe, settings=_settings(options, config, set_), out=out)
+    answer = api.find_lr(data, recipe=recipe, settings=_settings(options, config, set_), out=out)
     if api.speaks():
         print(answer)
 
@@ -128,7 +128,7 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
     ] = None,
     folds: Annotated[int | None, typer.Option(min=2, help="train so many networks, averaged at prediction")] = None,
     gpus: Annotated[int | None, typer.Option(min=1, help="of this machine")] = None,
-    watch: Annotated[
+    logger: Annotated[
         Literal["tensorboard", "wandb", "mlflow"] | None, typer.Option(help="where curves and pictures go, too")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted run")] = False,
@@ -143,11 +143,11 @@ def train(  # noqa: PLR0913, PLR0917 # one parameter an option
         "model.name": model,
         "model.encoder": encoder,
         "seed": seed,
-        "model.start_from": from_ and from_.resolve(),
+        "model.fine_tune_from": from_ and from_.resolve(),
         "data.folds": folds,
         "train.device": gpus and "cuda",
         "train.devices": gpus,
-        "train.watch": watch and [watch],
+        "train.loggers": logger and [logger],
     }
     tree = _settings(options, config, set_)
     run = api.train(data, out, recipe=recipe, settings=tree, resume=resume, overwrite=overwrite, language=language)
@@ -206,8 +206,8 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
     zarr: Annotated[bool, typer.Option("--zarr", help="also the class indices as OME-Zarr")] = False,
     simplify: Annotated[float, typer.Option(min=0, help="pixels that polygons may leave the edges of pixels")] = 0,
     least: Annotated[int, typer.Option(min=0, help="pixels of the smallest object")] = 0,
-    views: Annotated[
-        Literal["one", "mirror", "flips", "turns"] | None,
+    tta: Annotated[
+        Literal["none", "hflip", "flips", "d4"] | None,
         typer.Option(help="average over 1, 2, 4 or 8 flips and quarter turns; else as the model was planned"),
     ] = None,
     backend: Annotated[
@@ -237,7 +237,7 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
         zarr=zarr,
         simplify_px=simplify,
         least_px=least,
-        views=views,
+        tta=tta,
         backend=backend,
         existing="replace" if overwrite else "skip" if resume else "refuse",
     )
@@ -280,7 +280,7 @@ def describe(
 
 def _settings(options: Mapping[str, Any], config: Path | None, assignments: list[str] | None) -> dict[str, Any]:
     """The tree of settings: the file, then the options, then --set."""
-    from perpixel.config import assign, settings_from_file
+    from perpixel.settings.tree import assign, settings_from_file
 
     if [options.get(f"train.{budget}") for budget in ("minutes", "steps", "epochs")].count(None) < 2:
         raise typer.BadParameter("give only one of --minutes, --steps and --epochs")

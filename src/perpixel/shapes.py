@@ -2,8 +2,8 @@
 
     image    (H, W, C) uint8, uint16 or float32   as it lies in the file
     batch    (N, C, H, W) float32                  normalised
-    target   (H, W) uint8                          exclusive labels: the class index, or IGNORED
-             (K, H, W) uint8                       overlapping labels: 0, 1, or IGNORED
+    target   (H, W) uint8                          multiclass labels: the class index, or IGNORED
+             (K, H, W) uint8                       multilabel labels: 0, 1, or IGNORED
     logits   (N, K, H, W) float                    what a network gives
     mask     (H, W) or (H, W, 3)                   as it lies in the mask file: values, indices or colours
 
@@ -23,5 +23,5 @@ MAX_CLASSES: Final = 255
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 TargetArray: TypeAlias = NDArray[np.uint8]
 MaskArray: TypeAlias = NDArray[Any]
-LabelKind: TypeAlias = Literal["exclusive", "overlapping"]
+LabelKind: TypeAlias = Literal["multiclass", "multilabel"]
 """Each pixel has one class (softmax, argmax), or any subset of the classes (sigmoid per channel)."""

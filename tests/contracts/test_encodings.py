@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from folders import COLOURS, drawing, photograph, save, save_palette
-from perpixel.codec import mask_of
 from perpixel.dataset import scan
 from perpixel.errors import DataError
+from perpixel.labels.codec import mask_of
 
 
 def _indices(root, name, target):

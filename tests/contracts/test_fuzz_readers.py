@@ -180,7 +180,7 @@ def _everything(folder):
 
 
 DESCRIPTION = {
-    "perpixel": 1, "root": ".", "masks": "masks", "kind": "exclusive", "encoding": "index", "reading": "values",
+    "perpixel": 1, "root": ".", "masks": "masks", "kind": "multiclass", "encoding": "index", "reading": "values",
     "classes": [{"name": "a", "value": 0, "colour": "#000000"}, {"name": "b", "value": 1}, {"name": "c", "value": 2}],
     "ignored": [255],
 }  # fmt: skip

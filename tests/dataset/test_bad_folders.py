@@ -6,9 +6,9 @@ import rasterio
 from rasterio.transform import Affine
 
 from folders import drawing, pairs, photograph, save
-from perpixel.codec import Labels
 from perpixel.dataset import scan
 from perpixel.errors import EXAMPLES_SHOWN, DataError
+from perpixel.labels.codec import Labels
 
 
 def _said(root, labels=None):
@@ -123,7 +123,7 @@ def test_masks_that_are_all_empty_are_refused(tmp_path, value):
 
 def test_values_unknown_to_given_labels_are_told_with_their_pixels(tmp_path):
     pairs(tmp_path)
-    labels = Labels("exclusive", ("a", "b"), (0, 1), ((0, 0, 0), (9, 9, 9)))
+    labels = Labels("multiclass", ("a", "b"), (0, 1), ((0, 0, 0), (9, 9, 9)))
     text = _said(tmp_path, labels)
     assert "4 of 4 masks hold values that belong to no class" in text
     assert "a0.png: 2 (" in text
@@ -137,7 +137,7 @@ def test_unknown_colours_are_told_with_their_pixels(tmp_path):
         save(tmp_path / "images" / f"{number}.png", photograph(drawing(0)))
         save(tmp_path / "masks" / f"{number}.png", mask)
     colours = ((0, 0, 0), (255, 0, 0))
-    text = _said(tmp_path, Labels("exclusive", ("a", "b"), colours, colours, (), "colour"))
+    text = _said(tmp_path, Labels("multiclass", ("a", "b"), colours, colours, (), "colour"))
     assert "1.png: #FF0001 (6 pixels)" in text
 
 

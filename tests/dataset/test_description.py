@@ -17,14 +17,14 @@ def test_what_is_described_is_read_back_the_same(tmp_path):
     assert [s.name for s in again.samples] == [s.name for s in dataset.samples]
 
 
-@pytest.mark.parametrize("kind", ["colours", "overlapping"])
+@pytest.mark.parametrize("kind", ["colours", "multilabel"])
 def test_colours_and_overlapping_labels_are_described_too(tmp_path, kind):
     for number in range(2):
         target = drawing(number)
         save(tmp_path / "data" / "images" / f"{number}.png", photograph(target))
         if kind == "colours":
             save(tmp_path / "data" / "masks" / f"{number}.png", np.array(COLOURS, np.uint8)[target])
-        for k in (1, 2) if kind == "overlapping" else ():
+        for k in (1, 2) if kind == "multilabel" else ():
             save(tmp_path / "data" / "masks" / f"class{k}" / f"{number}.png", ((target == k) * 255).astype(np.uint8))
     dataset = scan(tmp_path / "data")
     dataset.save_description(tmp_path / "data" / "dataset.yaml")
@@ -77,7 +77,7 @@ def test_a_yaml_of_another_program_is_passed_over(tmp_path):
         ({"classes": [{"name": "a", "value": "x"}]}, "classes.0.value: .*; it is 'x'"),
         ({"classes": [{"name": "a"}, {"name": "a"}]}, "a name is given to several classes"),
         ({"classes": [{"name": "a", "value": 1}, {"name": "b", "value": 1}]}, "a value is given to several classes"),
-        ({"kind": "overlapping"}, "kind overlapping does not go with encoding index"),
+        ({"kind": "multilabel"}, "kind multilabel does not go with encoding index"),
         ({"classes": [{"name": "a", "value": "#FF0000"}]}, "encoding index does not go with the classes' values"),
         ({"root": "elsewhere"}, "names the folder .*elsewhere, which does not exist"),
         ({"masks": "maskss"}, r"has no folder 'maskss' of masks.\nFix: did you mean masks"),

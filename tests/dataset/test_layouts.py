@@ -107,7 +107,7 @@ def test_a_folder_a_class_means_overlapping_labels(tmp_path):
             save(tmp_path / "masks" / name / f"{number}.png", plane * 255)
     dataset = scan(tmp_path)
     assert (dataset.labels.kind, dataset.labels.names, dataset.labels.encoding) == (
-        "overlapping", ("disc", "ring"), "files",
+        "multilabel", ("disc", "ring"), "files",
     )  # fmt: skip
     np.testing.assert_array_equal([dataset.target(sample) for sample in dataset.samples], targets)
 
@@ -119,7 +119,7 @@ def test_one_channel_a_class_means_overlapping_labels(tmp_path):
         save(tmp_path / "images" / f"{number}.png", photograph(target[0]))
         save(tmp_path / "masks" / f"{number}.npy", np.moveaxis(target, 0, -1))
     dataset = scan(tmp_path)
-    assert (dataset.labels.kind, dataset.reading, len(dataset.labels)) == ("overlapping", "channels", 5)
+    assert (dataset.labels.kind, dataset.reading, len(dataset.labels)) == ("multilabel", "channels", 5)
     np.testing.assert_array_equal([dataset.target(sample) for sample in dataset.samples], targets)
 
 
@@ -246,7 +246,7 @@ def test_masks_elsewhere_are_not_classes(tmp_path):
     pairs(tmp_path, images="old/images", masks="old/masks", scale=9)
     (tmp_path / "masks").rename(tmp_path / "labels")
     dataset = scan(tmp_path)
-    assert dataset.labels.kind == "exclusive"
+    assert dataset.labels.kind == "multiclass"
     assert len(dataset.samples) == 8
 
 

@@ -11,8 +11,8 @@ from rasterio.transform import Affine
 
 from folders import drawing, photograph, save
 from perpixel.dataset import scan
-from perpixel.dataset.coco import decode_runs
-from perpixel.dataset.outlines import even_odd
+from perpixel.dataset.annotations.coco import decode_runs
+from perpixel.dataset.annotations.shapes import even_odd
 from perpixel.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -307,13 +307,13 @@ def test_a_shapefile_gives_the_labels_back(tmp_path):
 
 
 def test_outlines_are_read_by_the_names_of_given_labels(tmp_path):
-    from perpixel.codec import Labels
+    from perpixel.labels.codec import Labels
 
     _images(tmp_path, TARGETS)
     (tmp_path / "annotations.json").write_text(json.dumps(_coco(TARGETS, _as_polygons)))
     colours = ((0, 0, 0),) * 3
-    labels = Labels("exclusive", ("background", "ring", "disc"), (0, 1, 2), colours)
+    labels = Labels("multiclass", ("background", "ring", "disc"), (0, 1, 2), colours)
     dataset = scan(tmp_path, labels)
     np.testing.assert_array_equal(dataset.target(dataset.samples[0]), np.array([0, 2, 1])[TARGETS[0]])
     with pytest.raises(DataError, match=r"1 drawn class\(es\) are none of the given ones"):
-        scan(tmp_path, Labels("exclusive", ("background", "ring"), (0, 1), colours[:2]))
+        scan(tmp_path, Labels("multiclass", ("background", "ring"), (0, 1), colours[:2]))

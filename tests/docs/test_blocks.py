@@ -18,14 +18,14 @@ import pytest
 import generated
 from perpixel import api, catalogue
 from perpixel.cli import main
-from perpixel.config import settings_from, settings_from_file
 from perpixel.dataset.description import is_description, load_description
-from perpixel.recipes import with_recipe
+from perpixel.settings.recipes import with_recipe
+from perpixel.settings.tree import settings_from, settings_from_file
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page.relative_to(ROOT) for page in (*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r'^```(\w*)( not-run="[^"]+")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
-SMALL = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validations": 1, "precision": "32"}
+SMALL = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validation_passes": 1, "precision": "32"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def test_every_block_is_of_a_language_that_is_run_or_is_text(page):
 def test_every_command_is_one(page, monkeypatch):
     """Its options are known, its recipe exists, its settings are sound; nothing is run."""
     asked = []
-    verbs = ("check", "plan", "rates", "train", "evaluate", "compare", "predict", "demo")
+    verbs = ("check", "plan", "find_lr", "train", "evaluate", "compare", "predict", "demo")
     for home, names in ((api, verbs), (catalogue, ("models", "describe"))):
         for name in names:
             note = lambda *given, _name=name, **named: asked.append((_name, named)) or Answer()  # noqa: E731

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from perpixel.config import AugmentSettings, Settings
 from perpixel.planning.rules import RULES
-from perpixel.presets import PRESETS
-from perpixel.recipes import RECIPES
+from perpixel.settings.presets import PRESETS
+from perpixel.settings.recipes import RECIPES
+from perpixel.settings.tree import AugmentSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page.relative_to(ROOT) for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))

@@ -22,7 +22,7 @@ from perpixel.training import train
 def pair(tmp_path_factory, cells, cells_run):
     """Two runs on the same cells, the second hardly trained, and their predictors."""
     folder = tmp_path_factory.mktemp("comparison")
-    other = train(cells, folder / "short", generated.tiny_settings(steps=1, validations=1))
+    other = train(cells, folder / "short", generated.tiny_settings(steps=1, validation_passes=1))
     return [(run, load(run.folder)) for run in (cells_run, other)]
 
 
@@ -67,7 +67,7 @@ def test_what_an_interval_says(cells, more, verdict):
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path, cells):
-    runs = [train(cells, tmp_path / n / "run", generated.tiny_settings(steps=1, validations=1)) for n in "ab"]
+    runs = [train(cells, tmp_path / n / "run", generated.tiny_settings(steps=1, validation_passes=1)) for n in "ab"]
     assert compared([(run, load(run.folder)) for run in runs]).names == ("a/run", "b/run")
 
 
@@ -78,7 +78,7 @@ def test_one_run_cannot_be_compared(pair):
 
 def test_runs_of_other_classes_are_told(tmp_path, pair):
     land = generated.write_land(tmp_path / "land")
-    run = train(land, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    run = train(land, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     with pytest.raises(
         SettingsError, match=r"(?s)has other classes than .*Fix: compare runs that were trained on the"
     ):
@@ -87,7 +87,7 @@ def test_runs_of_other_classes_are_told(tmp_path, pair):
 
 def test_runs_on_other_data_need_a_folder_to_meet_on(tmp_path, pair):
     data = generated.write_cells(tmp_path / "more", seed=9)
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     both = [pair[0], (run, load(run.folder))]
     with pytest.raises(DataError, match=r"(?s)1 of 2 runs were trained on other data.*Fix: name a labelled folder"):
         compared(both)

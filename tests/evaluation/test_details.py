@@ -10,15 +10,15 @@ from sklearn import metrics
 
 import generated
 from generated import save
-from perpixel.codec import Codec, Labels
 from perpixel.dataset import Sample, scan
 from perpixel.errors import DataError, OutputError, SettingsError
 from perpixel.evaluation import ImageScore, details, evaluate
 from perpixel.evaluation.chosen import Choice, tempered
 from perpixel.evaluation.image import Answer
+from perpixel.labels.codec import Codec, Labels
 from perpixel.metrics import Counts, membrane_scores
 from perpixel.prediction.load import load
-from perpixel.run import Run
+from perpixel.store.run_folder import Run
 from perpixel.training import train
 
 
@@ -44,7 +44,7 @@ def two_discs():
 @pytest.fixture
 def scored(tmp_path):
     """Write instances, evaluate an oracle on them, and give metrics.json with truth and probabilities."""
-    labels = Labels("exclusive", ("background", "object"), (0, 255), ((0, 0, 0), (0, 114, 178)))
+    labels = Labels("multiclass", ("background", "object"), (0, 255), ((0, 0, 0), (0, 114, 178)))
     draw, answers, truths = np.random.default_rng(0), {}, []
     for number in range(3):
         first, second, other = two_discs()
@@ -151,7 +151,7 @@ def test_membranes_are_scored_where_they_are_asked_for(tmp_path, cells_run):
 def test_an_image_without_an_inside_leaves_the_others_their_scores():
     inside = np.kron(np.eye(2, dtype=np.uint8), np.ones((4, 4), np.uint8))
     scores = [membrane_scores(inside.astype(np.float32), truth) for truth in (inside, np.zeros_like(inside))]
-    images = [ImageScore(Sample("a", Path("a.png")), Counts.zero(2, "exclusive"), membranes=each) for each in scores]
+    images = [ImageScore(Sample("a", Path("a.png")), Counts.zero(2, "multiclass"), membranes=each) for each in scores]
     assert details.membranes(images, None)["v_rand"]["value"] == 1
     assert details.membranes(images[1:], None)["v_rand"]["value"] is None
 
@@ -165,9 +165,9 @@ def test_a_class_that_cannot_be_inside_is_told(tmp_path, cells_run):
 
 def test_membranes_of_three_classes_are_refused(tmp_path):
     data = generated.write_land(tmp_path / "land")
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     name = scan(data).labels.names[1]
-    with pytest.raises(SettingsError, match=r"V_rand and V_info need two exclusive classes; there are 3 exclusive"):
+    with pytest.raises(SettingsError, match=r"V_rand and V_info need two multiclass classes; there are 3 multiclass"):
         evaluate(run, load(run.folder), inside=name)
 
 
@@ -195,13 +195,13 @@ def test_predictions_of_another_size_are_told():
 
 def test_a_temperature_of_one_changes_nothing_and_a_higher_one_doubts_more():
     p = np.random.default_rng(0).dirichlet((1, 1, 1), (8, 8)).transpose(2, 0, 1).astype(np.float32)
-    np.testing.assert_allclose(tempered(p, 1.0, "exclusive"), p, atol=1e-5)
-    np.testing.assert_allclose(tempered(p, 1.0, "overlapping"), p, atol=1e-5)
-    softer = tempered(p, 3.0, "exclusive")
+    np.testing.assert_allclose(tempered(p, 1.0, "multiclass"), p, atol=1e-5)
+    np.testing.assert_allclose(tempered(p, 1.0, "multilabel"), p, atol=1e-5)
+    softer = tempered(p, 3.0, "multiclass")
     np.testing.assert_allclose(softer.sum(0), 1, atol=1e-6)
     assert (softer.max(0) <= p.max(0) + 1e-6).all()
     assert (softer.argmax(0) == p.argmax(0)).all()
 
 
 def test_nothing_is_chosen_without_a_validation_image():
-    assert Choice(2, "exclusive").made() is None
+    assert Choice(2, "multiclass").made() is None

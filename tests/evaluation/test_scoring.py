@@ -13,8 +13,8 @@ from perpixel.errors import DataError, OutputError, RunError
 from perpixel.evaluation import CLASS_SCORES, DEFINITIONS, Evaluation, ImageScore, evaluate, part_of
 from perpixel.metrics import Counts
 from perpixel.prediction.load import load
-from perpixel.run import Run
 from perpixel.split import split
+from perpixel.store.run_folder import Run
 from perpixel.training import train
 
 TABLE = [[6, 1, 0], [1, 0, 0], [0, 0, 0]]  # of the second class nothing is found, the third is nowhere
@@ -103,7 +103,7 @@ def test_a_part_is_what_the_split_says(tmp_path, run, part):
 
 
 def test_the_scores_of_a_run_go_to_its_evaluation_folder(tmp_path, cells):
-    run = train(cells, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    run = train(cells, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     evaluate(run, load(run.folder))
     assert set(contents(run.evaluation_folder)) == {"metrics.json", "images.csv"}
 

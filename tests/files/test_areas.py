@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rasterio.crs import CRS
 
-from perpixel.codec import Labels
 from perpixel.files.areas import AreaTable, pixel_areas
 from perpixel.files.read import GeoReference
+from perpixel.labels.codec import Labels
 
 
 def place(epsg, transform):
@@ -39,12 +39,12 @@ def test_without_a_system_no_metres():
     assert np.isnan(pixel_areas(GeoReference("", (1.0, 0, 0, 0, -1.0, 0)), 0, 3)).all()
 
 
-@pytest.mark.parametrize("kind", ["exclusive", "overlapping"])
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
 def test_the_table_adds_rows_and_pages(tmp_path, kind):
-    labels = Labels(kind, ("a", "b"), (0, 1) if kind == "exclusive" else (255, 255), ((0, 0, 0), (9, 9, 9)),
-                    encoding="index" if kind == "exclusive" else "files")  # fmt: skip
+    labels = Labels(kind, ("a", "b"), (0, 1) if kind == "multiclass" else (255, 255), ((0, 0, 0), (9, 9, 9)),
+                    encoding="index" if kind == "multiclass" else "files")  # fmt: skip
     target = np.array([[0, 1, 1], [0, 255, 1]], np.uint8)
-    if kind == "overlapping":
+    if kind == "multilabel":
         target = np.stack([target, target])
     table = AreaTable(labels, place(32618, (2.0, 0, 5e5, 0, -2.0, 4e6)))
     for page in (0, 1):
@@ -52,6 +52,6 @@ def test_the_table_adds_rows_and_pages(tmp_path, kind):
         table.add(target[..., 1:, :], page, 1)
     table.write(tmp_path / "a.csv")
     rows = list(csv.reader((tmp_path / "a.csv").read_text().splitlines()))[1:]
-    first = 2 if kind == "exclusive" else 3
+    first = 2 if kind == "multiclass" else 3
     assert rows[0] == ["0", "a", str(first), f"{first / 5:.6f}", f"{4 * first:.3f}"]
     assert rows[3] == ["1", "b", "3", "0.600000", "12.000"]

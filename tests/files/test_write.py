@@ -5,10 +5,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from perpixel.codec import Labels, encode, mask_of
 from perpixel.errors import OutputError
 from perpixel.files.read import read_mask
 from perpixel.files.write import mask_paths, overlay, picture, write_mask, write_overlay, write_probabilities
+from perpixel.labels.codec import Labels, encode, mask_of
 
 COLOURS = ((0, 0, 0), (200, 10, 30), (1, 2, 3))
 NAMES = ("ground", "house", "tree")
@@ -16,9 +16,9 @@ NAMES = ("ground", "house", "tree")
 
 def labels_for(encoding):
     if encoding == "files":
-        return Labels("overlapping", NAMES, (255,) * 3, COLOURS, encoding="files")
+        return Labels("multilabel", NAMES, (255,) * 3, COLOURS, encoding="files")
     values = {"index": (0, 300, 7), "palette": (0, 1, 4), "colour": COLOURS}[encoding]
-    return Labels("exclusive", NAMES, values, COLOURS, encoding=encoding)
+    return Labels("multiclass", NAMES, values, COLOURS, encoding=encoding)
 
 
 def target_of(height=37, width=300, classes=3):
@@ -55,7 +55,7 @@ def test_overlapping_masks_are_one_file_a_class(tmp_path):
 
 
 def test_values_that_no_png_holds_are_refused(tmp_path):
-    labels = Labels("exclusive", NAMES, (0, 70_000, -1), COLOURS)
+    labels = Labels("multiclass", NAMES, (0, 70_000, -1), COLOURS)
     mask = mask_of(target_of(), labels)
     with pytest.raises(OutputError, match=r"a\.png cannot hold the values -1 to 70000: PNG has 8 and 16 bits\.\nFix"):
         write_mask(tmp_path / "a.png", mask, labels)

@@ -43,11 +43,11 @@ def test_weights_of_classes_are_those_of_torch():
     """From balanced frequencies to the loss of either kind of label."""
     weights = losses.median_frequency([0.6, 0.3, 0.08, 0.02])
     expected = torch.tensor(np.median([0.6, 0.3, 0.08, 0.02]) / np.array([0.6, 0.3, 0.08, 0.02]))
-    loss = losses.weighted({"cross_entropy": 1.0}, "exclusive", class_weights=weights)
+    loss = losses.weighted({"cross_entropy": 1.0}, "multiclass", class_weights=weights)
     target = CLASSES.masked_fill(torch.rand(CLASSES.shape, generator=GENERATOR) < 0.2, IGNORED)
     same(loss(LOGITS, target), F.cross_entropy(LOGITS, target, weight=expected, ignore_index=IGNORED))
     shares = SETS.double().mean((0, 2, 3))
-    loss = losses.weighted({"bce": 1.0}, "overlapping", class_weights=losses.positive_weight(shares.tolist()))
+    loss = losses.weighted({"bce": 1.0}, "multilabel", class_weights=losses.positive_weight(shares.tolist()))
     positive = ((SETS == 0).sum((0, 2, 3)) / SETS.sum((0, 2, 3), dtype=torch.float64)).view(4, 1, 1)
     same(loss(LOGITS, SETS), F.binary_cross_entropy_with_logits(LOGITS, SETS.double(), pos_weight=positive))
 

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from sklearn import metrics
 
 from generated import SIZES, save, tiny_settings
-from perpixel.codec import Codec, Labels
 from perpixel.dataset import scan
 from perpixel.evaluation import evaluate
+from perpixel.labels.codec import Codec, Labels
 from perpixel.prediction import PredictOptions, Predictor
-from perpixel.run import Run
 from perpixel.shapes import IGNORED
+from perpixel.store.run_folder import Run
 
 NAMES = ("ground", "water", "forest", "nowhere")
 EXACT = 1e-12
@@ -64,7 +64,7 @@ def write_overlapping(folder):
 
 
 def labels_of(kind):
-    overlapping = kind == "overlapping"
+    overlapping = kind == "multilabel"
     return Labels(
         kind,
         tuple(sorted(NAMES)) if overlapping else NAMES,
@@ -75,11 +75,11 @@ def labels_of(kind):
     )
 
 
-@pytest.fixture(scope="module", params=["exclusive", "overlapping"])
+@pytest.fixture(scope="module", params=["multiclass", "multilabel"])
 def scored(request, tmp_path_factory):
     """The folder with metrics.json and images.csv, and of each image truth and answer as (pixels, K) of bool."""
     kind, folder = request.param, tmp_path_factory.mktemp(request.param)
-    (write_exclusive if kind == "exclusive" else write_overlapping)(folder / "data")
+    (write_exclusive if kind == "multiclass" else write_overlapping)(folder / "data")
     labels = labels_of(kind)
     predictor = Predictor(
         Pointwise(labels.names.index("nowhere")),
@@ -92,7 +92,7 @@ def scored(request, tmp_path_factory):
     images = []
     for sample in dataset.samples:
         truth, answer = dataset.target(sample), predictor.predict(dataset.image(sample))
-        if kind == "exclusive":
+        if kind == "multiclass":
             counted = truth != IGNORED
             truth, answer = (np.eye(4, dtype=bool)[each[counted]] for each in (truth, answer))
         else:
@@ -137,7 +137,7 @@ def test_the_data_set_is_scored_as_scikit_learn_does(scored):
     truth, answer = (np.concatenate(each) for each in zip(*images, strict=True))
     there = [k for k, name in enumerate(labels.names) if name != "nowhere"]
     figures = told["dataset"]
-    if labels.kind == "exclusive":
+    if labels.kind == "multiclass":
         truth, answer = truth.argmax(1), answer.argmax(1)
         accuracy = metrics.balanced_accuracy_score(truth, answer)
         means = {"average": "macro", "labels": there}
@@ -148,7 +148,7 @@ def test_the_data_set_is_scored_as_scikit_learn_does(scored):
         metrics.accuracy_score(truth.ravel(), answer.ravel()), abs=EXACT
     )
     assert figures["mean_accuracy"] == pytest.approx(accuracy, abs=EXACT)
-    if labels.kind == "overlapping":
+    if labels.kind == "multilabel":
         truth, answer = truth[:, there], answer[:, there]
     assert figures["mean_iou"] == pytest.approx(metrics.jaccard_score(truth, answer, **means), abs=EXACT)
     assert figures["mean_dice"] == pytest.approx(metrics.f1_score(truth, answer, **means), abs=EXACT)
@@ -168,6 +168,6 @@ def test_an_image_is_scored_as_scikit_learn_does(scored):
             ious.append(metrics.jaccard_score(truth[:, k], answer[:, k]))
             assert float(row[f"iou_{name}"]) == pytest.approx(ious[-1], abs=EXACT)
         assert float(row["mean_iou"]) == pytest.approx(np.mean(ious), abs=EXACT)
-        exclusive = labels.kind == "exclusive"
-        right = (truth.argmax(1) == answer.argmax(1)).mean() if exclusive else (truth == answer).mean()
+        multiclass = labels.kind == "multiclass"
+        right = (truth.argmax(1) == answer.argmax(1)).mean() if multiclass else (truth == answer).mean()
         assert float(row["pixel_accuracy"]) == pytest.approx(right, abs=EXACT)

@@ -9,7 +9,7 @@ from PIL import Image
 from generated import TINY_OPTIONS, write_cells, write_land
 from perpixel.cli import main
 
-SHORT = (*TINY_OPTIONS, "--steps", "2", "--set", "train.validations=1")
+SHORT = (*TINY_OPTIONS, "--steps", "2", "--set", "train.validation_passes=1")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_a_network_starts_from_a_fold(ensemble, tmp_path, capsys):
     told = f"The weights of {ensemble / 'fold-0'} (unet, plain) are taken over.\n"
     assert told in capsys.readouterr().err
     stored = yaml.safe_load((out / "settings.yaml").read_text())
-    assert stored["settings"]["model"]["start_from"] == str(ensemble / "fold-0")
+    assert stored["settings"]["model"]["fine_tune_from"] == str(ensemble / "fold-0")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs")

@@ -16,7 +16,7 @@ def test_two_processes_predict_a_folder_with_a_stack(cells, cells_run, tmp_path,
         folder / "stack.tif", np.stack([np.roll(image, page, 1) for page in range(9)]), photometric="rgb"
     )
     (folder / "cell_1.png").write_bytes((cells / "images" / "cell_1.png").read_bytes())
-    options = [str(cells_run.folder), str(folder), "--probabilities", "uint8", "--areas", "--views", "flips"]
+    options = [str(cells_run.folder), str(folder), "--probabilities", "uint8", "--areas", "--tta", "flips"]
     assert main(["predict", *options, "--out", str(tmp_path / "one")]) == 0
     capfd.readouterr()
 

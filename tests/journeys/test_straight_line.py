@@ -38,7 +38,7 @@ def cells_line(tmp_path_factory, cells):
 KINDS = {
     "0 and 255": (generated.write_cells, {0, 255}),
     "indices": (generated.write_land, {0, 1, 2}),
-    "overlapping": (generated.write_overlapping, {0, 255}),
+    "multilabel": (generated.write_overlapping, {0, 255}),
 }
 
 

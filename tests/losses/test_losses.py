@@ -10,7 +10,7 @@ from perpixel.shapes import IGNORED
 
 CASES = [
     pytest.param(kind, classes, name, id=f"{kind}-{classes}-{name}")
-    for kind, numbers in (("exclusive", (2, 4)), ("overlapping", (1, 3)))
+    for kind, numbers in (("multiclass", (2, 4)), ("multilabel", (1, 3)))
     for classes in numbers
     for name in LOSSES[kind]
 ]
@@ -20,7 +20,7 @@ def batch(kind, classes, size=(3, 6, 5), dtype=torch.float64, ignored=0.15):
     generator = torch.Generator().manual_seed(classes)
     images, height, width = size
     logits = 2 * torch.randn(images, classes, height, width, dtype=dtype, generator=generator)
-    if kind == "exclusive":
+    if kind == "multiclass":
         target = torch.randint(0, classes, (images, height, width), generator=generator)
     else:
         target = torch.randint(0, 2, (images, classes, height, width), dtype=torch.uint8, generator=generator)
@@ -47,7 +47,7 @@ def test_an_ignored_batch_gives_zero_and_no_gradient(kind, classes, name):
 @pytest.mark.parametrize(("kind", "classes", "name"), CASES)
 def test_ignored_pixels_have_no_say(kind, classes, name):
     logits, target = batch(kind, classes)
-    hidden = (target == IGNORED) if kind == "overlapping" else (target == IGNORED)[:, None].expand_as(logits)
+    hidden = (target == IGNORED) if kind == "multilabel" else (target == IGNORED)[:, None].expand_as(logits)
     other = logits.masked_scatter(hidden, 50 * torch.randn(int(hidden.sum()), dtype=logits.dtype))
     loss = LOSSES[kind][name]
     torch.testing.assert_close(loss(other, target), loss(logits, target), rtol=1e-12, atol=0)
@@ -79,7 +79,7 @@ def test_bfloat16_is_computed_in_float32(kind, classes, name):
 @pytest.mark.parametrize(("kind", "classes", "name"), CASES)
 def test_perfect_logits_cost_nothing(kind, classes, name):
     _, target = batch(kind, classes, ignored=0)
-    truth = target if kind == "overlapping" else torch.nn.functional.one_hot(target, classes).movedim(-1, 1)
+    truth = target if kind == "multilabel" else torch.nn.functional.one_hot(target, classes).movedim(-1, 1)
     assert LOSSES[kind][name]((truth * 2.0 - 1) * 100, target) < 1e-6
 
 
@@ -109,18 +109,18 @@ def test_two_ranks_make_the_loss_of_their_union(kind, classes, name):
 @pytest.mark.parametrize("per_image", [False, True])
 def test_an_absent_class_counts_only_where_all_do(name, per_image):
     """Over the present classes, an overlapping class that is nowhere might as well not be asked for."""
-    logits, target = batch("overlapping", 3)
+    logits, target = batch("multilabel", 3)
     target[:, 2] = 0
-    loss = partial(LOSSES["overlapping"][name], per_image=per_image)
+    loss = partial(LOSSES["multilabel"][name], per_image=per_image)
     fewer = loss(logits[:, :2], target[:, :2], classes="all")
     torch.testing.assert_close(loss(logits, target, classes="present"), fewer)
     assert loss(logits, target, classes="all") != fewer
 
 
 def test_region_losses_differ_between_the_batch_and_its_images():
-    logits, target = batch("overlapping", 1)
+    logits, target = batch("multilabel", 1)
     for name in ("dice", "jaccard", "tversky", "lovasz_hinge"):
-        loss = LOSSES["overlapping"][name]
+        loss = LOSSES["multilabel"][name]
         assert loss(logits, target, per_image=True) != loss(logits, target, per_image=False)
         one_by_one = [loss(logits[n : n + 1], target[n : n + 1], per_image=False) for n in range(len(logits))]
         torch.testing.assert_close(loss(logits, target, per_image=True), torch.stack(one_by_one).mean())

@@ -1,4 +1,4 @@
-"""Exclusive logits as one-against-the-rest logits: the sigmoid is the softmax, without cancellation."""
+"""Multiclass logits as one-against-the-rest logits: the sigmoid is the softmax, without cancellation."""
 
 import torch
 
@@ -23,13 +23,13 @@ def test_a_sure_class_keeps_its_digits_in_float32():
 
 
 def test_truth_is_never_true_where_it_is_unknown():
-    exclusive = torch.tensor([[[0, 1, IGNORED]]])
-    truth, valid = truth_and_valid(exclusive, 2)
+    multiclass = torch.tensor([[[0, 1, IGNORED]]])
+    truth, valid = truth_and_valid(multiclass, 2)
     assert truth.flatten().tolist() == [False, True, False]
     assert valid.flatten().tolist() == [True, True, False]
-    truth, valid = truth_and_valid(exclusive, 3)
+    truth, valid = truth_and_valid(multiclass, 3)
     assert truth.shape == (1, 3, 1, 3)
     assert truth[..., 2].sum() == 0
-    truth, valid = truth_and_valid(exclusive[:, None].to(torch.uint8), 1)
+    truth, valid = truth_and_valid(multiclass[:, None].to(torch.uint8), 1)
     assert truth.flatten().tolist() == [False, True, False]
     assert valid.flatten().tolist() == [True, True, False]

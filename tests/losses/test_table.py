@@ -11,7 +11,7 @@ TARGET = torch.arange(40).view(2, 4, 5) % 3
 
 
 def test_a_weighted_sum_is_the_sum_of_its_terms():
-    loss = weighted({"cross_entropy": 0.5, "dice": 2.0, "bce": 0.0}, "exclusive", {"dice": {"per_image": True}})
+    loss = weighted({"cross_entropy": 0.5, "dice": 2.0, "bce": 0.0}, "multiclass", {"dice": {"per_image": True}})
     expected = 0.5 * cross_entropy(LOGITS, TARGET) + 2 * dice(LOGITS, TARGET, per_image=True)
     torch.testing.assert_close(loss(LOGITS, TARGET), expected)
 
@@ -24,7 +24,7 @@ def test_the_reduction_reaches_every_term():
         return sums
 
     for kind, table in LOSSES.items():
-        target = TARGET if kind == "exclusive" else torch.ones_like(LOGITS, dtype=torch.uint8)
+        target = TARGET if kind == "multiclass" else torch.ones_like(LOGITS, dtype=torch.uint8)
         for name in table:
             before = len(calls)
             weighted({name: 1.0}, kind, reduce=count)(LOGITS, target)
@@ -32,36 +32,36 @@ def test_the_reduction_reaches_every_term():
 
 
 def test_unknown_names_and_options_are_answered_with_the_nearest():
-    with pytest.raises(SettingsError, match=r"(?s)no loss 'dise' for exclusive labels.*Fix: did you mean dice\?"):
-        weighted({"dise": 1.0}, "exclusive")
-    with pytest.raises(SettingsError, match="no loss 'lovasz_softmax' for overlapping labels"):
-        weighted({"lovasz_softmax": 1.0}, "overlapping")
+    with pytest.raises(SettingsError, match=r"(?s)no loss 'dise' for multiclass labels.*Fix: did you mean dice\?"):
+        weighted({"dise": 1.0}, "multiclass")
+    with pytest.raises(SettingsError, match="no loss 'lovasz_softmax' for multilabel labels"):
+        weighted({"lovasz_softmax": 1.0}, "multilabel")
     with pytest.raises(SettingsError, match=r"(?s)'dice' has no option 'smoth'.*did you mean smooth\?"):
-        weighted({"dice": 1.0}, "exclusive", {"dice": {"smoth": 1.0}})
+        weighted({"dice": 1.0}, "multiclass", {"dice": {"smoth": 1.0}})
     with pytest.raises(SettingsError, match=r"(?s)'bce_dice_nuclei' has no option 'smooth'.*leave the options out"):
-        weighted({"bce_dice_nuclei": 1.0}, "exclusive", {"bce_dice_nuclei": {"smooth": 1.0}})
+        weighted({"bce_dice_nuclei": 1.0}, "multiclass", {"bce_dice_nuclei": {"smooth": 1.0}})
     with pytest.raises(SettingsError, match="Options are given for 'bce', which is no term"):
-        weighted({"dice": 1.0}, "exclusive", {"bce": {}})
+        weighted({"dice": 1.0}, "multiclass", {"bce": {}})
 
 
 def test_weights_of_classes_reach_the_terms_that_take_them():
     weights = [1.0, 2.0, 4.0]
-    loss = weighted({"cross_entropy": 1.0, "focal": 0.5, "dice": 1.0}, "exclusive", class_weights=weights)
+    loss = weighted({"cross_entropy": 1.0, "focal": 0.5, "dice": 1.0}, "multiclass", class_weights=weights)
     terms = cross_entropy(LOGITS, TARGET, class_weights=weights), focal(LOGITS, TARGET, alpha=weights)
     torch.testing.assert_close(loss(LOGITS, TARGET), terms[0] + 0.5 * terms[1] + dice(LOGITS, TARGET))
     given = {"cross_entropy": {"class_weights": [1.0, 1.0, 9.0]}}  # the option of a term goes first
-    loss = weighted({"cross_entropy": 1.0}, "exclusive", given, class_weights=weights)
+    loss = weighted({"cross_entropy": 1.0}, "multiclass", given, class_weights=weights)
     torch.testing.assert_close(loss(LOGITS, TARGET), cross_entropy(LOGITS, TARGET, class_weights=[1.0, 1.0, 9.0]))
 
 
 def test_weights_of_classes_that_weigh_nothing_are_refused():
     message = "No term of the loss weighs classes: dice, bce.\nFix: add cross_entropy or focal, or leave"
     with pytest.raises(SettingsError, match=message):
-        weighted({"dice": 1.0, "bce": 1.0}, "exclusive", class_weights=[1.0, 2.0])
+        weighted({"dice": 1.0, "bce": 1.0}, "multiclass", class_weights=[1.0, 2.0])
     with pytest.raises(SettingsError, match="No term of the loss weighs classes: bce, dice"):
-        weighted({"bce": 0.0, "dice": 1.0}, "overlapping", class_weights=[1.0, 2.0])
+        weighted({"bce": 0.0, "dice": 1.0}, "multilabel", class_weights=[1.0, 2.0])
     with pytest.raises(SettingsError, match=r"Every class weighs 0.\nFix: give one of them a weight above 0."):
-        weighted({"cross_entropy": 1.0}, "exclusive", class_weights=[0.0, 0.0])
+        weighted({"cross_entropy": 1.0}, "multiclass", class_weights=[0.0, 0.0])
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
@@ -69,18 +69,18 @@ def test_weights_that_make_no_loss_are_refused(weight):
     with pytest.raises(
         SettingsError, match=rf"(?s)negative or not finite.*- dice: {weight}.*Fix: use weights from 0"
     ):
-        weighted({"dice": weight, "bce": 1.0}, "exclusive")
+        weighted({"dice": weight, "bce": 1.0}, "multiclass")
 
 
 @pytest.mark.parametrize("terms", [{}, {"dice": 0.0}])
 def test_a_loss_needs_a_term(terms):
     with pytest.raises(SettingsError, match="The loss has no term with a weight above 0"):
-        weighted(terms, "exclusive")
+        weighted(terms, "multiclass")
 
 
 def test_every_problem_is_told_at_once():
     with pytest.raises(SettingsError) as caught:
-        weighted({"dise": 1.0, "bce": -1.0}, "exclusive")
+        weighted({"dise": 1.0, "bce": -1.0}, "multiclass")
     assert len(caught.value.problems) == 2
 
 

@@ -16,7 +16,7 @@ def example():
     rng = np.random.default_rng(3)
     target = rng.integers(0, 5, (40, 50)).astype(np.uint8)
     prediction = np.where(rng.random(target.shape) < 0.7, target, rng.integers(0, 5, target.shape)).astype(np.uint8)
-    return prediction, target, count(prediction, target, classes=5, kind="exclusive")
+    return prediction, target, count(prediction, target, classes=5, kind="multiclass")
 
 
 def test_class_ratios_equal_scikit_learn(example):
@@ -53,8 +53,8 @@ def test_an_absent_class_is_undefined_and_left_out_of_the_means():
     first[:4] = 1
     second[0, 0] = 1
     images = [
-        count(first, first, classes=3, kind="exclusive"),
-        count(np.zeros_like(second), second, classes=3, kind="exclusive"),
+        count(first, first, classes=3, kind="multiclass"),
+        count(np.zeros_like(second), second, classes=3, kind="multiclass"),
     ]
     np.testing.assert_array_equal(images[0].iou, [1, 1, np.nan])
     np.testing.assert_array_equal(images[1].iou, [63 / 64, 0, np.nan])
@@ -65,7 +65,7 @@ def test_an_absent_class_is_undefined_and_left_out_of_the_means():
 
 
 def test_nothing_counted_is_undefined_everywhere():
-    for kind in ("exclusive", "overlapping"):
+    for kind in ("multiclass", "multilabel"):
         nothing = Counts.zero(3, kind)
         for name in ("iou", "dice", "precision", "recall", "specificity"):
             assert np.isnan(getattr(nothing, name)).all()
@@ -75,19 +75,19 @@ def test_nothing_counted_is_undefined_everywhere():
 
 def test_overlapping_accuracy_is_over_pixels_and_classes():
     prediction, target = np.random.default_rng(4).integers(0, 2, (2, 3, 10, 10)).astype(np.uint8)
-    counts = count(prediction, target, classes=3, kind="overlapping")
+    counts = count(prediction, target, classes=3, kind="multilabel")
     assert counts.pixel_accuracy == (prediction == target).mean()
 
 
 def test_counts_are_values(example):
     counts = example[2]
     assert Counts.from_dict(json.loads(json.dumps(counts.to_dict()))) == counts
-    assert counts + Counts.zero(5, "exclusive") == counts
+    assert counts + Counts.zero(5, "multiclass") == counts
     assert Counts.stack([counts, counts + counts])[1] == counts + counts
-    assert counts != Counts.zero(5, "overlapping")
-    assert counts != Counts.zero(5, "exclusive")
+    assert counts != Counts.zero(5, "multilabel")
+    assert counts != Counts.zero(5, "multiclass")
     assert counts.classes == 5
-    overlapping = Counts.zero(2, "overlapping")
+    overlapping = Counts.zero(2, "multilabel")
     assert Counts.from_dict(overlapping.to_dict()) == overlapping == Counts.stack([overlapping, overlapping]).pooled
     with pytest.raises(TypeError):
         hash(counts)

@@ -20,19 +20,19 @@ def test_the_temperature_that_made_the_labels_is_found(temperature):
     assert fit_temperature(logits, target) == pytest.approx(temperature, rel=0.03)
 
 
-@pytest.mark.parametrize("kind", ["exclusive", "overlapping"])
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
 def test_the_optimum_is_torchs(kind):
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 2, (500, 3))
     noisy = logits + rng.normal(0, 2, logits.shape)
-    target = (noisy.argmax(1) if kind == "exclusive" else noisy > 0).astype(np.uint8)
+    target = (noisy.argmax(1) if kind == "multiclass" else noisy > 0).astype(np.uint8)
     z, y = torch.from_numpy(logits), torch.from_numpy(target)
     inverse = torch.ones(1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([inverse], max_iter=200, tolerance_grad=1e-12, tolerance_change=1e-14)
 
     def closure():
         optimiser.zero_grad()
-        if kind == "exclusive":
+        if kind == "multiclass":
             loss = F.cross_entropy(z * inverse, y.long())
         else:
             loss = F.binary_cross_entropy_with_logits(z * inverse, y.double())

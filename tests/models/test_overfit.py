@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from perpixel.machine import keep_freed_memory
 from perpixel.models import build
 from perpixel.models.encoders.vgg import VGG
+from perpixel.runtime.hardware import keep_freed_memory
 
 pytestmark = pytest.mark.slow
 

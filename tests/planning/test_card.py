@@ -4,10 +4,10 @@ import pytest
 
 from generated import write_cells, write_land
 from perpixel.audit import audit
-from perpixel.config import settings_from
 from perpixel.dataset import scan
 from perpixel.models import encoder_statistics
 from perpixel.planning import card_of, facts_of, plan_for
+from perpixel.settings.tree import settings_from
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ from PIL import Image
 
 from generated import write_cells, write_land, write_overlapping
 from perpixel.audit import audit
-from perpixel.config import settings_from
 from perpixel.dataset import scan
 from perpixel.planning import facts, facts_of
 from perpixel.planning.facts import SCALES
+from perpixel.settings.tree import settings_from
 
 
 def found(folder):
@@ -29,7 +29,7 @@ def test_the_facts_are_those_of_the_training_images(tmp_path):
     facts = facts_of(dataset, audit(dataset), dataset.samples[:3])
     assert facts.images == 3
     assert facts.pixels == sum(sample.height * sample.width for sample in dataset.samples[:3])
-    assert facts.kind == "exclusive"
+    assert facts.kind == "multiclass"
     assert facts.is_grey
     assert not facts.is_georeferenced
     assert sum(facts.shares) == pytest.approx(1)
@@ -85,7 +85,7 @@ def test_large_blocks_survive_a_coarser_resolution_and_thin_lines_do_not(tmp_pat
 
 def test_overlapping_layers_are_kept_one_by_one(tmp_path):
     facts = found(write_overlapping(tmp_path))
-    assert facts.kind == "overlapping"
+    assert facts.kind == "multilabel"
     assert all(0 < kept <= 1 for kept in facts.kept.values())
 
 

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from perpixel.config import settings_from
 from perpixel.planning import Facts, plan_for, rules
 from perpixel.planning.facts import SCALES
 from perpixel.planning.rules import (
@@ -14,9 +13,10 @@ from perpixel.planning.rules import (
     RARE_BELOW,
     RULES,
 )
+from perpixel.settings.tree import settings_from
 
 FACTS = Facts(
-    kind="exclusive",
+    kind="multiclass",
     names=("ground", "water"),
     shares=(0.6, 0.4),
     covered=(0.6, 0.4),
@@ -87,7 +87,7 @@ def test_the_precision_is_what_the_machine_is_fast_with(monkeypatch, precision):
 
 def test_the_loss_is_that_of_the_kind_of_labels():
     assert planned().train.loss == {"cross_entropy": 1, "dice": 1}
-    assert planned(kind="overlapping").train.loss == {"bce": 1, "dice": 1}
+    assert planned(kind="multilabel").train.loss == {"bce": 1, "dice": 1}
 
 
 @pytest.mark.parametrize(
@@ -142,11 +142,13 @@ def test_a_small_batch_still_goes_round_all_processes(monkeypatch):
 
 
 def test_rare_classes_get_views_of_their_own():
-    assert planned().train.rare_views == 0
+    assert planned().train.class_balanced_fraction == 0
     rare = RARE_BELOW / 2
     plan = plan_for(settings_from({}), replace(FACTS, shares=(1 - rare, rare)))
-    assert plan.settings.train.rare_views == pytest.approx(1 / 3)
-    assert "rare: water" in next(choice.reason for choice in plan.choices if choice.key == "train.rare_views")
+    assert plan.settings.train.class_balanced_fraction == pytest.approx(1 / 3)
+    assert "rare: water" in next(
+        choice.reason for choice in plan.choices if choice.key == "train.class_balanced_fraction"
+    )
 
 
 BALANCED = {"train": {"class_weights": "balanced"}}
@@ -157,7 +159,7 @@ def test_classes_are_balanced_where_that_is_asked_for():
     assert planned({"train": {"class_weights": {"water": 2}}}).train.class_weights == {"water": 2}
     frequencies = {"names": ("ground", "water", "reed"), "frequencies": (0.9, 0.3, 0.1), "shares": (0.7, 0.2, 0.1)}
     assert planned(BALANCED, **frequencies).train.class_weights == {"ground": 0.3333, "water": 1.0, "reed": 3.0}
-    overlapping = planned(BALANCED, kind="overlapping", covered=(0.5, 0.001)).train.class_weights
+    overlapping = planned(BALANCED, kind="multilabel", covered=(0.5, 0.001)).train.class_weights
     assert overlapping == {"ground": 1.0, "water": 50.0}
     balanced = plan_for(settings_from(BALANCED), FACTS).choices
     reason = next(choice.reason for choice in balanced if choice.key == "train.class_weights")
@@ -198,13 +200,13 @@ def test_a_plan_is_a_plan_of_itself(tree):
 @pytest.mark.parametrize(
     ("augment", "median_hw", "views"),
     [
-        ({"horizontal_flip": 0.5, "vertical_flip": 0.5, "quarter_turns": True}, (384, 384), "turns"),
+        ({"horizontal_flip": 0.5, "vertical_flip": 0.5, "quarter_turns": True}, (384, 384), "d4"),
         ({"horizontal_flip": 0.5, "vertical_flip": 0.5, "quarter_turns": True}, (384, 385), "flips"),
         ({"horizontal_flip": 0.5, "vertical_flip": 0.5, "quarter_turns": False}, (384, 384), "flips"),
-        ({"horizontal_flip": 0.5, "vertical_flip": 0}, (512, 512), "mirror"),
-        ({"horizontal_flip": 0, "vertical_flip": 0.5}, (512, 512), "one"),
-        ({"horizontal_flip": 0.5, "vertical_flip": 0.5}, (1024, 1025), "one"),
+        ({"horizontal_flip": 0.5, "vertical_flip": 0}, (512, 512), "hflip"),
+        ({"horizontal_flip": 0, "vertical_flip": 0.5}, (512, 512), "none"),
+        ({"horizontal_flip": 0.5, "vertical_flip": 0.5}, (1024, 1025), "none"),
     ],
 )
 def test_a_prediction_averages_over_the_flips_that_were_learnt(augment, median_hw, views):
-    assert planned({"augment": augment}, median_hw=median_hw).predict.views == views
+    assert planned({"augment": augment}, median_hw=median_hw).predict.tta == views

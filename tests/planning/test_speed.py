@@ -1,10 +1,10 @@
 import pytest
 
 from generated import binary_labels
-from perpixel.codec import Codec
-from perpixel.config import settings_from
-from perpixel.model_file import ModelCard
+from perpixel.labels.codec import Codec
 from perpixel.planning import speed
+from perpixel.settings.tree import settings_from
+from perpixel.store.model_file import ModelCard
 
 CARD = ModelCard("unet", None, Codec(binary_labels(), "uint8", (0.0,), (1.0,)), 1.0, {"width": 2, "depth": 1})
 

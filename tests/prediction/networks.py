@@ -4,15 +4,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from perpixel.codec import Codec, Labels
+from perpixel.labels.codec import Codec, Labels
 
 NAMES = ("sky", "road", "tree")
 COLOURS = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
 
 
-def codec_for(kind="exclusive", channels=3, dtype="uint8", encoding="index", **more):
+def codec_for(kind="multiclass", channels=3, dtype="uint8", encoding="index", **more):
     values = {"index": (0, 7, 9), "palette": (0, 1, 2), "colour": COLOURS, "files": (255,) * 3}
-    encoding = "files" if kind == "overlapping" else encoding
+    encoding = "files" if kind == "multilabel" else encoding
     labels = Labels(kind, NAMES, values[encoding], COLOURS, encoding=encoding)
     return Codec(labels, dtype, (100.0,) * channels, (50.0,) * channels, **more)
 

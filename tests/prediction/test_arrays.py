@@ -25,11 +25,11 @@ def test_tiled_equals_whole(size, batch_tiles):
     np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("views", ["flips", "turns"])
+@pytest.mark.parametrize("tta", ["flips", "d4"])
 @pytest.mark.parametrize("average", ["logits", "probabilities"])
-def test_views_are_undone_where_the_network_does_not_care(views, average):
+def test_views_are_undone_where_the_network_does_not_care(tta, average):
     image = image_of(130, 101)
-    options = PredictOptions(tile_px=64, overlap_px=16, whole_px=1, views=views, average=average)
+    options = PredictOptions(tile_px=64, overlap_px=16, whole_px=1, tta=tta, average=average)
     turned = Predictor(ReadsPixels(), codec_for(), options=options).probabilities(image)
     plain = Predictor(ReadsPixels(), codec_for()).probabilities(image)
     np.testing.assert_allclose(turned, plain, rtol=0, atol=1e-5)
@@ -37,7 +37,7 @@ def test_views_are_undone_where_the_network_does_not_care(views, average):
 
 @pytest.mark.parametrize("turns", range(4))
 def test_eight_views_give_a_turned_image_a_turned_answer(turns):
-    predictor = Predictor(LooksAround(), codec_for(), options=PredictOptions(views="turns"))
+    predictor = Predictor(LooksAround(), codec_for(), options=PredictOptions(tta="d4"))
     image = image_of(64, 48)
     expected = np.rot90(predictor.probabilities(image), turns, (1, 2))
     np.testing.assert_allclose(predictor.probabilities(np.rot90(image, turns).copy()), expected, rtol=0, atol=1e-5)
@@ -71,7 +71,7 @@ def test_exclusive_labels_take_the_most_probable_class_and_its_value():
 
 def test_overlapping_labels_take_their_thresholds():
     image = image_of(40, 37)
-    predictor = Predictor(ReadsPixels(), codec_for("overlapping", thresholds=(0.5, 0.5, 0.9)), options=TILED)
+    predictor = Predictor(ReadsPixels(), codec_for("multilabel", thresholds=(0.5, 0.5, 0.9)), options=TILED)
     target = predictor.predict(image)
     np.testing.assert_array_equal(target[:2], np.moveaxis(image[..., :2] >= 100, 2, 0))
     limit = 100 + 50 * np.log(9) / 5
@@ -91,7 +91,7 @@ def test_half_resolution_agrees_between_tiles_and_whole():
 def test_half_resolution_keeps_a_coarse_pattern_in_place():
     image = np.full((64, 64, 3), 50, np.uint8)
     image[16:48, 8:40, 1] = 150
-    predictor = Predictor(ReadsPixels(), codec_for("overlapping"), options=PredictOptions(scale=0.5))
+    predictor = Predictor(ReadsPixels(), codec_for("multilabel"), options=PredictOptions(scale=0.5))
     np.testing.assert_array_equal(predictor.predict(image), np.moveaxis(image > 100, 2, 0))
 
 

@@ -59,8 +59,8 @@ def quick(monkeypatch):
 
 def test_the_answer_is_that_of_pytorch():
     image = image_of(300, 210)
-    plain = Predictor(LooksAround(), codec_for(), options=PredictOptions(**SMALL, views="turns"))
-    other = Predictor(LooksAround(), codec_for(), options=PredictOptions(**SMALL, views="turns", backend="openvino"))
+    plain = Predictor(LooksAround(), codec_for(), options=PredictOptions(**SMALL, tta="d4"))
+    other = Predictor(LooksAround(), codec_for(), options=PredictOptions(**SMALL, tta="d4", backend="openvino"))
     np.testing.assert_allclose(other.probabilities(image), plain.probabilities(image), rtol=0, atol=1e-5)
     assert plain.backend == "PyTorch."
     assert other.backend.startswith("OpenVINO: ")

@@ -71,7 +71,7 @@ def test_several_outputs_come_from_one_pass(tmp_path, predictor):
     np.testing.assert_array_equal(over[target == 1], np.rint(image[target == 1] / 2 + np.array([127.5, 0, 0])))
 
 
-@pytest.mark.parametrize("kind", ["exclusive", "overlapping"])
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
 @pytest.mark.parametrize("depth", [1, 2])
 def test_zarr_goes_in_and_comes_out(tmp_path, kind, depth):
     zarr = pytest.importorskip("zarr", reason="zarr is not installed")
@@ -98,7 +98,7 @@ def test_class_indices_on_request(tmp_path, predictor):
 
 @pytest.mark.parametrize("is_stack", [False, True])
 def test_overlapping_labels_give_a_file_for_each_class(tmp_path, is_stack):
-    predictor = Predictor(ReadsPixels(), codec_for("overlapping"), options=TILES)
+    predictor = Predictor(ReadsPixels(), codec_for("multilabel"), options=TILES)
     images = [image_of(150, 101, seed=seed) for seed in range(2 if is_stack else 1)]
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.stack(images) if is_stack else images[0], photometric="rgb")
@@ -203,10 +203,10 @@ def test_writing_over_the_images_is_refused(tmp_path, predictor):
     assert np.asarray(Image.open(path)).shape == (8, 8, 3)
 
 
-@pytest.mark.parametrize("kind", ["exclusive", "overlapping"])
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
 def test_writing_over_images_in_a_folder_of_outputs_is_refused(tmp_path, kind):
     predictor = Predictor(ReadsPixels(), codec_for(kind))
-    folder = "overlays" if kind == "exclusive" else NAMES[0]
+    folder = "overlays" if kind == "multiclass" else NAMES[0]
     path = png(tmp_path / folder / "a.png", image_of(8, 8))
     with pytest.raises(OutputError, match="holds 1 of the images; their masks could take their place"):
         predictor.predict_file(path, tmp_path, Outputs(overlay=True, existing="replace"))

@@ -3,14 +3,14 @@ import pytest
 
 from generated import codec_for, exclusive_labels
 from perpixel.errors import RunError
-from perpixel.model_file import ModelCard, save_model
 from perpixel.prediction import PredictOptions
 from perpixel.prediction.load import load
+from perpixel.store.model_file import ModelCard, save_model
 
 
 @pytest.fixture
 def model(tmp_path):
-    card = ModelCard("unet", None, codec_for(exclusive_labels()), 0.5, {"width": 4, "depth": 1}, "mirror")
+    card = ModelCard("unet", None, codec_for(exclusive_labels()), 0.5, {"width": 4, "depth": 1}, "hflip")
     save_model(tmp_path / "model.safetensors", card, card.build().state_dict())
     return tmp_path / "model.safetensors"
 
@@ -23,9 +23,9 @@ def test_a_folder_and_its_model_file_are_the_same_predictor(model):
 
 
 def test_resolution_and_views_are_those_of_the_plan(model):
-    assert load(model).options == PredictOptions(scale=0.5, views="mirror")
-    options = PredictOptions(scale=1.0, views="flips", precision="32")
-    assert load(model, options).options == PredictOptions(scale=0.5, views="flips", precision="32")
+    assert load(model).options == PredictOptions(scale=0.5, tta="hflip")
+    options = PredictOptions(scale=1.0, tta="flips", precision="32")
+    assert load(model, options).options == PredictOptions(scale=0.5, tta="flips", precision="32")
 
 
 def test_a_folder_without_model_is_told(tmp_path):

@@ -59,7 +59,7 @@ def test_outer_rings_run_counter_clockwise_on_the_map(tmp_path):
 
 
 @pytest.mark.parametrize("instances", ["connected", "watershed"])
-@pytest.mark.parametrize("kind", ["exclusive", "overlapping"])
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
 def test_tiles_do_not_cut_objects(tmp_path, kind, instances):
     image, written = coarse_image(200, 170), []
     outputs = Outputs(polygons="geojson", instances=instances)
@@ -69,7 +69,7 @@ def test_tiles_do_not_cut_objects(tmp_path, kind, instances):
         Predictor(ReadsPixels(), codec_for(kind), options=options).predict_file(path, out, outputs)
         written.append({file.relative_to(out): file.read_bytes() for file in out.rglob("*.geojson")})
         numbers = {file.relative_to(out): tifffile.imread(file).tobytes() for file in out.rglob("*.tif")}
-        assert len(numbers) == (1 if kind == "exclusive" else 3)
+        assert len(numbers) == (1 if kind == "multiclass" else 3)
         written[-1] |= numbers
     assert written[0] == written[1]
 

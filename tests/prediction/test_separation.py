@@ -8,9 +8,9 @@ from scipy.ndimage import distance_transform_edt
 from skimage.measure import label
 from skimage.segmentation import watershed
 
+from perpixel.geometry.components import RegionFinder
 from perpixel.prediction import separation
 from perpixel.prediction.separation import parts_of, separated
-from perpixel.regions import RegionFinder
 
 
 def disc(shape, row, column, radius):

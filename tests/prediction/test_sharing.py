@@ -69,7 +69,7 @@ def write_twice(rank, paths, folder, options, outputs):
             1 + 3,
         ),
         (
-            replace(TILES, batch_tiles=3, views="mirror", scale=0.5, tile_px=32),
+            replace(TILES, batch_tiles=3, tta="hflip", scale=0.5, tile_px=32),
             SOME,
             (
                 ["small0.png", "small2.png", "land1.tif", "huge.png", "stack.tif"],

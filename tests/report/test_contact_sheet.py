@@ -4,10 +4,10 @@ import torch
 from PIL import Image
 
 from generated import binary_labels
-from perpixel.batches import Batch
-from perpixel.codec import Codec
 from perpixel.errors import OutputError
-from perpixel.report.contact_sheet import GAP_PX, VIEW_PX, VIEWS, contact_sheet
+from perpixel.labels.codec import Codec
+from perpixel.loading.batches import Batch
+from perpixel.report.contact_sheet import GAP_PX, TTA, VIEW_PX, contact_sheet
 from perpixel.shapes import IGNORED
 
 CODEC = Codec(binary_labels(), "uint8", (100.0, 120.0, 140.0), (50.0, 40.0, 30.0))
@@ -35,9 +35,9 @@ def test_the_sheet_shows_the_normalised_views_in_their_own_colours_above_their_l
 
 
 def test_no_more_views_than_fit_are_shown(tmp_path):
-    contact_sheet(batch_of(VIEWS + 3), CODEC, tmp_path / "sheet.png")
+    contact_sheet(batch_of(TTA + 3), CODEC, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.width == VIEWS * (VIEW_PX + GAP_PX) - GAP_PX
+        assert sheet.width == TTA * (VIEW_PX + GAP_PX) - GAP_PX
 
 
 def test_a_sheet_that_cannot_be_written_is_told(tmp_path):

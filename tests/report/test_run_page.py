@@ -128,7 +128,7 @@ def test_unlabelled_images_stand_beside_their_prediction_alone(tmp_path):
         with Image.open(data / "train" / "images" / f"cell_{number}.png") as image:
             (data / "test" / "images").mkdir(parents=True, exist_ok=True)
             image.transpose(Image.Transpose.ROTATE_90).save(data / "test" / "images" / f"new_{number}.png")
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     page = Page(write_report(run, load(run.folder)).read_text(encoding="utf-8"))
     assert "Unlabelled images" in page.text
     alternatives = [alternative for alternative, _ in page.pictures]
@@ -138,7 +138,7 @@ def test_unlabelled_images_stand_beside_their_prediction_alone(tmp_path):
 
 def test_overlapping_classes_are_shown(tmp_path):
     data = generated.write_overlapping(tmp_path / "data")
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     predictor = load(run.folder)
     page = Page(write_report(run, predictor, evaluate(run, predictor)).read_text(encoding="utf-8"))
     assert "disc" in page.text
@@ -154,7 +154,7 @@ def test_a_page_that_cannot_be_written_is_told(line, tmp_path):
 
 def test_a_run_whose_data_are_gone_is_told_on_another_folder(tmp_path):
     data = generated.write_cells(tmp_path / "data")
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validations=1))
+    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     data.rename(tmp_path / "elsewhere")
     predictor = load(run.folder)
     evaluation = evaluate(run, predictor, tmp_path / "elsewhere")

@@ -5,20 +5,20 @@ import torch
 import yaml
 
 from generated import TINY, write_cells, write_land, write_overlapping
-from perpixel.codec import Labels
-from perpixel.config import settings_from
 from perpixel.errors import RunError, SettingsError
-from perpixel.model_file import load_model
+from perpixel.labels.codec import Labels
+from perpixel.settings.tree import settings_from
+from perpixel.store.model_file import load_model
 from perpixel.training import resume, train
 from perpixel.training.fine_tuning import Base, as_base, take_over
 
-FROZEN_TIME = {"steps": 1, "validations": 1, "learning_rate": 1e-30, "optimiser": "sgd", "weight_decay": 0}
+FROZEN_TIME = {"steps": 1, "validation_passes": 1, "learning_rate": 1e-30, "optimiser": "sgd", "weight_decay": 0}
 """A training that leaves the weights as they were."""
 
 
 def of_run(run, **train):
     return settings_from(
-        {"model": {"start_from": str(run.folder)}, "train": {**TINY["train"], **FROZEN_TIME, **train}}
+        {"model": {"fine_tune_from": str(run.folder)}, "train": {**TINY["train"], **FROZEN_TIME, **train}}
     )
 
 
@@ -62,7 +62,7 @@ def test_what_was_done_is_said_and_kept(tmp_path, cells_run, base, caplog):
 def relabelled(card, names):
     """The card with other classes."""
     count = len(names)
-    labels = Labels("exclusive", tuple(names), tuple(range(count)), tuple((k, k, k) for k in range(count)))
+    labels = Labels("multiclass", tuple(names), tuple(range(count)), tuple((k, k, k) for k in range(count)))
     return replace(card, codec=replace(card.codec, labels=labels))
 
 
@@ -86,7 +86,7 @@ def test_classes_of_the_same_name_keep_their_row(base):
 
 def test_labels_of_another_kind_begin_the_last_layer_anew(tmp_path, cells_run):
     run = train(write_overlapping(tmp_path / "shapes"), tmp_path / "run", of_run(cells_run))
-    assert run.notes[1] == "Its labels are exclusive, these overlapping: the last layer begins anew."
+    assert run.notes[1] == "Its labels are multiclass, these multilabel: the last layer begins anew."
 
 
 def test_other_channels_fit_the_first_convolution(tmp_path, cells_run):
@@ -140,7 +140,7 @@ def test_weights_that_do_not_fit_are_told(base):
 
 
 def test_no_run_to_start_from_is_told(tmp_path, cells):
-    asked = settings_from({"model": {"start_from": str(tmp_path / "gone")}})
+    asked = settings_from({"model": {"fine_tune_from": str(tmp_path / "gone")}})
     with pytest.raises(RunError, match="there is no model file"):
         train(cells, tmp_path / "run", asked)
     assert not (tmp_path / "run").exists()

@@ -5,17 +5,17 @@ import pytest
 
 import perpixel
 from generated import contents, tiny_settings, write_cells
-from perpixel.config import settings_from
 from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, RunError, SettingsError
 from perpixel.prediction.load import load
-from perpixel.run import Run
+from perpixel.settings.tree import settings_from
 from perpixel.split import Split
+from perpixel.store.run_folder import Run
 from perpixel.training import resume, train
 
 
 def of_folds(number, **train):
-    settings = tiny_settings(**{"validations": 1, "steps": 2, **train})
+    settings = tiny_settings(**{"validation_passes": 1, "steps": 2, **train})
     return settings.model_copy(update={"data": settings.data.model_copy(update={"folds": number})})
 
 
@@ -82,13 +82,15 @@ def test_an_ensemble_is_not_overwritten_unless_asked(ensemble, cells):
 
 def test_what_replaces_an_ensemble_leaves_none_of_its_folds(ensemble, cells, tmp_path):
     shutil.copytree(ensemble.folder, tmp_path / "run")
-    train(cells, tmp_path / "run", tiny_settings(steps=2, validations=1), overwrite=True)
+    train(cells, tmp_path / "run", tiny_settings(steps=2, validation_passes=1), overwrite=True)
     assert not list((tmp_path / "run").glob("fold-*"))
 
 
 def test_folds_that_differ_are_told(ensemble, tmp_path):
     shutil.copytree(ensemble.folder, tmp_path / "run")
-    other = train(write_cells(tmp_path / "other", seed=9), tmp_path / "single", tiny_settings(steps=2, validations=1))
+    other = train(
+        write_cells(tmp_path / "other", seed=9), tmp_path / "single", tiny_settings(steps=2, validation_passes=1)
+    )
     shutil.copy(other.model_path, tmp_path / "run" / "fold-1" / "model.safetensors")
     with pytest.raises(
         RunError, match=r"the folds of .* differ in classes, normalisation or .*\nFix: train it again"

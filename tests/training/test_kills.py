@@ -14,7 +14,7 @@ from perpixel.cli import main
 
 KILLS = 20
 STEPS = 300
-SETTINGS = ("--steps", str(STEPS), *TINY_OPTIONS, "--set", "train.validations=30", "--set", "train.scale=1.0")
+SETTINGS = ("--steps", str(STEPS), *TINY_OPTIONS, "--set", "train.validation_passes=30", "--set", "train.scale=1.0")
 
 
 def begun(data, run):

@@ -6,15 +6,15 @@ import torch
 
 from generated import tiny_settings
 from perpixel.errors import OutputError, RunError
-from perpixel.model_file import load_model
-from perpixel.run import Run
+from perpixel.store.model_file import load_model
+from perpixel.store.run_folder import Run
 from perpixel.training import budget, loop, resume, start, train
 from perpixel.training.loop import Loop
 from perpixel.training.session import Session
 from perpixel.training.validation import Validation
 
 TIMED = ("seconds", "images_per_second", "waiting_share")
-SIX = {"steps": 6, "validations": 3}  # validations after 2, 4 and 6 steps
+SIX = {"steps": 6, "validation_passes": 3}  # validations after 2, 4 and 6 steps
 
 
 def figures(run):
@@ -73,7 +73,7 @@ def test_every_optimiser_is_resumed_to_the_bit(tmp_path, cells, monkeypatch, opt
 @pytest.mark.parametrize("step", [1, 2])
 def test_hard_views_follow_the_errors_and_are_resumed_to_the_bit(tmp_path, cells, monkeypatch, step):
     """Validations after 2, 4 and 6 steps; the run is stopped at the first of them, and between two."""
-    settings, streams = tiny_settings(**SIX, hard_views=1.0), []
+    settings, streams = tiny_settings(**SIX, hard_example_fraction=1.0), []
     stream = Session.stream
 
     def told(self, first, errors=None):
@@ -94,7 +94,7 @@ def test_hard_views_follow_the_errors_and_are_resumed_to_the_bit(tmp_path, cells
 def test_without_hard_views_batches_are_read_ahead_without_a_break(tmp_path, cells, monkeypatch):
     streams, stream = [], Session.stream
     monkeypatch.setattr(Session, "stream", lambda self, *given: streams.append(given) or stream(self, *given))
-    train(cells, tmp_path / "run", tiny_settings(**SIX, hard_views=0.0))
+    train(cells, tmp_path / "run", tiny_settings(**SIX, hard_example_fraction=0.0))
     assert streams == [(0, None)]
 
 
@@ -192,7 +192,7 @@ def test_a_gradient_that_is_not_finite_is_skipped_too(tmp_path, cells, monkeypat
         return torch.tensor(math.inf)
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", norm)
-    run = train(cells, tmp_path / "run", tiny_settings(steps=2, validations=1))
+    run = train(cells, tmp_path / "run", tiny_settings(steps=2, validation_passes=1))
     assert run.history()[-1]["skipped_steps"] == 2
     assert math.isnan(run.history()[-1]["train_loss"])
     network, _ = load_model(run.last_weights_path)
@@ -208,7 +208,7 @@ def test_a_training_that_diverges_is_stopped_with_what_helps(tmp_path, cells, mo
         r"\(--set train.precision=32\); the best weights so far are kept."
     )
     with pytest.raises(RunError, match=message):
-        train(cells, tmp_path / "run", tiny_settings(steps=9, validations=3))
+        train(cells, tmp_path / "run", tiny_settings(steps=9, validation_passes=3))
     load_model(tmp_path / "run" / "model.safetensors")
 
 
@@ -233,7 +233,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, cells, straight, monkey
 
 
 def test_the_best_by_loss_is_the_least(tmp_path, cells, monkeypatch):
-    run = train(cells, tmp_path / "run", tiny_settings(**SIX, best_by="loss"))
+    run = train(cells, tmp_path / "run", tiny_settings(**SIX, monitor="loss"))
     checkpoint = torch.load(run.checkpoints[0], weights_only=True)
     assert checkpoint["state"]["best"] == -min(row["validation_loss"] for row in run.history())
 
@@ -276,7 +276,7 @@ def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(
     monkeypatch.setattr(Session, "time_validation", lambda self: 0.2)
     monkeypatch.setattr(Session, "step", step)
     monkeypatch.setattr(Session, "validate", scored)
-    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.1, validations=2))
+    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.1, validation_passes=2))
     last = run.history()[-1]
     assert last["step"] == run.settings.train.steps == steps
     assert clock.now == pytest.approx(6)
@@ -323,7 +323,7 @@ def test_patience_ends_a_run_that_gets_no_better(tmp_path, cells, monkeypatch, p
     scores = iter(SCORES)
     monkeypatch.setattr(Validation, "scores", property(lambda self: {"loss": 1.0, "mean_iou": next(scores)}))
     monkeypatch.setattr(Loop, "_record", lambda self, validation, step: self._state.history.append(HISTORY))
-    settings = tiny_settings(steps=7, validations=7, patience=patience, best_by="mean_iou")
+    settings = tiny_settings(steps=7, validation_passes=7, early_stopping=patience, monitor="mean_iou")
     run = train(cells, tmp_path / "run", settings)
     state = torch.load(run.checkpoints[0], weights_only=True)["state"]
     assert state["step"] == len(state["history"]) == validations

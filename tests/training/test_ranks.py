@@ -11,13 +11,13 @@ import torch
 from forked import joined
 from generated import tiny_settings, write_cells, write_overlapping
 from perpixel.audit import audit
-from perpixel.config import settings_from
 from perpixel.dataset import scan
 from perpixel.errors import DataError, SettingsError
 from perpixel.metrics import Counts
-from perpixel.model_file import load_model
 from perpixel.planning import card_of
-from perpixel.run import Run
+from perpixel.settings.tree import settings_from
+from perpixel.store.model_file import load_model
+from perpixel.store.run_folder import Run
 from perpixel.training import ranks, resume, train
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
@@ -30,12 +30,12 @@ def plain_settings(**more):
     return settings_from(
         {
             "model": {"encoder": None, "weights": "none", "options": {"width": 4, "depth": 2, "norm": "none"}},
-            "data": {"validation_share": 0.4, "test_share": 0.0},
+            "data": {"validation_fraction": 0.4, "test_fraction": 0.0},
             "train": {
                 "steps": 4,
                 "batch_size": 5,
                 "crop_hw": [32, 32],
-                "validations": 2,
+                "validation_passes": 2,
                 "precision": "32",
                 "optimiser": "sgd",
                 "learning_rate": 0.1,
@@ -51,13 +51,17 @@ def weights_of(run):
 
 
 TRAININGS = {
-    "cells": {"loss": {"cross_entropy": 1.0}, "batch_size": 5, "hard_views": 0.5},  # processes have unequal parts
+    "cells": {
+        "loss": {"cross_entropy": 1.0},
+        "batch_size": 5,
+        "hard_example_fraction": 0.5,
+    },  # processes have unequal parts
     "shapes": {"loss": {"dice": 1.0}, "batch_size": 4, "accumulate": 2, "ema": 0.9},
 }
 
 
 def test_two_processes_are_one_with_the_same_batches(tmp_path):
-    """Cross entropy, and Dice of overlapping labels."""
+    """Cross entropy, and Dice of multilabel labels."""
     data = {"cells": write_cells(tmp_path / "cells"), "shapes": write_overlapping(tmp_path / "shapes")}
 
     def work(rank):

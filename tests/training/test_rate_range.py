@@ -99,7 +99,7 @@ def test_the_steps_are_those_of_training(cells):
 
 def test_the_verb_writes_its_picture_and_nothing_else(tmp_path, cells):
     before = contents(cells)
-    test = perpixel.rates(cells, settings=TINY, out=tmp_path / "new" / "rates.png")
+    test = perpixel.find_lr(cells, settings=TINY, out=tmp_path / "new" / "rates.png")
     assert WINDOW <= len(test.losses) <= STEPS
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["rates.png"]
     assert contents(cells) == before
@@ -110,4 +110,4 @@ def test_the_verb_writes_its_picture_and_nothing_else(tmp_path, cells):
 def test_a_place_that_cannot_be_written_is_told_before_the_steps(tmp_path, cells):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"cannot write .*file: Not a directory"):
-        perpixel.rates(cells, settings=TINY, out=tmp_path / "file" / "rates.png")
+        perpixel.find_lr(cells, settings=TINY, out=tmp_path / "file" / "rates.png")

@@ -5,11 +5,11 @@ import torch.nn.functional as F
 
 from generated import TINY, tiny_settings
 from perpixel.audit import audit
-from perpixel.config import settings_from
 from perpixel.dataset import scan
 from perpixel.errors import SettingsError
 from perpixel.planning import card_of, facts_of, plan_for
 from perpixel.schedule import Pace
+from perpixel.settings.tree import settings_from
 from perpixel.training.session import Session
 
 
@@ -51,7 +51,7 @@ def test_the_first_weights_depend_on_the_seed_alone(found):
 
 
 def test_biases_and_norms_do_not_decay_and_the_encoder_has_its_own_rate(found):
-    session = session_of(found, encoder_settings(encoder_rate=0.25, weight_decay=0.3))
+    session = session_of(found, encoder_settings(encoder_lr_factor=0.25, weight_decay=0.3))
     session.step(0, session.batches(0), Pace(1))
     groups = {}
     names = {id(parameter): name for name, parameter in session.network.named_parameters()}
@@ -67,7 +67,7 @@ def test_biases_and_norms_do_not_decay_and_the_encoder_has_its_own_rate(found):
 
 
 def test_a_frozen_encoder_keeps_weights_and_statistics(found):
-    session = session_of(found, encoder_settings(encoder_rate=0))
+    session = session_of(found, encoder_settings(encoder_lr_factor=0))
     before = {name: tensor.clone() for name, tensor in session.network.state_dict().items()}
     session.step(1, session.batches(1), Pace(4))
     after = session.network.state_dict()
@@ -103,7 +103,7 @@ def test_a_step_that_is_not_taken_leaves_the_running_mean(found):
 
 
 def test_a_frozen_encoder_is_its_own_mean(found):
-    session = session_of(found, encoder_settings(encoder_rate=0, ema=0.5))
+    session = session_of(found, encoder_settings(encoder_lr_factor=0, ema=0.5))
     for number in range(2):
         session.step(number, session.batches(number), Pace(4))
     network, mean = session.network.state_dict(), session.judged.state_dict()

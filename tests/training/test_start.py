@@ -7,15 +7,15 @@ from PIL import Image
 import generated
 import perpixel
 from generated import contents, tiny_settings
-from perpixel.config import settings_from
 from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, RunError, SettingsError
 from perpixel.losses import weighted
-from perpixel.model_file import load_model
 from perpixel.prediction import PredictOptions
 from perpixel.prediction.load import load
-from perpixel.run import Run
+from perpixel.settings.tree import settings_from
 from perpixel.split import Split
+from perpixel.store.model_file import load_model
+from perpixel.store.run_folder import Run
 from perpixel.training import resume, train
 from perpixel.training import start as start_module
 from perpixel.training.budget import Fit
@@ -45,13 +45,13 @@ def test_the_history_has_a_row_for_each_validation(cells_run):
 
 
 def test_model_safetensors_holds_the_weights_of_the_best_validation(tmp_path, cells):
-    run = train(cells, tmp_path / "run", tiny_settings(steps=6, validations=6))
+    run = train(cells, tmp_path / "run", tiny_settings(steps=6, validation_passes=6))
     scores = [row["validation_mean_iou"] for row in run.history()]
     dataset = scan(cells)
     samples = Split.load(run.split_path, dataset.samples).part("val")
-    loss = weighted(run.settings.train.loss, "exclusive")
+    loss = weighted(run.settings.train.loss, "multiclass")
     for path, score in ((run.model_path, max(scores)), (run.last_weights_path, scores[-1])):
-        predictor = load(path, PredictOptions(precision="32", views="one"))
+        predictor = load(path, PredictOptions(precision="32", tta="none"))
         assert validate(predictor, dataset, samples, loss).scores["mean_iou"] == score
 
 
@@ -88,10 +88,10 @@ def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
     monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 5.0)
     monkeypatch.setattr(start_module.Session, "time_validation", lambda self: 2.0)
     monkeypatch.setattr("perpixel.training.loop.Loop._retime", lambda self: None)
-    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validations=8))
+    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validation_passes=8))
     assert run.budget == {"minutes": 1}
     assert run.settings.train.minutes is None
-    assert run.settings.train.validations == 4  # 15 % of the minute
+    assert run.settings.train.validation_passes == 4  # 15 % of the minute
     assert run.settings.train.steps == 10  # (a minute, less four validations and what the start took) / 5 s
 
 
@@ -164,7 +164,7 @@ def test_a_single_image_cannot_be_divided(tmp_path):
 
 def test_overwriting_replaces_the_run(tmp_path, cells):
     train(cells, tmp_path / "run", tiny_settings(steps=3))
-    run = train(cells, tmp_path / "run", tiny_settings(steps=2, validations=1), overwrite=True)
+    run = train(cells, tmp_path / "run", tiny_settings(steps=2, validation_passes=1), overwrite=True)
     assert [row["step"] for row in run.history()] == [2]
     assert [path.name for path in run.checkpoints] == ["step-000000002.ckpt"]
 
@@ -215,9 +215,9 @@ def test_a_run_may_be_resumed_with_the_settings_it_has(cells_run):
 
 
 def test_a_frozen_encoder_needs_weights(tmp_path, cells):
-    settings = settings_from({"model": {"weights": "none"}, "train": {"encoder_rate": 0, "steps": 2}})
+    settings = settings_from({"model": {"weights": "none"}, "train": {"encoder_lr_factor": 0, "steps": 2}})
     message = (
-        r'train.encoder_rate = 0 freezes an encoder that has learnt nothing: model.weights = "none".\n'
+        r'train.encoder_lr_factor = 0 freezes an encoder that has learnt nothing: model.weights = "none".\n'
         r"Fix: --set model.weights=auto, start --from a run, or train the encoder, too."
     )
     with pytest.raises(SettingsError, match=message):
@@ -239,7 +239,7 @@ def test_a_class_that_is_in_validation_images_only_is_told(tmp_path, caplog):
         shutil.move(data / "images" / f"land_{number}.png", data / part / "images")
     shutil.rmtree(data / "images")
     shutil.rmtree(data / "masks")
-    train(data, tmp_path / "run", tiny_settings(steps=1, validations=1))
+    train(data, tmp_path / "run", tiny_settings(steps=1, validation_passes=1))
     told = (
         "1 class(es) occur in validation images only, and cannot be learnt: their IoU there is 0.\n  - class 2\n"
         "Fix: label them in more images, or move one of these to the training images."
@@ -261,7 +261,7 @@ def test_a_run_killed_between_its_first_files_is_divided_again(tmp_path, cells, 
 
 
 def test_balanced_classes_are_frozen_as_weights_with_their_reason(tmp_path, cells):
-    settings = tiny_settings(class_weights="balanced", loss={"cross_entropy": 1.0}, steps=1, validations=1)
+    settings = tiny_settings(class_weights="balanced", loss={"cross_entropy": 1.0}, steps=1, validation_passes=1)
     run = train(cells, tmp_path / "run", settings)
     weights = run.settings.train.class_weights
     assert list(weights) == list(scan(cells).labels.names)
@@ -270,7 +270,7 @@ def test_balanced_classes_are_frozen_as_weights_with_their_reason(tmp_path, cell
     assert note.endswith("balanced: the classes' median frequency over that of each, within 1/50 and 50.")
     assert Run.open(run.folder) == run
     expected = run.last_weights_path.read_bytes()
-    again = tiny_settings(class_weights=weights, loss={"cross_entropy": 1.0}, steps=1, validations=1)
+    again = tiny_settings(class_weights=weights, loss={"cross_entropy": 1.0}, steps=1, validation_passes=1)
     assert train(cells, tmp_path / "again", again).last_weights_path.read_bytes() == expected
     run.last_weights_path.unlink()
     asked = {"train": {"class_weights": "balanced"}}  # the same command with --resume

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from sklearn.metrics import jaccard_score
 
 import generated
-from perpixel.codec import Codec
 from perpixel.dataset import scan
+from perpixel.labels.codec import Codec
 from perpixel.losses import weighted
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.shapes import IGNORED
@@ -68,8 +68,8 @@ def test_scores_are_pooled_over_the_pixels_of_whole_images(tmp_path, write, loss
 
 def test_logits_give_the_probabilities_back():
     probabilities = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)).softmax(1)
-    exclusive = generated.codec_for(generated.exclusive_labels())
-    torch.testing.assert_close(exclusive.probabilities(logits_of(probabilities, exclusive)), probabilities)
+    multiclass = generated.codec_for(generated.exclusive_labels())
+    torch.testing.assert_close(multiclass.probabilities(logits_of(probabilities, multiclass)), probabilities)
     overlapping = generated.codec_for(generated.overlapping_labels())
     torch.testing.assert_close(overlapping.probabilities(logits_of(probabilities, overlapping)), probabilities)
 
@@ -80,7 +80,7 @@ def test_certain_probabilities_have_finite_logits(labels):
 
 
 def test_targets_become_batches():
-    exclusive = as_batch(np.zeros((2, 3), np.uint8), generated.codec_for(generated.exclusive_labels()))
-    assert (exclusive.shape, exclusive.dtype) == ((1, 2, 3), torch.int64)
+    multiclass = as_batch(np.zeros((2, 3), np.uint8), generated.codec_for(generated.exclusive_labels()))
+    assert (multiclass.shape, multiclass.dtype) == ((1, 2, 3), torch.int64)
     overlapping = as_batch(np.zeros((2, 2, 3), np.uint8), generated.codec_for(generated.overlapping_labels()))
     assert (overlapping.shape, overlapping.dtype) == ((1, 2, 2, 3), torch.uint8)

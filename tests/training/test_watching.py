@@ -35,7 +35,7 @@ class Notebook:
 def test_watchers_are_told_after_each_validation(tmp_path, cells, monkeypatch):
     monkeypatch.setitem(watching.WATCHERS, "tensorboard", Notebook)
     monkeypatch.setattr(Notebook, "told", [])
-    run = train(cells, tmp_path / "run", tiny_settings(watch=["tensorboard"], steps=4, validations=2))
+    run = train(cells, tmp_path / "run", tiny_settings(loggers=["tensorboard"], steps=4, validation_passes=2))
     rows = [line.split(",") for line in run.split_path.read_text().splitlines() if ",val," in line]
     shapes = Notebook.told[2][1]
     assert sorted(shapes) == sorted(row[0] for row in rows)
@@ -45,7 +45,7 @@ def test_watchers_are_told_after_each_validation(tmp_path, cells, monkeypatch):
 
 def test_tensorboard_shows_curves_and_pictures_and_a_resumed_run_goes_on(tmp_path, cells, monkeypatch):
     reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    settings = tiny_settings(watch=["tensorboard"], steps=4, validations=2)
+    settings = tiny_settings(loggers=["tensorboard"], steps=4, validation_passes=2)
     save = Loop._save
 
     def dying(self):
@@ -70,15 +70,15 @@ def test_tensorboard_shows_curves_and_pictures_and_a_resumed_run_goes_on(tmp_pat
 @pytest.mark.parametrize("name", watching.WATCHERS)
 def test_what_is_not_installed_is_told_before_the_work(tmp_path, cells, monkeypatch, name):
     monkeypatch.setattr(watching, "find_spec", lambda name: None)
-    message = rf"train.watch asks for {name}, which is not installed.\nFix: pip install 'perpixel\[{name}\]'."
+    message = rf"train.loggers asks for {name}, which is not installed.\nFix: pip install 'perpixel\[{name}\]'."
     with pytest.raises(SettingsError, match=message):
-        train(cells, tmp_path / "run", tiny_settings(watch=[name]))
+        train(cells, tmp_path / "run", tiny_settings(loggers=[name]))
     assert not (tmp_path / "run").exists()
 
 
 def test_every_watcher_can_be_asked_for_and_is_an_extra():
     names = list(watching.WATCHERS)
-    assert tiny_settings(watch=names).train.watch == tuple(names)
+    assert tiny_settings(loggers=names).train.loggers == tuple(names)
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     assert watching.WATCHERS.keys() <= project["optional-dependencies"].keys()
 

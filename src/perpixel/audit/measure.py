@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample
-from perpixel.dataset.folder import as_channels
+from perpixel.dataset.layout.folder import as_channels
 from perpixel.duplicates import Thumbnail, thumbnail
 from perpixel.files.read import decode_picture, open_image
 from perpixel.histogram import byte_histogram

@@ -11,8 +11,8 @@ from perpixel.audit.cache import recall, remember
 from perpixel.audit.figures import Audit, ClassFigures
 from perpixel.audit.measure import Intensities, Measure, measure, pooled
 from perpixel.dataset import Dataset, Finding, Sample
-from perpixel.dataset.inventory import Progress, gathered
-from perpixel.dataset.names import natural
+from perpixel.dataset.layout.inventory import Progress, gathered
+from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Severity, warning
 from perpixel.duplicates import SIDE, near_duplicates, neighbours_alike
 from perpixel.errors import DataError, Problem

@@ -1,6 +1,6 @@
 """Folders of images and masks: understood, described, read."""
 
-from perpixel.dataset.folder import Dataset
+from perpixel.dataset.layout.folder import Dataset
 from perpixel.dataset.sample import Finding, Sample
 from perpixel.dataset.scan import scan
 

@@ -7,11 +7,11 @@ from typing import Any, Final, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from perpixel.codec import Colour, Encoding, Labels, Value
-from perpixel.dataset.classes import Reading, default_colours
-from perpixel.dataset.tables import parse_colour
+from perpixel.dataset.annotations.tables import parse_colour
+from perpixel.dataset.masks.classes import Reading, default_colours
 from perpixel.errors import DataError, Problem, did_you_mean
 from perpixel.files.atomic import write_text
+from perpixel.labels.codec import Colour, Encoding, Labels, Value
 from perpixel.shapes import LabelKind
 
 FILE_NAME: Final = "dataset.yaml"
@@ -43,7 +43,7 @@ class Description(_Part):
     root: str = "."
     masks: str | None = None
     pairs: str | None = None
-    kind: LabelKind = "exclusive"
+    kind: LabelKind = "multiclass"
     encoding: Encoding = "index"
     reading: Reading | None = None
     classes: tuple[ClassLine, ...] = ()
@@ -54,7 +54,7 @@ class Description(_Part):
         if not self.classes:
             return None
         values: list[Value] = [k if line.value is None else line.value for k, line in enumerate(self.classes)]
-        if self.kind == "overlapping":
+        if self.kind == "multilabel":
             values = [255 if line.value is None else line.value for line in self.classes]
         shown = default_colours(range(len(values)))
         colours = [
@@ -162,7 +162,7 @@ def _problem(path: Path, error: Any) -> Problem:
 
 def _contradictions(path: Path, description: Description) -> list[Problem]:
     lines, problems = description.classes, []
-    given = [line.value for line in lines if line.value is not None and description.kind == "exclusive"]
+    given = [line.value for line in lines if line.value is not None and description.kind == "multiclass"]
     columns: list[tuple[str, list[Any]]] = [("name", [line.name for line in lines]), ("value", [*given])]
     for what, values in columns:
         if twice := sorted({str(value) for value in values if values.count(value) > 1}):
@@ -171,11 +171,11 @@ def _contradictions(path: Path, description: Description) -> list[Problem]:
                     f"{path}: a {what} is given to several classes.", f"give each class its own {what}.", tuple(twice)
                 )
             )
-    if (description.kind == "overlapping") != (description.encoding == "files"):
+    if (description.kind == "multilabel") != (description.encoding == "files"):
         problems.append(
             Problem(
                 f"{path}: kind {description.kind} does not go with encoding {description.encoding}.",
-                "overlapping classes have encoding files, exclusive ones index, palette or colour.",
+                "multilabel classes have encoding files, multiclass ones index, palette or colour.",
             )
         )
     if any(isinstance(line.value, tuple) != (description.encoding == "colour") for line in lines):

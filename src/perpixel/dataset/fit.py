@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from perpixel.dataset.inventory import MaskFacts, Page
-from perpixel.dataset.rasters import elsewhere
+from perpixel.dataset.annotations.rasters import elsewhere
+from perpixel.dataset.layout.inventory import MaskFacts, Page
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import Header, read_header

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from perpixel.dataset.names import Part
+from perpixel.dataset.layout.names import Part
 from perpixel.errors import Problem
 from perpixel.files.image import Box
 
@@ -77,7 +77,7 @@ class Sample:
         page: Its page in a multi-page TIFF.
         height: In pixels, after the EXIF orientation.
         width: In pixels, after the EXIF orientation.
-        masks: The mask file; for overlapping labels one a class, in their order; for objects one each. Empty where
+        masks: The mask file; for multilabel labels one a class, in their order; for objects one each. Empty where
             unlabelled, or drawn by `shapes`.
         mask_page: The page of the mask file.
         mask_turn: The EXIF orientation (1..8) to apply to the mask.

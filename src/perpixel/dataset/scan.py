@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from perpixel.codec import Labels
-from perpixel.dataset.blocks import in_blocks
-from perpixel.dataset.classes import Reading
+from perpixel.dataset.annotations.drawn import recognise_drawn
+from perpixel.dataset.annotations.rasters import recognise_rasters
 from perpixel.dataset.description import FILE_NAME, is_description, load_description
-from perpixel.dataset.drawn import recognise_drawn
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
-from perpixel.dataset.folder import Dataset
-from perpixel.dataset.inventory import gathered, look_at_masks
-from perpixel.dataset.layouts import Layout, recognise
-from perpixel.dataset.pair_list import read_list, recognise_list
-from perpixel.dataset.rasters import recognise_rasters
-from perpixel.dataset.tree import Tree, walk
-from perpixel.dataset.understand import counted, renumbered, understand
+from perpixel.dataset.layout.folder import Dataset
+from perpixel.dataset.layout.inventory import gathered, look_at_masks
+from perpixel.dataset.layout.layouts import Layout, recognise
+from perpixel.dataset.layout.pair_list import read_list, recognise_list
+from perpixel.dataset.layout.tree import Tree, walk
+from perpixel.dataset.masks.classes import Reading
+from perpixel.dataset.masks.instance_maps import in_blocks
+from perpixel.dataset.masks.understand import counted, renumbered, understand
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import read_header
+from perpixel.labels.codec import Labels
 
 
 @dataclass(frozen=True)

@@ -58,17 +58,17 @@ class Choice:
 def logits_of(probabilities: NDArray[np.float32], kind: LabelKind) -> NDArray[np.float32]:
     """Logits (K, H, W) that give these probabilities, which are kept off 0 and 1."""
     kept = np.clip(probabilities, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    logits: NDArray[np.float32] = np.log(kept) if kind == "exclusive" else np.log(kept / (1 - kept))
+    logits: NDArray[np.float32] = np.log(kept) if kind == "multiclass" else np.log(kept / (1 - kept))
     return logits
 
 
 def tempered(probabilities: NDArray[np.float32], temperature: float, kind: LabelKind) -> NDArray[np.float32]:
     """Probabilities (K, H, W) of the logits divided by the temperature.
 
-    >>> tempered(np.array([[[0.9]], [[0.1]]], np.float32), 2.0, "exclusive").ravel().round(2).tolist()
+    >>> tempered(np.array([[[0.9]], [[0.1]]], np.float32), 2.0, "multiclass").ravel().round(2).tolist()
     [0.75, 0.25]
     """
     weights = np.exp(logits_of(probabilities, kind) / np.float32(temperature))
-    total = weights.sum(0) if kind == "exclusive" else 1 + weights
+    total = weights.sum(0) if kind == "multiclass" else 1 + weights
     softened: NDArray[np.float32] = weights / total
     return softened

@@ -17,8 +17,8 @@ from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, 
 from perpixel.files.atomic import write_text
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
 from perpixel.prediction import Predictor
-from perpixel.progress import bar
-from perpixel.run import Run
+from perpixel.runtime.progress import bar
+from perpixel.store.run_folder import Run
 
 COMPARED: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy")
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.codec import Labels
 from perpixel.dataset import Sample
 from perpixel.errors import DataError
+from perpixel.labels.codec import Labels
 from perpixel.metrics import (
     Counts,
     MembraneScores,
@@ -131,7 +131,7 @@ def _contours(answer: Answer) -> NDArray[np.float64]:
     skipped = labels.background if len(labels) == 2 else None
     tolerance = max(1.0, TOLERANCE * float(np.hypot(*target.shape[-2:])))
     for k in range(len(labels)):
-        said, true = ((array == k) if labels.kind == "exclusive" else array[k] == 1 for array in _known(answer))
+        said, true = ((array == k) if labels.kind == "multiclass" else array[k] == 1 for array in _known(answer))
         if k != skipped and (said.any() or true.any()):
             found = contour_distances(said, true)
             scores[k] = found.f1(tolerance), found.hausdorff95, found.mean
@@ -141,7 +141,7 @@ def _contours(answer: Answer) -> NDArray[np.float64]:
 def _objects(answer: Answer, instances: NDArray[np.int32]) -> Mapping[str, ObjectCounts] | None:
     labels = answer.labels
     said, target = _known(answer)
-    if labels.kind == "overlapping":
+    if labels.kind == "multilabel":
         foreground, known = (said == 1).any(0), (target != IGNORED).all(0)
     elif labels.background is not None:
         known = target != IGNORED

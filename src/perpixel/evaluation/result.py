@@ -9,14 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from perpixel.codec import Labels
 from perpixel.evaluation import details
 from perpixel.evaluation.chosen import Chosen
 from perpixel.evaluation.details import number, numbers
 from perpixel.evaluation.image import ImageScore
 from perpixel.files.atomic import write_text
+from perpixel.labels.codec import Labels
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
-from perpixel.run import table
+from perpixel.store.run_folder import table
 
 SCHEMA: Final = 1
 DATASET_SCORES: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy")

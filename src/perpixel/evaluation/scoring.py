@@ -8,19 +8,19 @@ from typing import Final, Literal, TypeAlias, TypeVar
 import numpy as np
 import torch
 
-from perpixel.codec import Labels
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, SettingsError, did_you_mean
 from perpixel.evaluation.chosen import Choice, Chosen, tempered
 from perpixel.evaluation.image import Answer, ImageScore, full_score
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
-from perpixel.machine import keep_freed_memory
+from perpixel.labels.codec import Labels
 from perpixel.metrics import ThresholdCurves, threshold_curves
 from perpixel.prediction import Predictor
-from perpixel.progress import Bar, bar
-from perpixel.run import Run
+from perpixel.runtime.hardware import keep_freed_memory
+from perpixel.runtime.progress import Bar, bar
 from perpixel.split import Split, groups_of
+from perpixel.store.run_folder import Run
 
 T = TypeVar("T")
 PartName: TypeAlias = Literal["test", "val", "train", "all"]
@@ -53,7 +53,7 @@ def evaluate(
 
     Raises:
         DataError: The part has no images, or the data are not like the training data.
-        SettingsError: `inside` is no class, or there are not two exclusive ones.
+        SettingsError: `inside` is no class, or there are not two multiclass ones.
         OutputError: The scores cannot be written.
     """
     folder = out or run.evaluation_folder
@@ -163,14 +163,14 @@ def _choose(run: Run, task: _Task, data: Path | None) -> Chosen | None:
 def _inside(labels: Labels, name: str | None) -> int | None:
     """The class between membranes: as named, or the one that is not called membrane."""
     membranes = {k for k, each in enumerate(labels.names) if each.lower() in ("membrane", "membranes")}
-    two = labels.kind == "exclusive" and len(labels) == 2
+    two = labels.kind == "multiclass" and len(labels) == 2
     if name is None:
         return 1 - membranes.pop() if two and len(membranes) == 1 else None
     if name not in labels.names:
         raise SettingsError(f"there is no class {name} to be inside.", fix=did_you_mean(name, labels.names))
     if not two:
         raise SettingsError(
-            f"V_rand and V_info need two exclusive classes; there are {len(labels)} {labels.kind} ones.",
+            f"V_rand and V_info need two multiclass classes; there are {len(labels)} {labels.kind} ones.",
             fix="leave --inside out.",
         )
     return labels.names.index(name)

@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from perpixel.codec import Labels
 from perpixel.errors import OutputError
 from perpixel.files.atomic import replacing
 from perpixel.files.tiff_writer import TiffLayout, write_tiff
+from perpixel.labels.codec import Labels
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 
 TIFF_ENDINGS: Final = (".tif", ".tiff")
 
 
 def mask_paths(path: Path, labels: Labels) -> list[Path]:
-    """The files that a mask takes: one, or for overlapping labels one in a folder of each class's name."""
-    if labels.kind == "exclusive":
+    """The files that a mask takes: one, or for multilabel labels one in a folder of each class's name."""
+    if labels.kind == "multiclass":
         return [path]
     return [path.parent / name.replace("/", "_") / path.name for name in labels.names]
 
@@ -30,8 +30,8 @@ def write_mask(path: Path, mask: MaskArray, labels: Labels) -> list[Path]:
     """Write a mask in the encoding of the training masks.
 
     Args:
-        path: OUT/STEM.png, or .tif. Overlapping labels are written to OUT/CLASS/STEM.png.
-        mask: As `perpixel.codec.mask_of` gives it: (H, W), (H, W, 3), or (K, H, W) for overlapping labels.
+        path: OUT/STEM.png, or .tif. Multilabel labels are written to OUT/CLASS/STEM.png.
+        mask: As `perpixel.labels.codec.mask_of` gives it: (H, W), (H, W, 3), or (K, H, W) for multilabel labels.
         labels: Their encoding decides between grey values, palette and colours.
 
     Returns:
@@ -41,7 +41,7 @@ def write_mask(path: Path, mask: MaskArray, labels: Labels) -> list[Path]:
         OutputError: The values do not fit the format, or the file cannot be written.
     """
     paths = mask_paths(path, labels)
-    for each, part in zip(paths, mask if labels.kind == "overlapping" else [mask], strict=True):
+    for each, part in zip(paths, mask if labels.kind == "multilabel" else [mask], strict=True):
         if path.suffix.lower() in TIFF_ENDINGS:
             colours = palette(labels) if labels.encoding == "palette" else None
             write_tiff(each, [part], TiffLayout.of(part, colours=colours))
@@ -123,7 +123,7 @@ def overlay(image: NDArray[np.uint8], target: TargetArray, labels: Labels, opaci
     """
     result = image.copy()
     for k, colour in enumerate(labels.colours):
-        has_class = target == k if labels.kind == "exclusive" else target[k] == 1
+        has_class = target == k if labels.kind == "multiclass" else target[k] == 1
         if k != labels.background:
             mixed = (1 - opacity) * image[has_class] + opacity * np.array(colour)
             result[has_class] = np.rint(mixed).astype(np.uint8)

@@ -13,7 +13,7 @@ LARGEST: Final = 50.0
 
 
 def median_frequency(frequencies: Sequence[float]) -> list[float]:
-    """Weigh a pixel by its class: the median of the classes' frequencies over that of its own; exclusive labels.
+    """Weigh a pixel by its class: the median of the classes' frequencies over that of its own; multiclass labels.
 
     Args:
         frequencies: (K,) of the pixels of the images that hold a class, the share that is of it, 0..1.
@@ -32,7 +32,7 @@ def median_frequency(frequencies: Sequence[float]) -> list[float]:
 
 
 def positive_weight(shares: Sequence[float]) -> list[float]:
-    """Weigh a true pixel of a channel: the pixels without the class over those with it; overlapping labels.
+    """Weigh a true pixel of a channel: the pixels without the class over those with it; multilabel labels.
 
     Args:
         shares: (K,) of all pixels, those of the class, 0..1.

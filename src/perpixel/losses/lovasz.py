@@ -29,7 +29,7 @@ def lovasz_hinge(
 ) -> Tensor:
     """Lovász hinge: the extension on the hinge errors 1 − z·(2y − 1), averaged over classes; both kinds of label.
 
-    Two exclusive classes are the paper's binary case, z = z_1 − z_0; more are each taken against the rest.
+    Two multiclass classes are the paper's binary case, z = z_1 − z_0; more are each taken against the rest.
 
     Args:
         logits: (N, K, H, W) float; logits, never probabilities.
@@ -58,7 +58,7 @@ def lovasz_softmax(
     classes: Classes = "present",
     reduce: Reduce = here,
 ) -> Tensor:
-    """Lovász softmax: the extension on |y − softmax_k| of every class, averaged over classes; exclusive labels.
+    """Lovász softmax: the extension on |y − softmax_k| of every class, averaged over classes; multiclass labels.
 
     Args:
         logits: (N, K, H, W) float; logits, never probabilities.

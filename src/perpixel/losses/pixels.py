@@ -19,7 +19,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     reduce: Reduce = here,
 ) -> Tensor:
-    """Mean over pixels of −log softmax of the true class; exclusive labels.
+    """Mean over pixels of −log softmax of the true class; multiclass labels.
 
     Args:
         logits: (N, K, H, W) float.
@@ -52,7 +52,7 @@ def bce(
 ) -> Tensor:
     """Mean over pixels and channels of the binary cross entropy; both kinds of label.
 
-    Overlapping labels: −y log σ(z) − (1−y) log(1−σ(z)) for each class. Exclusive labels with K = 2: the same on
+    Multilabel labels: −y log σ(z) − (1−y) log(1−σ(z)) for each class. Multiclass labels with K = 2: the same on
     class 1 and z_1 − z_0, which is the cross entropy. With K > 2: the same with softmax_k for σ(z_k), each class
     against the rest; torch's binary_cross_entropy_with_logits on one-hot truth would take σ(z_k) instead.
 
@@ -83,7 +83,7 @@ def focal(
 ) -> Tensor:
     """Mean over pixels of −α_t (1 − p_t)^γ log p_t; both kinds of label.
 
-    Exclusive labels: p_t is the softmax of the true class. Overlapping labels: p_t is σ(z) where the class is there
+    Multiclass labels: p_t is the softmax of the true class. Multilabel labels: p_t is σ(z) where the class is there
     and 1 − σ(z) where it is not, and the mean is over channels too (torchvision's sigmoid_focal_loss).
     segmentation_models_pytorch differs for K > 2: it sums σ-terms of every class against the rest.
 
@@ -91,7 +91,7 @@ def focal(
         logits: (N, K, H, W) float.
         target: (N, H, W) int64 or (N, K, H, W) uint8; IGNORED where unknown.
         gamma: How fast easy pixels fade, ≥ 0; 0 gives (binary) cross entropy.
-        alpha: (K,) Exclusive labels: weight of a pixel by its true class. Overlapping labels: weight of a pixel
+        alpha: (K,) Multiclass labels: weight of a pixel by its true class. Multilabel labels: weight of a pixel
             where class k is; 1 − alpha where it is not. None weighs all 1.
         reduce: Differentiable sum over ranks.
 

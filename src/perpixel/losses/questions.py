@@ -1,8 +1,8 @@
 """Both kinds of label seen as yes-or-no questions, one a channel; the only place here that tells them apart.
 
-    overlapping        C = K channels; the logit of channel k is z_k, its probability sigmoid(z_k)
-    exclusive, K > 2   C = K channels, one against the rest: z_k − log Σ_{j≠k} exp z_j, whose sigmoid is softmax_k
-    exclusive, K = 2   C = 1 channel, the binary case: class 1, with the logit z_1 − z_0
+    multilabel         C = K channels; the logit of channel k is z_k, its probability sigmoid(z_k)
+    multiclass, K > 2   C = K channels, one against the rest: z_k − log Σ_{j≠k} exp z_j, whose sigmoid is softmax_k
+    multiclass, K = 2   C = 1 channel, the binary case: class 1, with the logit z_1 − z_0
 
 So a loss on a two-class softmax equals the familiar one-channel sigmoid loss, term for term.
 """
@@ -17,7 +17,7 @@ def truth_and_valid(target: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     """Say for every channel and pixel whether the answer is yes, and whether it counts.
 
     Args:
-        target: (N, H, W) int64 exclusive or (N, K, H, W) uint8 overlapping; IGNORED where unknown.
+        target: (N, H, W) int64 multiclass or (N, K, H, W) uint8 multilabel; IGNORED where unknown.
         classes: K, the number of channels of the logits.
 
     Returns:

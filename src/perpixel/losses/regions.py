@@ -2,7 +2,7 @@
 
 All of them are 1 − (I + s) / (I + a·FP + b·FN + s) on the soft counts I = Σ p y, FP = Σ p (1−y), FN = Σ (1−p) y over
 the valid pixels of a channel, summed over the batch or over one image; the channels are those of `questions`: for
-two exclusive classes class 1 alone, for more every class with its softmax, for overlapping labels every class with
+two multiclass classes class 1 alone, for more every class with its softmax, for multilabel labels every class with
 its sigmoid. A channel without a valid pixel counts nowhere.
 """
 

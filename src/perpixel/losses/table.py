@@ -32,14 +32,14 @@ _BOTH: Final[dict[str, Callable[..., Tensor]]] = {
 }
 
 LOSSES: Final[dict[LabelKind, dict[str, Callable[..., Tensor]]]] = {
-    "exclusive": {"cross_entropy": cross_entropy, "lovasz_softmax": lovasz_softmax, **_BOTH},
-    "overlapping": _BOTH,
+    "multiclass": {"cross_entropy": cross_entropy, "lovasz_softmax": lovasz_softmax, **_BOTH},
+    "multilabel": _BOTH,
 }
 """Every loss by its name in the settings, for each kind of label."""
 
 WEIGHED: Final[dict[LabelKind, dict[str, str]]] = {
-    "exclusive": {"cross_entropy": "class_weights", "focal": "alpha"},
-    "overlapping": {"bce": "positive_weights"},
+    "multiclass": {"cross_entropy": "class_weights", "focal": "alpha"},
+    "multilabel": {"bce": "positive_weights"},
 }
 """The option of a loss that is a weight for every class."""
 
@@ -69,7 +69,7 @@ def weighted(
             weighs classes.
 
     >>> import torch
-    >>> loss = weighted({"cross_entropy": 1.0, "dice": 0.5}, "exclusive", {"dice": {"smooth": 0.0}})
+    >>> loss = weighted({"cross_entropy": 1.0, "dice": 0.5}, "multiclass", {"dice": {"smooth": 0.0}})
     >>> logits = torch.tensor([-1e4, 1e4]).view(1, 2, 1, 1)
     >>> loss(logits, torch.ones(1, 1, 1, dtype=torch.int64))
     tensor(0.)

@@ -15,7 +15,7 @@ def baselines(counts: Counts) -> dict[str, Counts]:
         counts: Counts (..., K) of any prediction; only what they say of the truth is used.
 
     Returns:
-        "background": class 0 everywhere (exclusive), or no class anywhere (overlapping).
+        "background": class 0 everywhere (multiclass), or no class anywhere (overlapping).
         "majority": the most frequent class everywhere, or every class that holds more than half of the pixels.
         "prior": classes drawn at random with their shares in the truth; expected counts, to the nearest pixel.
         Shares are those of all images together; the counts have the same leading axes.
@@ -27,7 +27,7 @@ def baselines(counts: Counts) -> dict[str, Counts]:
     true = counts.true_positive + counts.false_negative
     pooled = counts.pooled
     present = pooled.true_positive + pooled.false_negative
-    if counts.kind == "exclusive":
+    if counts.kind == "multiclass":
         first, most = np.eye(counts.classes)[np.array([0, present.argmax()])]
         shares = {"background": first, "majority": most, "prior": present / max(present.sum(), 1)}
         return {name: Counts.of_confusion(_whole(true[..., None] * share)) for name, share in shares.items()}

@@ -20,7 +20,7 @@ def count_boundary(
     """Count only the pixels near the inside of an outline; the `iou` of these counts is the boundary IoU.
 
     Args:
-        prediction: uint8, exclusive (H, W), overlapping (K, H, W).
+        prediction: uint8, multiclass (H, W), multilabel (K, H, W).
         target: uint8 of the same shape.
         classes: K.
         kind: The kind of the labels.
@@ -39,7 +39,7 @@ def count_boundary(
         np.stack([_inner_boundary(layer, steps) for layer in layers]).astype(np.uint8) for layers in (said, true)
     )
     inner_true[np.broadcast_to(ignored, inner_true.shape)] = IGNORED
-    return count(inner_said, inner_true, classes=classes, kind="overlapping")
+    return count(inner_said, inner_true, classes=classes, kind="multilabel")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def contour_distances(prediction: NDArray[Any], target: NDArray[Any]) -> Contour
 
 def _layers(array: TargetArray, classes: int, kind: LabelKind) -> Mask:
     """One mask (K, H, W) a class."""
-    return np.equal(array, 1 if kind == "overlapping" else np.arange(classes)[:, None, None])
+    return np.equal(array, 1 if kind == "multilabel" else np.arange(classes)[:, None, None])
 
 
 def _trimmed(first: Mask, second: Mask) -> tuple[Mask, Mask]:

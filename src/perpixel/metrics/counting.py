@@ -26,7 +26,7 @@ def count(prediction: TargetArray, target: TargetArray, *, classes: int, kind: L
     """Count what a prediction got right, leaving ignored pixels out.
 
     Args:
-        prediction: uint8, exclusive (H, W) or (N, H, W) in 0..K−1; overlapping (K, H, W) or (N, K, H, W) in {0, 1}.
+        prediction: uint8, multiclass (H, W) or (N, H, W) in 0..K−1; multilabel (K, H, W) or (N, K, H, W) in {0, 1}.
         target: uint8 of the same shape; may hold IGNORED too.
         classes: K.
         kind: The kind of the labels.
@@ -39,19 +39,19 @@ def count(prediction: TargetArray, target: TargetArray, *, classes: int, kind: L
 
     >>> truth = np.array([[0, 1, 1], [0, 2, 255]], np.uint8)
     >>> guess = np.array([[0, 1, 0], [0, 2, 1]], np.uint8)
-    >>> count(guess, truth, classes=3, kind="exclusive").confusion
+    >>> count(guess, truth, classes=3, kind="multiclass").confusion
     array([[2, 0, 0],
            [1, 1, 0],
            [0, 0, 1]])
     """
     prediction, target = _checked(prediction, "prediction"), _checked(target, "target")
-    layers = (2, 3) if kind == "exclusive" else (3, 4)
+    layers = (2, 3) if kind == "multiclass" else (3, 4)
     if prediction.shape != target.shape or target.ndim not in layers:
         raise DataError(
             f"The prediction is {_shape(prediction)} and the target {_shape(target)}.",
             fix=f"bring both to the same size, with {layers[0]} or {layers[1]} axes for {kind} labels.",
         )
-    if kind == "overlapping":
+    if kind == "multilabel":
         if target.shape[-3] != classes:
             raise DataError(
                 f"The target has {target.shape[-3]} channels, and there are {classes} classes.",

@@ -2,8 +2,8 @@
 
 Counts of tiles, images, ranks and runs add exactly, so one pass gives the pooled figures (of the sum), the figures of
 each image (of one term) and the bootstrap (of drawn sums). A ratio whose denominator is 0 is undefined, NaN: never 0,
-never 1. Means are over the classes where the ratio is defined; for two exclusive classes that is the background's and
-the foreground's, so the foreground alone is `iou[1]`.
+never 1. Means are over the classes where the ratio is defined; for two classes that is the background's and the
+foreground's, so the foreground alone is `iou[1]`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ class Counts:
         false_positive: (..., K) int64, pixels of another class that were said to be k.
         false_negative: (..., K) int64, pixels of class k that were said to be another.
         true_negative: (..., K) int64, the other pixels that are not ignored.
-        confusion: (..., K, K) int64 for exclusive labels, rows the truth and columns the prediction; else None.
+        confusion: (..., K, K) int64 for multiclass labels, rows the truth and columns the prediction; else None.
 
     >>> counts = Counts.of_confusion(np.array([[6, 1], [1, 0]]))
     >>> counts.iou
@@ -45,7 +45,7 @@ class Counts:
 
     @classmethod
     def of_confusion(cls, confusion: NDArray[np.integer[Any]]) -> Self:
-        """Count from confusion matrices (..., K, K) of exclusive labels, rows the truth."""
+        """Count from confusion matrices (..., K, K) of multiclass labels, rows the truth."""
         table: Int64s = np.asarray(confusion, dtype=np.int64)
         true_positive = table.diagonal(axis1=-2, axis2=-1)
         false_positive = table.sum(-2) - true_positive
@@ -57,7 +57,7 @@ class Counts:
     @classmethod
     def zero(cls, classes: int, kind: LabelKind) -> Self:
         """Nothing counted yet."""
-        if kind == "exclusive":
+        if kind == "multiclass":
             return cls.of_confusion(np.zeros((classes, classes), np.int64))
         return cls(*np.zeros((4, classes), np.int64))
 
@@ -83,7 +83,7 @@ class Counts:
     @property
     def kind(self) -> LabelKind:
         """The kind of the labels."""
-        return "overlapping" if self.confusion is None else "exclusive"
+        return "multilabel" if self.confusion is None else "multiclass"
 
     @property
     def classes(self) -> int:
@@ -165,10 +165,10 @@ class Counts:
 
     @property
     def pixel_accuracy(self) -> Float64s:
-        """The share of answers that are right: one a pixel if exclusive, one a pixel and class if overlapping."""
+        """The share of answers that are right: one a pixel if multiclass, one a pixel and class if multilabel."""
         asked = self.true_positive + self.false_negative
         right = self.true_positive
-        if self.kind == "overlapping":
+        if self.kind == "multilabel":
             asked = asked + self.false_positive + self.true_negative
             right = right + self.true_negative
         return ratio(right.sum(-1), asked.sum(-1))

@@ -149,8 +149,8 @@ def threshold_curves(
     """Sort the pixels of one image or tile into bins of probability.
 
     Args:
-        probs: (K, H, W) float in 0..1: softmax for exclusive labels, sigmoids for overlapping ones.
-        target: (H, W) uint8 exclusive or (K, H, W) uint8 overlapping; IGNORED where unknown.
+        probs: (K, H, W) float in 0..1: softmax for multiclass labels, sigmoids for multilabel ones.
+        target: (H, W) uint8 multiclass or (K, H, W) uint8 multilabel; IGNORED where unknown.
         kind: The kind of the labels.
         bins: B, a power of two from 16 to 65,536.
 
@@ -162,7 +162,7 @@ def threshold_curves(
 
     >>> truth = np.array([[0, 1, 1, 1]], np.uint8)
     >>> p = np.array([[0.1, 0.4, 0.8, 0.9]])
-    >>> curves = threshold_curves(np.stack([1 - p, p]), truth, kind="exclusive")
+    >>> curves = threshold_curves(np.stack([1 - p, p]), truth, kind="multiclass")
     >>> curves.auc, curves.best_thresholds()[1].item()
     (array([1., 1.]), 0.39990234375)
     """
@@ -170,7 +170,7 @@ def threshold_curves(
     if (
         probs.shape[-2:] != target.shape[-2:]
         or probs.ndim != 3
-        or (kind == "overlapping" and probs.shape != target.shape)
+        or (kind == "multilabel" and probs.shape != target.shape)
     ):
         raise DataError(
             f"The probabilities are {probs.shape} and the target {target.shape}.",
@@ -178,8 +178,8 @@ def threshold_curves(
         )
     tables = []
     for k, layer in enumerate(probs):
-        truth = target if kind == "exclusive" else target[k]
-        tables.append(_two_histograms(layer.ravel(), truth.ravel(), k if kind == "exclusive" else 1, bins))
+        truth = target if kind == "multiclass" else target[k]
+        tables.append(_two_histograms(layer.ravel(), truth.ravel(), k if kind == "multiclass" else 1, bins))
     negatives, positives = np.stack(tables, 1)
     return ThresholdCurves(positives, negatives)
 

@@ -23,7 +23,7 @@ def draw_pixels(
 
     Args:
         logits: (K, H, W) float.
-        target: (H, W) uint8 exclusive or (K, H, W) uint8 overlapping.
+        target: (H, W) uint8 multiclass or (K, H, W) uint8 multilabel.
         number: Pixels to draw without replacement; all where there are fewer.
         rng: Source of the draws.
 
@@ -42,7 +42,7 @@ def fit_temperature(logits: Float64s, target: TargetArray) -> float:
 
     Args:
         logits: (M, K) of validation pixels.
-        target: (M,) uint8 exclusive or (M, K) uint8 overlapping; IGNORED is left out.
+        target: (M,) uint8 multiclass or (M, K) uint8 multilabel; IGNORED is left out.
 
     Returns:
         T in 0.0067..148; probabilities are softmax(logits / T) or sigmoid(logits / T). NaN without a known pixel.

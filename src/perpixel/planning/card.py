@@ -3,10 +3,10 @@
 import numpy as np
 
 from perpixel.audit import Audit
-from perpixel.codec import Codec
-from perpixel.config import ModelSettings, Settings
 from perpixel.dataset import Dataset
-from perpixel.model_file import ModelCard
+from perpixel.labels.codec import Codec
+from perpixel.settings.tree import ModelSettings, Settings
+from perpixel.store.model_file import ModelCard
 
 
 def card_of(settings: Settings, dataset: Dataset, audit: Audit) -> ModelCard:
@@ -15,7 +15,7 @@ def card_of(settings: Settings, dataset: Dataset, audit: Audit) -> ModelCard:
     mean, std = _normalisation(model, dataset, audit)
     codec = Codec(dataset.labels, dataset.dtype, mean, std)
     options = dict(model.options)
-    return ModelCard(model.name, model.encoder, codec, settings.train.scale, options, settings.predict.views)
+    return ModelCard(model.name, model.encoder, codec, settings.train.scale, options, settings.predict.tta)
 
 
 def _normalisation(

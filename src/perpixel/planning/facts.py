@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from perpixel.audit import Audit
-from perpixel.config import Settings
 from perpixel.dataset import Dataset, Sample
 from perpixel.metrics import Counts, count
 from perpixel.planning.card import card_of
 from perpixel.planning.speed import pixels_within
+from perpixel.settings.tree import Settings
 from perpixel.shapes import IGNORED, LabelKind, TargetArray
 
 SCALES: Final = (0.75, 0.5)
@@ -139,7 +139,7 @@ def _kept(targets: Sequence[TargetArray], classes: int, kind: LabelKind, scale: 
         height, width = target.shape[-2:]
         small = F.interpolate(layers, _scaled(target, scale), mode="bilinear", antialias=True)
         back = F.interpolate(small, (height, width), mode="bilinear", align_corners=False)[0]
-        prediction = back.argmax(0) if kind == "exclusive" else back > 0.5
+        prediction = back.argmax(0) if kind == "multiclass" else back > 0.5
         total = total + count(prediction.to(torch.uint8).numpy(), target, classes=classes, kind=kind)
     present = total.iou[np.isfinite(total.iou)]
     return float(present.min()) if present.size else 1.0

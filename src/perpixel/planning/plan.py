@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from perpixel.config import Settings
 from perpixel.planning.facts import Facts
 from perpixel.planning.rules import RULES
+from perpixel.settings.tree import Settings
 
 LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", "balanced", {})
 """Values that ask for the plan's own."""

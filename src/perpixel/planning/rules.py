@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf, sqrt
 from typing import Any, Final
 
-from perpixel.config import Settings
 from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
 from perpixel.losses.table import WEIGHED
-from perpixel.machine import automatic_precision, chosen_device, started_processes
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, MODELS
 from perpixel.planning.facts import SCALES, Facts
+from perpixel.runtime.hardware import automatic_precision, chosen_device, started_processes
+from perpixel.settings.tree import Settings
 from perpixel.shapes import LabelKind
 
 Rule = Callable[[Facts, Settings], tuple[Any, str]]
 
 LOSS: Final[dict[LabelKind, dict[str, float]]] = {
-    "exclusive": {"cross_entropy": 1.0, "dice": 1.0},
-    "overlapping": {"bce": 1.0, "dice": 1.0},
+    "multiclass": {"cross_entropy": 1.0, "dice": 1.0},
+    "multilabel": {"bce": 1.0, "dice": 1.0},
 }
 RATES: Final = {"adamw": 1e-3, "adam": 1e-3, "sgd": 1e-2}
 """The learning rate of a network that was not tried, by its optimiser."""
@@ -90,20 +90,20 @@ def _rate(facts: Facts, settings: Settings) -> tuple[float, str]:
 
 
 def _loss(facts: Facts, settings: Settings) -> tuple[Mapping[str, float], str]:
-    if facts.kind == "exclusive":
-        return LOSS["exclusive"], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
-    return LOSS["overlapping"], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
+    if facts.kind == "multiclass":
+        return LOSS["multiclass"], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
+    return LOSS["multilabel"], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
 
 
 def _class_weights(facts: Facts, settings: Settings) -> tuple[str | Mapping[str, float], str]:
     train, rare = settings.train, _rare_classes(facts)
-    if facts.kind == "exclusive":
+    if facts.kind == "multiclass":
         weights, reason = median_frequency(facts.frequencies), "the classes' median frequency over that of each"
     else:
         weights, reason = positive_weight(facts.covered), "pixels without the class over those with it"
     if train.class_weights == "balanced":
         return _by_name(facts, weights), f"balanced: {reason}, within 1/{LARGEST:g} and {LARGEST:g}"
-    if facts.kind == "overlapping" or not rare or not train.loss.keys() & WEIGHED[facts.kind].keys():
+    if facts.kind == "multilabel" or not rare or not train.loss.keys() & WEIGHED[facts.kind].keys():
         return "none", "a pixel weighs the same whatever its class, unless you ask for balanced"
     softened = _by_name(facts, [sqrt(weight) for weight in weights])
     return softened, f"rare: {', '.join(rare)}; the square root of {reason}"
@@ -162,15 +162,15 @@ def _rare(facts: Facts, settings: Settings) -> tuple[float, str]:
     return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
 
 
-def _views(facts: Facts, settings: Settings) -> tuple[str, str]:
+def _tta(facts: Facts, settings: Settings) -> tuple[str, str]:
     if facts.median_hw[0] * facts.median_hw[1] > LARGEST_FLIPPED:
-        return "one", "the images are large, and each further look costs as much as the first"
+        return "none", "the images are large, and each further look costs as much as the first"
     if not settings.augment.horizontal_flip:
-        return "one", "the network has seen no flipped images"
+        return "none", "the network has seen no flipped images"
     if not settings.augment.vertical_flip:
-        return "mirror", "the network has learnt mirrored images, and the mean over both is the surer answer"
+        return "hflip", "the network has learnt mirrored images, and the mean over both is the surer answer"
     if settings.augment.quarter_turns and facts.median_hw[0] * facts.median_hw[1] <= LARGEST_TURNED:
-        return "turns", "the images are small, and the mean over the eight flips and turns learnt is the surer answer"
+        return "d4", "the images are small, and the mean over the eight flips and turns learnt is the surer answer"
     return "flips", "the network has learnt flipped images, and the mean over all four is the surer answer"
 
 
@@ -208,8 +208,8 @@ RULES: Final[dict[str, Rule]] = {
     "train.scale": _scale,
     "train.crop_hw": _crop,
     "train.batch_size": _batch,
-    "train.rare_views": _rare,
+    "train.class_balanced_fraction": _rare,
     "augment.vertical_flip": _vertical,
     "augment.quarter_turns": _turns,
-    "predict.views": _views,
+    "predict.tta": _tta,
 }

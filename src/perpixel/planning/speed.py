@@ -6,9 +6,9 @@ from typing import Final
 import torch
 import torch.nn.functional as F
 
-from perpixel.config import TrainSettings
-from perpixel.machine import automatic_memory_format, automatic_precision, chosen_device
-from perpixel.model_file import ModelCard
+from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, chosen_device
+from perpixel.settings.tree import TrainSettings
+from perpixel.store.model_file import ModelCard
 
 TRIED_SIDE: Final = 256
 TRIED_VIEWS: Final = 4

@@ -10,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from perpixel.codec import Codec, mask_of
-from perpixel.machine import automatic_memory_format, own_device
+from perpixel.geometry.tiling import Blender, Block, Tile, Tiling
+from perpixel.labels.codec import Codec, mask_of
 from perpixel.prediction.backends import require_openvino
 from perpixel.prediction.inference import Inference
 from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, activation_bytes, keeps_freed_memory, weight_bytes
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.sources import ArraySource, Source, outside, window_at
+from perpixel.runtime.hardware import automatic_memory_format, own_device
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
-from perpixel.tiling import Blender, Block, Tile, Tiling
 
 LOGGER: Final = logging.getLogger("perpixel")
 
@@ -108,7 +108,7 @@ class ArrayPredictor:
             name: What to call it in a message.
 
         Returns:
-            (K, H, W) in 0..1; for exclusive labels they add up to 1.
+            (K, H, W) in 0..1; for multiclass labels they add up to 1.
 
         Raises:
             DataError: Another number of channels, or another dtype.
@@ -125,9 +125,9 @@ class ArrayPredictor:
         Args and Raises as in `probabilities`. IGNORED where no channel of a pixel is a number.
         """
         source = ArraySource(_with_channels(image))
-        exclusive = self.codec.labels.kind == "exclusive"
+        multiclass = self.codec.labels.kind == "multiclass"
         shape = (source.height, source.width)
-        target = np.empty(shape if exclusive else (len(self.codec.labels), *shape), np.uint8)
+        target = np.empty(shape if multiclass else (len(self.codec.labels), *shape), np.uint8)
         for block, empty in self._blocks(source, name):
             target[..., *block.place] = self.decode(block, empty)
         return target
@@ -137,7 +137,7 @@ class ArrayPredictor:
         yield from map(self.predict, ahead(images, 1))
 
     def mask(self, image: NDArray[Any], name: str = "the image") -> MaskArray:
-        """Predict an image in memory in the encoding of the training masks; see `perpixel.codec.mask_of`."""
+        """Predict an image in memory in the encoding of the training masks; see `perpixel.labels.codec.mask_of`."""
         return mask_of(self.predict(image, name), self.codec.labels)
 
     def tiling(self, height: int, width: int) -> Tiling:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from perpixel.codec import Codec
 from perpixel.errors import SettingsError
+from perpixel.labels.codec import Codec
 
 if TYPE_CHECKING:
     from openvino import Core

@@ -9,16 +9,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from perpixel.codec import Codec
-from perpixel.machine import automatic_memory_format, automatic_precision
+from perpixel.labels.codec import Codec
 from perpixel.prediction.backends import Engine, OpenVinoNetwork, chosen_engine
 from perpixel.prediction.options import PredictOptions
+from perpixel.runtime.hardware import automatic_memory_format, automatic_precision
 
-VIEWS = {
-    "one": ((0, False),),
-    "mirror": ((0, False), (0, True)),
+TTA = {
+    "none": ((0, False),),
+    "hflip": ((0, False), (0, True)),
     "flips": ((0, False), (0, True), (2, False), (2, True)),
-    "turns": tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
+    "d4": tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
 }
 """Quarter turns, then mirrored left to right."""
 
@@ -107,7 +107,7 @@ class Inference:
 
     def _averaged(self, batch: Tensor) -> Tensor:
         on_logits = self.options.average == "logits"
-        views = VIEWS[self.options.views or "one"]
+        views = TTA[self.options.tta or "none"]
         total: Tensor | None = None
         for engine in self.engines or self.networks:
             for turns, mirrored in views:

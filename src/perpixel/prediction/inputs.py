@@ -8,7 +8,7 @@ from pathlib import Path
 from perpixel.errors import DataError, Problem
 from perpixel.files.ome_zarr import is_zarr
 from perpixel.files.read import is_image
-from perpixel.machine import is_first_process
+from perpixel.runtime.hardware import is_first_process
 
 
 def expanded(inputs: Sequence[str]) -> list[Path]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from perpixel.codec import Labels
 from perpixel.files.read import Header
 from perpixel.files.tiff_writer import TiffLayout, georeference_tags
+from perpixel.labels.codec import Labels
 from perpixel.prediction.outputs import Outputs
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from perpixel.errors import RunError
-from perpixel.model_file import load_model
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.predictor import Predictor
-from perpixel.run import Run
+from perpixel.store.model_file import load_model
+from perpixel.store.run_folder import Run
 
 
 def load(path: Path, options: PredictOptions | None = None) -> Predictor:
@@ -27,7 +27,7 @@ def load(path: Path, options: PredictOptions | None = None) -> Predictor:
         fix = "train it again with --overwrite."
         raise RunError(f"the folds of {path} differ in classes, normalisation or working resolution.", fix=fix)
     options = options or PredictOptions()
-    options = replace(options, scale=first.scale, views=options.views or first.views)
+    options = replace(options, scale=first.scale, tta=options.tta or first.tta)
     return Predictor([network for network, _ in loaded], first.codec, options=options)
 
 

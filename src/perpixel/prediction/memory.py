@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from perpixel.machine import keep_freed_memory, one_arena, return_freed_memory
+from perpixel.runtime.hardware import keep_freed_memory, one_arena, return_freed_memory
 
 PROCESS_BYTES: Final = 340 * 2**20
 """Python, torch and the libraries of images, before anything is read."""

@@ -11,11 +11,11 @@ from perpixel.files.geopackage import GeoPackageWriter, writing_geopackage
 from perpixel.files.places import Place, place_of
 from perpixel.files.tiff_writer import TiffWriter, georeference_tags, writing_tiff
 from perpixel.files.write import mask_paths
+from perpixel.geometry.components import RegionFinder, Regions
 from perpixel.prediction.job import Job
 from perpixel.prediction.outputs import POLYGON_ENDINGS
 from perpixel.prediction.pieces import Piece
 from perpixel.prediction.separation import separated
-from perpixel.regions import RegionFinder, Regions
 from perpixel.shapes import IGNORED, TargetArray
 
 ROWS_AT_ONCE = 256
@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 256
 def write_objects(job: Job, pieces: Iterator[Piece]) -> None:
     """Find the regions of each class and page; write their polygons, their numbers, or both.
 
-    The background is no object. Overlapping labels have regions of their own for each class.
+    The background is no object. Multilabel labels have regions of their own for each class.
     """
     with ExitStack() as stack:
         polygons, instances = _open_polygons(job, stack), _open_instances(job, stack)
@@ -73,8 +73,8 @@ def _open_instances(job: Job, stack: ExitStack) -> list[TiffWriter]:
 
 
 def _regions(job: Job, pieces: Iterator[Piece]) -> Iterator[tuple[int, int, Regions]]:
-    """Page, layer and regions: one layer for exclusive labels, one for each overlapping class."""
-    count = 1 if job.labels.kind == "exclusive" else len(job.labels)
+    """Page, layer and regions: one layer for multiclass labels, one for each overlapping class."""
+    count = 1 if job.labels.kind == "multiclass" else len(job.labels)
     finders: list[RegionFinder] = []
     band: list[TargetArray] = []
     for piece in pieces:

@@ -26,7 +26,7 @@ class PredictOptions:
             1 on any other device.
         scale: Working resolution / native resolution, 0 < scale ≤ 1, see `ratio`: images are reduced before the
             network, and its probabilities enlarged after it.
-        views: What is averaged: the image as it is, also its "mirror" image, its four "flips", or all eight flips and
+        tta: What is averaged: the image as it is, also its "mirror" image, its four "flips", or all eight flips and
             quarter "turns". None: what the model's plan chose; a bare network sees the image as it is.
         average: What the views and the networks of an ensemble are averaged on.
         device: "auto" takes the accelerator where there is one.
@@ -43,7 +43,7 @@ class PredictOptions:
     whole_px: int = 1536 * 1536
     batch_tiles: int | None = None
     scale: float = 1.0
-    views: Literal["one", "mirror", "flips", "turns"] | None = None
+    tta: Literal["none", "hflip", "flips", "d4"] | None = None
     average: Literal["probabilities", "logits"] = "probabilities"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "32", "bf16"] = "auto"

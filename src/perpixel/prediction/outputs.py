@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from perpixel.codec import Colour, Labels, Value
 from perpixel.errors import OutputError
 from perpixel.files.image import PIXEL_LIMIT
 from perpixel.files.read import Header
 from perpixel.files.write import mask_paths
+from perpixel.labels.codec import Colour, Labels, Value
 
 POLYGON_ENDINGS: Final = {"geojson": ".geojson", "geopackage": ".gpkg"}
 
@@ -32,7 +32,7 @@ class Outputs:
         instances: OUT/instances/STEM.tif: the number of each object as uint32, 0 where there is none. An object is
             the "connected" pixels of a class that is not the background; "watershed" also cuts it at its necks, see
             `perpixel.prediction.separation`.
-        zarr: OUT/zarr/STEM.zarr: class indices as OME-Zarr, (z, y, x) for stacks, (c, y, x) for overlapping classes.
+        zarr: OUT/zarr/STEM.zarr: class indices as OME-Zarr, (z, y, x) for stacks, (c, y, x) for multilabel classes.
         simplify_px: How far a polygon may leave the pixels' edges to have fewer corners; 0 for exact ones. Neighbours
             share their borders as before.
         least_px: Objects of fewer pixels are left out of polygons and instances.
@@ -54,7 +54,7 @@ class Outputs:
 
     def written_labels(self, labels: Labels) -> Labels:
         """The labels as the mask is written: with a value of its own for pixels outside the image."""
-        if labels.kind == "overlapping":
+        if labels.kind == "multilabel":
             return labels
         if self.index:
             values: tuple[Value, ...] = tuple(range(len(labels)))

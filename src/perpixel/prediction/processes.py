@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import distributed
 
 from perpixel.errors import RunError
-from perpixel.machine import started_processes
+from perpixel.runtime.hardware import started_processes
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from perpixel.regions import RegionFinder, Regions
+from perpixel.geometry.components import RegionFinder, Regions
 
 LOGGER: Final = logging.getLogger("perpixel")
 

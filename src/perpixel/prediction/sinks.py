@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.codec import Labels, mask_of
 from perpixel.errors import DataError
 from perpixel.files.areas import AreaTable
 from perpixel.files.cog import to_cloud_optimised
@@ -18,6 +17,7 @@ from perpixel.files.ome_zarr import ZarrWriter
 from perpixel.files.read import OpenImage, open_image
 from perpixel.files.tiff_writer import TiffLayout, writing_tiff
 from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_png
+from perpixel.labels.codec import Labels, mask_of
 from perpixel.prediction.job import Job
 from perpixel.prediction.objects import write_objects
 from perpixel.prediction.pieces import Piece
@@ -34,7 +34,7 @@ SAMPLE_PX = 1024
 def sinks(job: Job) -> list[Sink]:
     """One function for each thing that is wanted; they run side by side."""
     wanted: list[Sink] = []
-    if job.outputs.mask and job.labels.kind == "exclusive":
+    if job.outputs.mask and job.labels.kind == "multiclass":
         wanted.append(partial(_mask, job))
     elif job.outputs.mask:
         paths = mask_paths(job.folder / job.picture_name, job.labels)
@@ -79,8 +79,8 @@ def _optimise(job: Job, path: Path) -> None:
 
 
 def _written(target: TargetArray, labels: Labels) -> MaskArray:
-    """`mask_of`, where a pixel outside the image has none of the overlapping classes."""
-    return mask_of(np.where(target == IGNORED, 0, target) if labels.kind == "overlapping" else target, labels)
+    """`mask_of`, where a pixel outside the image has none of the multilabel classes."""
+    return mask_of(np.where(target == IGNORED, 0, target) if labels.kind == "multilabel" else target, labels)
 
 
 def _probabilities(job: Job, pieces: Iterator[Piece]) -> None:
@@ -113,7 +113,7 @@ def _areas(job: Job, pieces: Iterator[Piece]) -> None:
 
 
 def _zarr(job: Job, pieces: Iterator[Piece]) -> None:
-    has_classes, has_pages = job.labels.kind == "overlapping", job.header.pages > 1
+    has_classes, has_pages = job.labels.kind == "multilabel", job.header.pages > 1
     lengths = {"c": len(job.labels), "z": job.header.pages, "y": job.height, "x": job.width}
     axes = "c" * has_classes + "z" * has_pages + "yx"
     writer = ZarrWriter(job.folder / "zarr" / f"{job.source.stem}.zarr", [lengths[axis] for axis in axes], axes)

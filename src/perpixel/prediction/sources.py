@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.tiling import Tiling
+from perpixel.geometry.tiling import Tiling
 
 
 class Source(Protocol):

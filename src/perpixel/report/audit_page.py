@@ -9,7 +9,7 @@ from typing import Any, Final
 from perpixel.audit import Audit, audit
 from perpixel.dataset import Dataset, Finding, Sample, scan
 from perpixel.dataset.description import FILE_NAME
-from perpixel.dataset.inventory import Progress
+from perpixel.dataset.layout.inventory import Progress
 from perpixel.errors import DataError
 from perpixel.files.atomic import write_text
 from perpixel.report.page import rendered
@@ -156,7 +156,7 @@ def _page(answer: Check) -> str:
 
 def _class_rows(dataset: Dataset, figures: Audit) -> list[dict[str, Any]]:
     total = max(sum(item.pixels for item in figures.classes) + figures.ignored_pixels, 1)
-    if dataset.labels.kind == "overlapping":
+    if dataset.labels.kind == "multilabel":
         total = max(sum(h * w for h, w in zip(figures.heights, figures.widths, strict=True)), 1)
     return [
         {"colour": _css(colour), "value": _spelled(value), "share": item.pixels / total, **asdict(item)}

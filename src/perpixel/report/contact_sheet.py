@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from perpixel.batches import Batch
-from perpixel.codec import Codec
 from perpixel.files.atomic import replacing
 from perpixel.files.write import contrast, picture
+from perpixel.labels.codec import Codec
+from perpixel.loading.batches import Batch
 from perpixel.report.pictures import labelled
 
-VIEWS: Final = 8
+TTA: Final = 8
 VIEW_PX: Final = 160
 GAP_PX: Final = 4
 
@@ -23,14 +23,14 @@ def contact_sheet(batch: Batch, codec: Codec, path: Path) -> None:
     """Write a PNG: a column a view, above as the network sees it, below with its labels; ignored pixels are grey.
 
     Args:
-        batch: The first VIEWS of it are shown.
+        batch: The first TTA of it are shown.
         codec: Undoes the normalisation, and has the colours.
         path: The file.
 
     Raises:
         OutputError: It cannot be written.
     """
-    image, target = batch.image[:VIEWS], batch.target[:VIEWS]
+    image, target = batch.image[:TTA], batch.target[:TTA]
     mean, std = (np.array(values, np.float32) for values in (codec.mean, codec.std))
     images = image.permute(0, 2, 3, 1).numpy() * std + mean  # (N, H, W, C)
     limits = (0.0, 255.0) if codec.dtype == "uint8" else contrast(images.reshape(-1, *images.shape[2:]))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from perpixel.codec import Labels
 from perpixel.files.write import overlay, picture
+from perpixel.labels.codec import Labels
 from perpixel.shapes import IGNORED, TargetArray
 
 WIDTH_PX: Final = 360

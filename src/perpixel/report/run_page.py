@@ -18,8 +18,8 @@ from perpixel.report.figures import image_curves, threshold_figure, training_cur
 from perpixel.report.layers import ERROR_COLOURS, Painter, Shown
 from perpixel.report.page import rendered
 from perpixel.report.texts import texts
-from perpixel.run import Run
 from perpixel.split import Split, groups_of
+from perpixel.store.run_folder import Run
 
 SHOWN: Final = 6
 """Pictures of a gallery, at most."""

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from perpixel.codec import Labels
 from perpixel.evaluation import DATASET_SCORES, Evaluation
+from perpixel.labels.codec import Labels
 from perpixel.metrics import Counts
 from perpixel.report.figures import line_colour
 from perpixel.split import Split
@@ -85,7 +85,7 @@ def more_rows(evaluation: Evaluation, figures: dict[str, Any]) -> list[dict[str,
 
 
 def confusion_rows(pooled: Counts, labels: Labels) -> list[tuple[str, list[tuple[float | None, int]]]]:
-    """(name of the truth, (share of the row, pixels) of each prediction); empty for overlapping labels."""
+    """(name of the truth, (share of the row, pixels) of each prediction); empty for multilabel labels."""
     if pooled.confusion is None:
         return []
     table = pooled.confusion
@@ -107,8 +107,8 @@ def drawn_classes(evaluation: Evaluation, most: int = 12) -> list[int]:
 
 
 def lone_class(labels: Labels) -> int | None:
-    """The foreground of two exclusive classes, where one is background."""
-    if labels.kind == "exclusive" and len(labels) == 2:
+    """The foreground of two multiclass classes, where one is background."""
+    if labels.kind == "multiclass" and len(labels) == 2:
         return 1 if labels.background is None else 1 - labels.background
     return None
 

@@ -164,7 +164,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "对真值或预测中出现的类别取 Dice 的平均值，按全部像素合并计算。",
     ),
     "about_pixel_accuracy": (
-        "Exclusive classes: right pixels / pixels. Overlapping: right answers / (pixels × classes).",
+        "Multiclass classes: right pixels / pixels. Multilabel: right answers / (pixels × classes).",
         "互斥类别：正确像素 / 像素；可重叠类别：正确判断 /（像素 × 类别）。",
     ),
     "about_mean_accuracy": ("Mean recall over the classes in the truth.", "真值中各类别召回率的平均值。"),

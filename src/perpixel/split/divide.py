@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from perpixel.audit import Audit
 from perpixel.dataset import Finding, Sample
-from perpixel.dataset.names import natural
+from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import warning
 from perpixel.duplicates import together
 from perpixel.errors import DataError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, Self, TypeAlias, cast
 
 from perpixel.dataset import Finding, Sample
-from perpixel.dataset.names import natural
+from perpixel.dataset.layout.names import natural
 from perpixel.errors import RunError
 from perpixel.files.atomic import write_text
 

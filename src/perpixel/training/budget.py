@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from perpixel.config import TrainSettings
 from perpixel.errors import SettingsError
+from perpixel.settings.tree import TrainSettings
 from perpixel.training.session import Session
 
 TIMED_SHARE: Final = 0.03
@@ -49,7 +49,7 @@ def fitted(session: Session, started: float) -> Fit:
     step_seconds = session.time_step(TIMED_SHARE * budget)
     validation_seconds = session.time_validation()
     left = session.ranks.first(budget - (time.monotonic() - started))
-    validations = max(1, min(train.validations, math.floor(VALIDATION_SHARE * budget / validation_seconds)))
+    validations = max(1, min(train.validation_passes, math.floor(VALIDATION_SHARE * budget / validation_seconds)))
     steps = math.floor((left - validations * validation_seconds) / step_seconds)
     if steps < LEAST_STEPS:
         needed = (budget - left + validation_seconds + 2 * LEAST_STEPS * step_seconds) / 60
@@ -58,5 +58,5 @@ def fitted(session: Session, started: float) -> Fit:
             f"which lasts {validation_seconds:.0f} s.",
             fix=f"give at least {math.ceil(needed * 10) / 10:g} minutes, or fewer or smaller validation images.",
         )
-    frozen = {"minutes": None, "steps": steps, "validations": validations, "accumulate": session.accumulate}
+    frozen = {"minutes": None, "steps": steps, "validation_passes": validations, "accumulate": session.accumulate}
     return Fit(train.model_copy(update=frozen), step_seconds, validation_seconds)

@@ -1,4 +1,4 @@
-"""Which training images are answered wrongly, so that they are shown more often: `train.hard_views`."""
+"""Which training images are answered wrongly, so that they are shown more often: `train.hard_example_fraction`."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -69,7 +69,7 @@ def tally_of(
         images: How many there are.
 
     Returns:
-        (2, images) int64; of overlapping labels every class of a pixel counts.
+        (2, images) int64; of multilabel labels every class of a pixel counts.
 
     >>> tally_of(np.array([[[0, 1]], [[1, 1]]]), np.array([[[0, 0]], [[1, 255]]], np.uint8), np.array([2, 0]), 3)
     array([[0, 0, 1],

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from perpixel.config import Settings
 from perpixel.errors import Problem, RunError, SettingsError
-from perpixel.model_file import ModelCard, load_model
 from perpixel.models import SegmentationModel, build
 from perpixel.models.weights import adapt_first_convolution
+from perpixel.settings.tree import Settings
+from perpixel.store.model_file import ModelCard, load_model
 
 
 @dataclass(frozen=True)

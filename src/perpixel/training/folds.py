@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from perpixel.config import LEAST_MINUTES, Settings
 from perpixel.errors import RunError, SettingsError
-from perpixel.run import Run, refuse_occupied
+from perpixel.settings.tree import LEAST_MINUTES, Settings
 from perpixel.split import Split
+from perpixel.store.run_folder import Run, refuse_occupied
 from perpixel.training import start
 from perpixel.training.start import Start, prepared, timed
 

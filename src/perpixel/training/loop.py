@@ -12,14 +12,14 @@ from typing import Any, Final, Self
 import numpy as np
 import torch
 
-from perpixel.batches import Batch
 from perpixel.errors import RunError
 from perpixel.files.atomic import replacing
+from perpixel.loading.batches import Batch
 from perpixel.metrics import Counts
-from perpixel.model_file import save_model
-from perpixel.progress import bar
-from perpixel.run import Run
+from perpixel.runtime.progress import bar
 from perpixel.schedule import Pace
+from perpixel.store.model_file import save_model
+from perpixel.store.run_folder import Run
 from perpixel.training.difficulty import Difficulty
 from perpixel.training.interrupts import interruption
 from perpixel.training.session import Session, Step
@@ -75,7 +75,7 @@ class State:
         difficulty: Of the training images, where views are drawn by it.
         step: Steps taken.
         history: A row a validation.
-        best: The best score so far, in the sense of `train.best_by`.
+        best: The best score so far, in the sense of `train.monitor`.
         stale: Validations since then.
         validation_seconds: What a validation lasts, as measured last.
         spent: Seconds of earlier sittings.
@@ -125,7 +125,7 @@ class Loop:
             while not self._is_over:
                 step = self._next_step(batches)
                 self._watch(step)
-                if state.pace.due(state.step, self._run.settings.train.validations):
+                if state.pace.due(state.step, self._run.settings.train.validation_passes):
                     self._validate(step)
                 elif time.monotonic() - self._saved > SAVED_EVERY_SECONDS:
                     self._save()
@@ -140,14 +140,14 @@ class Loop:
 
     def _watchers_from(self, stack: ExitStack) -> list[Watcher]:
         """Open what watches, in the one process that tells."""
-        names = self._run.settings.train.watch if self._ranks.is_first else ()
+        names = self._run.settings.train.loggers if self._ranks.is_first else ()
         opened = [WATCHERS[name](self._run.folder, self._state.step) for name in names]
         return [stack.enter_context(closing(each)) for each in opened]
 
     @property
     def _is_over(self) -> bool:
-        """Whether the last step is taken, or `train.patience` is at its end."""
-        patience = self._run.settings.train.patience
+        """Whether the last step is taken, or `train.early_stopping` is at its end."""
+        patience = self._run.settings.train.early_stopping
         return self._state.step >= self._state.pace.steps or 0 < patience <= self._state.stale
 
     def _batches(self) -> Generator[Batch]:
@@ -210,7 +210,7 @@ class Loop:
         recent = list(self._step_seconds)[-RECENT_STEPS * every :]
         if minutes is None or self._is_over or state.step % every or len(recent) < RECENT_STEPS * every:
             return
-        validations = self._run.settings.train.validations
+        validations = self._run.settings.train.validation_passes
         progress = state.pace.progress(state.step)
         validating = state.validation_seconds * math.ceil((1 - progress) * validations)
         left = minutes * 60 - self._elapsed() - validating
@@ -228,8 +228,8 @@ class Loop:
         validation = self._session.validate()
         self._state.validation_seconds = time.monotonic() - before
         self._record(validation, step)
-        score = validation.scores[self._run.settings.train.best_by]
-        score = -score if self._run.settings.train.best_by == "loss" else score
+        score = validation.scores[self._run.settings.train.monitor]
+        score = -score if self._run.settings.train.monitor == "loss" else score
         is_better = score > self._state.best
         self._state.stale = 0 if is_better else self._state.stale + 1
         if is_better:

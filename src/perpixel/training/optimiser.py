@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from perpixel.config import TrainSettings
 from perpixel.models import SegmentationModel
+from perpixel.settings.tree import TrainSettings
 
 
 def optimiser_for(network: SegmentationModel, train: TrainSettings) -> torch.optim.Optimizer:
@@ -18,14 +18,14 @@ def optimiser_for(network: SegmentationModel, train: TrainSettings) -> torch.opt
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in network.parameters():
         in_encoder = id(parameter) in encoder
-        if in_encoder and train.encoder_rate == 0:
+        if in_encoder and train.encoder_lr_factor == 0:
             parameter.requires_grad_(False)
             continue
         groups.setdefault((in_encoder, parameter.ndim > 1), []).append(parameter)
     described = [
         {
             "params": parameters,
-            "factor": train.encoder_rate if in_encoder else 1.0,
+            "factor": train.encoder_lr_factor if in_encoder else 1.0,
             "weight_decay": train.weight_decay if decays else 0.0,
         }
         for (in_encoder, decays), parameters in groups.items()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from perpixel.config import Settings
-from perpixel.machine import automatic_memory_format, chosen_device, keep_freed_memory
 from perpixel.planning import Plan
 from perpixel.prediction import PredictOptions
+from perpixel.runtime.hardware import automatic_memory_format, chosen_device, keep_freed_memory
+from perpixel.settings.tree import Settings
 from perpixel.training.budget import Fit, fitted
 from perpixel.training.session import Session
 from perpixel.training.start import prepared
@@ -74,8 +74,8 @@ class Outlook:
 
     def _prediction(self) -> str:
         options = PredictOptions()
-        exclusive = self.session.card.codec.labels.kind == "exclusive"
-        answer = "the most probable class" if exclusive else "each class from a probability of 0.5 on"
+        multiclass = self.session.card.codec.labels.kind == "multiclass"
+        answer = "the most probable class" if multiclass else "each class from a probability of 0.5 on"
         side, tile = math.isqrt(options.whole_px), options.tile_px
         return (
             f"predicted is {answer}; images of up to {side:,} × {side:,} pixels as scaled are seen whole, "
@@ -86,7 +86,7 @@ class Outlook:
         seen = f"which show every part of the images {self.passes:.1f} times"
         if not self.fit.step_seconds:
             return f"the budget as it was given, {seen}"
-        validations = f"{self.fit.train.validations} validations of {self.fit.validation_seconds:.1f} s"
+        validations = f"{self.fit.train.validation_passes} validations of {self.fit.validation_seconds:.1f} s"
         return f"what the minutes hold at {self.fit.step_seconds:.2f} s a step and {validations}, {seen}"
 
 

@@ -15,10 +15,10 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from perpixel.config import TrainSettings
 from perpixel.errors import PerpixelError, Problem, RunError, SettingsError
-from perpixel.machine import Device, chosen_device, refuse_missing_devices
 from perpixel.metrics import Counts
+from perpixel.runtime.hardware import Device, chosen_device, refuse_missing_devices
+from perpixel.settings.tree import TrainSettings
 from perpixel.training.validation import Validation
 
 LOGGER: Final = logging.getLogger("perpixel")

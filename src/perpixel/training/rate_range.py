@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from perpixel.config import Settings
 from perpixel.errors import RunError
-from perpixel.progress import bar
+from perpixel.runtime.progress import bar
 from perpixel.schedule import Pace
+from perpixel.settings.tree import Settings
 from perpixel.training.session import Session
 from perpixel.training.start import prepared
 

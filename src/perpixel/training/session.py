@@ -13,17 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from perpixel.batches import Batch, Batches, PixelStore, ahead
-from perpixel.config import Settings
 from perpixel.dataset import Dataset, Sample
 from perpixel.errors import SettingsError
+from perpixel.loading.batches import Batch, Batches, PixelStore, ahead
 from perpixel.losses import by_class, supervised, weighted
-from perpixel.machine import automatic_memory_format, automatic_precision, chosen_device
 from perpixel.metrics import Counts, count
-from perpixel.model_file import ModelCard
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
+from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, chosen_device
 from perpixel.schedule import Pace, rate
+from perpixel.settings.tree import Settings
+from perpixel.store.model_file import ModelCard
 from perpixel.training.averaging import Average
 from perpixel.training.difficulty import tally_of
 from perpixel.training.fine_tuning import Base, take_over
@@ -68,7 +68,7 @@ class Session:
     Attributes:
         notes: What was taken from the base, in sentences.
         ranks: The processes that share every batch and every validation.
-        tallied: Number of training images whose difficulty counts: all of them for `train.hard_views`, else none.
+        tallied: Number of training images whose difficulty counts: all for `train.hard_example_fraction`, else none.
         accumulate: Parts of a batch that go through the network one by one; more where the memory asks for it.
     """
 
@@ -84,7 +84,7 @@ class Session:
         self.card = card
         self.settings = settings
         self.validation_samples = parts[1]
-        self.tallied = len(parts[0]) if train.hard_views else 0
+        self.tallied = len(parts[0]) if train.hard_example_fraction else 0
         self._dataset = dataset
         self.ranks = ranks_for(train)
         self.accumulate = train.accumulate
@@ -120,7 +120,7 @@ class Session:
     @property
     def is_frozen(self) -> bool:
         """Whether the encoder keeps its weights."""
-        return self.settings.train.encoder_rate == 0
+        return self.settings.train.encoder_lr_factor == 0
 
     def stream(self, first: int, errors: NDArray[np.float64] | None = None) -> Generator[Batch]:
         """Batches from a step on, read ahead; `errors` as they take them."""

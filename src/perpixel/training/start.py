@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from perpixel.audit import Audit, audit
-from perpixel.config import Settings, flat, settings_from
 from perpixel.dataset import Dataset, Finding, scan
 from perpixel.dataset.sample import warning
 from perpixel.errors import RunError, SettingsError
-from perpixel.machine import keep_freed_memory
 from perpixel.metrics import Counts
 from perpixel.planning import Plan, card_of, facts_of, plan_for
-from perpixel.progress import bar
-from perpixel.run import Run, refuse_occupied
+from perpixel.runtime.hardware import keep_freed_memory
+from perpixel.runtime.progress import bar
 from perpixel.schedule import Pace
+from perpixel.settings.tree import Settings, flat, settings_from
 from perpixel.split import Split, split
+from perpixel.store.run_folder import Run, refuse_occupied
 from perpixel.training.budget import Fit, fitted
 from perpixel.training.difficulty import Difficulty
 from perpixel.training.fine_tuning import Base, as_base, normalised_as
@@ -29,7 +29,7 @@ from perpixel.training.session import Session
 from perpixel.training.watching import refuse_missing
 
 LOGGER: Final = logging.getLogger("perpixel")
-OF_THE_MACHINE: Final = ("train.device", "train.devices", "train.watch", "data.cache_mb")
+OF_THE_MACHINE: Final = ("train.device", "train.devices", "train.loggers", "data.cache_mb")
 """Settings that may change in a run: where it is trained, not what."""
 
 
@@ -63,7 +63,7 @@ def prepared(data: Path, settings: Settings) -> Start:
         SettingsError: A setting cannot be met.
     """
     started = time.monotonic()
-    refuse_missing(settings.train.watch)
+    refuse_missing(settings.train.loggers)
     ranks = ranks_for(settings.train)
     base = _base(settings)
     settings = settings if base is None else as_base(settings, base)
@@ -162,7 +162,7 @@ def on_this_machine(run: Run, asked: Mapping[str, Any]) -> Run:
 
 def _base(settings: Settings) -> Base | None:
     keep_freed_memory()
-    path = settings.model.start_from
+    path = settings.model.fine_tune_from
     return None if path is None else Base.load(Path(path))
 
 
@@ -176,7 +176,7 @@ def _measured(data: Path) -> _Data:
 
 def _parts(settings: Settings, found: _Data) -> Split:
     data = settings.data
-    shares = (1 - data.validation_share - data.test_share, data.validation_share, data.test_share)
+    shares = (1 - data.validation_fraction - data.test_fraction, data.validation_fraction, data.test_fraction)
     parts = split(
         found.dataset.samples,
         found.figures,
@@ -210,9 +210,9 @@ def _never_learnt(parts: Split, found: _Data) -> list[Finding]:
 
 def _refuse_frozen_chance(settings: Settings, base: Base | None) -> None:
     """An encoder that is frozen needs weights that it has learnt."""
-    if settings.train.encoder_rate == 0 and settings.model.weights == "none" and base is None:
+    if settings.train.encoder_lr_factor == 0 and settings.model.weights == "none" and base is None:
         raise SettingsError(
-            'train.encoder_rate = 0 freezes an encoder that has learnt nothing: model.weights = "none".',
+            'train.encoder_lr_factor = 0 freezes an encoder that has learnt nothing: model.weights = "none".',
             fix="--set model.weights=auto, start --from a run, or train the encoder, too.",
         )
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from perpixel.codec import Codec
 from perpixel.dataset import Dataset, Sample
+from perpixel.labels.codec import Codec
 from perpixel.losses import Loss
 from perpixel.metrics import Counts, count
 from perpixel.prediction import Predictor
@@ -37,7 +37,7 @@ class Validation:
 
     @property
     def scores(self) -> dict[str, float]:
-        """What a run can be judged by, as `train.best_by` names it."""
+        """What a run can be judged by, as `train.monitor` names it."""
         names = ("mean_iou", "mean_dice", "pixel_accuracy")
         return {"loss": self.loss} | {name: float(getattr(self.counts, name)) for name in names}
 
@@ -60,7 +60,7 @@ def validate(predictor: Predictor, dataset: Dataset, samples: Iterable[Sample], 
 
 def logits_of(probabilities: Tensor, codec: Codec) -> Tensor:
     """Logits (N, K, H, W) that give these probabilities, which are kept off 0 and 1."""
-    if codec.labels.kind == "exclusive":
+    if codec.labels.kind == "multiclass":
         return probabilities.clamp_min(LEAST_PROBABILITY).log()
     return probabilities.logit(LEAST_PROBABILITY)
 
@@ -68,4 +68,4 @@ def logits_of(probabilities: Tensor, codec: Codec) -> Tensor:
 def as_batch(target: TargetArray, codec: Codec) -> Tensor:
     """One target as a batch for a loss: (1, H, W) int64, or (1, K, H, W) uint8."""
     batch = torch.from_numpy(target)[None]
-    return batch.long() if codec.labels.kind == "exclusive" else batch
+    return batch.long() if codec.labels.kind == "multiclass" else batch

@@ -10,10 +10,10 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.codec import Labels
 from perpixel.errors import Problem, SettingsError
 from perpixel.files.atomic import write_text
 from perpixel.files.write import overlay, picture
+from perpixel.labels.codec import Labels
 from perpixel.shapes import TargetArray
 
 LARGEST_PX: Final = 512
@@ -140,13 +140,13 @@ WATCHERS: Final[dict[str, Callable[[Path, int], Watcher]]] = {
     "wandb": WeightsAndBiases,
     "mlflow": MLflow,
 }
-"""By their names in `train.watch`, which are those of their packages, too."""
+"""By their names in `train.loggers`, which are those of their packages, too."""
 
 
 def refuse_missing(names: Iterable[str]) -> None:
     """Raise SettingsError where one is not installed."""
     problems = [
-        Problem(f"train.watch asks for {name}, which is not installed.", fix=f"pip install 'perpixel[{name}]'.")
+        Problem(f"train.loggers asks for {name}, which is not installed.", fix=f"pip install 'perpixel[{name}]'.")
         for name in names
         if find_spec(name) is None
     ]

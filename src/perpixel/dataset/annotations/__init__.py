@@ -1,0 +1,1 @@
+"""Labels that are not masks: outlines, tables, georeferenced vectors."""

@@ -1,0 +1,53 @@
+"""Recognise labels that are drawn as outlines: COCO, LabelMe, YOLO segments, GeoJSON, Shapefile."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from perpixel.dataset.annotations.coco import is_coco, parse, read_coco
+from perpixel.dataset.annotations.geo import read_geo
+from perpixel.dataset.annotations.labelled_shapes import is_labelme, read_labelme, read_yolo
+from perpixel.dataset.layout.layouts import Layout, named_apart, sample_of
+from perpixel.dataset.layout.tree import Tree
+from perpixel.dataset.sample import Drawn, info
+from perpixel.errors import Problem
+
+
+def recognise_drawn(tree: Tree) -> Layout | None:
+    """Recognise outlines beside images; None where no file holds any. Images that none lists are unlabelled."""
+    images = [image for folder in tree.folders for image in folder.images]
+    files = [file for folder in tree.folders for file in folder.others]
+    if not images:
+        return None
+    drawn, source = _read(files, images)
+    if drawn is None:
+        return None
+    samples = [
+        sample_of(folder, image, (), shapes=drawn.shapes.get(image))
+        for folder in tree.folders
+        for image in folder.images
+    ]
+    told = info(
+        f"the labels are outlines ({source}); a pixel belongs to the one that holds its centre, a later one covers "
+        "an earlier one, and the rest is background.",
+        fix="nothing to mend; give masks instead where the order matters.",
+    )
+    problems = drawn.problems
+    if not drawn.shapes and not problems:
+        problems = (Problem(f"the {source} files list no image that is here.", "put the images beside them."),)
+    return Layout("drawn", named_apart(samples), drawn.classes, (told,), problems)
+
+
+def _read(files: Sequence[Path], images: Sequence[Path]) -> tuple[Drawn | None, str]:
+    """The first format that fits."""
+    parsed: dict[Path, Any] = {path: parse(path) for path in files if path.suffix.lower() == ".json"}
+    if coco := {path: data for path, data in parsed.items() if is_coco(data)}:
+        return read_coco(coco, images), "COCO"
+    if labelme := {path: data for path, data in parsed.items() if is_labelme(data)}:
+        return read_labelme(labelme, images), "LabelMe"
+    texts = [path for path in files if path.suffix.lower() == ".txt"]
+    if drawn := read_yolo(texts, images, [path for path in files if path.suffix.lower() in {".yaml", ".yml"}]):
+        return drawn, "YOLO"
+    layers = [path for path in files if path.suffix.lower() in {".geojson", ".shp"}]
+    layers += [path for path in parsed if path not in layers]
+    return read_geo(layers, images), "GeoJSON or Shapefile"

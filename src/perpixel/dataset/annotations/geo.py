@@ -1,0 +1,208 @@
+"""Outlines on the earth, GeoJSON and Shapefile, brought to the pixels of georeferenced images."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from perpixel.dataset.annotations.coco import parse
+from perpixel.dataset.layout.names import natural, stem
+from perpixel.dataset.sample import Drawn, Ring, Shape, ring
+from perpixel.errors import DataError, Problem
+from perpixel.files.read import GeoReference, read_header
+
+CLASS_FIELDS: Final = ("class", "label", "category", "class_name", "classname", "classification")
+WGS84: Final = "EPSG:4326"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One outlined thing: its class, its polygons in the coordinates of its file."""
+
+    name: str
+    polygons: tuple[tuple[Ring, ...], ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The features of one file and their coordinate reference system (None: pixels, or unknown)."""
+
+    path: Path
+    features: tuple[Feature, ...]
+    crs: str | None
+
+
+def read_geo(files: Sequence[Path], images: Sequence[Path]) -> Drawn | None:
+    """Bring the outlines of GeoJSON and Shapefile layers to the images that they overlap.
+
+    A layer goes with the image of its name, else with every georeferenced image. Without a georeference on the
+    image the coordinates are pixels.
+
+    Returns:
+        None where no file is a layer of polygons.
+    """
+    problems: list[Problem] = []
+    layers = []
+    for path in files:
+        try:
+            layer = _shapefile(path) if path.suffix.lower() == ".shp" else _geojson(path)
+        except DataError as error:
+            problems += error.problems
+            continue
+        if layer is not None:
+            layers.append(layer)
+    if not layers:
+        return Drawn((), {}, tuple(problems)) if problems else None
+    classes = sorted({feature.name for layer in layers for feature in layer.features}, key=natural)
+    shapes: dict[Path, list[Shape]] = {}
+    for layer in layers:
+        named = [image for image in images if stem(image.name) == stem(layer.path.name)]
+        try:
+            _place(layer, named or images, classes, shapes, is_named=bool(named))
+        except DataError as error:
+            problems += error.problems
+    return Drawn(tuple(classes), {image: tuple(found) for image, found in shapes.items()}, tuple(problems))
+
+
+def _place(
+    layer: Layer, images: Sequence[Path], classes: Sequence[str], shapes: dict[Path, list[Shape]], *, is_named: bool
+) -> None:
+    hit = False
+    for image in images:
+        try:
+            header = read_header(image)
+        except DataError:  # told with the images
+            continue
+        if header.georeference is None and not is_named and len(images) > 1:
+            continue
+        height, width = header.size
+        found = [
+            Shape(classes.index(feature.name) + 1, polygons)
+            for feature, polygons in zip(layer.features, _in_pixels(layer, header.georeference), strict=True)
+            if touches(polygons, height, width)
+        ]
+        if found or is_named:
+            shapes.setdefault(image, []).extend(found)
+        hit |= bool(found)
+    if layer.features and not hit:
+        raise DataError(
+            f"none of the {len(layer.features)} outlines in {layer.path} lies on an image.",
+            fix="check that image and outlines show the same place, and that both name their coordinate system.",
+            examples=[str(image) for image in images],
+        )
+
+
+def touches(polygons: Iterable[tuple[Ring, ...]], height: int, width: int) -> bool:
+    """Whether outlines reach into an image; one box around all of them is looked at."""
+    points = [point for rings in polygons for outline in rings for point in outline]
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return bool(points) and min(xs) < width and max(xs) > 0 and min(ys) < height and max(ys) > 0
+
+
+def _in_pixels(layer: Layer, reference: GeoReference | None) -> list[tuple[tuple[Ring, ...], ...]]:
+    if reference is None:
+        return [feature.polygons for feature in layer.features]
+    a, b, c, d, e, f = reference.transform
+    det = a * e - b * d
+    project = _projection(layer, reference)
+
+    def pixels(outline: Ring) -> Ring:
+        xs, ys = project([x for x, _ in outline], [y for _, y in outline])
+        return tuple(
+            ((e * (x - c) - b * (y - f)) / det, (a * (y - f) - d * (x - c)) / det)
+            for x, y in zip(xs, ys, strict=True)
+        )
+
+    return [tuple(tuple(map(pixels, rings)) for rings in feature.polygons) for feature in layer.features]
+
+
+def _projection(layer: Layer, reference: GeoReference) -> Any:
+    """A function of (xs, ys) from the layer's coordinates to the image's."""
+    if layer.crs is None or not reference.crs_wkt:
+        return lambda xs, ys: (xs, ys)
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+    from rasterio.warp import transform
+
+    try:
+        source, target = CRS.from_user_input(layer.crs), CRS.from_wkt(reference.crs_wkt)
+    except CRSError as error:
+        raise DataError(
+            f"{layer.path} names an unknown coordinate system: {layer.crs[:80]}.",
+            fix="write it again with an EPSG code.",
+        ) from error
+    if source == target:
+        return lambda xs, ys: (xs, ys)
+
+    def project(xs: list[float], ys: list[float]) -> tuple[list[float], list[float]]:
+        try:
+            return transform(source, target, xs, ys)[:2]  # type: ignore[no-any-return]
+        except Exception:  # GDAL's own error classes are private; points beyond the projection are on no image
+            return [math.inf] * len(xs), [math.inf] * len(ys)
+
+    return project
+
+
+def _geojson(path: Path) -> Layer | None:
+    data = parse(path)
+    if not isinstance(data, dict) or data.get("type") not in ("FeatureCollection", "Feature"):
+        return None
+    listed = data.get("features") if data["type"] == "FeatureCollection" else [data]
+    try:
+        found = [(dict(f.get("properties") or {}), _polygons(f.get("geometry") or {})) for f in listed or []]
+    except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
+        raise DataError(f"{path} is not sound GeoJSON: {error!r}.", fix="export it again.") from error
+    return Layer(path, _named(path, found), _geojson_crs(data))
+
+
+def _geojson_crs(data: Mapping[str, Any]) -> str:
+    named = data.get("crs") or {}
+    name = (named.get("properties") or {}).get("name") if isinstance(named, dict) else None
+    return (
+        str(name).replace("urn:ogc:def:crs:EPSG::", "EPSG:").replace("urn:ogc:def:crs:OGC:1.3:CRS84", WGS84)
+        if name
+        else WGS84
+    )
+
+
+def _polygons(geometry: Mapping[str, Any]) -> tuple[tuple[Ring, ...], ...]:
+    match geometry.get("type"):
+        case "Polygon":
+            return (tuple(ring(points) for points in geometry["coordinates"]),)
+        case "MultiPolygon":
+            return tuple(tuple(ring(points) for points in polygon) for polygon in geometry["coordinates"])
+        case "GeometryCollection":
+            return tuple(polygon for part in geometry["geometries"] for polygon in _polygons(part))
+    return ()
+
+
+def _shapefile(path: Path) -> Layer:
+    try:
+        import shapefile
+    except ImportError as error:
+        raise DataError(f"{path} is a Shapefile, which needs pyshp.", fix="pip install 'perpixel[geo]'.") from error
+    try:
+        with shapefile.Reader(str(path)) as reader:
+            records = [reader.shapeRecord(index) for index in range(len(reader))]  # by the index: gaps are allowed
+            found = [(record.record.as_dict(), _polygons(record.shape.__geo_interface__)) for record in records]
+    except Exception as error:  # pyshp raises what struct, os and itself raise on damaged bytes
+        raise DataError(f"{path} cannot be read: {error}.", fix="restore it with its .shx and .dbf.") from error
+    projection = path.with_suffix(".prj")
+    crs = projection.read_text(encoding="utf-8", errors="replace") if projection.exists() else None
+    return Layer(path, _named(path, found), crs)
+
+
+def _named(
+    path: Path, found: Sequence[tuple[Mapping[str, Any], tuple[tuple[Ring, ...], ...]]]
+) -> tuple[Feature, ...]:
+    """The features with polygons; their class by a field that all have, else the file's name."""
+    areas = [
+        ({str(k).lower(): v for k, v in properties.items()}, polygons) for properties, polygons in found if polygons
+    ]
+    field = next(
+        (f for f in CLASS_FIELDS if areas and all(properties.get(f) is not None for properties, _ in areas)), None
+    )
+    return tuple(
+        Feature(str(properties[field]) if field else stem(path.name), polygons) for properties, polygons in areas
+    )

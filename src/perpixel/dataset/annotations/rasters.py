@@ -1,0 +1,59 @@
+"""Georeferenced rasters: which is the label of which, and whether they lie in the same place."""
+
+from perpixel.dataset.layout.layouts import Layout, sample_of
+from perpixel.dataset.layout.tree import Tree
+from perpixel.dataset.sample import info
+from perpixel.errors import DataError
+from perpixel.files.read import GeoReference, Header, read_header
+
+
+def recognise_rasters(tree: Tree) -> Layout | None:
+    """Recognise folders of two georeferenced rasters on one grid, of which one has a single band of integers."""
+    samples, findings = [], []
+    for folder in tree.folders:
+        if len(folder.images) != 2:
+            continue
+        try:
+            headers = {path: read_header(path) for path in folder.images}
+        except DataError:
+            continue
+        labels = [path for path, h in headers.items() if h.channels == 1 and h.dtype in ("uint8", "uint16")]
+        first, second = headers.values()
+        if len(labels) != 1 or not _one_grid(first, second):
+            continue
+        image = next(path for path in folder.images if path != labels[0])
+        samples.append(sample_of(folder, image, (labels[0],)))
+        findings.append(
+            info(
+                f"{labels[0].name} lies on the grid of {image.name} and has one band: it is taken for its labels.",
+                fix="say otherwise in dataset.yaml.",
+            )
+        )
+    return Layout("values", tuple(samples), (), tuple(findings)) if samples else None
+
+
+def elsewhere(
+    image: GeoReference | None, size: tuple[int, int], mask: GeoReference | None, mask_size: tuple[int, int]
+) -> str:
+    """Why a georeferenced mask cannot be its image's; empty where it can. Sizes are (height, width) in pixels."""
+    if image is None or mask is None:
+        return ""
+    left, low, right, high = image.bounds(*size)
+    mask_left, mask_low, mask_right, mask_high = mask.bounds(*mask_size)
+    if mask_left >= right or mask_right <= left or mask_low >= high or mask_high <= low:
+        return "the label raster does not overlap its image"
+    if image.crs_wkt and mask.crs_wkt and image.crs_wkt != mask.crs_wkt:
+        return "the label raster is in another coordinate system than its image"
+    pixel = abs(image.transform[0]) + abs(image.transform[1])
+    if size != mask_size or max(abs(left - mask_left), abs(high - mask_high)) > pixel / 2:
+        return "the label raster is on another grid than its image"
+    return ""
+
+
+def _one_grid(first: Header, second: Header) -> bool:
+    references = first.georeference, second.georeference
+    return (
+        first.size == second.size
+        and None not in references
+        and not elsewhere(first.georeference, first.size, second.georeference, second.size)
+    )

@@ -1,0 +1,240 @@
+"""Class lists that lie beside the data, and the few well-known data sets that come without one."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from perpixel.dataset.layout.inventory import packed
+from perpixel.labels.codec import Colour
+
+TABLE_NAMES: Final = re.compile(r"(class|label|colou?r|codes|categor|palette)", re.IGNORECASE)
+MOST_BYTES: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class ClassEntry:
+    """One class of a list: its name, and its value or colour where the list gives them."""
+
+    name: str
+    value: int | None = None
+    colour: Colour | None = None
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """A list of classes found in a file."""
+
+    path: Path
+    entries: tuple[ClassEntry, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the order of the list."""
+        return tuple(entry.name for entry in self.entries)
+
+    @property
+    def colours(self) -> frozenset[int]:
+        """All its colours as 0xRRGGBB."""
+        return frozenset(packed(entry.colour) for entry in self.entries if entry.colour)
+
+    def for_values(self, values: Sequence[int]) -> dict[int, str] | None:
+        """A name for every value, where the list gives values, or is a plain list that counts them from 0."""
+        named = {entry.value: entry.name for entry in self.entries if entry.value is not None}
+        if not named and not self.colours:
+            named = dict(enumerate(self.names))
+        if set(values) <= set(named):
+            return {value: named[value] for value in values}
+        if set(values) == {0, 255} and set(named) == {0, 1}:
+            return {0: named[0], 255: named[1]}
+        return None
+
+    def for_colours(self, colours: set[int]) -> dict[int, str] | None:
+        """The list as colour to name, if it names every colour given."""
+        if not self.colours or not colours <= self.colours:
+            return None
+        return {packed(entry.colour): entry.name for entry in self.entries if entry.colour}
+
+
+@dataclass(frozen=True)
+class KnownSet:
+    """A public data set whose masks say nothing of their classes, told by its folders and values."""
+
+    title: str
+    folders: frozenset[str]
+    names: Mapping[int, str]
+    void: tuple[int, ...] = ()
+
+
+KNOWN_SETS: Final = (
+    KnownSet(
+        "CamVid (the SegNet authors' 11 classes; 11 is unlabelled)",
+        frozenset({"trainannot", "valannot", "testannot"}),
+        dict(
+            enumerate(
+                [
+                    "sky",
+                    "building",
+                    "pole",
+                    "road",
+                    "pavement",
+                    "tree",
+                    "sign",
+                    "fence",
+                    "car",
+                    "pedestrian",
+                    "bicyclist",
+                ]
+            )
+        ),
+        void=(11,),
+    ),
+    KnownSet("Oxford-IIIT Pet trimaps", frozenset({"trimaps"}), {1: "pet", 2: "background", 3: "border"}),
+    KnownSet(
+        "PASCAL VOC",
+        frozenset({"segmentationclass"}),
+        dict(
+            enumerate(
+                [
+                    "background",
+                    "aeroplane",
+                    "bicycle",
+                    "bird",
+                    "boat",
+                    "bottle",
+                    "bus",
+                    "car",
+                    "cat",
+                    "chair",
+                    "cow",
+                    "diningtable",
+                    "dog",
+                    "horse",
+                    "motorbike",
+                    "person",
+                    "pottedplant",
+                    "sheep",
+                    "sofa",
+                    "train",
+                    "tvmonitor",
+                ]
+            )
+        ),
+        void=(255,),
+    ),
+)
+
+
+def find_tables(files: Sequence[Path]) -> list[ClassTable]:
+    """Read the class lists among the files (TXT, CSV, JSON, YAML, by their names); what is none is passed over."""
+    tables = []
+    for path in files:
+        if TABLE_NAMES.search(path.stem) and path.suffix.lower() in READERS and path.stat().st_size < MOST_BYTES:
+            try:
+                entries = READERS[path.suffix.lower()](path.read_text(encoding="utf-8-sig"))
+            except (OSError, ValueError, yaml.YAMLError, csv.Error, RecursionError):
+                continue
+            if len(entries) >= 2 and len({entry.name for entry in entries}) == len(entries):
+                tables.append(ClassTable(path, tuple(entries)))
+    return tables
+
+
+def parse_colour(value: Any) -> Colour | None:
+    """(R, G, B) of "#RRGGBB", "R G B", "R,G,B" or a list of three; None of anything else.
+
+    >>> parse_colour("#FF8000"), parse_colour([1, 2, 3]), parse_colour("red")
+    ((255, 128, 0), (1, 2, 3), None)
+    """
+    if isinstance(value, str):
+        if match := re.fullmatch(r"#?([0-9A-Fa-f]{6})", value.strip()):
+            number = int(match[1], 16)
+            return number >> 16, number >> 8 & 255, number & 255
+        value = re.findall(r"\d+", value) if re.fullmatch(r"[\d\s,;()\[\]]+", value) else []
+    if isinstance(value, list | tuple) and len(value) == 3 and all(str(v).strip().isdigit() for v in value):
+        red, green, blue = (int(v) for v in value)
+        return (red, green, blue) if max(red, green, blue) <= 255 else None
+    return None
+
+
+def _from_object(data: Any) -> list[ClassEntry]:
+    """Entries of parsed JSON or YAML: a list of names, of objects, or a mapping either way round."""
+    if isinstance(data, dict):
+        for word in ("classes", "names", "labels", "categories"):
+            if isinstance(data.get(word), list | dict):
+                return _from_object(data[word])
+        entries = [_from_pair(key, value) for key, value in data.items()]
+    elif isinstance(data, list):
+        entries = [_from_item(item) for item in data]
+    else:
+        return []
+    return [entry for entry in entries if entry is not None] if all(entries) else []
+
+
+def _from_item(item: Any) -> ClassEntry | None:
+    if isinstance(item, str):
+        return ClassEntry(item)
+    if not isinstance(item, dict):
+        return None
+    name = next((item[word] for word in ("name", "title", "label", "class") if isinstance(item.get(word), str)), None)
+    value = next((item[word] for word in ("value", "id", "index") if isinstance(item.get(word), int)), None)
+    colour = next((parse_colour(item[word]) for word in ("color", "colour", "rgb") if word in item), None)
+    return ClassEntry(name, value, colour) if name else None
+
+
+def _from_pair(key: Any, value: Any) -> ClassEntry | None:
+    if isinstance(value, str) and str(key).lstrip("-").isdigit():
+        return ClassEntry(value, int(key))
+    if isinstance(value, str) and (colour := parse_colour(key)):
+        return ClassEntry(value, None, colour)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return ClassEntry(str(key), value)
+    colour = parse_colour(value)
+    return ClassEntry(str(key), None, colour) if colour else None
+
+
+def _from_lines(text: str) -> list[ClassEntry]:
+    """A name a line; or a value or a colour before or after it."""
+    entries = []
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        if line.startswith("#") and not parse_colour(line[:7]):
+            continue
+        if match := re.fullmatch(r"(\d+)[\s,;]+(\d+)[\s,;]+(\d+)[\s,;]+(\S.*)", line):
+            entries.append(ClassEntry(match[4], None, parse_colour(list(match.groups()[:3]))))
+        elif match := re.fullmatch(r"(-?\d+)[\s,;:=]+(\D.*)", line):
+            entries.append(ClassEntry(match[2], int(match[1])))
+        elif match := re.fullmatch(r"(\D.*?)[\s,;:=]+(-?\d+)", line):
+            entries.append(ClassEntry(match[1], int(match[2])))
+        elif len(line) <= 60:
+            entries.append(ClassEntry(line))
+        else:
+            return []
+    return entries
+
+
+def _from_csv(text: str) -> list[ClassEntry]:
+    rows = list(csv.DictReader(text.splitlines()))
+    entries = []
+    for row in rows:
+        low = {str(k).strip().lower(): v.strip() for k, v in row.items() if k is not None and isinstance(v, str)}
+        name = next((low[word] for word in ("name", "class", "label", "title") if low.get(word)), None)
+        if name is None:
+            return _from_lines(text)
+        value = next((low[word] for word in ("value", "id", "index") if low.get(word, "").isdigit()), None)
+        rgb = [low.get(channel, low.get(channel[0], "")) for channel in ("red", "green", "blue")]
+        colour = parse_colour(rgb) or parse_colour(low.get("color") or low.get("colour") or low.get("rgb") or "")
+        entries.append(ClassEntry(name, int(value) if value else None, colour))
+    return entries
+
+
+READERS: Final[dict[str, Callable[[str], list[ClassEntry]]]] = {
+    ".txt": _from_lines,
+    ".csv": _from_csv,
+    ".json": lambda text: _from_object(json.loads(text)),
+    ".yaml": lambda text: _from_object(yaml.safe_load(text)),
+    ".yml": lambda text: _from_object(yaml.safe_load(text)),
+}

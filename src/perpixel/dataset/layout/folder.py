@@ -1,0 +1,136 @@
+"""A folder that has been understood: its labels, its samples, and how to read them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.dataset.annotations.shapes import fill, number
+from perpixel.dataset.description import save_description
+from perpixel.dataset.layout.inventory import one_gray
+from perpixel.dataset.masks.classes import Reading
+from perpixel.dataset.sample import Finding, Sample
+from perpixel.errors import DataError
+from perpixel.files.read import RawMask, read_image, read_mask, turned
+from perpixel.labels.codec import Labels, encode
+from perpixel.shapes import IGNORED, ImageArray, MaskArray, TargetArray
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images with their labels, as understood by `scan`.
+
+    Args:
+        root: The folder.
+        labels: The classes and how the masks are written.
+        reading: How a mask file becomes a target.
+        channels: Of every image as `image` gives it; gray images among colour ones are repeated three times.
+        dtype: NumPy name of the images' dtype.
+        samples: The labelled ones.
+        unlabelled: Those without a mask.
+        findings: What was seen and decided.
+    """
+
+    root: Path
+    labels: Labels
+    reading: Reading
+    channels: int
+    dtype: str
+    samples: tuple[Sample, ...]
+    unlabelled: tuple[Sample, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    def image(self, sample: Sample) -> ImageArray:
+        """Read the image as (H, W, C) of `dtype`. Raises DataError."""
+        image = as_channels(read_image(sample.image, sample.page, sample.box), self.channels)
+        if image.shape[2] != self.channels or image.dtype.name != self.dtype:
+            raise DataError(
+                f"{sample.image} has {image.shape[2]} channels of {image.dtype}; the data set has {self.channels} "
+                f"of {self.dtype}.",
+                fix="the file has changed since it was scanned; scan the folder again.",
+            )
+        return image
+
+    def target(self, sample: Sample) -> TargetArray:
+        """Read the mask as uint8 (H, W) class indices, or (K, H, W) for multilabel labels. Raises DataError."""
+        if sample.shapes is not None:
+            return fill(sample.shapes, sample.height, sample.width, self.labels)
+        raw = [read_mask(path, sample.mask_page, sample.box) for path in sample.masks]
+        if self.reading in ("objects", "instances"):
+            present = np.any([mask.values != 0 for mask in raw], axis=0)
+            target = (present.any(axis=-1) if present.ndim == 3 else present).astype(np.uint8)
+        elif self.reading == "classes":
+            target = np.stack([_presence(mask.values, self.labels, k, sample) for k, mask in enumerate(raw)], axis=-1)
+        elif self.reading == "channels":
+            bands = range(len(self.labels))
+            target = np.stack([_presence(raw[0].values[..., k], self.labels, k, sample) for k in bands], axis=-1)
+        else:
+            target = encode(as_written(raw[0], self.labels, self.reading), self.labels, str(sample.masks[0]))
+        target = turned(target, sample.mask_turn)
+        if target.shape[:2] != (sample.height, sample.width):
+            raise DataError(
+                f"{sample.masks[0]} is {target.shape[0]} × {target.shape[1]}; its image is {sample.height} × "
+                f"{sample.width}.",
+                fix="the file has changed since it was scanned; scan the folder again.",
+            )
+        return np.ascontiguousarray(np.moveaxis(target, -1, 0) if target.ndim == 3 else target)
+
+    def instances(self, sample: Sample) -> NDArray[np.int32] | None:
+        """Read the objects one by one: (H, W) int32, 0 outside, 1 and up for each; None where there are none."""
+        if sample.shapes is not None:
+            return number(sample.shapes, sample.height, sample.width)
+        files = sample.instances or (sample.masks if self.reading in ("objects", "instances") else ())
+        if not files:
+            return None
+        maps = [read_mask(path, sample.mask_page, sample.box).values for path in files]
+        if len(maps) == 1 and self.reading != "objects":
+            objects = maps[0].astype(np.int32)
+        else:
+            objects = np.zeros(maps[0].shape[:2], np.int32)
+            for index, values in enumerate(maps, start=1):
+                inside = (values != 0) if values.ndim == 2 else (values != 0).any(axis=-1)
+                objects[inside & (objects == 0)] = index
+        return np.ascontiguousarray(turned(objects, sample.mask_turn))
+
+    def save_description(self, path: Path) -> None:
+        """Write a dataset.yaml that states what was understood. Raises OutputError."""
+        apart = {p.parent.name for s in self.samples for p in s.masks if p.parent != s.image.parent}
+        masks = apart.pop() if len(apart) == 1 and self.reading not in ("classes", "objects") else None
+        save_description(path, self.root, self.labels, self.reading, masks)
+
+
+def as_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:
+    """Repeat the one channel of a gray (H, W, 1) image where three are wanted."""
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 and channels == 3 else image
+
+
+def as_written(mask: RawMask, labels: Labels, reading: Reading) -> MaskArray:
+    """Bring a mask to what `codec.encode` wants: (H, W) values, or (H, W, 3) colours."""
+    values = mask.values
+    if labels.encoding == "colour":
+        if mask.palette is not None:
+            coloured: MaskArray = mask.palette[values]
+            return coloured
+        return np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values
+    if values.ndim == 3 and (gray := one_gray(values)) is not None:
+        values = gray
+    return np.where(values >= 128, 255, 0).astype(np.uint8) if reading == "halves" else values
+
+
+def _presence(values: MaskArray, labels: Labels, k: int, sample: Sample) -> TargetArray:
+    """1 where class k is, IGNORED where the value is an ignored one, else 0."""
+    if values.ndim == 3:
+        values = values.max(axis=-1)
+    present = values == labels.values[k]
+    ignored = np.isin(values, [v for v in labels.ignored if isinstance(v, int)])
+    unknown = ~(present | ignored | (values == 0))
+    if unknown.any():
+        raise DataError(
+            f"{sample.masks[min(k, len(sample.masks) - 1)]} holds {int(unknown.sum()):,} pixels that are neither 0 "
+            f"nor {labels.values[k]}.",
+            fix="save each class's mask with 0 and one other value.",
+            examples=[str(value) for value in np.unique(values[unknown])],
+        )
+    return np.where(ignored, IGNORED, present).astype(np.uint8)

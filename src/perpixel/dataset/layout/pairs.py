@@ -1,0 +1,81 @@
+"""Pair the images of a folder with their masks by names."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from perpixel.dataset.layout.names import file_role, key, stem
+from perpixel.errors import Problem
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The images of one folder with their masks, and those left over."""
+
+    pairs: tuple[tuple[Path, Path], ...]
+    without_mask: tuple[Path, ...] = ()
+    without_image: tuple[Path, ...] = ()
+    problems: tuple[Problem, ...] = field(default=())
+
+
+def pair(images: Sequence[Path], masks: Sequence[Path]) -> Pairs:
+    """Pair by equal stems; else by what is left of the stems without words like "mask"; else one with one."""
+    problems = [*_collisions(images), *_collisions(masks)]
+    by_stem = {stem(mask.name): mask for mask in masks}
+    pairs = [(image, by_stem[stem(image.name)]) for image in images if stem(image.name) in by_stem]
+    if len(pairs) < len(images):
+        taken = {path for both in pairs for path in both}
+        pairs += _by_key([i for i in images if i not in taken], [m for m in masks if m not in taken])
+    if not pairs and len(images) == len(masks) == 1:
+        pairs = [(images[0], masks[0])]
+    taken = {path for both in pairs for path in both}
+    order = {image: number for number, image in enumerate(images)}
+    return Pairs(
+        tuple(sorted(pairs, key=lambda both: order[both[0]])),
+        tuple(image for image in images if image not in taken),
+        tuple(mask for mask in masks if mask not in taken),
+        tuple(problems),
+    )
+
+
+def missing_masks(pairs: Pairs, images: Sequence[Path], masks: Sequence[Path]) -> Problem:
+    """What to say of images without a mask beside others that have one."""
+    names = [mask.name for mask in masks]
+    examples = []
+    for image in pairs.without_mask:
+        close = get_close_matches(image.name, names, n=1, cutoff=0.5) if len(names) < 5000 else []
+        examples.append(f"{image.name}: closest mask is {close[0]}" if close else str(image))
+    return Problem(
+        f"{len(pairs.without_mask)} of {len(images)} images in {images[0].parent} has no mask in {masks[0].parent}.",
+        fix="rename the mask to match, or move the unlabelled image out of the folder.",
+        examples=tuple(examples),
+    )
+
+
+def _by_key(images: Iterable[Path], masks: Iterable[Path]) -> list[tuple[Path, Path]]:
+    found: dict[str, tuple[list[Path], list[Path]]] = defaultdict(lambda: ([], []))
+    for side, paths in enumerate((images, masks)):
+        for path in paths:
+            found[key(stem(path.name))][side].append(path)
+    for _, candidates in found.values():
+        if len(candidates) > 1:  # NAME_labelIds beside NAME_instanceIds
+            candidates[:] = [mask for mask in candidates if file_role(stem(mask.name)) != "instance"]
+    return [(i[0], m[0]) for i, m in found.values() if len(i) == len(m) == 1]
+
+
+def _collisions(files: Sequence[Path]) -> list[Problem]:
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        by_stem[stem(file.name)].append(file.name)
+    same = tuple(" and ".join(names) for names in by_stem.values() if len(names) > 1)
+    if not same:
+        return []
+    return [
+        Problem(
+            f"{len(same)} name(s) in {files[0].parent} collide when the ending is dropped.",
+            fix="rename or remove one of each, so that it is clear which mask belongs to which image.",
+            examples=same,
+        )
+    ]

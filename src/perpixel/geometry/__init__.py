@@ -1,0 +1,1 @@
+"""Tiles, connected components and polygons."""

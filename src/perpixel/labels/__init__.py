@@ -1,0 +1,1 @@
+"""What a pixel can be called, and the codec between masks, targets and logits."""

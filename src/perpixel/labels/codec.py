@@ -1,0 +1,251 @@
+"""The one codec: images to normalised tensors, masks to targets, logits to predictions, predictions to masks.
+
+Training, validation, evaluation, prediction and export all pass through it, so that they cannot disagree.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal, Self, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from perpixel.errors import DataError
+from perpixel.shapes import IGNORED, MAX_CLASSES, LabelKind, MaskArray, TargetArray
+
+Colour: TypeAlias = tuple[int, int, int]
+Value: TypeAlias = int | Colour
+Encoding: TypeAlias = Literal["index", "palette", "colour", "files"]
+
+DISTINCT_COLOURS: Final[tuple[Colour, ...]] = (
+    (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (86, 180, 233), (240, 228, 66),
+    (40, 40, 240), (40, 240, 40), (240, 40, 220), (140, 100, 220), (120, 120, 40), (160, 80, 60), (120, 240, 240),
+    (60, 40, 100), (220, 180, 140),
+)  # fmt: skip
+"""Okabe and Ito (2008), told apart with any colour vision; then each as far as can be in CIELAB from all before, and
+from black, grey and white."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The classes, and how their masks are written.
+
+    Args:
+        kind: "multiclass" or "multilabel".
+        names: One name a class, K of them, in channel order.
+        values: The value of each class in a mask file: an integer, or (R, G, B) where `encoding` is "colour".
+            For "files" the value of a pixel that has the class (the others hold 0).
+        colours: (R, G, B) of each class, 0..255, for overlays and palettes.
+        ignored: Values that stand for no label; they become IGNORED.
+        encoding: "index" (one-channel values), "palette" (a palette PNG; the indices count), "colour" (RGB),
+            or "files" (one mask a class, the only one for multilabel labels).
+    """
+
+    kind: LabelKind
+    names: tuple[str, ...]
+    values: tuple[Value, ...]
+    colours: tuple[Colour, ...]
+    ignored: tuple[Value, ...] = ()
+    encoding: Encoding = "index"
+
+    def __post_init__(self) -> None:
+        assert len(self.names) == len(self.values) == len(self.colours)
+        assert (self.kind == "multilabel") == (self.encoding == "files")
+        if not 1 <= len(self.names) <= MAX_CLASSES:
+            raise DataError(
+                f"{len(self.names)} classes; perpixel handles 1 to {MAX_CLASSES}.",
+                fix="merge classes, or treat an instance map as one class of objects.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def background(self) -> int | None:
+        """The class that is background by its value 0 or black, if there is one; only for multiclass labels."""
+        if self.kind == "multilabel":
+            return None
+        return next((k for k, value in enumerate(self.values) if value in {0, (0, 0, 0)}), None)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Read back what `dataclasses.asdict` and JSON made of it (lists for tuples)."""
+        return cls(**{key: _tuples(value) for key, value in data.items()})
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Everything between a file's pixels and the network's, both ways.
+
+    Args:
+        labels: The classes and how their masks are written.
+        dtype: NumPy name of the images' dtype: "uint8", "uint16", "float32", …
+        mean: Per channel, in the images' own units (0..255 for uint8), C of them.
+        std: Per channel, in the images' own units, > 0.
+        thresholds: For multilabel labels, the probability from which a pixel has the class, K of them in 0..1.
+            Multiclass labels take the most probable class and need none.
+    """
+
+    labels: Labels
+    dtype: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    thresholds: tuple[float, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        assert len(self.mean) == len(self.std) >= 1
+        assert all(std > 0 for std in self.std)
+        assert all(0 <= threshold <= 1 for threshold in self.thresholds)
+
+    @property
+    def channels(self) -> int:
+        """Number of image channels, C."""
+        return len(self.mean)
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """Map raw values (N, C, H, W) of any dtype to float32 with about zero mean and unit spread.
+
+        What is no number becomes 0, the mean.
+        """
+        mean = torch.tensor(self.mean, dtype=torch.float32, device=image.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, dtype=torch.float32, device=image.device).view(1, -1, 1, 1)
+        normalised = image.to(torch.float32, copy=True).sub_(mean).div_(std)  # in place: one picture of memory
+        return normalised.nan_to_num_(nan=0.0) if image.is_floating_point() else normalised
+
+    def check_image(self, image: NDArray[Any], name: str) -> None:
+        """Raise DataError unless the (H, W, C) image has the channels and the dtype of the training images."""
+        if image.shape[-1] != self.channels:
+            raise DataError(
+                f"{name} has {image.shape[-1]} channels; the model was trained on {self.channels}.",
+                fix=f"give images with {self.channels} channels, or train a model on images like this one.",
+            )
+        if image.dtype != np.dtype(self.dtype):
+            raise DataError(
+                f"{name} is {image.dtype}; the model was trained on {self.dtype}.",
+                fix=f"convert it to {self.dtype} the way the training images were made.",
+            )
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Softmax or sigmoid over (N, K, H, W) logits; float32 in 0..1."""
+        logits = logits.float()
+        return logits.softmax(1) if self.labels.kind == "multiclass" else logits.sigmoid()
+
+    def decode(self, probabilities: Tensor) -> Tensor:
+        """The prediction as a target.
+
+        Args:
+            probabilities: (N, K, H, W) in 0..1. For multiclass labels logits do as well.
+
+        Returns:
+            uint8: (N, H, W) class indices, or (N, K, H, W) in {0, 1}.
+        """
+        if self.labels.kind == "multiclass":
+            return probabilities.max(1).indices.to(torch.uint8)  # argmax, 30 times as fast on a CPU
+        thresholds = self.thresholds or (0.5,) * len(self.labels)
+        limits = torch.tensor(thresholds, device=probabilities.device).view(1, -1, 1, 1)
+        return (probabilities >= limits).to(torch.uint8)
+
+    def answer(self, logits: Tensor) -> Tensor:
+        """`decode` of the `probabilities` of (N, K, H, W) logits; without a softmax, which changes no maximum."""
+        return self.decode(logits if self.labels.kind == "multiclass" else self.probabilities(logits))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings, lists and dicts, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`, also after a passage through JSON."""
+        rest = {key: _tuples(value) for key, value in data.items() if key != "labels"}
+        return cls(labels=Labels.from_dict(data["labels"]), **rest)
+
+
+def encode(mask: MaskArray, labels: Labels, name: str) -> TargetArray:
+    """Turn the values of one mask file into a target.
+
+    Args:
+        mask: (H, W) integers or bool, or (H, W, 3) uint8 where the encoding is "colour".
+        labels: Multiclass labels. (Multilabel masks are one file a class: the reader stacks them.)
+        name: What to call the mask in a message.
+
+    Returns:
+        (H, W) uint8 class indices, IGNORED where the value is one of `labels.ignored`.
+
+    Raises:
+        DataError: Values that belong to no class, with the number of pixels of each.
+    """
+    keys = _packed(mask)
+    encoded: TargetArray
+    classes = {_packed_value(value): k for k, value in enumerate(labels.values)}
+    classes |= {_packed_value(value): IGNORED for value in labels.ignored}
+    if keys.dtype.itemsize <= 2:  # a table is one read a pixel, a search log2(K) of them
+        known = np.zeros(1 << (8 * keys.dtype.itemsize), bool)
+        target = np.full(len(known), IGNORED, np.uint8)
+        for key in classes.keys() & range(len(known)):
+            known[key], target[key] = True, classes[key]
+        is_known, encoded = known[keys], target[keys]
+    else:
+        order = np.array(sorted(classes))
+        place = np.minimum(np.searchsorted(order, keys), len(order) - 1)
+        is_known, encoded = order[place] == keys, np.array([classes[key] for key in order], np.uint8)[place]
+    if not is_known.all():
+        raise _unknown_values(keys[~is_known], labels, name)
+    return encoded
+
+
+def mask_of(target: TargetArray, labels: Labels) -> MaskArray:
+    """Write a prediction the way the training masks are written; the inverse of `encode`.
+
+    Args:
+        target: (H, W) uint8 class indices, or (K, H, W) in {0, 1}.
+        labels: The classes and their values.
+
+    Returns:
+        (H, W) of the smallest unsigned dtype that holds the values (or int64 with a negative one), (H, W, 3)
+        uint8 for colours, (K, H, W) for multilabel labels. IGNORED becomes the first ignored value, or else 255
+        (white); with multilabel labels 0.
+    """
+    written: MaskArray
+    if labels.kind == "multilabel":
+        written = (target == 1) * np.array(labels.values, np.uint8).reshape(-1, 1, 1)
+        return written
+    blank: Value = labels.ignored[0] if labels.ignored else ((255,) * 3 if labels.encoding == "colour" else 255)
+    values = np.array([*labels.values, blank])
+    low, high = int(values.min()), int(values.max())
+    dtype = np.min_scalar_type(high) if low >= 0 else np.dtype(np.int64)
+    table = values[np.minimum(np.arange(256), len(labels))].astype(dtype)
+    written = table[target]
+    return written
+
+
+def _packed(mask: MaskArray) -> NDArray[Any]:
+    """One integer a pixel; colours become 0xRRGGBB."""
+    if mask.ndim == 3:
+        red, green, blue = (mask[..., c].astype(np.int64) for c in range(3))
+        return (red << 16) | (green << 8) | blue
+    return mask.view(np.uint8) if mask.dtype == bool else mask if mask.dtype.kind == "u" else mask.astype(np.int64)
+
+
+def _packed_value(value: Value) -> int:
+    return value if isinstance(value, int) else (value[0] << 16) | (value[1] << 8) | value[2]
+
+
+def _unknown_values(keys: NDArray[Any], labels: Labels, name: str) -> DataError:
+    values, pixels = np.unique(keys, return_counts=True)
+
+    def spell(key: int) -> str:
+        return f"#{key:06X}" if labels.encoding == "colour" else str(key)
+
+    known = zip(labels.names, map(_packed_value, labels.values), strict=True)
+    return DataError(
+        f"{name} holds {len(values)} value(s) that belong to no class.",
+        examples=[f"{spell(int(values[i]))}: {pixels[i]:,} pixels" for i in np.argsort(-pixels)],
+        fix="relabel them, or name them in dataset.yaml; the classes are "
+        + ", ".join(f"{class_name} = {spell(key)}" for class_name, key in known)
+        + ".",
+    )
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

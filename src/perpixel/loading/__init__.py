@@ -1,0 +1,1 @@
+"""Training data on their way to the network: augmentation and batches."""

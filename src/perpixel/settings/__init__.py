@@ -1,0 +1,1 @@
+"""The settings tree, its choices, presets and recipes."""

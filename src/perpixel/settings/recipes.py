@@ -1,0 +1,236 @@
+"""Five well-known tutorials as settings: what they train, with their mistakes mended.
+
+A recipe is part of the settings tree; what the user gives goes over it. Two mistakes that most tutorials share are
+mended by perpixel itself: labels are never resampled except by nearest neighbour, and scores are pooled counts of
+unseen images at native size.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from perpixel.errors import SettingsError, did_you_mean
+from perpixel.settings.tree import BUDGETS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Settings with a name.
+
+    Args:
+        summary: What is trained on what, in one line.
+        mends: What the tutorial gets wrong and this does not.
+        settings: Part of the settings tree.
+    """
+
+    summary: str
+    mends: str
+    settings: Mapping[str, Any]
+
+
+_AS_IT_IS: Final = {
+    "horizontal_flip": 0.0,
+    "vertical_flip": 0.0,
+    "quarter_turns": False,
+    "rotate_degrees": 0.0,
+    "zoom": 1.0,
+    "elastic_px": 0.0,
+    "brightness": 0.0,
+    "contrast": 1.0,
+    "gamma": 1.0,
+    "noise": 0.0,
+    "blur_px": 0.0,
+}
+_TUTORIAL: Final = {
+    "optimiser": "adam",
+    "learning_rate": 1e-4,
+    "encoder_lr_factor": 1.0,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "clip_norm": 0.0,
+    "scale": 1.0,
+    "class_balanced_fraction": 0.0,
+    "class_weights": "none",
+}
+_ONE_LOOK: Final = {"tta": "none"}
+_EIGHT_TO_ONE_TO_ONE: Final = {"validation_fraction": 0.1, "test_fraction": 0.1}
+
+RECIPES: Final[dict[str, Recipe]] = {
+    "fcn-resnet-em": Recipe(
+        summary="FCN-ResNet50 on electron microscopy (ISBI 2012): membrane and inside",
+        mends="statistics of the data, validation images, ROC from probabilities, membrane as the class",
+        settings={
+            "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
+            "model": {
+                "name": "fcn_resnet50",
+                "encoder": "resnet50",
+                "weights": "none",
+                "options": {"auxiliary_weight": 0.0},
+            },
+            "augment": _AS_IT_IS,
+            "train": {
+                **_TUTORIAL,
+                "epochs": 50,
+                "batch_size": 8,
+                "crop_hw": [256, 256],
+                "loss": {"cross_entropy": 1.0},
+                "monitor": "mean_iou",
+            },
+        },
+    ),
+    "fcn-vgg-pets": Recipe(
+        summary="VGG16 with skips on photographs of pets: pet, background and border, a fifth held out",
+        mends="labels by nearest neighbour, scores at native size, IoU of every class beside the accuracy",
+        settings={
+            "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
+            "model": {"name": "fcn_tutorial", "encoder": "vgg16", "weights": "none", "options": {}},
+            "augment": _AS_IT_IS,
+            "train": {
+                **_TUTORIAL,
+                "epochs": 10,
+                "batch_size": 8,
+                "crop_hw": [224, 224],
+                "scale": 0.5,  # most photographs are then some 250 pixels wide
+                "loss": {"cross_entropy": 1.0},
+                "monitor": "pixel_accuracy",
+            },
+        },
+    ),
+    "unet-shapes": Recipe(
+        summary="U-Net without normalisation on drawings of six shapes that overlap (`perpixel demo` writes some)",
+        mends="the rate drops after the steps that it is for, a threshold for every class",
+        settings={
+            "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
+            "model": {
+                "name": "unet",
+                "encoder": None,
+                "weights": "none",
+                "options": {"depth": 3, "upsampling": "bilinear_corners", "norm": "none"},
+            },
+            "augment": _AS_IT_IS,
+            "train": {
+                **_TUTORIAL,
+                "epochs": 40,
+                "batch_size": 25,
+                "crop_hw": [192, 192],
+                "schedule": "step",
+                "step_epochs": 25,
+                "step_factor": 0.1,
+                "loss": {"bce_dice_shapes": 1.0},
+                "monitor": "loss",
+            },
+        },
+    ),
+    "unet-cropland": Recipe(
+        summary="U-Net with reflected borders on aerial images: field and other",
+        mends="augmentation after the split and in memory, RGB order, losses averaged over images",
+        settings={
+            "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
+            "model": {
+                "name": "unet",
+                "encoder": None,
+                "weights": "none",
+                "options": {"padding": "reflect", "norm": "batch", "dropout": 0.3, "activation": "leaky_relu"},
+            },
+            "augment": {**_AS_IT_IS, "horizontal_flip": 0.6, "vertical_flip": 0.6},
+            "train": {
+                **_TUTORIAL,
+                "epochs": 100,
+                "batch_size": 5,
+                "crop_hw": [256, 256],
+                "weight_decay": 1e-8,
+                "schedule": "step",
+                "step_epochs": 20,
+                "step_factor": 0.5,
+                "loss": {"cross_entropy": 1.0},
+                "validation_passes": 10,
+                "monitor": "mean_iou",
+            },
+        },
+    ),
+    "unetpp-nuclei": Recipe(
+        summary="U-Net++ with deep supervision on nuclei; can be pruned after training",
+        mends="images at native size, test images held out, Lovász (`--set train.loss.lovasz_hinge=1`) on logits",
+        settings={
+            "data": _EIGHT_TO_ONE_TO_ONE,
+            "predict": _ONE_LOOK,
+            "model": {
+                "name": "unetplusplus",
+                "encoder": None,
+                "weights": "none",
+                "options": {"supervision": "last"},
+            },
+            "augment": {
+                **_AS_IT_IS,
+                "horizontal_flip": 0.5,
+                "vertical_flip": 0.5,
+                "quarter_turns": True,
+                "brightness": 0.1,
+                "contrast": 1.2,
+            },
+            "train": {
+                **_TUTORIAL,
+                "optimiser": "sgd",
+                "learning_rate": 1e-3,
+                "weight_decay": 1e-4,
+                "schedule": "cosine",
+                "warmup": 0.0,
+                "epochs": 10,  # of crops: about the steps of 100 epochs of images shrunk to 96 pixels
+                "batch_size": 16,
+                "crop_hw": [96, 96],
+                "loss": {"bce_dice_nuclei": 1.0},
+                "monitor": "mean_iou",
+            },
+        },
+    ),
+}
+"""Every recipe by name."""
+
+
+def with_recipe(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings over those of a recipe.
+
+    A budget takes the place of the recipe's budget, a loss that of its loss and a preset that of its augmentation;
+    another network or encoder comes without the recipe's options.
+
+    Args:
+        name: A name in `RECIPES`.
+        given: Part of the settings tree; not looked at but for what it replaces.
+
+    Raises:
+        SettingsError: There is no such recipe.
+
+    >>> with_recipe("unet-shapes", {"train": {"minutes": 5}})["train"]["minutes"]
+    5
+    >>> with_recipe("unet-shapes", {"model": {"name": "fcn8s"}})["model"]
+    {'name': 'fcn8s'}
+    """
+    if name not in RECIPES:
+        raise SettingsError(f"there is no recipe {name!r}.", fix=did_you_mean(name, RECIPES))
+    base = dict(RECIPES[name].settings)
+    train, model, augment = (given.get(part) for part in ("train", "model", "augment"))
+    if isinstance(augment, Mapping) and augment.get("preset"):
+        del base["augment"]
+    if isinstance(train, Mapping):
+        replaced = {"loss"} & train.keys()
+        replaced |= set(BUDGETS) if any(train.get(budget) is not None for budget in BUDGETS) else set()
+        base["train"] = {key: value for key, value in base["train"].items() if key not in replaced}
+    network = base["model"]
+    if isinstance(model, Mapping) and any(
+        model.get(key, network[key]) != network[key] for key in ("name", "encoder")
+    ):
+        base["model"] = {"name": network["name"]}
+    return _merged(base, given)
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both trees in one; where both have a leaf, that of `over`."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result

@@ -1,0 +1,311 @@
+"""The settings tree: frozen, checked on load, saved whole with every run.
+
+Every setting has one place, a default and a range; `--set train.learning_rate=3e-4` reaches each of them, and an
+unknown key is refused with the closest known one.
+"""
+
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from perpixel.errors import Problem, SettingsError, did_you_mean
+from perpixel.settings.presets import PRESETS
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+BUDGETS: Final = ("minutes", "steps", "epochs")
+LEAST_MINUTES: Final = 0.05
+DEFAULT_MINUTES: Final = 10.0
+
+
+class Part(BaseModel):
+    """A frozen part of the tree that knows all its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _class_weights(given: Any) -> Any:
+    """A word, or numbers by name."""
+    if given in ("none", "balanced"):
+        return given
+    try:
+        weights = {str(name): float(weight) for name, weight in given.items()}
+    except (AttributeError, TypeError, ValueError):
+        weights = {}
+    if not weights or not all(0 <= weight < math.inf for weight in weights.values()):
+        raise ValueError('neither "none" nor "balanced" nor weights from 0 up by class, such as {cell: 2}')
+    return weights
+
+
+class DataSettings(Part):
+    """How the images are divided into training, validation and test."""
+
+    validation_fraction: Share = 0.1
+    test_fraction: Share = 0.1
+    group_by: str | None = Field(default=None, description="a pattern over names whose first bracket is the group")
+    folds: Annotated[int, Field(ge=2)] | None = Field(default=None, description="K of K-fold cross-validation")
+    fold: Annotated[int, Field(ge=0)] | None = Field(default=None, description="which of the folds validates, from 0")
+    cache_mb: Count = Field(default=4096, description="decoded training images kept in memory, at most")
+
+
+class ModelSettings(Part):
+    """Which network."""
+
+    name: str = "unet"
+    encoder: str | None = Field(default="auto", description="auto, a name, or null for the model's own or none")
+    weights: str = Field(default="auto", description='"auto" (ImageNet where they are at hand), "none", or a file')
+    options: Mapping[str, Any] = Field(default_factory=dict, description="keywords of the architecture")
+    fine_tune_from: str | None = Field(default=None, description="a run or model file whose weights are taken over")
+
+
+class AugmentSettings(Part):
+    """What is done to image and mask together while training; 0 or 1 switches a transform off."""
+
+    preset: Literal["microscopy", "aerial", "natural"] | None = Field(
+        default=None, description="microscopy, aerial or natural: gives the settings below that are not set"
+    )
+    horizontal_flip: Share = 0.5
+    vertical_flip: Share = 0.5
+    quarter_turns: bool = True
+    rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 15.0
+    zoom: Annotated[float, Field(ge=1, le=4)] = Field(default=1.25, description="between 1/zoom and zoom")
+    elastic_px: Annotated[float, Field(ge=0, le=64)] = Field(
+        default=0.0, description="spread of a smooth displacement"
+    )
+    brightness: Share = Field(default=0.15, description="shift, as a share of the standard deviations' range")
+    contrast: Annotated[float, Field(ge=1, le=4)] = Field(default=1.25, description="between 1/contrast and contrast")
+    gamma: Annotated[float, Field(ge=1, le=4)] = Field(default=1.0, description="between 1/gamma and gamma")
+    noise: Share = Field(default=0.0, description="standard deviation, in standard deviations of the images")
+    blur_px: Annotated[float, Field(ge=0, le=8)] = Field(default=0.0, description="largest sigma of a Gaussian")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {**PRESETS.get(str(given.get("preset")), {}), **given}
+
+
+class TrainSettings(Part):
+    """The budget, the optimiser, the schedule and the loss. One of minutes, steps and epochs is the budget."""
+
+    minutes: Annotated[float, Field(ge=LEAST_MINUTES)] | None = None
+    steps: Count | None = None
+    epochs: Count | None = None
+    batch_size: Count = 8
+    accumulate: Count = Field(default=1, description="parts of a batch that go through the network one by one")
+    crop_hw: tuple[Count, Count] = (256, 256)
+    scale: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="working resolution / native resolution"
+    )
+    class_balanced_fraction: Share = Field(
+        default=0.0, description="share of the views centred on a pixel of a rare class"
+    )
+    hard_example_fraction: Share = Field(
+        default=0.0, description="share of the views from images by how much of them was answered wrongly lately"
+    )
+    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: Positive = 5e-3
+    encoder_lr_factor: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.5, description="times learning_rate; 0 freezes it"
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    schedule: Literal["one-cycle", "cosine", "poly", "step", "constant"] = "one-cycle"
+    warmup: Share = Field(default=0.1, description="share of the steps in which the rate rises")
+    step_epochs: Count = Field(default=25, description='epochs between the drops of "step"')
+    step_factor: Share = Field(default=0.1, description='what "step" multiplies the rate by')
+    loss: Mapping[str, float] = Field(default_factory=dict, description="name: weight; empty takes the kind's own")
+    class_weights: Annotated[Literal["none", "balanced"] | Mapping[str, float], BeforeValidator(_class_weights)] = (
+        Field(default="none", description='of a pixel, by class: "balanced" by their shares, or {name: weight}')
+    )
+    clip_norm: Annotated[float, Field(ge=0)] = Field(
+        default=5.0, description="largest gradient norm; 0 leaves it alone"
+    )
+    ema: Share = Field(
+        default=0.0, description="decay a step of a running mean of the weights, which is what is kept; 0 for none"
+    )
+    validation_passes: Count = Field(default=8, description="how often the validation images are scored, at most")
+    monitor: Literal["mean_iou", "mean_dice", "pixel_accuracy", "loss"] = "mean_iou"
+    early_stopping: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="validations in a row without a better score that end the run; 0 never does"
+    )
+    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"  # YAML gives 32 as a number
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: Count | None = Field(
+        default=None, description="on each machine, a process each; null for what torchrun or SLURM started, or one"
+    )
+    loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = Field(
+        default=(), description="where scores and pictures go, too"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_budget(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        budgets = [name for name in BUDGETS if given.get(name) is not None]
+        if len(budgets) > 1:
+            raise ValueError(f"only one of {', '.join(BUDGETS)} can be the budget, not {' and '.join(budgets)}")
+        return given if budgets else {**given, "minutes": DEFAULT_MINUTES}
+
+
+class PredictSettings(Part):
+    """How the model predicts where nothing else is asked for."""
+
+    tta: Literal["none", "hflip", "flips", "d4"] = Field(
+        default="none", description="an image as it is, or the mean over its 2 or 4 flips, or over 8 flips and turns"
+    )
+
+
+class Settings(Part):
+    """Everything that decides a run."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    augment: AugmentSettings = AugmentSettings()
+    train: TrainSettings = TrainSettings(minutes=DEFAULT_MINUTES)
+    predict: PredictSettings = PredictSettings()
+
+
+def settings_from(tree: Mapping[str, Any], source: str = "the settings") -> Settings:
+    """Check a nested mapping and make it the settings.
+
+    Args:
+        tree: Any part of the tree; what is missing takes its default.
+        source: What to call the mapping in a message.
+
+    Raises:
+        SettingsError: Unknown keys and wrong values, all of them at once.
+    """
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError.of(_problem(each, source) for each in error.errors()) from None
+
+
+def settings_from_file(path: Path) -> dict[str, Any]:
+    """Read the tree of a YAML file of settings; unchecked. Raises SettingsError where it is not one."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}.", fix="give an existing YAML file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not YAML: {error}.", fix="mend that line.") from None
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path} holds no settings.", fix="write lines like `train: {steps: 100}`.")
+    return tree
+
+
+def assign(tree: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Put `section.key=value` assignments over a tree; the later wins. Values are YAML.
+
+    >>> assign({}, ["train.learning_rate=3e-4", "model.name=fcn8s"])
+    {'train': {'learning_rate': 0.0003}, 'model': {'name': 'fcn8s'}}
+    """
+    result = _copied(tree)
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {assignment} has no value.", fix="write --set train.learning_rate=3e-4.")
+        *sections, key = path.strip().split(".")
+        place = result
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise SettingsError(f"--set {path}: {section} is a value.", fix=f"write --set {section}=….")
+        place[key] = _parsed(value, assignment)
+        if sections == ["train"] and key in BUDGETS:
+            place.update({other: None for other in BUDGETS if other != key})
+    return result
+
+
+def to_yaml(settings: Settings, reasons: Mapping[str, str] | None = None) -> str:
+    """The whole tree as YAML, in the order of the classes.
+
+    Args:
+        settings: The tree.
+        reasons: By the dotted path of a setting, a comment that goes above it.
+    """
+    tree, lines = settings.model_dump(mode="json"), []
+    for section, values in tree.items():
+        if not isinstance(values, dict):
+            lines.append(yaml.safe_dump({section: values}))
+            continue
+        lines.append(f"{section}:\n")
+        for key, value in values.items():
+            if reason := (reasons or {}).get(f"{section}.{key}"):
+                lines.append(f"  # {reason}\n")
+            lines.append(textwrap.indent(yaml.safe_dump({key: value}, sort_keys=False), "  "))
+    return "".join(lines)
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of a tree by their dotted path.
+
+    >>> flat({"train": {"steps": 3}, "seed": 1})
+    {'train.steps': 3, 'seed': 1}
+    """
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return leaves
+
+
+def _problem(error: Any, source: str) -> Problem:
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return Problem(f"{source}: unknown key {path}.", fix=_suggest(path))
+    value = "" if isinstance(error["input"], dict | BaseModel) else f" = {error['input']}"
+    message = error["msg"].removeprefix("Value error, ")
+    fix = f"set {path} within its range."
+    if error["type"] == "literal_error":
+        fix = did_you_mean(str(error["input"]), re.findall("'(.*?)'", error["ctx"]["expected"]))
+    return Problem(f"{source}: {path}{value}: {message[0].lower()}{message[1:]}.", fix=fix)
+
+
+def _suggest(path: str) -> str:
+    """The closest known key; a right name in the wrong section is found by its last part."""
+    by_last = {key.rpartition(".")[2]: key for key in _keys(Settings)}
+    last = path.rpartition(".")[2]
+    if last in by_last:
+        return f"did you mean {by_last[last]}?"
+    return did_you_mean(path, _keys(Settings))
+
+
+def _keys(part: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in part.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Part):
+            keys += _keys(inner, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def _parsed(value: str, assignment: str) -> Any:
+    """YAML, but 3e-4 is a number."""
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        fix = "close its brackets and quotes, and quote the whole for the shell."
+        raise SettingsError(f"--set {assignment}: {value} is not YAML.", fix=fix) from None
+    if isinstance(parsed, str):
+        try:
+            return float(parsed)
+        except ValueError:
+            return parsed
+    return parsed
+
+
+def _copied(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in tree.items()}

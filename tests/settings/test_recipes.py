@@ -1,0 +1,121 @@
+"""Each recipe resolves, is the tutorial's network, and trains; what is given goes over it."""
+
+import pytest
+import torch
+
+import generated
+from perpixel import api, catalogue
+from perpixel.errors import SettingsError
+from perpixel.models import build
+from perpixel.models.torchvision_shim import prepare_torchvision
+from perpixel.planning.rules import RULES
+from perpixel.settings.recipes import RECIPES, with_recipe
+from perpixel.settings.tree import settings_from
+from perpixel.store.run_folder import Run
+
+VGG16_FEATURES = 14_714_688  # without its classifier, as its authors and Keras count
+KINDS = {  # the folder like the tutorial's, and its classes
+    "fcn-resnet-em": (generated.write_cells, 2),
+    "fcn-vgg-pets": (generated.write_land, 3),
+    "unet-shapes": (generated.write_overlapping, 6),
+    "unet-cropland": (generated.write_cells, 2),
+    "unetpp-nuclei": (generated.write_cells, 2),
+}
+SMALL = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validation_passes": 1, "precision": "32"}
+COSTLY = {"fcn-resnet-em", "fcn-vgg-pets", "unet-cropland", "unetpp-nuclei"}  # 9 to 33 million parameters
+
+
+def network(name):
+    model = settings_from(with_recipe(name, {})).model
+    with torch.device("meta"):  # shapes without numbers
+        return build(model.name, in_channels=3, classes=KINDS[name][1], encoder=model.encoder, **model.options)
+
+
+def parameters(model):
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_the_networks_have_the_parameters_of_the_tutorials():
+    assert parameters(network("unet-shapes")) == 7_783_238
+    assert round(parameters(network("unet-cropland")) / 1e6, 2) == 31.04
+    assert round(parameters(network("unetpp-nuclei")) / 1e6, 2) == 9.16
+    decoder = sum(9 * a * b + b for a, b in ((512, 512), (512, 512), (512, 256), (256, 128), (128, 3)))
+    assert parameters(network("fcn-vgg-pets")) == VGG16_FEATURES + decoder
+    prepare_torchvision()
+    from torchvision.models.segmentation import fcn_resnet50
+
+    with torch.device("meta"):
+        theirs = fcn_resnet50(weights=None, weights_backbone=None, num_classes=2, aux_loss=False)
+    assert parameters(network("fcn-resnet-em")) == parameters(theirs)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in COSTLY)) for name in RECIPES]
+)
+def test_a_recipe_trains_on_data_of_its_kind(name, tmp_path):
+    data = KINDS[name][0](tmp_path / "data")
+    run = api.train(data, tmp_path / "run", recipe=name, settings={"train": SMALL})
+    stored = Run.open(run.folder).settings
+    assert run.last_weights_path.exists()
+    assert (stored.train.steps, stored.train.epochs) == (2, None)
+    recipe = RECIPES[name].settings
+    assert stored.train.loss == recipe["train"]["loss"]
+    assert stored.train.learning_rate == recipe["train"]["learning_rate"]
+    assert stored.model == settings_from(recipe).model
+    assert stored.augment == settings_from(recipe).augment
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_leaves_nothing_to_the_plan_but_what_is_the_machines(name):
+    settings = settings_from(RECIPES[name].settings)
+    for key in RULES.keys() - {"train.precision"}:
+        section, _, setting = key.partition(".")
+        assert setting in getattr(settings, section).model_fields_set, key
+
+
+def test_what_is_given_goes_over_the_recipe():
+    tree = with_recipe("unet-cropland", {"seed": 3, "train": {"batch_size": 2}, "model": {"options": {"width": 8}}})
+    assert tree["seed"] == 3
+    assert (tree["train"]["batch_size"], tree["train"]["step_epochs"]) == (2, 20)
+    assert tree["model"]["options"] == {**RECIPES["unet-cropland"].settings["model"]["options"], "width": 8}
+
+
+def test_a_budget_takes_the_place_of_the_recipes():
+    train = with_recipe("unet-shapes", {"train": {"minutes": 3.0, "steps": None, "epochs": None}})["train"]
+    assert {key: train[key] for key in ("minutes", "steps", "epochs")} == {
+        "minutes": 3.0,
+        "steps": None,
+        "epochs": None,
+    }
+    assert with_recipe("unet-shapes", {})["train"]["epochs"] == 40
+
+
+def test_a_loss_takes_the_place_of_the_recipes():
+    train = with_recipe("unetpp-nuclei", {"train": {"loss": {"lovasz_hinge": 1}}})["train"]
+    assert train["loss"] == {"lovasz_hinge": 1}
+
+
+@pytest.mark.parametrize("given", [{"name": "fcn8s"}, {"encoder": "resnet34"}])
+def test_another_network_comes_without_the_recipes_options(given):
+    assert with_recipe("unet-cropland", {"model": given})["model"] == {"name": "unet", **given}
+
+
+def test_a_preset_takes_the_place_of_the_recipes_augmentation():
+    given = {"preset": "aerial", "zoom": 2}
+    assert with_recipe("unet-cropland", {"augment": given})["augment"] == given
+    assert with_recipe("unet-cropland", {"augment": {"zoom": 2}})["augment"]["horizontal_flip"] == 0.6
+
+
+def test_a_recipe_is_not_changed_by_what_goes_over_it():
+    before = repr(RECIPES)
+    with_recipe("unet-shapes", {"train": {"loss": {"bce": 1}, "minutes": 1}, "augment": {"zoom": 2}})
+    assert repr(RECIPES) == before
+
+
+def test_an_unknown_recipe_gets_the_closest(tmp_path):
+    with pytest.raises(SettingsError, match=r"no recipe 'unet-shape'[\s\S]*Fix: did you mean unet-shapes"):
+        api.train(tmp_path, recipe="unet-shape")
+
+
+def test_the_list_names_every_recipe():
+    assert all(f"{name} " in catalogue.recipes() for name in RECIPES)

@@ -1,0 +1,215 @@
+from typing import get_args
+
+import pytest
+import yaml
+
+from perpixel.errors import SettingsError
+from perpixel.settings.presets import PRESETS
+from perpixel.settings.tree import (
+    DEFAULT_MINUTES,
+    AugmentSettings,
+    Settings,
+    assign,
+    flat,
+    settings_from,
+    settings_from_file,
+    to_yaml,
+)
+
+
+def test_without_any_setting_the_budget_is_ten_minutes():
+    settings = settings_from({})
+    assert settings == Settings()
+    assert settings.train.minutes == DEFAULT_MINUTES == 10
+    assert settings.train.steps is settings.train.epochs is None
+
+
+@pytest.mark.parametrize("budget", ["minutes", "steps", "epochs"])
+def test_a_budget_takes_the_place_of_the_default(budget):
+    train = settings_from({"train": {budget: 3}}).train
+    assert {name: getattr(train, name) for name in ("minutes", "steps", "epochs")} == {
+        **dict.fromkeys(("minutes", "steps", "epochs")),
+        budget: 3,
+    }
+
+
+def test_other_settings_of_train_keep_the_default_budget():
+    assert settings_from({"train": {"batch_size": 2}}).train.minutes == DEFAULT_MINUTES
+
+
+def test_two_budgets_are_refused():
+    with pytest.raises(
+        SettingsError, match="only one of minutes, steps, epochs can be the budget, not steps and epochs"
+    ):
+        settings_from({"train": {"steps": 3, "epochs": 2}})
+
+
+@pytest.mark.parametrize("budget", ["minutes", "steps", "epochs"])
+def test_a_budget_of_zero_is_refused(budget):
+    with pytest.raises(
+        SettingsError, match=rf"train.{budget} = 0: input should be greater .*\nFix: set train.{budget}"
+    ):
+        settings_from({"train": {budget: 0}})
+
+
+@pytest.mark.parametrize(
+    ("tree", "told"),
+    [
+        ({"train": {"learning_rat": 1}}, "unknown key train.learning_rat.\nFix: did you mean train.learning_rate"),
+        ({"learning_rate": 1}, "unknown key learning_rate.\nFix: did you mean train.learning_rate?"),
+        ({"sed": 1}, "unknown key sed.\nFix: did you mean seed?"),
+        ({"train": {"quux_quux": 1}}, "unknown key train.quux_quux.\nFix: choose one of augment.blur_px, "),
+        ({"mdel": {"name": "unet"}}, "unknown key mdel.\nFix: "),
+    ],
+)
+def test_an_unknown_key_gets_the_closest_known_one(tree, told):
+    with pytest.raises(SettingsError) as caught:
+        settings_from(tree)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tree", "told"),
+    [
+        ({"seed": -1}, "seed = -1: input should be greater than or equal to 0."),
+        ({"train": {"learning_rate": 0}}, "train.learning_rate = 0: input should be greater than 0."),
+        ({"train": {"scale": 1.5}}, "train.scale = 1.5: input should be less than or equal to 1."),
+        ({"train": {"crop_hw": [0, 64]}}, "train.crop_hw.0 = 0: input should be greater than or equal to 1."),
+        ({"data": {"test_fraction": "some"}}, "data.test_fraction = some: input should be a valid number"),
+        ({"augment": {"zoom": 0.5}}, "augment.zoom = 0.5: input should be greater than or equal to 1."),
+    ],
+)
+def test_a_value_out_of_its_range_is_told_with_its_range(tree, told):
+    with pytest.raises(SettingsError) as caught:
+        settings_from(tree, "mine.yaml")
+    assert str(caught.value).startswith(f"mine.yaml: {told}")
+    assert "\nFix: set " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tree", "told"),
+    [
+        (
+            {"train": {"optimiser": "adm"}},
+            "train.optimiser = adm: input should be 'adamw', 'adam' or 'sgd'.\nFix: did you mean adam or adamw?",
+        ),
+        (
+            {"augment": {"preset": "microscope"}},
+            "augment.preset = microscope: input should be 'microscopy', 'aerial' or 'natural'.\n"
+            "Fix: did you mean microscopy?",
+        ),
+        ({"augment": {"preset": ["aerial"]}}, "Fix: did you mean aerial?"),
+        ({"augment": {"preset": 3}}, "Fix: choose one of aerial, microscopy, natural."),
+    ],
+)
+def test_a_wrong_word_gets_the_closest_right_one(tree, told):
+    with pytest.raises(SettingsError) as caught:
+        settings_from(tree)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("name", get_args(get_args(AugmentSettings.model_fields["preset"].annotation)[0]))
+def test_a_preset_gives_what_is_not_set(name):
+    given = {"preset": name, "zoom": 1.1, "horizontal_flip": 0}
+    augment = settings_from({"augment": given}).augment
+    assert augment.model_dump() == {**PRESETS[name], **given}  # a preset has them all
+    assert settings_from(yaml.safe_load(to_yaml(settings_from({"augment": given})))).augment == augment
+
+
+def test_without_a_preset_nothing_is_filled_in():
+    assert settings_from({"augment": {"preset": None}}).augment.model_fields_set == {"preset"}
+
+
+def test_all_problems_are_told_at_once():
+    with pytest.raises(SettingsError) as caught:
+        settings_from({"seed": "x", "train": {"step": 3, "batch_size": 0}})
+    assert len(caught.value.problems) == 3
+
+
+def test_a_precision_of_32_may_be_a_number():
+    assert settings_from(assign({}, ["train.precision=32"])).train.precision == "32"
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        settings_from({}).seed = 3
+
+
+def test_yaml_holds_every_setting():
+    settings = settings_from({"train": {"steps": 3, "crop_hw": [32, 64]}, "model": {"options": {"width": 8}}})
+    tree = yaml.safe_load(to_yaml(settings))
+    assert settings_from(tree) == settings
+    assert {"seed", "train.steps", "model.encoder", "augment.zoom", "data.folds"} <= flat(tree).keys()
+
+
+def test_assignments_are_yaml_and_the_later_wins():
+    tree = assign({"train": {"steps": 1}}, ["train.crop_hw=[64, 32]", "model.encoder=null", "seed=1", "seed=2"])
+    assert tree == {"train": {"steps": 1, "crop_hw": [64, 32]}, "model": {"encoder": None}, "seed": 2}
+
+
+def test_an_assignment_leaves_the_tree_it_is_put_over_alone():
+    tree = {"train": {"steps": 1}}
+    assign(tree, ["train.batch_size=2"])
+    assert tree == {"train": {"steps": 1}}
+
+
+def test_a_budget_that_is_set_replaces_another():
+    tree = assign({"train": {"epochs": 4}}, ["train.steps=3"])
+    assert settings_from(tree).train.steps == 3
+    assert settings_from(tree).train.epochs is None
+
+
+def test_an_assignment_without_value_is_refused():
+    with pytest.raises(SettingsError, match=r"--set seed has no value.\nFix: write --set train.learning_rate=3e-4."):
+        assign({}, ["seed"])
+
+
+def test_an_assignment_below_a_value_is_refused():
+    with pytest.raises(SettingsError, match=r"--set seed.x: seed is a value.\nFix: write --set seed=…."):
+        assign({"seed": 1}, ["seed.x=2"])
+
+
+def test_a_value_that_is_not_yaml_is_refused():
+    with pytest.raises(SettingsError, match=r"--set train.crop_hw=\[64: \[64 is not YAML.\nFix: close its brackets"):
+        assign({}, ["train.crop_hw=[64"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("a: [", "is not YAML"), ("- 1\n- 2", "holds no settings.\nFix: write lines like `train: {steps: 100}`.")],
+)
+def test_a_file_that_holds_no_settings_is_refused(tmp_path, text, told):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        settings_from_file(path)
+    assert f"{path} {told}" in str(caught.value)
+
+
+def test_a_missing_file_of_settings_is_named(tmp_path):
+    with pytest.raises(
+        SettingsError, match=r"cannot read .*none.yaml: No such file or directory.\nFix: give an existing"
+    ):
+        settings_from_file(tmp_path / "none.yaml")
+
+
+def test_an_empty_file_of_settings_changes_nothing(tmp_path):
+    (tmp_path / "empty.yaml").write_text("# nothing\n")
+    assert settings_from_file(tmp_path / "empty.yaml") == {}
+
+
+@pytest.mark.parametrize("given", ["none", "balanced"])
+def test_weights_of_classes_are_a_word_or_numbers_by_name(given):
+    assert settings_from({"train": {"class_weights": given}}).train.class_weights == given
+    numbers = settings_from({"train": {"class_weights": {"cell": 2, 255: 0.5}}}).train
+    assert numbers.class_weights == {"cell": 2.0, "255": 0.5}
+    assert settings_from({"train": numbers.model_dump(mode="json")}).train == numbers
+
+
+@pytest.mark.parametrize("given", ["balansed", 3, {}, {"cell": -1}, {"cell": float("inf")}, {"cell": "much"}, None])
+def test_weights_of_classes_that_are_none_are_refused_once(given):
+    message = r'neither "none" nor "balanced" nor weights from 0 up by class, such as \{cell: 2\}'
+    with pytest.raises(SettingsError, match=message) as caught:
+        settings_from({"train": {"class_weights": given}})
+    assert len(caught.value.problems) == 1
+    assert "the settings: train.class_weights" in str(caught.value)
