@@ -8,7 +8,7 @@ from perpixel.errors import SettingsError
 from perpixel.models import ENCODERS, build, build_encoder, encoder_statistics
 from perpixel.models.encoders.resnet import ResNet
 from perpixel.models.torchvision_shim import prepare_torchvision
-from perpixel.models.weights import HUB_NAMES, load_public
+from perpixel.models.weights import HUB_NAMES, PACKAGED, load_public
 
 prepare_torchvision()
 
@@ -33,12 +33,13 @@ def test_resnet50_gives_timms_features():
     check_features(encoder, reference, image)
 
 
-def test_efficientnet_lite0_gives_timms_features():
+@pytest.mark.parametrize("name", list(PACKAGED))
+def test_efficientnet_lite_gives_timms_features(name):
     import timm
 
     image = torch.rand(2, 3, 64, 96)
-    reference = timm.create_model(HUB_NAMES["efficientnet_lite0"], features_only=True).eval()
-    encoder = build_encoder("efficientnet_lite0", in_channels=3, weights="auto").eval()
+    reference = timm.create_model(HUB_NAMES[name], features_only=True).eval()
+    encoder = build_encoder(name, in_channels=3, weights="auto").eval()
     reference.load_state_dict(encoder.state_dict())
     check_features(encoder.double(), reference.double(), image.double())
 

