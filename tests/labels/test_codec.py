@@ -205,3 +205,13 @@ def test_what_is_no_number_is_normalised_to_the_mean():
 def test_ignored_pixels_of_overlapping_classes_are_written_as_absent():
     labels = Labels("multilabel", ("a",), (255,), ((9, 9, 9),), encoding="files")
     assert mask_of(np.array([[[0, 1, IGNORED]]], np.uint8), labels).tolist() == [[[0, 255, 0]]]
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
+def test_without_torch_the_same_is_decoded(kind):
+    labels = exclusive_labels() if kind == "multiclass" else overlapping_labels()
+    codec = codec_for(labels, **({} if kind == "multiclass" else {"thresholds": (0.25, 0.75)}))
+    coarse = np.random.default_rng(0).integers(0, 5, (len(labels), 40, 30)).astype(np.float32) / 4  # with many ties
+    expected = codec.decode(torch.from_numpy(coarse)[None])[0].numpy()
+    assert codec.decode_array(coarse).dtype == np.uint8
+    np.testing.assert_array_equal(codec.decode_array(coarse), expected)

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from perpixel.prediction import Outputs, PredictOptions, Predictor
-from perpixel.prediction.memory import MemoryNeed, activation_bytes, weight_bytes
+from perpixel.prediction.memory import MemoryNeed
+from perpixel.prediction.network_memory import activation_bytes, weight_bytes
 from prediction.networks import LooksAround, ReadsPixels, codec_for, image_of
 from prediction.test_files import png
 

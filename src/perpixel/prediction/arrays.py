@@ -3,31 +3,27 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from perpixel.geometry.tiling import Blender, Block, Tile, Tiling
 from perpixel.labels.codec import Codec, mask_of
-from perpixel.prediction.backends import require_openvino
-from perpixel.prediction.inference import Inference
-from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, activation_bytes, keeps_freed_memory, weight_bytes
+from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, keeps_freed_memory
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.sources import ArraySource, Source, outside, window_at
-from perpixel.runtime.hardware import automatic_memory_format, own_device
+from perpixel.prediction.window_engine import EngineShape, WindowEngine
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
+
+if TYPE_CHECKING:
+    from torch import nn
 
 LOGGER: Final = logging.getLogger("perpixel")
 
 WINDOWS_HELD, ANSWERS_HELD = 3, 4
 """Windows read ahead, waiting and seen by the network; answers summed, blended, decoded and waiting to be written."""
-
-MOST_TILES = 8
-"""In one batch on an accelerator, where nothing else is said."""
 
 TILES_WORTH_COMPILING = 8
 """An image of fewer tiles is predicted sooner than a network is compiled."""
@@ -76,7 +72,7 @@ class ArrayPredictor:
 
     Args:
         network: Maps (N, C, H, W) to logits (N, K, H, W); or several, whose answers are averaged. They are put in
-            evaluation mode and on the device.
+            evaluation mode and on the device. Or a `WindowEngine`, which has options of its own.
         codec: The one that the network was trained with.
         options: Tiles, views, resolution, device.
 
@@ -86,19 +82,22 @@ class ArrayPredictor:
     """
 
     def __init__(
-        self, network: nn.Module | Sequence[nn.Module], codec: Codec, *, options: PredictOptions | None = None
+        self,
+        network: "nn.Module | Sequence[nn.Module] | WindowEngine",
+        codec: Codec,
+        *,
+        options: PredictOptions | None = None,
     ) -> None:
-        networks = [network] if isinstance(network, nn.Module) else list(network)
         self.codec = codec
-        self.options = options or PredictOptions()
         self.backend = ""
         self.largest_px = 0
-        if self.options.backend == "openvino":
-            require_openvino()
-        device = own_device(self.options.device)
-        for each in networks:
-            each.eval().to(device).to(memory_format=automatic_memory_format(device))  # type: ignore[call-overload]
-        self.inference = Inference(networks, codec, self.options, device)
+        if isinstance(network, WindowEngine):
+            self.inference = network
+        else:
+            from perpixel.prediction.inference import Inference
+
+            self.inference = Inference.on_device(network, codec, options or PredictOptions())
+        self.options = self.inference.options
 
     def probabilities(self, image: NDArray[Any], name: str = "the image") -> NDArray[np.float32]:
         """Predict an image in memory.
@@ -167,15 +166,16 @@ class ArrayPredictor:
         batch = self.batch_tiles(tiling)
         pixels = batch * tiling.window_hw[0] * tiling.window_hw[1]
         classes, ramp_px = len(self.codec.labels), tiling.rows.ramp_px if len(tiling) > 1 else 0
-        kept = MAPS_KEPT if self.inference.device.type == "cpu" and keeps_freed_memory(len(tiling)) else 1
+        device = self.inference.device_type
+        kept = MAPS_KEPT if device == "cpu" and keeps_freed_memory(len(tiling)) else 1
         windows = WINDOWS_HELD * pixels * self.codec.channels * np.dtype(self.codec.dtype).itemsize
         return MemoryNeed(
-            weights=sum(map(weight_bytes, self.inference.networks)),
-            feature_maps=kept * self._feature_map_bytes(tiling, batch),
+            weights=self.inference.weight_bytes,
+            feature_maps=kept * self.inference.feature_map_bytes(batch, tiling.window_hw),
             tiles=windows + ANSWERS_HELD * pixels * classes * 4,
             rows=classes * ramp_px * width * 4,
             pictures=pictures,
-            device=self.inference.device.type,
+            device=device,
         )
 
     def answers(self, source: Source, name: str) -> Iterator[Answer]:
@@ -193,13 +193,7 @@ class ArrayPredictor:
 
     def batch_tiles(self, tiling: Tiling) -> int:
         """How many tiles go through the networks at once."""
-        if self.options.batch_tiles:
-            return self.options.batch_tiles
-        device = self.inference.device
-        if len(tiling) == 1 or device.type != "cuda":
-            return 1
-        free, _ = torch.cuda.mem_get_info(device)
-        return max(1, min(MOST_TILES, len(tiling), free // 2 // self._feature_map_bytes(tiling, 1)))
+        return self.options.batch_tiles or self.inference.tiles_at_once(tiling)
 
     def batch(self, source: Source, tiling: Tiling, tiles: Sequence[Tile], name: str) -> Batch:
         """Read the windows of some tiles. Raises DataError where they cannot be read, or are not as trained."""
@@ -221,30 +215,23 @@ class ArrayPredictor:
         """Decide what runs the networks, once: on a batch of the first image of many tiles."""
         if self.backend or len(tiling) < TILES_WORTH_COMPILING:
             return
-        if self.options.backend == "torch" or self.inference.device.type != "cpu":
-            self.backend = "PyTorch."
-            return
         self.backend = self.inference.choose_engines(batch.windows)
         LOGGER.info(self.backend)
 
-    def adopt_backend(self, backend: str, engine_shapes: Sequence[tuple[int, ...] | None]) -> None:
+    def adopt_backend(self, backend: str, engine_shapes: Sequence[EngineShape]) -> None:
         """Run the networks as another process does; see `Inference.adopt_engines`."""
         self.inference.adopt_engines(engine_shapes)
         self.backend = backend
 
     def decode(self, block: Block, empty: NDArray[np.bool_] | None) -> TargetArray:
         """The target of a block: (h, w) or (K, h, w) uint8, IGNORED outside the image."""
-        target: TargetArray = self.codec.decode(torch.from_numpy(block.values)[None])[0].numpy()
+        target = self.codec.decode_array(block.values)
         if empty is not None:
             target[..., empty] = IGNORED
         return target
 
     def _blocks(self, source: ArraySource, name: str) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
         return finished(self.tiling(source.height, source.width), self.answers(source, name))
-
-    def _feature_map_bytes(self, tiling: Tiling, batch: int) -> int:
-        h, w = (int(side * self.options.ratio) for side in tiling.window_hw)
-        return max(activation_bytes(each, (batch, self.codec.channels, h, w)) for each in self.inference.networks)
 
     def _without_nan(self, window: NDArray[Any]) -> NDArray[Any]:
         """The mean of the training images stands in for what is not a number, which would spread in the network."""

@@ -9,10 +9,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from perpixel.geometry.tiling import Tiling
 from perpixel.labels.codec import Codec
-from perpixel.prediction.backends import Engine, OpenVinoNetwork, chosen_engine
+from perpixel.prediction import network_memory
+from perpixel.prediction.backends import Engine, OpenVinoNetwork, chosen_engine, require_openvino
 from perpixel.prediction.options import PredictOptions
-from perpixel.runtime.hardware import automatic_memory_format, automatic_precision
+from perpixel.prediction.window_engine import EngineShape, WindowEngine
+from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, own_device
 
 TTA = {
     "none": ((0, False),),
@@ -22,12 +25,15 @@ TTA = {
 }
 """Quarter turns, then mirrored left to right."""
 
+MOST_TILES = 8
+"""In one batch on an accelerator, where nothing else is said."""
+
 UNKNOWN_STRIDE = 32
 """Taken for a network that does not tell its stride; no common encoder has a larger one."""
 
 
 @dataclass(frozen=True)
-class Inference:
+class Inference(WindowEngine):
     """Networks on their device, ready for windows.
 
     Args:
@@ -44,16 +50,47 @@ class Inference:
     device: torch.device
     engines: list[Engine] = field(default_factory=list)
 
+    @classmethod
+    def on_device(
+        cls, network: nn.Module | Sequence[nn.Module], codec: Codec, options: PredictOptions
+    ) -> "Inference":
+        """Put networks in evaluation mode and on the device that the options name."""
+        if options.backend == "openvino":
+            require_openvino()
+        networks = [network] if isinstance(network, nn.Module) else list(network)
+        device = own_device(options.device)
+        for each in networks:
+            each.eval().to(device).to(memory_format=automatic_memory_format(device))  # type: ignore[call-overload]
+        return cls(networks, codec, options, device)
+
+    @property
+    def device_type(self) -> str:
+        """The type of `device`."""
+        return self.device.type
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all networks' parameters and buffers."""
+        return sum(map(network_memory.weight_bytes, self.networks))
+
     @property
     def align_px(self) -> int:
         """Windows of this many native pixels, or a multiple, are whole numbers of the largest stride."""
         strides = [getattr(network, "stride", UNKNOWN_STRIDE) for network in self.networks]
         return max(stride for stride in strides if isinstance(stride, int)) * self.options.ratio.denominator
 
-    def native_px(self, working_px: int) -> int:
-        """Pixels at native resolution, a multiple of `align_px`, for so many at working resolution."""
-        ratio = self.options.ratio
-        return round(working_px / ratio / self.align_px) * self.align_px
+    def feature_map_bytes(self, batch: int, window_hw: tuple[int, int]) -> int:
+        """Bytes of the feature maps that live at once for a batch of windows; nothing is computed."""
+        h, w = (int(side * self.options.ratio) for side in window_hw)
+        shape = (batch, self.codec.channels, h, w)
+        return max(network_memory.activation_bytes(each, shape) for each in self.networks)
+
+    def tiles_at_once(self, tiling: Tiling) -> int:
+        """As many as fit half of a CUDA device's free memory, at most `MOST_TILES`; 1 elsewhere."""
+        if len(tiling) == 1 or self.device.type != "cuda":
+            return 1
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return max(1, min(MOST_TILES, len(tiling), free // 2 // self.feature_map_bytes(1, tiling.window_hw)))
 
     @torch.inference_mode()
     def probabilities(self, windows: NDArray[Any]) -> NDArray[Any]:
@@ -68,6 +105,8 @@ class Inference:
 
     def choose_engines(self, windows: NDArray[Any]) -> str:
         """Decide on real windows (N, H, W, C) what runs the networks from here on; say what and why."""
+        if self.options.backend == "torch" or self.device.type != "cpu":
+            return "PyTorch."
         chosen = [
             chosen_engine(each, self._prepared(windows), self.codec, self.options.backend) for each in self.networks
         ]
@@ -75,11 +114,11 @@ class Inference:
         return " ".join(dict.fromkeys(why for _, why in chosen))
 
     @property
-    def engine_shapes(self) -> tuple[tuple[int, ...] | None, ...]:
+    def engine_shapes(self) -> tuple[EngineShape, ...]:
         """The batches that OpenVINO takes of each network, None where PyTorch takes all; empty until it is chosen."""
         return tuple(each.shape if isinstance(each, OpenVinoNetwork) else None for each in self.engines)
 
-    def adopt_engines(self, shapes: Sequence[tuple[int, ...] | None]) -> None:
+    def adopt_engines(self, shapes: Sequence[EngineShape]) -> None:
         """Run the networks as another process does, which tells its `engine_shapes`.
 
         Raises:

@@ -6,8 +6,6 @@ from pathlib import Path
 from perpixel.errors import RunError
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.predictor import Predictor
-from perpixel.store.model_file import load_model
-from perpixel.store.run_folder import Run
 
 
 def load(path: Path, options: PredictOptions | None = None) -> Predictor:
@@ -20,6 +18,8 @@ def load(path: Path, options: PredictOptions | None = None) -> Predictor:
     Raises:
         RunError: There is no model, or it is not one of perpixel's, or was altered, or folds are missing or differ.
     """
+    from perpixel.store.model_file import load_model
+
     loaded = [load_model(file) for file in _model_files(path)]
     cards = [card for _, card in loaded]
     first = cards[0]
@@ -35,6 +35,8 @@ def _model_files(path: Path) -> list[Path]:
     """The model of a single network, or those of all folds."""
     if not path.is_dir():
         return [path]
+    from perpixel.store.run_folder import Run
+
     single = path / "model.safetensors"
     if single.exists() or not (path / "settings.yaml").exists() or not (run := Run.open(path)).is_ensemble:
         return [single]

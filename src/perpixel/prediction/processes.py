@@ -1,18 +1,20 @@
 """The processes that torchrun or SLURM started together, and how they tell each other things."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import distributed
 
 from perpixel.errors import RunError
 from perpixel.runtime.hardware import started_processes
+
+if TYPE_CHECKING:
+    from torch import distributed
 
 T = TypeVar("T")
 
@@ -58,6 +60,8 @@ class Processes:
         """What the first process has; called by all at the same point."""
         if self.number == 1:
             return value
+        from torch import distributed
+
         box = [value if self.is_first else None]
         with self.telling_losses():
             distributed.broadcast_object_list(box, FIRST, self._group)
@@ -67,6 +71,8 @@ class Processes:
         """What each process has, by rank; called by all at the same point."""
         if self.number == 1:
             return [value]
+        from torch import distributed
+
         values: list[Any] = [None] * self.number
         with self.telling_losses():
             distributed.all_gather_object(values, value, self._group)
@@ -74,6 +80,9 @@ class Processes:
 
     def send(self, rank: int, value: object, array: NDArray[np.float32] | None = None) -> None:
         """Tell one process something, and hand it an array; waits until that one receives them."""
+        import torch
+        from torch import distributed
+
         with self.telling_losses():
             distributed.send_object_list([value, None if array is None else array.shape], rank, self._group)
             if array is not None:
@@ -81,6 +90,9 @@ class Processes:
 
     def receive(self, rank: int) -> tuple[Any, NDArray[np.float32] | None]:
         """Wait for what one process sends: a value, and an array or None."""
+        import torch
+        from torch import distributed
+
         box: list[Any] = [None, None]
         with self.telling_losses():
             distributed.recv_object_list(box, rank, self._group)
@@ -111,8 +123,13 @@ def joined() -> Processes:
     Raises:
         RunError: They do not find each other.
     """
+    started = started_processes()
+    if started is None and "torch.distributed" not in sys.modules:
+        return Processes()
+    from torch import distributed
+
     if not (distributed.is_available() and distributed.is_initialized()):  # a training may have joined them
-        if (started := started_processes()) is None:
+        if started is None:
             return Processes()
         with Processes(started.rank, started.number).telling_losses():
             distributed.init_process_group(
@@ -124,5 +141,7 @@ def joined() -> Processes:
 @cache
 def _joined(rank: int, number: int) -> Processes:
     """In a group of their own, made once: that of a training may move only what lies on GPUs."""
+    from torch import distributed
+
     with Processes(rank, number).telling_losses():
         return Processes(rank, number, distributed.new_group(backend="gloo", timeout=PATIENCE))

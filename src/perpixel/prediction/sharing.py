@@ -21,6 +21,7 @@ from perpixel.prediction.arrays import Answer, ArrayPredictor, Batch
 from perpixel.prediction.memory import settle_freed_memory
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.processes import FIRST, Processes
+from perpixel.prediction.window_engine import EngineShape
 
 
 def divided(tiles: Mapping[int, int], processes: int) -> tuple[list[list[int]], list[int]]:
@@ -73,7 +74,7 @@ class Plan:
     pages: int
     batch_tiles: int
     backend: str
-    engine_shapes: tuple[tuple[int, ...] | None, ...]
+    engine_shapes: tuple[EngineShape, ...]
 
 
 def planned(predictor: ArrayPredictor, source: Path, header: Header) -> Plan:

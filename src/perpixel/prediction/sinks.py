@@ -19,7 +19,6 @@ from perpixel.files.tiff_writer import TiffLayout, writing_tiff
 from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_png
 from perpixel.labels.codec import Labels, mask_of
 from perpixel.prediction.job import Job
-from perpixel.prediction.objects import write_objects
 from perpixel.prediction.pieces import Piece
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 
@@ -46,6 +45,8 @@ def sinks(job: Job) -> list[Sink]:
     if job.outputs.areas:
         wanted.append(partial(_areas, job))
     if job.outputs.polygons or job.outputs.instances:
+        from perpixel.prediction.objects import write_objects  # with SciPy, which takes half a second to load
+
         wanted.append(partial(write_objects, job))
     if job.outputs.zarr:
         wanted.append(partial(_zarr, job))
