@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test check slow docs clean
+.PHONY: setup demo test check slow docs docs-test clean
 
 setup: $(INSTALLED)
 
@@ -30,6 +30,9 @@ check: setup
 
 docs: setup
 	$(BIN)/mkdocs build --strict
+
+docs-test: setup
+	$(BIN)/pytest -m "slow or not slow" tests/docs
 
 clean:
 	rm -rf $(VENV) runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -1,7 +1,7 @@
 """Every fenced block of README and docs is run, in order, page by page, in a folder like the reader's.
 
-```sh calls the command line in this process; `make` and `pip` are only looked up. What cannot be run says why:
-```sh not-run="reason". ```yaml goes to the file that its first line names, or is checked. ```python is run.
+```sh calls the command line in this process; `make` and `pip` are only looked up. What cannot be run says why in a
+line above it: <!-- not run: reason -->. ```yaml goes to the file that its first line names, or is checked. ```python is run.
 """
 
 import glob
@@ -24,7 +24,7 @@ from perpixel.settings.tree import settings_from, settings_from_file
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page.relative_to(ROOT) for page in (*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")))
-FENCE = re.compile(r'^```(\w*)( not-run="[^"]+")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SMALL = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validation_passes": 1, "precision": "32"}
 
 
@@ -44,7 +44,7 @@ class Block:
 
 def blocks(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    found = [Block(language, body, not reason) for language, reason, body in FENCE.findall(text)]
+    found = [Block(language, body, not reason) for reason, language, body in FENCE.findall(text)]
     assert text.count("\n```") == 2 * len(found), "a fence is open, or says something unknown"
     return found
 
