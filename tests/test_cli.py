@@ -1,10 +1,13 @@
 """What the command line passes on, and how it ends; whole journeys are in tests/journeys."""
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import perpixel
 from perpixel import api
 from perpixel.cli import main
 from perpixel.errors import DataError
@@ -140,3 +143,17 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch):
 def test_usage_goes_to_standard_error_with_2(capsys):
     assert main(["train", "data", "--steps", "3", "--minutes", "2"]) == 2
     assert "give only one of --minutes, --steps and --epochs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [("-m", "perpixel"), ("-c", "from perpixel.cli import run; run()")])
+def test_the_version_is_printed(command):
+    done = subprocess.run(
+        [sys.executable, *command, "--version"], capture_output=True, text=True, encoding="utf-8", check=True
+    )
+    assert done.stdout == f"perpixel {perpixel.__version__}\n"
+
+
+@pytest.mark.parametrize("asked", [["-h"], ["train", "-h"]])
+def test_help_has_its_short_name(asked, capsys):
+    assert main(asked) == 0
+    assert "Usage: " in capsys.readouterr().out

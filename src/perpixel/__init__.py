@@ -1,4 +1,4 @@
-"""perpixel: a label for every pixel.
+"""perpixel: semantic segmentation of 2-D images, a label for every pixel.
 
 >>> import perpixel
 >>> run = perpixel.train("cells/", minutes=10)             # doctest: +SKIP
@@ -8,6 +8,8 @@
 
 from perpixel.api import check, compare, demo, evaluate, find_lr, load, plan, predict, train
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
+
+__version__ = "0.2.0"
 
 __all__ = [
     "DataError",

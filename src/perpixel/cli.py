@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from perpixel import api, catalogue
+from perpixel import __version__, api, catalogue
 from perpixel.errors import PerpixelError
 
 app = typer.Typer(
-    help="A label for every pixel: folder → audit → plan → train → evaluate → report → predict.",
+    help="Semantic segmentation of 2-D images: folder → audit → plan → train → evaluate → report → predict.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -36,6 +36,21 @@ Recipe = Annotated[str | None, typer.Option(help="a name of `perpixel recipes`; 
 Config = Annotated[Path | None, typer.Option(help="a YAML file of settings")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting")]
 Seed = Annotated[int | None, typer.Option(help="decides split, order and first weights")]
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"perpixel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def perpixel(
+    version: Annotated[  # its callback has printed it
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Semantic segmentation of 2-D images: folder → audit → plan → train → evaluate → report → predict."""
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """Every fenced block of README and docs is run, in order, page by page, in a folder like the reader's.
 
 ```sh calls the command line in this process; `make` and `pip` are only looked up. What cannot be run says why in a
-line above it: <!-- not run: reason -->. ```yaml goes to the file that its first line names, or is checked. ```python is run.
+line above it: <!-- not run: reason -->. ```yaml goes to the file that its first line names, or is checked. ```python
+is run.
 """
 
 import glob
