@@ -1,16 +1,19 @@
 """What the command line passes on, and how it ends; whole journeys are in tests/journeys."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import typer
 
 import perpixel
-from perpixel import api
+from perpixel import api, cli
 from perpixel.cli import main
 from perpixel.errors import DataError
+from perpixel.settings.tree import settings_from
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def test_every_option_of_train_reaches_its_setting(asked):
     values, named = asked["train"]
     assert values == (Path("data"), Path("o"))
     assert named["settings"] == {
-        "train": {"minutes": 3.0, "steps": None, "epochs": None, "scale": 0.5},
+        "train": {"minutes": 3.0, "scale": 0.5},
         "model": {"name": "fcn8s", "encoder": None},
         "seed": 4,
     }
@@ -60,6 +63,73 @@ def test_an_option_wins_over_the_file_and_set_over_both(asked, tmp_path):
     assert (settings["train"]["steps"], settings["train"]["epochs"]) == (5, None)
 
 
+PATHS = [
+    "runs/run #2",
+    "a: b",
+    "{x}",
+    "[1, 2]",
+    "with  spaces",
+    "细胞/第二次",
+    "1e3",
+    "null",
+    "~",
+    "'q",
+    '"q"',
+    "a=b",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_values_arrive_as_they_were_given(asked, path):
+    options = (
+        "--from",
+        path,
+        "--model",
+        path,
+        "--encoder",
+        path,
+        "--recipe",
+        path,
+        "--out",
+        path,
+        "--minutes",
+        "1e0",
+    )
+    assert main(["train", path, *options]) == 0
+    (data, out), named = asked["train"]
+    model = {"name": path, "encoder": path, "fine_tune_from": str(Path(path).resolve())}
+    assert (data, out, named["recipe"]) == (Path(path), Path(path), path)
+    assert named["settings"] == {"train": {"minutes": 1.0}, "model": model}
+    assert settings_from(named["settings"]).model.fine_tune_from == str(Path(path).resolve())
+
+
+def test_only_the_text_of_set_is_yaml(asked):
+    assert main(["train", "data", "--set", "model.name=1e3", "--set", "train.crop_hw=[64, 3e1]"]) == 0
+    assert asked["train"][1]["settings"] == {"model": {"name": 1000.0}, "train": {"crop_hw": [64, 30.0]}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["predict", "r", "i", "--out", "o", "--views", "flips"], "Did you mean --tta?"),
+        (["train", "data", "--watch=wandb"], "Did you mean --logger?"),
+        (["train", "data", "--lr", "1e-3"], "Did you mean --set train.learning_rate=…?"),
+        (["rates", "data"], "Did you mean find-lr?"),
+    ],
+)
+def test_what_has_another_name_is_answered_with_ours(capsys, arguments, told):
+    assert main(arguments) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_options_of_a_verb_are_those_of_its_function():
+    own = {"recipe", "config", "set", "out", "data"}
+    for verb, function in (("train", api.train), ("plan", api.plan), ("find-lr", api.find_lr)):
+        command = typer.main.get_command(cli.app).commands[verb]
+        flags = {each.name.removesuffix("_") for each in command.params}
+        assert flags - own == inspect.signature(function).parameters.keys() - {"settings", *own}
+
+
 def test_evaluate_prints_the_table(asked, capsys):
     assert main(["evaluate", "run", "other", "--split", "val", "--out", "o"]) == 0
     assert capsys.readouterr().out == "the table\n"
@@ -72,7 +142,7 @@ def test_rates_are_printed(asked, capsys):
     options = ("--minutes", "3", "--model", "fcn8s", "--encoder", "vgg16", "--seed", "4", "--out", "r.png")
     assert main(["find-lr", "data", *options, "--set", "train.scale=0.5"]) == 0
     assert capsys.readouterr().out == "the rates\n"
-    tree = {"train": {"minutes": 3.0, "steps": None, "epochs": None, "scale": 0.5}, "seed": 4}
+    tree = {"train": {"minutes": 3.0, "scale": 0.5}, "seed": 4}
     tree["model"] = {"name": "fcn8s", "encoder": "vgg16"}
     assert asked["find_lr"] == ((Path("data"),), {"recipe": None, "settings": tree, "out": Path("r.png")})
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Unpack
+
+from perpixel.settings.options import PlanOptions, TrainOptions, options_tree, with_options
 
 if TYPE_CHECKING:
     from perpixel.evaluation import Comparison, Evaluation, PartName
@@ -47,24 +49,25 @@ def check(data: PathLike, out: PathLike | None = None, *, folds: int | None = No
         return examine(Path(data), Path(out) if out else None, show, folds=folds)
 
 
-def plan(  # each is one thing to ask for
+@with_options
+def plan(
     data: PathLike,
     *,
     recipe: str | None = None,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | PathLike | None = None,
     out: PathLike | None = None,
     pictures: PathLike | None = None,
-    **budget: float,
+    **options: Unpack[PlanOptions],
 ) -> "Outlook":
     """Decide how to train on a folder, say why, and time how far the budget goes on this machine.
 
     Args:
         data: The folder, or a dataset.yaml that describes one.
-        recipe: A name of `recipes`; settings and budget go over it.
-        settings: Any part of the settings tree; what is not set is planned.
+        recipe: A name of `recipes`; settings and options override it.
+        settings: Any part of the settings tree, or a YAML file of it; what is not set is planned.
         out: Write the settings there as YAML, each with its reason; `train` takes the file as its settings.
         pictures: Write a PNG of the first views there, as the network will see them, with their labels.
-        **budget: minutes=…, steps=… or epochs=….
+        **options: Any of the options, by name.
 
     Returns:
         The plan; `print` shows it.
@@ -73,10 +76,11 @@ def plan(  # each is one thing to ask for
         PerpixelError: DataError, SettingsError or OutputError, with what to mend.
     """
     from perpixel.files.atomic import write_text
-    from perpixel.settings.tree import settings_from, to_yaml
+    from perpixel.settings.text import to_yaml
+    from perpixel.settings.tree import settings_from
     from perpixel.training import outlook
 
-    answer = outlook(Path(data), settings_from(_tree(settings, recipe, budget)))
+    answer = outlook(Path(data), settings_from(_tree(settings, recipe, options)))
     if out is not None and speaks():
         write_text(Path(out), to_yaml(answer.settings, answer.reasons))
     if pictures is not None and speaks():
@@ -86,22 +90,23 @@ def plan(  # each is one thing to ask for
     return answer
 
 
-def find_lr(  # each is one thing to ask for
+@with_options
+def find_lr(
     data: PathLike,
     *,
     recipe: str | None = None,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | PathLike | None = None,
     out: PathLike | None = None,
-    **budget: float,
+    **options: Unpack[PlanOptions],
 ) -> "RangeTest":
     """Test which learning rates a network learns at: a hundred steps at an ever higher one, from 1e-6 to 1.
 
     Args:
         data: The folder, or a dataset.yaml that describes one.
-        recipe: A name of `recipes`; settings and budget go over it.
-        settings: Any part of the settings tree; what is not set is planned.
+        recipe: A name of `recipes`; settings and options override it.
+        settings: Any part of the settings tree, or a YAML file of it; what is not set is planned.
         out: Draw the loss over the rate there, as a PNG.
-        **budget: minutes=…, steps=… or epochs=… of the training that the rate is for, which decide its resolution.
+        **options: Any of the options, by name.
 
     Returns:
         Rates and losses, and the rate at which the loss falls steepest; `print` shows them.
@@ -115,7 +120,7 @@ def find_lr(  # each is one thing to ask for
 
     if out is not None:
         refuse_unwritable(Path(out).parent)
-    test = range_test(Path(data), settings_from(_tree(settings, recipe, budget)))
+    test = range_test(Path(data), settings_from(_tree(settings, recipe, options)))
     if out is not None and speaks():
         from perpixel.report.range_figure import range_figure
 
@@ -123,28 +128,29 @@ def find_lr(  # each is one thing to ask for
     return test
 
 
+@with_options
 def train(  # noqa: PLR0913 # each is one thing to ask for
     data: PathLike,
     out: PathLike | None = None,
     *,
     recipe: str | None = None,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | PathLike | None = None,
     resume: bool = False,
     overwrite: bool = False,
     language: str = "en",
-    **budget: float,
+    **options: Unpack[TrainOptions],
 ) -> "Run":
     """Train a network on a folder of images and masks, or one a fold (`data.folds`), and write the report.
 
     Args:
         data: The folder, or a dataset.yaml that describes one.
         out: The run folder; by default a new one under runs/, named after the data.
-        recipe: A name of `recipes`; settings and budget go over it.
-        settings: Any part of the settings tree, such as {"model": {"name": "fcn8s"}, "seed": 1}.
+        recipe: A name of `recipes`; settings and options override it.
+        settings: Any part of the settings tree, such as {"train": {"learning_rate": 1e-3}}, or a YAML file of it.
         resume: Go on with the run in `out`, which was interrupted.
         overwrite: Replace the run in `out`.
         language: Of the report, "en" or "zh".
-        **budget: minutes=…, steps=… or epochs=…; without any the recipe's, or ten minutes.
+        **options: Any of the options, by name.
 
     Returns:
         The run.
@@ -158,7 +164,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.settings.tree import settings_from
     from perpixel.store.run_folder import Run, new_folder
 
-    tree = _tree(settings, recipe, budget)
+    tree = _tree(settings, recipe, options)
     if resume:
         if out is None:
             raise SettingsError("resume needs the run to go on with.", fix="name its folder with --out.")
@@ -375,11 +381,14 @@ def _opened(run: "Run | PathLike") -> "Run":
     return Run.open(Path(run)) if isinstance(run, str | Path) else run
 
 
-def _tree(settings: Mapping[str, Any] | None, recipe: str | None, budget: Mapping[str, float]) -> dict[str, Any]:
-    """The settings over those of the recipe, and the budget over both."""
+def _tree(
+    settings: Mapping[str, Any] | PathLike | None, recipe: str | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options over the settings, and both over those of the recipe."""
     from perpixel.settings.recipes import with_recipe
+    from perpixel.settings.text import settings_from_file
+    from perpixel.settings.tree import over
 
-    tree = dict(settings or {})
-    if budget:
-        tree["train"] = {**tree.get("train", {}), **budget}
+    given = settings_from_file(Path(settings)) if isinstance(settings, str | Path) else settings or {}
+    tree = over(given, options_tree(options))
     return tree if recipe is None else with_recipe(recipe, tree)

@@ -21,7 +21,8 @@ from perpixel import api, catalogue
 from perpixel.cli import main
 from perpixel.dataset.description import is_description, load_description
 from perpixel.settings.recipes import with_recipe
-from perpixel.settings.tree import settings_from, settings_from_file
+from perpixel.settings.text import settings_from_file
+from perpixel.settings.tree import settings_from
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page.relative_to(ROOT) for page in (*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")))

@@ -4,17 +4,10 @@ import pytest
 import yaml
 
 from perpixel.errors import SettingsError
+from perpixel.settings import renamed
 from perpixel.settings.presets import PRESETS
-from perpixel.settings.tree import (
-    DEFAULT_MINUTES,
-    AugmentSettings,
-    Settings,
-    assign,
-    flat,
-    settings_from,
-    settings_from_file,
-    to_yaml,
-)
+from perpixel.settings.text import assign, settings_from_file, to_yaml
+from perpixel.settings.tree import DEFAULT_MINUTES, AugmentSettings, Settings, changed, flat, over, settings_from
 
 
 def test_without_any_setting_the_budget_is_ten_minutes():
@@ -160,17 +153,19 @@ def test_a_budget_that_is_set_replaces_another():
 
 
 def test_an_assignment_without_value_is_refused():
-    with pytest.raises(SettingsError, match=r"--set seed has no value.\nFix: write --set train.learning_rate=3e-4."):
+    with pytest.raises(
+        SettingsError, match=r"seed has no value.\nFix: write KEY=VALUE, as train.learning_rate=3e-4."
+    ):
         assign({}, ["seed"])
 
 
 def test_an_assignment_below_a_value_is_refused():
-    with pytest.raises(SettingsError, match=r"--set seed.x: seed is a value.\nFix: write --set seed=…."):
+    with pytest.raises(SettingsError, match=r"seed.x: seed is a value.\nFix: write seed=…."):
         assign({"seed": 1}, ["seed.x=2"])
 
 
 def test_a_value_that_is_not_yaml_is_refused():
-    with pytest.raises(SettingsError, match=r"--set train.crop_hw=\[64: \[64 is not YAML.\nFix: close its brackets"):
+    with pytest.raises(SettingsError, match=r"train.crop_hw=\[64: \[64 is not YAML.\nFix: close its brackets"):
         assign({}, ["train.crop_hw=[64"])
 
 
@@ -213,3 +208,58 @@ def test_weights_of_classes_that_are_none_are_refused_once(given):
         settings_from({"train": {"class_weights": given}})
     assert len(caught.value.problems) == 1
     assert "the settings: train.class_weights" in str(caught.value)
+
+
+RENAMED = {
+    "train.rare_views": "train.class_balanced_fraction", "train.hard_views": "train.hard_example_fraction",
+    "train.encoder_rate": "train.encoder_lr_factor", "train.best_by": "train.monitor",
+    "train.patience": "train.early_stopping", "train.validations": "train.validation_passes",
+    "train.watch": "train.loggers", "model.start_from": "model.fine_tune_from", "predict.views": "predict.tta",
+    "data.validation_share": "data.validation_fraction", "data.test_share": "data.test_fraction",
+    "lr": "train.learning_rate", "train.bs": "train.batch_size", "imgsz": "train.crop_hw", "tta": "predict.tta",
+    "epochs": "train.epochs", "optimizer": "train.optimiser", "model.backbone": "model.encoder",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_another_name_of_a_setting_is_answered_with_ours(old, new):
+    with pytest.raises(SettingsError, match=rf"unknown key {old}.\nFix: did you mean {new}\?"):
+        settings_from(assign({}, [f"{old}=1"]))
+
+
+def test_every_other_name_stands_for_a_setting():
+    assert set(renamed.RENAMED.values()) - {"train.loss"} <= flat(Settings().model_dump()).keys()
+    assert not renamed.RENAMED.keys() & {key.rpartition(".")[2] for key in flat(Settings().model_dump())}
+
+
+@pytest.mark.parametrize(("old", "new"), renamed.RENAMED_VALUES.items())
+def test_another_word_for_a_value_is_answered_with_ours(old, new):
+    with pytest.raises(SettingsError, match=rf"predict.tta = {old}: .*\nFix: did you mean {new}\?"):
+        settings_from({"predict": {"tta": old}})
+
+
+def test_changed_settings_are_checked_and_leave_open_what_was_open():
+    settings = settings_from({"train": {"minutes": 3, "batch_size": 2}})
+    other = changed(settings, {"train.minutes": None, "train.steps": 7, "seed": 4})
+    assert (other.train.steps, other.train.minutes, other.seed) == (7, None, 4)
+    assert other.train.model_fields_set == {"minutes", "steps", "batch_size"}
+    assert settings.train.minutes == 3
+    with pytest.raises(SettingsError, match=r"train.batch_size = 0: input should be greater"):
+        changed(settings, {"train.batch_size": 0})
+    with pytest.raises(SettingsError, match=r"unknown key train.batchsize.\nFix: did you mean train.batch_size"):
+        changed(settings, {"train.batchsize": 1})
+
+
+def test_trees_are_laid_over_each_other_without_changing_them():
+    base, more = (
+        {"train": {"epochs": 3, "loss": {"dice": 1}}, "seed": 1},
+        {"train": {"steps": 5}, "model": {"name": "u"}},
+    )
+    expected = {"train": {"epochs": None, "steps": 5, "loss": {"dice": 1}}, "seed": 1, "model": {"name": "u"}}
+    assert over(base, more) == expected
+    assert base == {"train": {"epochs": 3, "loss": {"dice": 1}}, "seed": 1}
+
+
+@pytest.mark.parametrize("word", ["none", None])
+def test_the_plain_network_has_a_word(word):
+    assert settings_from({"model": {"encoder": word}}).model.encoder is None

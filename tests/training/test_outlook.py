@@ -1,7 +1,8 @@
 import pytest
 
 from generated import tiny_settings
-from perpixel.settings.tree import settings_from, settings_from_file
+from perpixel.settings.text import settings_from_file
+from perpixel.settings.tree import settings_from
 from perpixel.training import outlook, train
 from perpixel.training.session import Session
 

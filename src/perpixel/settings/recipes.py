@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from perpixel.errors import SettingsError, did_you_mean
-from perpixel.settings.tree import BUDGETS
+from perpixel.settings.tree import BUDGETS, over
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,13 +224,4 @@ def with_recipe(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         model.get(key, network[key]) != network[key] for key in ("name", "encoder")
     ):
         base["model"] = {"name": network["name"]}
-    return _merged(base, given)
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both trees in one; where both have a leaf, that of `over`."""
-    result = dict(base)
-    for key, value in over.items():
-        below = result.get(key)
-        result[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return result
+    return over(base, given)

@@ -1,21 +1,19 @@
 """The settings tree: frozen, checked on load, saved whole with every run.
 
-Every setting has one place, a default and a range; `--set train.learning_rate=3e-4` reaches each of them, and an
+Every setting has one place, a default and a range; a dotted path such as `train.learning_rate` names it, and an
 unknown key is refused with the closest known one.
 """
 
 import math
 import re
-import textwrap
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
 from perpixel.settings.presets import PRESETS
+from perpixel.settings.renamed import RENAMED, RENAMED_VALUES
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -45,6 +43,11 @@ def _class_weights(given: Any) -> Any:
     return weights
 
 
+def _encoder(given: Any) -> Any:
+    """The word for no encoder, as options can say it."""
+    return None if given == "none" else given
+
+
 class DataSettings(Part):
     """How the images are divided into training, validation and test."""
 
@@ -60,7 +63,10 @@ class ModelSettings(Part):
     """Which network."""
 
     name: str = "unet"
-    encoder: str | None = Field(default="auto", description="auto, a name, or null for the model's own or none")
+    encoder: Annotated[str | None, BeforeValidator(_encoder)] = Field(
+        default="auto",
+        description='"auto", a name, or "none" for the plain network or one with an encoder of its own',
+    )
     weights: str = Field(default="auto", description='"auto" (ImageNet where they are at hand), "none", or a file')
     options: Mapping[str, Any] = Field(default_factory=dict, description="keywords of the architecture")
     fine_tune_from: str | None = Field(default=None, description="a run or model file whose weights are taken over")
@@ -192,60 +198,39 @@ def settings_from(tree: Mapping[str, Any], source: str = "the settings") -> Sett
         raise SettingsError.of(_problem(each, source) for each in error.errors()) from None
 
 
-def settings_from_file(path: Path) -> dict[str, Any]:
-    """Read the tree of a YAML file of settings; unchecked. Raises SettingsError where it is not one."""
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}.", fix="give an existing YAML file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not YAML: {error}.", fix="mend that line.") from None
-    if not isinstance(tree, dict):
-        raise SettingsError(f"{path} holds no settings.", fix="write lines like `train: {steps: 100}`.")
-    return tree
-
-
-def assign(tree: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """Put `section.key=value` assignments over a tree; the later wins. Values are YAML.
-
-    >>> assign({}, ["train.learning_rate=3e-4", "model.name=fcn8s"])
-    {'train': {'learning_rate': 0.0003}, 'model': {'name': 'fcn8s'}}
-    """
-    result = _copied(tree)
-    for assignment in assignments:
-        path, equals, value = assignment.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {assignment} has no value.", fix="write --set train.learning_rate=3e-4.")
-        *sections, key = path.strip().split(".")
-        place = result
-        for section in sections:
-            place = place.setdefault(section, {})
-            if not isinstance(place, dict):
-                raise SettingsError(f"--set {path}: {section} is a value.", fix=f"write --set {section}=….")
-        place[key] = _parsed(value, assignment)
-        if sections == ["train"] and key in BUDGETS:
-            place.update({other: None for other in BUDGETS if other != key})
-    return result
-
-
-def to_yaml(settings: Settings, reasons: Mapping[str, str] | None = None) -> str:
-    """The whole tree as YAML, in the order of the classes.
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """The settings with other values, checked as always; what was left open stays open.
 
     Args:
-        settings: The tree.
-        reasons: By the dotted path of a setting, a comment that goes above it.
+        settings: As they were.
+        changes: Values by the dotted paths of their settings; those of a section at once by its name.
+
+    Raises:
+        SettingsError: A path is unknown, or a value wrong.
+
+    >>> changed(Settings(), {"train.batch_size": 4, "seed": 1}).train.batch_size
+    4
     """
-    tree, lines = settings.model_dump(mode="json"), []
-    for section, values in tree.items():
-        if not isinstance(values, dict):
-            lines.append(yaml.safe_dump({section: values}))
-            continue
-        lines.append(f"{section}:\n")
-        for key, value in values.items():
-            if reason := (reasons or {}).get(f"{section}.{key}"):
-                lines.append(f"  # {reason}\n")
-            lines.append(textwrap.indent(yaml.safe_dump({key: value}, sort_keys=False), "  "))
-    return "".join(lines)
+    tree = settings.model_dump(exclude_unset=True)
+    for path, value in changes.items():
+        section, _, key = path.rpartition(".")
+        (tree.setdefault(section, {}) if section else tree)[key] = value
+    return settings_from(tree)
+
+
+def over(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Both trees in one, copied; where both have a leaf, that of `more`, whose budget replaces another one.
+
+    >>> over({"train": {"epochs": 3}, "seed": 1}, {"train": {"steps": 5}})
+    {'train': {'epochs': None, 'steps': 5}, 'seed': 1}
+    """
+    result = {key: over(value, {}) if isinstance(value, Mapping) else value for key, value in base.items()}
+    for key, value in more.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = over(below, value) if both else value  # type: ignore[arg-type] # which `both` tells
+    budget = [name for name in BUDGETS if more.get(name) is not None]
+    return result | {name: None for name in BUDGETS if budget and name in result and name not in budget}
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -268,16 +253,21 @@ def _problem(error: Any, source: str) -> Problem:
     message = error["msg"].removeprefix("Value error, ")
     fix = f"set {path} within its range."
     if error["type"] == "literal_error":
-        fix = did_you_mean(str(error["input"]), re.findall("'(.*?)'", error["ctx"]["expected"]))
+        fix = _suggest_word(str(error["input"]), re.findall("'(.*?)'", error["ctx"]["expected"]))
     return Problem(f"{source}: {path}{value}: {message[0].lower()}{message[1:]}.", fix=fix)
+
+
+def _suggest_word(word: str, known: list[str]) -> str:
+    renamed = RENAMED_VALUES.get(word)
+    return f"did you mean {renamed}?" if renamed in known else did_you_mean(word, known)
 
 
 def _suggest(path: str) -> str:
     """The closest known key; a right name in the wrong section is found by its last part."""
-    by_last = {key.rpartition(".")[2]: key for key in _keys(Settings)}
+    known = RENAMED | {key.rpartition(".")[2]: key for key in _keys(Settings)}
     last = path.rpartition(".")[2]
-    if last in by_last:
-        return f"did you mean {by_last[last]}?"
+    if last in known:
+        return f"did you mean {known[last]}?"
     return did_you_mean(path, _keys(Settings))
 
 
@@ -290,22 +280,3 @@ def _keys(part: type[BaseModel], prefix: str = "") -> list[str]:
         else:
             keys.append(prefix + name)
     return keys
-
-
-def _parsed(value: str, assignment: str) -> Any:
-    """YAML, but 3e-4 is a number."""
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        fix = "close its brackets and quotes, and quote the whole for the shell."
-        raise SettingsError(f"--set {assignment}: {value} is not YAML.", fix=fix) from None
-    if isinstance(parsed, str):
-        try:
-            return float(parsed)
-        except ValueError:
-            return parsed
-    return parsed
-
-
-def _copied(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in tree.items()}

@@ -3,13 +3,14 @@
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Final, Literal, Unpack
 
 import typer
 
 from perpixel import __version__, api, catalogue
+from perpixel.cli.options import PlanArguments, TrainArguments, expanded, request
 from perpixel.errors import PerpixelError
 
 app = typer.Typer(
@@ -25,17 +26,25 @@ RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=Fal
 Part = Annotated[Literal["test", "val", "train", "all"], typer.Option(help="part of the run's data")]
 Language = Annotated[Literal["en", "zh"], typer.Option(help="of the report")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
-Minutes = Annotated[float | None, typer.Option(help="budget in minutes; 10 without any budget")]
-Steps = Annotated[int | None, typer.Option(help="budget in optimiser steps")]
-Epochs = Annotated[int | None, typer.Option(help="budget in epochs")]
-Model = Annotated[str | None, typer.Option(help="a name of `perpixel models`")]
-EncoderName = Annotated[
-    str | None, typer.Option(help="a name of `perpixel models` or of timm; null for the plain network")
-]
-Recipe = Annotated[str | None, typer.Option(help="a name of `perpixel recipes`; all else goes over it")]
-Config = Annotated[Path | None, typer.Option(help="a YAML file of settings")]
-Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting")]
-Seed = Annotated[int | None, typer.Option(help="decides split, order and first weights")]
+
+RENAMED_WORDS: Final = {
+    "rates": "find-lr",
+    "--views": "--tta",
+    "--watch": "--logger",
+    "--start-from": "--from",
+    "--weights": "--from",
+    "--lr": "--set train.learning_rate=…",
+    "--learning-rate": "--set train.learning_rate=…",
+    "--batch-size": "--set train.batch_size=…",
+    "--batch": "--set train.batch_size=…",
+    "--imgsz": "--set train.crop_hw=[…, …]",
+    "--loss": "--set train.loss=…",
+    "--device": "--set train.device=…",
+    "--devices": "--gpus",
+    "--backbone": "--encoder",
+    "--arch": "--model",
+}
+"""Verbs and options by what they were called before, or are called elsewhere."""
 
 
 def _print_version(is_asked: bool) -> None:
@@ -78,94 +87,44 @@ def check(
 
 
 @app.command()
-def plan(  # noqa: PLR0913, PLR0917 # one parameter an option
+@expanded
+def plan(
     data: Data,
-    minutes: Minutes = None,
-    steps: Steps = None,
-    epochs: Epochs = None,
-    model: Model = None,
-    encoder: EncoderName = None,
-    recipe: Recipe = None,
-    config: Config = None,
-    set_: Assignments = None,
-    seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="write the settings, for train --config")] = None,
     pictures: Annotated[Path | None, typer.Option(metavar="FILE", help="write a PNG of what it will see")] = None,
+    **asked: Unpack[PlanArguments],
 ) -> None:
     """Say how a folder would be trained on, why, and how far the budget goes on this machine."""
-    options = {
-        "train.minutes": minutes,
-        "train.steps": steps,
-        "train.epochs": epochs,
-        "model.name": model,
-        "model.encoder": encoder,
-        "seed": seed,
-    }
-    answer = api.plan(data, recipe=recipe, settings=_settings(options, config, set_), out=out, pictures=pictures)
+    answer = api.plan(data, out=out, pictures=pictures, **request(asked))
     if api.speaks():
         print(answer)
 
 
 @app.command("find-lr")
-def find_lr(  # noqa: PLR0913, PLR0917 # one parameter an option
+@expanded
+def find_lr(
     data: Data,
-    minutes: Minutes = None,
-    model: Model = None,
-    encoder: EncoderName = None,
-    recipe: Recipe = None,
-    config: Config = None,
-    set_: Assignments = None,
-    seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="write a PNG of the loss over the rate")] = None,
+    **asked: Unpack[PlanArguments],
 ) -> None:
     """Test which learning rates a network learns at: a hundred steps at an ever higher one."""
-    options = {"train.minutes": minutes, "model.name": model, "model.encoder": encoder, "seed": seed}
-    answer = api.find_lr(data, recipe=recipe, settings=_settings(options, config, set_), out=out)
+    answer = api.find_lr(data, out=out, **request(asked))
     if api.speaks():
         print(answer)
 
 
 @app.command()
-def train(  # noqa: PLR0913, PLR0917 # one parameter an option
+@expanded
+def train(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME", show_default=False)] = None,
-    minutes: Minutes = None,
-    steps: Steps = None,
-    epochs: Epochs = None,
-    model: Model = None,
-    encoder: EncoderName = None,
-    recipe: Recipe = None,
-    config: Config = None,
-    set_: Assignments = None,
-    seed: Seed = None,
-    from_: Annotated[
-        Path | None, typer.Option("--from", help="start from the weights of a run or model file", show_default=False)
-    ] = None,
-    folds: Annotated[int | None, typer.Option(min=2, help="train so many networks, averaged at prediction")] = None,
-    gpus: Annotated[int | None, typer.Option(min=1, help="of this machine")] = None,
-    logger: Annotated[
-        Literal["tensorboard", "wandb", "mlflow"] | None, typer.Option(help="where curves and pictures go, too")
-    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted run")] = False,
     overwrite: Overwrite = False,
     language: Language = "en",
+    **asked: Unpack[TrainArguments],
 ) -> None:
     """Train a network on a folder of images and masks within a budget."""
-    options = {
-        "train.minutes": minutes,
-        "train.steps": steps,
-        "train.epochs": epochs,
-        "model.name": model,
-        "model.encoder": encoder,
-        "seed": seed,
-        "model.fine_tune_from": from_ and from_.resolve(),
-        "data.folds": folds,
-        "train.device": gpus and "cuda",
-        "train.devices": gpus,
-        "train.loggers": logger and [logger],
-    }
-    tree = _settings(options, config, set_)
-    run = api.train(data, out, recipe=recipe, settings=tree, resume=resume, overwrite=overwrite, language=language)
+    run = api.train(data, out, resume=resume, overwrite=overwrite, language=language, **request(asked))
     if api.speaks():
         print(f"run:    {run.folder}\nreport: {run.folder / 'report.html'}\nnext:   perpixel evaluate {run.folder}")
 
@@ -293,16 +252,6 @@ def describe(
     )
 
 
-def _settings(options: Mapping[str, Any], config: Path | None, assignments: list[str] | None) -> dict[str, Any]:
-    """The tree of settings: the file, then the options, then --set."""
-    from perpixel.settings.tree import assign, settings_from_file
-
-    if [options.get(f"train.{budget}") for budget in ("minutes", "steps", "epochs")].count(None) < 2:
-        raise typer.BadParameter("give only one of --minutes, --steps and --epochs")
-    given = [f"{key}={value}" for key, value in options.items() if value is not None]
-    return assign(settings_from_file(config) if config else {}, [*given, *(assignments or [])])
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on the arguments (those of the process by default) and return the exit code."""
     logger, notices = logging.getLogger("perpixel"), logging.StreamHandler(sys.stderr)
@@ -320,6 +269,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not hasattr(error, "exit_code") or not hasattr(error, "show"):
             raise
         error.show()  # a usage error of the parser
+        for word in sys.argv[1:] if arguments is None else arguments:
+            if renamed := RENAMED_WORDS.get(word.partition("=")[0]):
+                print(f"Did you mean {renamed}?", file=sys.stderr)
         return int(error.exit_code)
     finally:
         logger.removeHandler(notices)

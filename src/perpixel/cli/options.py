@@ -1,0 +1,73 @@
+"""The options of training verbs on the command line, made from those that the Python functions take."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Final, ParamSpec, TypeVar, get_args, get_type_hints
+
+import typer
+
+from perpixel.settings.options import Option, PlanOptions, TrainOptions, options_tree
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FLAGS: Final = {"fine_tune_from": "--from"}
+"""Where a flag is called otherwise than the option of the Python function."""
+
+
+class _Sources(PlanOptions, total=False):
+    recipe: Annotated[str | None, typer.Option(help="a name of `perpixel recipes`; other options override it")]
+    config: Annotated[Path | None, typer.Option(help="a YAML file of settings")]
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting, as YAML")]
+
+
+class PlanArguments(_Sources, total=False):
+    """The options of `plan` and `find-lr`."""
+
+
+class TrainArguments(TrainOptions, _Sources, total=False):
+    """The options of `train`."""
+
+
+def expanded(function: Callable[P, T]) -> Callable[P, T]:
+    """Give a command that takes `**asked: Unpack[…]` an option for each name, after its own."""
+    kind = get_args(function.__annotations__["asked"])[0]
+    signature = inspect.signature(function)
+    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    named = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_for_typer(name, hint))
+        for name, hint in get_type_hints(kind, include_extras=True).items()
+    ]
+
+    @wraps(function)
+    def command(*args: P.args, **kwargs: P.kwargs) -> T:
+        return function(*args, **kwargs)
+
+    command.__signature__ = signature.replace(parameters=[*own, *named])  # type: ignore[attr-defined] # read by typer
+    return command
+
+
+def request(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What the API is asked for: the recipe, and the file of settings, under the options, under --set."""
+    from perpixel.settings.text import assign, settings_from_file
+    from perpixel.settings.tree import over
+
+    given = dict(asked)
+    recipe, config, assignments = (given.pop(name, None) for name in ("recipe", "config", "set_"))
+    if [given.get(budget) for budget in ("minutes", "steps", "epochs")].count(None) < 2:
+        raise typer.BadParameter("give only one of --minutes, --steps and --epochs")
+    tree = over(settings_from_file(config) if config else {}, options_tree(given))
+    return {"recipe": recipe, "settings": assign(tree, assignments or [])}
+
+
+def _for_typer(name: str, hint: Any) -> Any:
+    kind, *rest = get_args(hint)
+    if not isinstance(rest[-1], Option):
+        return hint
+    option = rest[-1]
+    flags = [FLAGS[name]] if name in FLAGS else []
+    if Path in get_args(kind):  # typer reads one type
+        kind = Path | None
+    return Annotated[kind, typer.Option(*flags, min=option.least, help=option.help, show_default=False)]
