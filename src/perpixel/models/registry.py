@@ -71,7 +71,7 @@ MODELS: Final[dict[str, ModelEntry]] = {
         encoder="vgg16",
     ),
     "fcn_tutorial": ModelEntry(
-        summary="the FCN that tutorials build on VGG16, a sixth of the parameters of FCN-8s",
+        summary="the FCN that tutorials build on VGG16, a sixth of the size of FCN-8s",
         on_encoder=TutorialFCN,
         encoder="vgg16",
     ),

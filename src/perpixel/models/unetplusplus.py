@@ -21,6 +21,7 @@ from perpixel.models.blocks import (
 )
 
 Supervision = Literal["none", "last", "mean"]
+Interpolation = Literal["bilinear", "bilinear_corners", "nearest"]
 
 ENCODER_CHANNELS = (256, 128, 64, 32, 16)
 """Channels of the last node at strides 16, 8, 4, 2 and 1, as in segmentation_models.pytorch."""
@@ -132,12 +133,13 @@ class UNetPlusPlus(NestedUNet):
         widths: Channels of each level; there is one column less.
         supervision: See `NestedUNet`.
         head_weights: See `NestedUNet`.
+        upsampling: Of the node below; "bilinear_corners" (`align_corners=True`) in most published code.
         style: Normalisation, activation, padding and dropout of the 3×3 convolutions; not "valid".
 
     Source: Zhou et al. (2018), Figure 1 and Table 2.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of a network are its settings, by name
         self,
         *,
         in_channels: int,
@@ -145,9 +147,11 @@ class UNetPlusPlus(NestedUNet):
         widths: Sequence[int] = (32, 64, 128, 256, 512),
         supervision: Supervision = "none",
         head_weights: Sequence[float] | None = None,
+        upsampling: Interpolation = "bilinear",
         style: ConvolutionStyle | None = None,
     ) -> None:
         style = style or ConvolutionStyle()
+        check_choice("upsampling", upsampling, get_args(Interpolation))
         if style.padding == "valid":
             raise SettingsError("U-Net++ keeps its sizes.", fix="choose padding zeros or reflect.")
         check_at_least("the number of widths", len(widths), 2)
@@ -156,7 +160,7 @@ class UNetPlusPlus(NestedUNet):
         nodes = nn.ModuleDict(
             {
                 f"{level}_{column}": _Node(
-                    widths[level + 1], column * widths[level], widths[level], Upsample("bilinear"), style
+                    widths[level + 1], column * widths[level], widths[level], Upsample(upsampling), style
                 )
                 for column in range(1, depth + 1)
                 for level in range(depth + 1 - column)

@@ -71,9 +71,9 @@ RECIPES: Final[dict[str, Recipe]] = {
             "augment": _AS_IT_IS,
             "train": {
                 **_TUTORIAL,
-                "epochs": 50,
+                "epochs": 100,
                 "batch_size": 8,
-                "crop_hw": [256, 256],
+                "crop_hw": [512, 512],
                 "loss": {"cross_entropy": 1.0},
                 "monitor": "mean_iou",
             },
@@ -89,8 +89,9 @@ RECIPES: Final[dict[str, Recipe]] = {
             "augment": _AS_IT_IS,
             "train": {
                 **_TUTORIAL,
-                "epochs": 10,
-                "batch_size": 8,
+                "learning_rate": 1e-3,
+                "epochs": 1,
+                "batch_size": 3,
                 "crop_hw": [224, 224],
                 "scale": 0.5,  # most photographs are then some 250 pixels wide
                 "loss": {"cross_entropy": 1.0},
@@ -134,7 +135,13 @@ RECIPES: Final[dict[str, Recipe]] = {
                 "name": "unet",
                 "encoder": None,
                 "weights": "none",
-                "options": {"padding": "reflect", "norm": "batch", "dropout": 0.3, "activation": "leaky_relu"},
+                "options": {
+                    "padding": "reflect",
+                    "norm": "batch",
+                    "dropout": 0.3,
+                    "activation": "leaky_relu",
+                    "bias": True,
+                },
             },
             "augment": {**_AS_IT_IS, "horizontal_flip": 0.6, "vertical_flip": 0.6},
             "train": {
@@ -162,7 +169,7 @@ RECIPES: Final[dict[str, Recipe]] = {
                 "name": "unetplusplus",
                 "encoder": None,
                 "weights": "none",
-                "options": {"supervision": "last"},
+                "options": {"supervision": "last", "upsampling": "bilinear_corners", "bias": True},
             },
             "augment": {
                 **_AS_IT_IS,
@@ -175,6 +182,8 @@ RECIPES: Final[dict[str, Recipe]] = {
             "train": {
                 **_TUTORIAL,
                 "optimiser": "sgd",
+                "momentum": 0.9,
+                "nesterov": False,
                 "learning_rate": 1e-3,
                 "weight_decay": 1e-4,
                 "schedule": "cosine",

@@ -119,6 +119,8 @@ class TrainSettings(Part):
         default=0.0, description="share of the views from images by how much of them was answered wrongly lately"
     )
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.9, description='of "sgd"')
+    nesterov: bool = Field(default=True, description='whether the momentum of "sgd" looks ahead')
     learning_rate: Positive = 5e-3
     encoder_lr_factor: Annotated[float, Field(ge=0, le=10)] = Field(
         default=0.5, description="times learning_rate; 0 freezes it"
@@ -158,6 +160,8 @@ class TrainSettings(Part):
         if not isinstance(given, Mapping):
             return given
         budgets = [name for name in BUDGETS if given.get(name) is not None]
+        if given.get("nesterov") and given.get("momentum") == 0:
+            raise ValueError("nesterov needs a momentum above 0")
         if len(budgets) > 1:
             raise ValueError(f"only one of {', '.join(BUDGETS)} can be the budget, not {' and '.join(budgets)}")
         return given if budgets else {**given, "minutes": DEFAULT_MINUTES}

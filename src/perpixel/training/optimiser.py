@@ -31,6 +31,7 @@ def optimiser_for(network: SegmentationModel, train: TrainSettings) -> torch.opt
         for (in_encoder, decays), parameters in groups.items()
     ]
     if train.optimiser == "sgd":
-        return torch.optim.SGD(described, lr=train.learning_rate, momentum=0.9, nesterov=True)
+        nesterov = train.nesterov and train.momentum > 0
+        return torch.optim.SGD(described, lr=train.learning_rate, momentum=train.momentum, nesterov=nesterov)
     kind = torch.optim.AdamW if train.optimiser == "adamw" else torch.optim.Adam
     return kind(described, lr=train.learning_rate)
