@@ -13,7 +13,7 @@ LAYERS = (
     ("mathematics", ("models", "losses", "metrics", "geometry", "histogram", "labels", "schedule")),
     ("data", ("settings", "files", "dataset", "duplicates", "audit", "split", "loading", "synthetic")),
     ("decisions", ("planning", "store")),
-    ("verbs", ("training", "prediction", "evaluation")),
+    ("verbs", ("training", "prediction", "evaluation", "conversion")),
     ("telling", ("report", "api", "catalogue", "__init__")),
     ("doors", ("cli", "__main__")),
 )

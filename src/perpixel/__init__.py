@@ -6,7 +6,7 @@
 >>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
 """
 
-from perpixel.api import check, compare, demo, evaluate, find_lr, load, plan, predict, train
+from perpixel.api import check, compare, convert, demo, evaluate, find_lr, load, plan, predict, train
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
 
 __version__ = "0.2.0"
@@ -19,6 +19,7 @@ __all__ = [
     "SettingsError",
     "check",
     "compare",
+    "convert",
     "demo",
     "evaluate",
     "find_lr",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Unpack
 from perpixel.settings.options import PlanOptions, TrainOptions, options_tree, with_options
 
 if TYPE_CHECKING:
+    from perpixel.conversion import Converted
     from perpixel.evaluation import Comparison, Evaluation, PartName
     from perpixel.prediction import Predictor, Written
     from perpixel.report.audit_page import Check
@@ -47,6 +48,38 @@ def check(data: PathLike, out: PathLike | None = None, *, folds: int | None = No
 
     with bar("checking") as show:
         return examine(Path(data), Path(out) if out else None, show, folds=folds)
+
+
+def convert(data: PathLike, out: PathLike, *, to: Literal["masks"] = "masks", overwrite: bool = False) -> "Converted":
+    """Write what is understood of a folder in a plain form that other programs read, too.
+
+    Args:
+        data: The folder, or a dataset.yaml.
+        out: The new folder.
+        to: "masks" writes images/, class indices in masks/, classes.csv, manifest.csv and dataset.yaml.
+        overwrite: Replace an earlier conversion in `out`.
+
+    Returns:
+        What was written; `print` shows it.
+
+    Raises:
+        DataError: What `check` calls an error.
+        OutputError: `out` holds something, or cannot be written.
+    """
+    from perpixel.conversion import convert as write
+    from perpixel.conversion.convert import refuse_occupied
+    from perpixel.dataset import scan
+    from perpixel.errors import DataError
+    from perpixel.runtime.progress import bar
+
+    answer = check(data)
+    if answer.dataset is None or not answer.is_usable:
+        raise DataError.of(finding.problem for finding in answer.findings if finding.severity == "error")
+    refuse_occupied(answer.dataset.root, Path(out), overwrite=overwrite)
+    is_cut = any(sample.corner is not None for sample in answer.dataset.samples)
+    dataset = scan(Path(data), whole=True) if is_cut else answer.dataset
+    with bar("converting") as show:
+        return write(dataset, Path(out), to, overwrite=overwrite, progress=show)
 
 
 @with_options

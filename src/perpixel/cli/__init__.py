@@ -87,6 +87,17 @@ def check(
 
 
 @app.command()
+def convert(
+    data: Data,
+    out: Annotated[Path, typer.Argument(help="the new folder", show_default=False)],
+    to: Annotated[Literal["masks"], typer.Option(help="what to write")] = "masks",
+    overwrite: Overwrite = False,
+) -> None:
+    """Write what is understood of a folder in a plain form that other programs read, too."""
+    print(api.convert(data, out, to=to, overwrite=overwrite))
+
+
+@app.command()
 @expanded
 def plan(
     data: Data,

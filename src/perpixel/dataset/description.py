@@ -19,7 +19,7 @@ HEAD: Final = """\
 # What perpixel understood of this folder. Edit it to overrule; the masks are then read by it.
 # root: the folder, counted from this file. masks: which folder of masks, where there are several.
 # pairs: a CSV file of image,mask,split,group instead of finding pairs by names.
-# reading: values | halves | instances | objects | classes | channels | drawn
+# reading: values | halves | instances | objects | classes | channels | pages | drawn
 # ignored: values in the masks that stand for no label.
 """
 
@@ -101,7 +101,15 @@ def load_description(path: Path) -> Description:
     return description
 
 
-def save_description(path: Path, root: Path, labels: Labels, reading: Reading, masks: str | None = None) -> None:
+def save_description(  # one parameter a key
+    path: Path,
+    root: Path,
+    labels: Labels,
+    reading: Reading,
+    *,
+    masks: str | None = None,
+    pairs: str | None = None,
+) -> None:
     """Write a dataset.yaml. Raises OutputError."""
     try:
         relative = os.path.relpath(root.absolute(), path.absolute().parent)
@@ -111,14 +119,15 @@ def save_description(path: Path, root: Path, labels: Labels, reading: Reading, m
         "perpixel": 1,
         "root": relative,
         "masks": masks,
+        "pairs": pairs,
         "kind": labels.kind,
         "encoding": labels.encoding,
         "reading": reading,
         "classes": [
-            {"name": name, "value": _written(value), "colour": _written(colour)}
+            {"name": name, "value": spelled(value), "colour": spelled(colour)}
             for name, value, colour in zip(labels.names, labels.values, labels.colours, strict=True)
         ],
-        "ignored": [_written(value) for value in labels.ignored],
+        "ignored": [spelled(value) for value in labels.ignored],
     }
     text = yaml.safe_dump(
         {k: v for k, v in content.items() if v is not None}, sort_keys=False, allow_unicode=True, width=118
@@ -126,7 +135,8 @@ def save_description(path: Path, root: Path, labels: Labels, reading: Reading, m
     write_text(path, HEAD + text)
 
 
-def _written(value: Value) -> int | str:
+def spelled(value: Value) -> int | str:
+    """A value as it is written in files: a whole number, or a colour as "#RRGGBB"."""
     return value if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)
 
 

@@ -7,7 +7,7 @@ from perpixel.dataset.annotations.drawn import recognise_drawn
 from perpixel.dataset.annotations.rasters import recognise_rasters
 from perpixel.dataset.description import FILE_NAME, is_description, load_description
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
-from perpixel.dataset.layout.folder import Dataset
+from perpixel.dataset.layout.folder import Dataset, mask_pages
 from perpixel.dataset.layout.inventory import gathered, look_at_masks
 from perpixel.dataset.layout.layouts import Layout, recognise
 from perpixel.dataset.layout.pair_list import read_list, recognise_list
@@ -77,13 +77,14 @@ def _understood(root: Path, stated: Stated) -> Dataset:
     headers, problems = gathered(read_header, sorted({s.image for s in layout.samples}))
     report = Report([*tree.problems, *layout.problems, *problems], list(layout.findings))
     samples = [page for s in layout.samples if s.image in headers for page in pages_of(s, headers[s.image], report)]
-    facts, problems = look_at_masks(sorted({(path, s.mask_page) for s in samples for path in s.masks}))
+    pages = {s.name: mask_pages(s, stated.labels, stated.reading) for s in samples}
+    facts, problems = look_at_masks(sorted({page for each in pages.values() for page in each}))
     report.problems += problems
     samples = fitted(samples, headers, facts, report)
     channels, dtype = one_kind(samples, headers, report)
     if not any(sample.is_labelled for sample in samples) and not report.problems:
         report.problems.append(Problem("no image has a mask.", "put the masks in a folder masks/ beside images/."))
-    used = {page: facts[page] for page in dict.fromkeys((p, s.mask_page) for s in samples for p in s.masks)}
+    used = {page: facts[page] for page in dict.fromkeys(page for s in samples for page in pages[s.name])}
     try:
         understood = understand(tree, layout, used, stated.labels, stated.reading) if samples else None
         if understood is not None and understood.reading == "drawn":

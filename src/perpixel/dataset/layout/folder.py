@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from perpixel.dataset.annotations.shapes import fill, number
 from perpixel.dataset.description import save_description
-from perpixel.dataset.layout.inventory import one_gray
+from perpixel.dataset.layout.inventory import Page, one_gray
 from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.sample import Finding, Sample
 from perpixel.errors import DataError
@@ -57,11 +57,11 @@ class Dataset:
         """Read the mask as uint8 (H, W) class indices, or (K, H, W) for multilabel labels. Raises DataError."""
         if sample.shapes is not None:
             return fill(sample.shapes, sample.height, sample.width, self.labels)
-        raw = [read_mask(path, sample.mask_page, sample.box) for path in sample.masks]
+        raw = [read_mask(path, page, sample.box) for path, page in mask_pages(sample, self.labels, self.reading)]
         if self.reading in ("objects", "instances"):
             present = np.any([mask.values != 0 for mask in raw], axis=0)
             target = (present.any(axis=-1) if present.ndim == 3 else present).astype(np.uint8)
-        elif self.reading == "classes":
+        elif self.reading in ("classes", "pages"):
             target = np.stack([_presence(mask.values, self.labels, k, sample) for k, mask in enumerate(raw)], axis=-1)
         elif self.reading == "channels":
             bands = range(len(self.labels))
@@ -98,7 +98,14 @@ class Dataset:
         """Write a dataset.yaml that states what was understood. Raises OutputError."""
         apart = {p.parent.name for s in self.samples for p in s.masks if p.parent != s.image.parent}
         masks = apart.pop() if len(apart) == 1 and self.reading not in ("classes", "objects") else None
-        save_description(path, self.root, self.labels, self.reading, masks)
+        save_description(path, self.root, self.labels, self.reading, masks=masks)
+
+
+def mask_pages(sample: Sample, labels: Labels | None, reading: Reading | None) -> list[Page]:
+    """The pages of mask files that hold the labels of a sample; where the reading is "pages", one a class."""
+    if reading == "pages" and labels is not None:
+        return [(path, page) for path in sample.masks for page in range(len(labels))]
+    return [(path, sample.mask_page) for path in sample.masks]
 
 
 def as_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:

@@ -13,9 +13,9 @@ from perpixel.errors import DataError
 from perpixel.labels.codec import DISTINCT_COLOURS, Colour, Encoding, Labels, Value
 from perpixel.shapes import MAX_CLASSES
 
-Reading: TypeAlias = Literal["values", "halves", "instances", "objects", "classes", "channels", "drawn"]
+Reading: TypeAlias = Literal["values", "halves", "instances", "objects", "classes", "channels", "pages", "drawn"]
 """How a mask becomes a target: by its values or colours; 0 or 255 with JPEG noise between, cut at 128; an instance
-map or one file an object, merged; one file a class, or one channel a class (overlapping); outlines, filled."""
+map or one file an object, merged; one file, one channel or one page a class (overlapping); outlines, filled."""
 
 MOST_INFERRED: Final = 64
 """More different values than this are not taken for classes without being told."""

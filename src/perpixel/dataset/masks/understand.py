@@ -43,7 +43,7 @@ def understand(
         Understood(given, reading) if given is not None and reading is not None else _inferred(tree, layout, facts)
     )
     understood = replace(understood, reading=reading or understood.reading)
-    if understood.reading in ("values", "halves", "classes", "channels"):
+    if understood.reading in ("values", "halves", "classes", "channels", "pages"):
         problems = unknown_values(facts, understood.labels)
         if problems:
             raise DataError.of(problems)

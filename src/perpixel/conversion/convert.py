@@ -1,0 +1,98 @@
+"""One folder in, one plain folder out: written next to its place and renamed when it is whole."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final, Literal, TypeAlias
+
+from perpixel.conversion.mask_folder import MARK, write_mask_folder
+from perpixel.dataset import Dataset
+from perpixel.dataset.layout.inventory import Progress
+from perpixel.errors import OutputError
+from perpixel.files.atomic import WRITING, cannot_write
+
+Format: TypeAlias = Literal["masks"]
+FORMATS: Final[dict[Format, Callable[[Dataset, Path, Path, Progress | None], None]]] = {"masks": write_mask_folder}
+"""Each writes a data set into a new folder that will be renamed: (dataset, folder, its name in the end, progress)."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written.
+
+    Args:
+        folder: Where it lies.
+        labelled: Number of labelled images.
+        unlabelled: Number of the others.
+    """
+
+    folder: Path
+    labelled: int
+    unlabelled: int
+
+    def __str__(self) -> str:
+        return f"{self.labelled:,} labelled and {self.unlabelled:,} unlabelled image(s) converted: {self.folder}"
+
+
+def convert(
+    dataset: Dataset, out: Path, to: Format = "masks", *, overwrite: bool = False, progress: Progress | None = None
+) -> Converted:
+    """Write a data set in another form.
+
+    Args:
+        dataset: As `scan` understood it; rasters whole.
+        out: The new folder.
+        to: A key of FORMATS.
+        overwrite: Replace an earlier conversion in `out`.
+        progress: Called with (done, total) images.
+
+    Raises:
+        OutputError: `out` holds something, or lies in the data, or cannot be written.
+        DataError: An image or a mask cannot be read.
+    """
+    refuse_occupied(dataset.root, out, overwrite=overwrite)
+    with _replacing_folder(out) as folder:
+        FORMATS[to](dataset, folder, out, progress)
+    return Converted(out, len(dataset.samples), len(dataset.unlabelled))
+
+
+def refuse_occupied(root: Path, out: Path, *, overwrite: bool) -> None:
+    """Raise OutputError unless a conversion of `root` may be written to `out`: it is new, empty, or replaceable."""
+    if out.resolve().is_relative_to(root.resolve()) or root.resolve().is_relative_to(out.resolve()):
+        raise OutputError(
+            f"{out} and the data in {root} lie in each other: the next look at the data would find the copies.",
+            fix="choose a folder next to the data.",
+        )
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / MARK).is_file():
+        raise OutputError(f"{out} exists and holds no conversion.", fix="choose a new or empty folder.")
+    if not overwrite:
+        raise OutputError(f"{out} already holds a conversion.", fix="choose another folder, or ask to overwrite it.")
+
+
+@contextmanager
+def _replacing_folder(out: Path) -> Iterator[Path]:
+    """Give a temporary folder next to `out`; on success it takes its place, on any error it is removed."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(mkdtemp(dir=out.parent, prefix=WRITING))
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if out.exists():
+            former = temporary.with_name(temporary.name + "-former")
+            out.rename(former)
+            temporary.rename(out)
+            shutil.rmtree(former)
+        else:
+            temporary.rename(out)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
