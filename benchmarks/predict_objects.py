@@ -16,7 +16,7 @@ from skimage.segmentation import watershed
 
 from perpixel.files.read import read_mask
 from perpixel.geometry.components import RegionFinder
-from perpixel.prediction import separation
+from perpixel.instances import separation
 
 
 def ours(foreground, neck):

@@ -49,9 +49,9 @@ def scores(run: Run) -> dict[str, str]:
         rows[f"{name}: IoU / F1 / precision / recall / AUC"] = shown
     if told["membranes"]:
         rows |= {name: f"{told['membranes'][name]['value']:.3f}" for name in ("v_rand", "v_info")}
-    if told["objects"]:
-        regions = told["objects"]["split" if "split" in told["objects"] else "regions"]
-        rows["objects: average precision at 0.5 / panoptic quality"] = (
+    if told["instances"]:
+        regions = told["instances"]["watershed"]
+        rows["instances: average precision at 0.5 / panoptic quality"] = (
             f"{regions['average_precision_50']:.3f} / {regions['panoptic_quality']:.3f}"
         )
     rows["steps"] = str(run.settings.train.steps)

@@ -15,6 +15,7 @@ from perpixel.errors import DataError, OutputError, SettingsError
 from perpixel.evaluation import ImageScore, details, evaluate
 from perpixel.evaluation.chosen import Choice, tempered
 from perpixel.evaluation.image import Answer
+from perpixel.instances import METHODS
 from perpixel.labels.codec import Codec, Labels
 from perpixel.metrics import Counts, membrane_scores
 from perpixel.prediction.load import load
@@ -70,13 +71,14 @@ def test_areas_under_curves_are_scikit_learns_within_their_stated_error(scored):
     assert low - 1e-9 <= metrics.average_precision_score(truth.ravel(), p.ravel()) <= high + 1e-9
 
 
-def test_objects_are_counted_as_regions_and_split(scored):
+def test_instances_are_counted_by_each_method(scored):
     told, _, _ = scored
-    regions = told["objects"]["regions"]
+    assert told["instances"].keys() == {"images", *METHODS}
+    regions = told["instances"]["connected"]
     assert (regions["predicted"], regions["true"], regions["count_error"]) == (6, 6, 0)
     assert regions["average_precision_50"] == 1 / 3  # of two true and two predicted objects, one pair
     assert regions["image_mean_average_precision"] == pytest.approx(1 / 3)
-    assert told["objects"]["images"] == 3
+    assert told["instances"]["images"] == 3
 
 
 def test_calibration_and_outlines_of_a_prediction(scored):

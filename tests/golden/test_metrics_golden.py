@@ -16,11 +16,11 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from perpixel.instances import label as label_instances
 from perpixel.metrics import (
     contour_distances,
     count_boundary,
-    count_objects,
-    label_objects,
+    count_instances,
     threshold_curves,
 )
 from perpixel.metrics.membranes import rand_and_information, thin_borders
@@ -144,10 +144,10 @@ def slow_objects(prediction, truth):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_object_scores_by_their_definitions(seed):
+def test_instance_scores_by_their_definitions(seed):
     one, other = smooth_masks(seed, sigma=2.0)
-    prediction, truth = label_objects(one), label_objects(other)
-    counts = count_objects(prediction, truth)
+    prediction, truth = label_instances(one), label_instances(other)
+    counts = count_instances(prediction, truth)
     precision, quality, jaccard = slow_objects(prediction, truth)
     np.testing.assert_allclose(counts.average_precision, precision, rtol=1e-14)
     assert counts.mean_average_precision == pytest.approx(np.mean(precision))
@@ -158,7 +158,7 @@ def test_object_scores_by_their_definitions(seed):
 
 def test_connected_components_are_scikit_images():
     mask, _ = smooth_masks(5, sigma=1.5)
-    np.testing.assert_array_equal(label_objects(mask), label(mask, connectivity=2))
+    np.testing.assert_array_equal(label_instances(mask), label(mask, connectivity=1))
 
 
 # Membranes

@@ -93,7 +93,7 @@ def _summed(
 
 def _object_areas(dataset: Dataset) -> list[list[int]]:
     """Areas in pixels of the connected pieces of each class but the background, on evenly taken masks."""
-    from scipy import ndimage
+    from perpixel.instances import label
 
     classes, background = len(dataset.labels), dataset.labels.background
     step = max(len(dataset.samples) // OBJECT_SAMPLES, 1)
@@ -105,7 +105,7 @@ def _object_areas(dataset: Dataset) -> list[list[int]]:
         for k in range(classes):
             plane = target[k] == 1 if target.ndim == 3 else target == k
             if k != background and plane.any():
-                areas[k] = np.bincount(ndimage.label(plane)[0].ravel())[1:].tolist()
+                areas[k] = np.bincount(label(plane).ravel())[1:].tolist()
         return areas
 
     results, _ = gathered(measure_objects, chosen)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.evaluation.chosen import Chosen
-from perpixel.evaluation.image import CONTOUR_SCORES, OBJECTS, ImageScore
-from perpixel.metrics import Counts, Interval, ObjectCounts, ThresholdCurves, bootstrap_interval
+from perpixel.evaluation.image import CONTOUR_SCORES, ImageScore
+from perpixel.instances import METHODS
+from perpixel.metrics import Counts, InstanceCounts, Interval, ThresholdCurves, bootstrap_interval
 
 WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")
 EACH: Final = ("iou", "dice", "precision", "recall", "specificity")
@@ -104,14 +105,15 @@ def boundary_scores(images: Sequence[ImageScore], names: Sequence[str]) -> dict[
     return {"images_with_distances": len(measured), "classes": classes}
 
 
-def object_scores(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any] | None:
-    """Scores of objects by the way in which they were told apart; None where none are known."""
-    places = [place for place, image in enumerate(images) if image.objects is not None]
-    if not places:
+def instance_scores(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any] | None:
+    """Scores of instances by the method that finds them; None where no true ones are known."""
+    found = [(place, image.instances) for place, image in enumerate(images) if image.instances is not None]
+    if not found:
         return None
-    inside = None if groups is None else [groups[place] for place in places]
-    found = {way: [images[place].objects[way] for place in places] for way in OBJECTS}  # type: ignore[index] # not None
-    return {"images": len(places)} | {way: _object_scores(each, inside) for way, each in found.items()}
+    inside = None if groups is None else [groups[place] for place, _ in found]
+    return {"images": len(found)} | {
+        how: _instance_scores([counts[how] for _, counts in found], inside) for how in METHODS
+    }
 
 
 def membranes(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any] | None:
@@ -148,7 +150,7 @@ def mean_of(values: NDArray[Any]) -> NDArray[Any]:
     return mean
 
 
-def _object_scores(found: Sequence[ObjectCounts], groups: Groups) -> dict[str, Any]:
+def _instance_scores(found: Sequence[InstanceCounts], groups: Groups) -> dict[str, Any]:
     total = sum(found[1:], start=found[0])
     competition = bootstrap_interval(np.array([one.mean_average_precision for one in found]), groups=groups)
     return {

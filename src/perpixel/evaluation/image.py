@@ -1,7 +1,7 @@
-"""One image scored in every way: pixels, outlines, objects, membranes."""
+"""One image scored in every way: pixels, outlines, instances, membranes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 
 from perpixel.dataset import Sample
 from perpixel.errors import DataError
+from perpixel.instances import METHODS, Method, label_layers
 from perpixel.labels.codec import Labels
 from perpixel.metrics import (
     Counts,
+    InstanceCounts,
     MembraneScores,
-    ObjectCounts,
     contour_distances,
     count,
     count_boundary,
-    count_objects,
-    label_objects,
+    count_instances,
     membrane_scores,
-    split_objects,
 )
 from perpixel.shapes import IGNORED, TargetArray
 
@@ -29,9 +28,7 @@ CONTOUR_SCORES: Final = ("boundary_f1", "hausdorff95", "mean_surface_distance")
 TOLERANCE: Final = 0.0075
 """Of boundary F1: a share of the image's diagonal, at least one pixel, as Csurka et al. (2013) take it."""
 LARGEST_PX: Final = 1 << 22
-"""Distances, objects and membranes are measured in images of up to four million pixels."""
-OBJECTS: Final = {"regions": label_objects, "split": split_objects}
-"""How a predicted mask becomes objects."""
+"""Distances, instances and membranes are measured in images of up to four million pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +40,7 @@ class ImageScore:
         counts: Right and wrong pixels.
         boundary: Those near an outline.
         contours: (K, 3) float64, `CONTOUR_SCORES` of each class; NaN for the background of two classes.
-        objects: By the way in which predicted objects were told apart: "regions" and "split".
+        instances: By the method that finds the predicted ones, see `perpixel.instances.METHODS`.
         membranes: V_rand and V_info.
     """
 
@@ -51,7 +48,7 @@ class ImageScore:
     counts: Counts
     boundary: Counts | None = None
     contours: NDArray[np.float64] | None = None
-    objects: Mapping[str, ObjectCounts] | None = None
+    instances: Mapping[str, InstanceCounts] | None = None
     membranes: MembraneScores | None = None
 
 
@@ -102,13 +99,13 @@ def pixel_score(answer: Answer) -> ImageScore:
 
 
 def full_score(
-    answer: Answer, instances: NDArray[np.int32] | None, *, inside: int | None, contours: bool
+    answer: Answer, instances: Sequence[NDArray[np.int32]] | None, *, inside: int | None, contours: bool
 ) -> ImageScore:
     """Score an image in every way.
 
     Args:
         answer: Prediction and truth.
-        instances: (H, W) the true objects, if they are known.
+        instances: (H, W) the true instances for each layer of the target, if they are known.
         inside: The class between membranes, to score these; None leaves them out.
         contours: Whether to measure distances between contours, the slowest score.
     """
@@ -118,7 +115,7 @@ def full_score(
         count(answer.prediction, answer.target, classes=len(labels), kind=labels.kind),
         count_boundary(answer.prediction, answer.target, classes=len(labels), kind=labels.kind),
         _contours(answer) if contours and small else None,
-        _objects(answer, instances) if instances is not None and small else None,
+        _instances(answer, instances) if instances is not None and small else None,
         membrane_scores(answer.probabilities[inside], answer.target == inside)
         if inside is not None and small
         else None,
@@ -138,18 +135,23 @@ def _contours(answer: Answer) -> NDArray[np.float64]:
     return scores
 
 
-def _objects(answer: Answer, instances: NDArray[np.int32]) -> Mapping[str, ObjectCounts] | None:
-    labels = answer.labels
-    said, target = _known(answer)
-    if labels.kind == "multilabel":
-        foreground, known = (said == 1).any(0), (target != IGNORED).all(0)
-    elif labels.background is not None:
-        known = target != IGNORED
-        foreground = known & (said != labels.background)
-    else:
+def predicted_instances(answer: Answer, how: Method) -> list[NDArray[np.int32]]:
+    """The instances of the whole prediction, (H, W) int32 for each layer: what `predict` writes."""
+    return label_layers(answer.prediction, how, background=answer.labels.background)
+
+
+def _instances(answer: Answer, true: Sequence[NDArray[np.int32]]) -> Mapping[str, InstanceCounts] | None:
+    """Predicted instances against true ones, both without the pixels that have no label."""
+    if answer.labels.layers == 1 and answer.labels.background is None:
         return None
-    true = np.where(known, instances, 0)
-    return {name: count_objects(parted(foreground), true) for name, parted in OBJECTS.items()}
+    known = [layer != IGNORED for layer in np.reshape(answer.target, (-1, *answer.target.shape[-2:]))]
+    truth = [np.where(here, each, 0) for here, each in zip(known, true, strict=True)]
+    counts = {}
+    for how in METHODS:
+        found = [np.where(here, each, 0) for here, each in zip(known, predicted_instances(answer, how), strict=True)]
+        pairs = [count_instances(*pair) for pair in zip(found, truth, strict=True)]
+        counts[how] = sum(pairs[1:], start=pairs[0])
+    return counts
 
 
 def _known(answer: Answer) -> tuple[TargetArray, TargetArray]:

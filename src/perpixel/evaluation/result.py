@@ -38,7 +38,9 @@ DEFINITIONS: Final = {
     "temperature": "fitted on validation images; it changes no mask, only how sure it sounds",
     "boundary": "boundary_iou is pooled; the others are means over measured images; distances in pixels, where both "
     "contours exist, and one_missing counts the images where just one does",
-    "objects": "regions are connected parts of the predicted mask, split those parted where they touch",
+    "instances": "connected are the pixels of a class that are connected by their sides (four neighbours), watershed "
+    "these cut at their necks: as predict writes them; pixels without a label do not count, nor whether the class is "
+    "right",
     "membranes": "the best over thresholds of the mean over images, thresholds chosen on the images that are scored, "
     "as in the ISBI 2012 challenge",
 }
@@ -121,7 +123,7 @@ class Evaluation:
             "curves": self.curves and details.curve_scores(self.curves, self.chosen, self.part, names),
             "calibration": self.curves and details.calibration(self.curves, self.softened, self.chosen, names),
             "boundary": details.boundary_scores(self.images, names),
-            "objects": details.object_scores(self.images, self.groups),
+            "instances": details.instance_scores(self.images, self.groups),
             "membranes": details.membranes(self.images, self.groups),
             "definitions": DEFINITIONS,
         }

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, SettingsError, did_you_mean
@@ -135,7 +136,7 @@ def _passed(
     measured = set(_evenly(range(len(samples)), CONTOUR_IMAGES))
     images = []
     for number, answer in enumerate(task.answers(samples)):
-        instances = task.dataset.instances(answer.sample)
+        instances = _true_instances(task.dataset, answer.sample)
         images.append(full_score(answer, instances, inside=task.inside, contours=number in measured))
         curves += threshold_curves(answer.probabilities, answer.target, kind=labels.kind)
         if softened is not None and chosen is not None:
@@ -143,6 +144,14 @@ def _passed(
             softened += threshold_curves(soft, answer.target, kind=labels.kind)
         show(number + 1, len(samples))
     return tuple(images), curves, softened
+
+
+def _true_instances(dataset: Dataset, sample: Sample) -> list[NDArray[np.int32]] | None:
+    """The true instances for each layer of the target; None where they are not known."""
+    layers = dataset.labels.layers
+    each = [dataset.instances(sample, None if layers == 1 else k) for k in range(layers)]
+    known = [instances for instances in each if instances is not None]
+    return known if len(known) == layers else None
 
 
 def _choose(run: Run, task: _Task, data: Path | None) -> Chosen | None:

@@ -63,6 +63,11 @@ class Labels:
         return len(self.names)
 
     @property
+    def layers(self) -> int:
+        """How many maps a target has: 1 for multiclass labels, K for multilabel ones."""
+        return 1 if self.kind == "multiclass" else len(self)
+
+    @property
     def background(self) -> int | None:
         """The class that is background by its value 0 or black, if there is one; only for multiclass labels."""
         if self.kind == "multilabel":

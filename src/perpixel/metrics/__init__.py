@@ -6,16 +6,16 @@ from perpixel.metrics.counting import count
 from perpixel.metrics.counts import Counts
 from perpixel.metrics.curves import Reliability, ThresholdCurves, threshold_curves
 from perpixel.metrics.intervals import Interval, bootstrap_interval, paired_difference
+from perpixel.metrics.matching import InstanceCounts, count_instances
 from perpixel.metrics.membranes import MembraneScores, membrane_scores
-from perpixel.metrics.objects import ObjectCounts, count_objects, label_objects, split_objects
 from perpixel.metrics.temperature import draw_pixels, fit_temperature
 
 __all__ = [
     "ContourDistances",
     "Counts",
+    "InstanceCounts",
     "Interval",
     "MembraneScores",
-    "ObjectCounts",
     "Reliability",
     "ThresholdCurves",
     "baselines",
@@ -23,12 +23,10 @@ __all__ = [
     "contour_distances",
     "count",
     "count_boundary",
-    "count_objects",
+    "count_instances",
     "draw_pixels",
     "fit_temperature",
-    "label_objects",
     "membrane_scores",
     "paired_difference",
-    "split_objects",
     "threshold_curves",
 ]

@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from perpixel.errors import DataError
 from perpixel.metrics.counts import Float64s
-from perpixel.metrics.objects import Labels, overlap_table
+from perpixel.metrics.matching import Labels, overlap_table
 
 THRESHOLDS = np.arange(1, 20) / 20
 

@@ -45,9 +45,9 @@ def sinks(job: Job) -> list[Sink]:
     if job.outputs.areas:
         wanted.append(partial(_areas, job))
     if job.outputs.polygons or job.outputs.instances:
-        from perpixel.prediction.objects import write_objects  # with SciPy, which takes half a second to load
+        from perpixel.prediction.instance_files import write_instances  # with SciPy, half a second to load
 
-        wanted.append(partial(write_objects, job))
+        wanted.append(partial(write_instances, job))
     if job.outputs.zarr:
         wanted.append(partial(_zarr, job))
     return wanted

@@ -99,7 +99,7 @@ def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> dict[str, A
         "columns": sections.COLUMNS,
         "more_rows": sections.more_rows(evaluation, figures),
         "more_columns": sections.MORE_COLUMNS,
-        "object_columns": sections.OBJECT_COLUMNS,
+        "instance_columns": sections.INSTANCE_COLUMNS,
         "confusion_rows": sections.confusion_rows(evaluation.stacked.pooled, labels),
         "thresholds": evaluation.curves
         and threshold_figure(evaluation.curves, chosen.thresholds if chosen else None, drawn, words),

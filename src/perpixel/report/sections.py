@@ -20,7 +20,7 @@ MORE_COLUMNS: Final = (
     "boundary_iou", "boundary_f1", "hausdorff95", "mean_surface_distance",
     "expected_calibration_error",
 )  # fmt: skip
-OBJECT_COLUMNS: Final = (
+INSTANCE_COLUMNS: Final = (
     "image_mean_average_precision", "average_precision_50", "panoptic_quality", "aggregated_jaccard",
     "predicted", "true",
 )  # fmt: skip

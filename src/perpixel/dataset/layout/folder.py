@@ -77,12 +77,18 @@ class Dataset:
             )
         return np.ascontiguousarray(np.moveaxis(target, -1, 0) if target.ndim == 3 else target)
 
-    def instances(self, sample: Sample) -> NDArray[np.int32] | None:
-        """Read the objects one by one: (H, W) int32, 0 outside, 1 and up for each; None where there are none."""
+    def instances(self, sample: Sample, of_class: int | None = None) -> NDArray[np.int32] | None:
+        """Read the objects one by one: (H, W) int32, 0 outside, 1 and up for each; None where there are none.
+
+        Args:
+            sample: Whose.
+            of_class: Only those of this class, where they are drawn; None where they are not.
+        """
         if sample.shapes is not None:
-            return number(sample.shapes, sample.height, sample.width)
+            shapes = [shape for shape in sample.shapes if of_class in (None, shape.value)]
+            return number(shapes, sample.height, sample.width)
         files = sample.instances or (sample.masks if self.reading in ("objects", "instances") else ())
-        if not files:
+        if not files or of_class is not None:
             return None
         maps = [read_mask(path, sample.mask_page, sample.box).values for path in files]
         if len(maps) == 1 and self.reading != "objects":

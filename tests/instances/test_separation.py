@@ -9,8 +9,8 @@ from skimage.measure import label
 from skimage.segmentation import watershed
 
 from perpixel.geometry.components import RegionFinder
-from perpixel.prediction import separation
-from perpixel.prediction.separation import parts_of, separated
+from perpixel.instances import separation
+from perpixel.instances.separation import parts_of, separated
 
 
 def disc(shape, row, column, radius):

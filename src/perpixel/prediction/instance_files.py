@@ -1,4 +1,4 @@
-"""Objects of a prediction: polygons and numbered instances, the same whatever the tiles."""
+"""Files of instances: their polygons and their numbers, the same whatever the tiles."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,43 +12,36 @@ from perpixel.files.places import Place, place_of
 from perpixel.files.tiff_writer import TiffWriter, georeference_tags, writing_tiff
 from perpixel.files.write import mask_paths
 from perpixel.geometry.components import RegionFinder, Regions
+from perpixel.instances import class_layers, find_instances
 from perpixel.prediction.job import Job
 from perpixel.prediction.outputs import POLYGON_ENDINGS
 from perpixel.prediction.pieces import Piece
-from perpixel.prediction.separation import separated
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import TargetArray
 
 ROWS_AT_ONCE = 256
 
 
-def write_objects(job: Job, pieces: Iterator[Piece]) -> None:
-    """Find the regions of each class and page; write their polygons, their numbers, or both.
+def write_instances(job: Job, pieces: Iterator[Piece]) -> None:
+    """Find the instances of each class and page; write their polygons, their numbers, or both.
 
-    The background is no object. Multilabel labels have regions of their own for each class.
+    The background has none. Multilabel labels have instances of their own for each class. Polygons are those of
+    `Outputs.instances`, without it those of "connected".
     """
+    skip = () if job.labels.background is None else (job.labels.background,)
+    how = job.outputs.instances or "connected"
     with ExitStack() as stack:
-        polygons, instances = _open_polygons(job, stack), _open_instances(job, stack)
-        for page, layer, every in _regions(job, pieces):
-            regions, numbers, classes = _objects(job, every)
-            if instances:
+        polygons, files = _open_polygons(job, stack), _open_instances(job, stack)
+        for page, layer, regions in _regions(job, pieces):
+            instances = find_instances(regions, how, skip=skip, least_px=job.outputs.least_px)
+            if files:
                 for top in range(0, job.height, ROWS_AT_ONCE):
-                    rows = regions.painted(numbers, top, min(ROWS_AT_ONCE, job.height - top))
-                    instances[layer].put(page, top, 0, rows.astype(np.uint32))
+                    rows = instances.painted(top, min(ROWS_AT_ONCE, job.height - top))
+                    files[layer].put(page, top, 0, rows.astype(np.uint32))
             if polygons is not None:
                 paging = {"page": page} if job.header.pages > 1 else {}
-                for region in regions.outlined(numbers, job.outputs.simplify_px):
-                    name = job.labels.names[classes[region.value]]
-                    properties = {"class": name, "number": region.number, "pixels": region.pixels, **paging}
-                    polygons.add(region.rings, properties)
-
-
-def _objects(job: Job, regions: Regions) -> tuple[Regions, NDArray[np.int64], NDArray[np.int64]]:
-    """The regions that objects are made of, the object's number of each run, and the class by a region's value."""
-    skip = () if job.labels.background is None else (job.labels.background,)
-    if job.outputs.instances != "watershed":
-        return regions, regions.numbers(skip, job.outputs.least_px), np.arange(len(job.labels))
-    parts, classes = separated(regions, regions.numbers(skip))
-    return parts, parts.numbers(least_px=job.outputs.least_px), classes
+                for k, region in instances.outlined(job.outputs.simplify_px):
+                    properties = {"class": job.labels.names[k], "number": region.number, "pixels": region.pixels}
+                    polygons.add(region.rings, properties | paging)
 
 
 def _open_polygons(job: Job, stack: ExitStack) -> GeoJsonWriter | GeoPackageWriter | None:
@@ -73,19 +66,19 @@ def _open_instances(job: Job, stack: ExitStack) -> list[TiffWriter]:
 
 
 def _regions(job: Job, pieces: Iterator[Piece]) -> Iterator[tuple[int, int, Regions]]:
-    """Page, layer and regions: one layer for multiclass labels, one for each overlapping class."""
-    count = 1 if job.labels.kind == "multiclass" else len(job.labels)
+    """Page, layer and regions; see `perpixel.instances.class_layers`."""
     finders: list[RegionFinder] = []
     band: list[TargetArray] = []
     for piece in pieces:
         if piece.top == piece.left == 0:
-            finders = [RegionFinder(job.width) for _ in range(count)]
+            outlines = job.outputs.polygons is not None
+            finders = [RegionFinder(job.width, outlines=outlines) for _ in class_layers(piece.target)]
         band.append(piece.target)
         if piece.right < job.width:
             continue
         rows = np.concatenate(band, axis=-1)
         band = []
-        for layer, finder in enumerate(finders):
-            finder.add(rows if rows.ndim == 2 else np.where(rows[layer] == 1, layer, IGNORED).astype(np.uint8))
+        for finder, layer in zip(finders, class_layers(rows), strict=True):
+            finder.add(layer)
         if piece.bottom == job.height:
-            yield from ((piece.page, layer, finder.finish()) for layer, finder in enumerate(finders))
+            yield from ((piece.page, number, finder.finish()) for number, finder in enumerate(finders))

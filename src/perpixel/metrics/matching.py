@@ -1,11 +1,10 @@
-"""Scores of objects rather than pixels, where labels are instances or connected regions are."""
+"""Predicted instances matched with true ones: average precision, panoptic quality, aggregated Jaccard."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from perpixel.errors import DataError
 from perpixel.metrics.counts import Float64s, Int64s, mean_defined, ratio
@@ -20,8 +19,8 @@ Labels = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class ObjectCounts:
-    """Objects found, invented and missed; a value that adds, and arrays may share leading axes.
+class InstanceCounts:
+    """Instances found, false positive and false negative; a value that adds, and arrays may share leading axes.
 
     Args:
         true_positive: (..., 10) int64, pairs with an IoU above each of `THRESHOLDS`.
@@ -71,7 +70,7 @@ class ObjectCounts:
         return ratio(self.shared_px, self.joint_px)
 
 
-def count_objects(prediction: Labels, target: Labels) -> ObjectCounts:
+def count_instances(prediction: Labels, target: Labels) -> InstanceCounts:
     """Match the objects of one image.
 
     Args:
@@ -86,7 +85,7 @@ def count_objects(prediction: Labels, target: Labels) -> ObjectCounts:
 
     >>> truth = np.array([[1, 1, 1, 0, 2, 2]])
     >>> guess = np.array([[1, 1, 0, 0, 0, 0]])
-    >>> count_objects(guess, truth).average_precision[:5]
+    >>> count_instances(guess, truth).average_precision[:5]
     array([0.5, 0.5, 0.5, 0.5, 0. ])
     """
     if prediction.shape != target.shape:
@@ -104,7 +103,7 @@ def count_objects(prediction: Labels, target: Labels) -> ObjectCounts:
     columns = np.flatnonzero(iou.max(0, initial=0) > 0)
     partner = partner[columns] if len(partner) else partner
     alone_px = np.delete(said_px, partner).sum() + np.delete(true_px, columns).sum()
-    return ObjectCounts(
+    return InstanceCounts(
         true_positive=(matched[:, None] > THRESHOLDS).sum(0),
         predicted=np.asarray(len(said_px)),
         true=np.asarray(len(true_px)),
@@ -119,45 +118,6 @@ def overlap_table(prediction: Labels, target: Labels) -> Int64s:
     """Count the pixels that objects share: rows the prediction's values, columns the truth's, 0 first in both."""
     (rows, said), (columns, true) = (_numbered(labels) for labels in (prediction, target))
     return np.bincount(said * columns + true, minlength=rows * columns).reshape(rows, columns)
-
-
-def label_objects(mask: NDArray[Any]) -> NDArray[np.int32]:
-    """Number the connected regions (eight neighbours) of a mask (H, W) bool, 0 outside."""
-    return ndimage.label(mask, structure=np.ones((3, 3)))[0].astype(np.int32)
-
-
-def split_objects(mask: NDArray[Any], distance_px: int = 5) -> NDArray[np.int32]:
-    """Number the objects of a mask, split where they touch: the watershed of the distance to the outside.
-
-    Every pixel climbs to its deepest neighbour until there is none deeper; summits that see a deeper one of their
-    region within the distance join it.
-
-    Args:
-        mask: (H, W) bool.
-        distance_px: Centres of objects are farther apart than this, in rows or in columns.
-
-    Returns:
-        (H, W) int32, 0 outside; every region of `label_objects` keeps its pixels, under one number or several.
-
-    >>> split_objects(np.array([[1, 1, 0, 1]], bool))
-    array([[1, 1, 0, 2]], dtype=int32)
-    """
-    inside = np.asarray(mask, dtype=bool)
-    regions = label_objects(inside).ravel()
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1], 1.0)
-    order = np.where(inside, depth, -1.0).argsort(axis=None, kind="stable")
-    rank = np.empty(inside.shape, np.int64)  # depth without ties
-    rank.flat[order] = np.arange(rank.size)
-    beside, near = (order[ndimage.maximum_filter(rank, 2 * reach + 1).ravel()] for reach in (1, distance_px))
-    summit = beside == np.arange(rank.size)
-    onward = np.where(summit & (regions[near] == regions), near, beside)
-    onward = np.where(inside.ravel(), onward, np.arange(rank.size))
-    while (onward != onward[onward]).any():
-        onward = onward[onward]
-    numbers = np.zeros(rank.size, np.int32)
-    summits = np.unique(onward[inside.ravel()])
-    numbers[summits] = np.arange(1, len(summits) + 1)
-    return numbers[onward].reshape(inside.shape)
 
 
 def _numbered(labels: Labels) -> tuple[int, NDArray[np.intp]]:

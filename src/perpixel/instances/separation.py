@@ -23,7 +23,7 @@ LOGGER: Final = logging.getLogger("perpixel")
 NECK: Final = 0.75
 
 LARGEST_PX: Final = 2**22
-"""A region whose box holds more pixels stays whole, and that is told: it is held in memory to be cut."""
+"""A region whose box holds more pixels stays whole, and that is reported: it is held in memory to be cut."""
 
 SMALLEST_PX: Final = 9
 """Regions of fewer pixels have no neck: the least that has one is two crosses of five pixels that share an arm."""
@@ -60,7 +60,8 @@ def separated(regions: Regions, numbers: NDArray[np.int64]) -> tuple[Regions, ND
     begin, part = np.concatenate(starts), np.concatenate(parts)
     order = np.argsort(begin)
     begin = np.append(begin[order], regions.starts[-1])
-    return _found(begin, part[order], regions.width), np.concatenate(more)
+    has_outlines = regions.edges.shape[1] > 0
+    return _found(begin, part[order], regions.width, outlines=has_outlines), np.concatenate(more)
 
 
 def parts_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -82,6 +83,19 @@ def parts_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     number[np.argsort(first)] = np.arange(1, len(first) + 1)
     part[mask] = number[inverse]
     return part
+
+
+def can_be_cut(mask: NDArray[np.bool_]) -> bool:
+    """Whether a region (h, w) in its box is large enough to have a neck, and small enough to be cut."""
+    return int(mask.sum()) >= SMALLEST_PX and not _is_too_large(*mask.shape)
+
+
+def _is_too_large(height: int, width: int) -> bool:
+    """Whether a region's box is too large to be held; that is reported."""
+    if height * width <= LARGEST_PX:
+        return False
+    LOGGER.warning(f"one region of {height:,} × {width:,} pixels is not cut into objects: it is too large to be held.")
+    return True
 
 
 def _summits(height: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -144,10 +158,7 @@ def _cut(regions: Regions, runs: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
     row, left, width = begin // regions.width, begin % regions.width, end - begin
     corner = row.min(), left.min()
     box = int(row.max() - corner[0] + 1), int((left + width).max() - corner[1])
-    if box[0] * box[1] > LARGEST_PX:
-        LOGGER.warning(
-            f"one region of {box[0]:,} × {box[1]:,} pixels is not cut into objects: it is too large to be held."
-        )
+    if _is_too_large(*box):
         return begin, np.ones(len(begin), np.int64)
     flat = (row - corner[0]) * box[1] + left - corner[1]
     change = np.zeros(box[0] * box[1] + 1, np.int8)
@@ -159,9 +170,9 @@ def _cut(regions: Regions, runs: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
     return (y + corner[0]) * regions.width + x + corner[1], part[y, x]
 
 
-def _found(starts: NDArray[np.int64], parts: NDArray[np.int64], width: int) -> Regions:
+def _found(starts: NDArray[np.int64], parts: NDArray[np.int64], width: int, *, outlines: bool) -> Regions:
     """The regions of a map of parts, given by its runs."""
-    finder = RegionFinder(width, nothing=0)
+    finder = RegionFinder(width, nothing=0, outlines=outlines)
     height = int(starts[-1]) // width
     for top in range(0, height, ROWS_AT_ONCE):
         bottom = min(top + ROWS_AT_ONCE, height)

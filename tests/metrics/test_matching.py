@@ -1,4 +1,4 @@
-"""Objects: a value that adds, empty images, and splitting what touches."""
+"""Instances matched: a value that adds, and empty images."""
 
 import numpy as np
 import pytest
@@ -7,28 +7,23 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from perpixel.errors import DataError
-from perpixel.metrics import count_objects, label_objects, split_objects
-
-
-def disks(*centres, radius=10, shape=(50, 70)):
-    rows, columns = np.indices(shape)
-    return np.any([(rows - r) ** 2 + (columns - c) ** 2 <= radius**2 for r, c in centres], axis=0)
+from perpixel.metrics import count_instances
 
 
 def test_images_without_objects():
     some, none = np.array([[1, 0, 2]]), np.zeros((1, 3), int)
-    nothing = count_objects(none, none)
+    nothing = count_instances(none, none)
     scores = (nothing.mean_average_precision, nothing.panoptic_quality, nothing.aggregated_jaccard)
     assert np.isnan(scores).all()
-    for found in (count_objects(none, some), count_objects(some, none)):
+    for found in (count_instances(none, some), count_instances(some, none)):
         assert found.mean_average_precision == found.panoptic_quality == found.aggregated_jaccard == 0
         assert found.count_error == 2
 
 
 def test_counts_of_images_add():
     one, other = (
-        count_objects(np.array([[1, 2]]), np.array([[1, 1]])),
-        count_objects(np.array([[3]]), np.array([[7]])),
+        count_instances(np.array([[1, 2]]), np.array([[1, 1]])),
+        count_instances(np.array([[3]]), np.array([[7]])),
     )
     both = sum([one, other])
     assert both.predicted == 3
@@ -42,33 +37,17 @@ def test_counts_of_images_add():
 @settings(max_examples=40, deadline=None)
 def test_an_object_is_itself_whatever_its_number(labels, numbers):
     renamed = np.array([0, *numbers])[labels]
-    counts = count_objects(renamed, labels)
+    counts = count_instances(renamed, labels)
     number = len(np.unique(labels[labels > 0]))
     assert counts.true == counts.predicted == number
     assert (counts.true_positive == number).all()
 
 
-def test_touching_disks_come_apart_and_lone_ones_stay_whole():
-    mask = disks((25, 18), (25, 36)) | disks((8, 62), radius=5)
-    assert label_objects(mask).max() == 2
-    split = split_objects(mask)
-    np.testing.assert_array_equal(split > 0, mask)
-    assert len(np.unique(split[mask])) == 3
-    truth = np.where(disks((8, 62), radius=5), 3, np.where(np.arange(70) < 27, 1, 2)) * mask
-    assert count_objects(split, truth).average_precision[:8] == pytest.approx(1)
-
-
-@pytest.mark.parametrize("mask", [np.zeros((5, 5), bool), np.ones((5, 5), bool), np.eye(6, dtype=bool)])
-def test_splitting_keeps_the_pixels(mask):
-    split = split_objects(mask)
-    np.testing.assert_array_equal(split > 0, mask)
-
-
 def test_sizes_must_agree():
     with pytest.raises(DataError, match=r"The predicted objects are \(2, 2\) and the true ones \(3, 2\)"):
-        count_objects(np.zeros((2, 2), int), np.zeros((3, 2), int))
+        count_instances(np.zeros((2, 2), int), np.zeros((3, 2), int))
 
 
 def test_large_numbers_are_objects_like_small_ones():
     few, many = np.array([[0, 1, 1, 2]]), np.array([[0, 7, 7, 2**30]])
-    assert count_objects(many, few).matched_iou == count_objects(few, few).matched_iou == 2
+    assert count_instances(many, few).matched_iou == count_instances(few, few).matched_iou == 2
