@@ -71,9 +71,7 @@ def test_evaluate_scores_the_instances_that_predict_writes(tmp_path, how, kind):
         prediction = predictor.predict(image)
         unknown = np.full_like(prediction, IGNORED)
         probabilities = np.zeros((3, *image.shape[:2]), np.float32)
-        answer = Answer(
-            Sample("a", tmp_path / "a.tif"), predictor.codec.labels, probabilities, prediction, unknown
-        )
+        answer = Answer(Sample("a", tmp_path / "a.tif"), predictor.codec.labels, probabilities, prediction, unknown)
         for file, scored in zip(files, predicted_instances(answer, how), strict=True):
             np.testing.assert_array_equal(file[page], scored)
 

@@ -146,7 +146,7 @@ def _instances(answer: Answer, true: Sequence[NDArray[np.int32]]) -> Mapping[str
         return None
     known = [layer != IGNORED for layer in np.reshape(answer.target, (-1, *answer.target.shape[-2:]))]
     truth = [np.where(here, each, 0) for here, each in zip(known, true, strict=True)]
-    counts = {}
+    counts: dict[str, InstanceCounts] = {}
     for how in METHODS:
         found = [np.where(here, each, 0) for here, each in zip(known, predicted_instances(answer, how), strict=True)]
         pairs = [count_instances(*pair) for pair in zip(found, truth, strict=True)]

@@ -92,7 +92,7 @@ def label(
     numbers = np.zeros(mask.shape, np.int32)
     for value in np.unique(mask):
         if int(value) not in skipped:
-            components, count = ndimage.label(mask == value)  # connected by their sides
+            components = ndimage.label(mask == value)[0]  # connected by their sides
             numbers += np.where(components, components + numbers.max(initial=0), 0).astype(np.int32)
     if how == "watershed":
         numbers = _cut(numbers)
@@ -144,9 +144,7 @@ def _cut(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _in_order(numbers: NDArray[np.int32], least_px: int) -> NDArray[np.int32]:
     """Numbers from 1 in the order of their first pixels; instances that are too small are left out."""
-    present, first, inverse, pixels = np.unique(
-        numbers, return_index=True, return_inverse=True, return_counts=True
-    )
+    present, first, inverse, pixels = np.unique(numbers, return_index=True, return_inverse=True, return_counts=True)
     counts = (present > 0) & (pixels >= least_px)
     number = np.zeros(len(present), np.int32)
     number[np.flatnonzero(counts)[np.argsort(first[counts])]] = np.arange(1, counts.sum() + 1)

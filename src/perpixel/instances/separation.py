@@ -94,7 +94,9 @@ def _is_too_large(height: int, width: int) -> bool:
     """Whether a region's box is too large to be held; that is reported."""
     if height * width <= LARGEST_PX:
         return False
-    LOGGER.warning(f"one region of {height:,} × {width:,} pixels is not cut into objects: it is too large to be held.")
+    LOGGER.warning(
+        f"one region of {height:,} × {width:,} pixels is not cut into objects: it is too large to be held."
+    )
     return True
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perpixel.files.geojson import GeoJsonWriter, writing_geojson
 from perpixel.files.geopackage import GeoPackageWriter, writing_geopackage
