@@ -31,7 +31,11 @@ def test_every_entry_says_what_it_is_for_and_can_be_built():
         ("fcn8s", {"skips": 3}, r"fcn8s has no option 'skips'"),
         ("unetplusplus", {"padding": "valid"}, r"U-Net\+\+ keeps its sizes\.\nFix: choose padding zeros"),
         ("smp/unet", {"encoder": VGG(convolutions=(1,), width=1)}, r"builds its own encoder\.\nFix: give the"),
-        ("smp/unet", {"encoder": "resnet77"}, r"cannot build unet on tu-resnet77: [\s\S]*Fix: choose another"),
+        (
+            "smp/unet",
+            {"encoder": "resnet77"},
+            r"no encoder 'resnet77', neither [\s\S]*Fix: did you mean resnet50 or resnet34",
+        ),
     ],
 )
 def test_what_is_unknown_is_refused_with_a_suggestion(name, options, message):

@@ -117,12 +117,9 @@ def _built_in_predictor(page: Any) -> bool:
 
 
 def _rasterio_window(path: Path, number: int, file: tifffile.TiffFile) -> tuple[Window, Any]:
-    import rasterio
     from rasterio.windows import Window as Box
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        source = rasterio.open(path if number == 0 else f"GTIFF_DIR:{number + 1}:{path}")
+    source = _by_gdal(path if number == 0 else f"GTIFF_DIR:{number + 1}:{path}")
     lock = Lock()
 
     def window(top: int, left: int, height: int, width: int) -> NDArray[Any]:
@@ -245,9 +242,17 @@ def _georeference(page: Any, path: Path) -> GeoReference | None:
 
 def _crs_wkt(path: Path) -> str:
     try:
-        import rasterio
+        source = _by_gdal(path)
     except ImportError:
         return ""
-    with warnings.catch_warnings(), rasterio.open(path) as source:
-        warnings.simplefilter("ignore")
+    with source:
         return source.crs.to_wkt() if source.crs else ""
+
+
+def _by_gdal(name: Path | str) -> Any:
+    """Open a TIFF as such and by itself: files beside it (.ovr, .aux.xml) could name others, anywhere."""
+    import rasterio
+
+    with warnings.catch_warnings(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"):
+        warnings.simplefilter("ignore")
+        return rasterio.open(name, driver="GTiff")

@@ -3,6 +3,7 @@
 Training, validation, evaluation, prediction and export all pass through it, so that they cannot disagree.
 """
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
@@ -101,6 +102,7 @@ class Codec:
 
     def __post_init__(self) -> None:
         assert len(self.mean) == len(self.std) >= 1
+        assert all(math.isfinite(number) for number in (*self.mean, *self.std, *self.thresholds)), "not finite"
         assert all(std > 0 for std in self.std)
         assert all(0 <= threshold <= 1 for threshold in self.thresholds)
 

@@ -1,5 +1,6 @@
 """Architectures of segmentation_models.pytorch by name; imported only when asked for."""
 
+import inspect
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -7,12 +8,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from perpixel.errors import SettingsError, did_you_mean
+from perpixel.errors import Problem, SettingsError, did_you_mean
 from perpixel.models.base import SegmentationModel
+from perpixel.models.encoders.timm_encoder import check_timm_name
 from perpixel.models.torchvision_shim import prepare_torchvision
-from perpixel.models.weights import HUB_NAMES, fetch, load_public, read_state
+from perpixel.models.weights import HUB_NAMES, fetch, import_timm, load_public, read_state
 
 DEFAULT_SMP_ENCODER = "resnet34"
+SET_BY_PERPIXEL = ("encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params")
 _STRIDE = 32
 
 
@@ -58,12 +61,13 @@ def build_smp(
     """
     smp = _import_smp()
     kinds = [kind for kind in vars(smp).values() if isinstance(kind, type) and issubclass(kind, nn.Module)]
-    architectures = sorted(kind.__name__.lower() for kind in kinds)
+    architectures = {kind.__name__.lower(): kind for kind in kinds}
     if architecture.lower() not in architectures:
         raise SettingsError(
             f"there is no architecture {architecture!r} in segmentation_models.pytorch.",
             fix=did_you_mean(architecture.lower(), architectures),
         )
+    _check_options(architecture, architectures[architecture.lower()], options)
     name = _encoder_name(smp, encoder or DEFAULT_SMP_ENCODER)
     build = partial(smp.create_model, architecture, name, in_channels=in_channels, classes=classes, **options)
     try:
@@ -84,7 +88,21 @@ def _encoder_name(smp: Any, name: str) -> str:
     """Its own name for an encoder; it takes those of timm with the prefix "tu-"."""
     if name in smp.encoders.encoders:
         return name
-    return f"tu-{HUB_NAMES.get(name, name).removeprefix('tu-')}"
+    timm_name = HUB_NAMES.get(name, name).removeprefix("tu-")
+    check_timm_name(import_timm(), timm_name, known=tuple(smp.encoders.encoders))
+    return f"tu-{timm_name}"
+
+
+def _check_options(name: str, architecture: type[nn.Module], options: Mapping[str, Any]) -> None:
+    """Raise SettingsError for options that the architecture does not name itself.
+
+    What it does not name it hands on to timm, which takes paths and places to fetch weights from.
+    """
+    known = inspect.signature(architecture).parameters.keys() - {*SET_BY_PERPIXEL, "kwargs"}
+    if unknown := sorted(options.keys() - known):
+        raise SettingsError.of(
+            Problem(f"smp/{name} has no option {option!r}.", fix=did_you_mean(option, known)) for option in unknown
+        )
 
 
 def _import_smp() -> Any:

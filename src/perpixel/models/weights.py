@@ -68,15 +68,25 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise SettingsError(f"there is no weight file {path}.", fix=f"give a file that exists, {_WITHOUT}.")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        is_safe = path.suffix == ".safetensors"
+        state = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # each library has its own errors for a broken file
         raise RunError(
             f"{path} is not a readable weight file: {error}",
             fix="give a .safetensors file, or a .pth file that holds tensors only.",
         ) from error
+    _refuse_odd(path, state)
     return state
+
+
+def _refuse_odd(path: Path, state: Any) -> None:
+    """Raise RunError unless this is a flat mapping of names to finite tensors."""
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        fix = "give a file of a state dict: tensors by name, and nothing else."
+        raise RunError(f"{path} holds no state dict.", fix=fix)
+    if wild := sorted(name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())):
+        fix = "download or save the file again."
+        raise RunError(f"{len(wild)} tensors of {path} hold values that are not finite.", fix=fix, examples=wild)
 
 
 def packaged_state(encoder: nn.Module, name: str) -> dict[str, Tensor] | None:

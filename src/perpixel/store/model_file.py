@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from perpixel.errors import OutputError, PerpixelError, RunError
 from perpixel.files.atomic import replacing
 from perpixel.labels.codec import Codec
+from perpixel.models.encoders import ENCODERS
 
 if TYPE_CHECKING:
     from perpixel.models import SegmentationModel
 
 KEY: Final = "perpixel"
 SCHEMA: Final = 1
+LARGEST_OPTION: Final = 4096
+"""No option of a network, such as its width, is larger."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class ModelCard:
     scale: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
     tta: Literal["none", "hflip", "flips", "d4"] = "none"
+
+    def __post_init__(self) -> None:
+        assert 0 < self.scale <= 1, "the working resolution is a share of the native one"
 
     def build(self, weights: str = "none") -> "SegmentationModel":
         """Make the network; `weights` says what its encoder starts from."""
@@ -79,8 +86,11 @@ def save_model(path: Path, card: ModelCard, weights: Mapping[str, Tensor]) -> No
 def load_model(path: Path) -> "tuple[SegmentationModel, ModelCard]":
     """Read a network in eval mode, and its card.
 
+    Nothing is fetched, executed or unpickled, whatever the file says.
+
     Raises:
-        RunError: The file is missing, not a model of perpixel's, of a later schema, or altered.
+        RunError: The file is missing, not a model of perpixel's, of a later schema, altered, or its weights do not
+            fit its network or are not finite.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -97,24 +107,74 @@ def load_model(path: Path) -> "tuple[SegmentationModel, ModelCard]":
     if KEY not in metadata:
         raise RunError(f"{path} was not written by perpixel.", fix="give a model that perpixel wrote.")
     card = _card(path, metadata[KEY], tensors)
-    network = card.build()
+    network = _built(path, card, tensors)
     network.load_state_dict(tensors)
     return network.eval(), card
 
 
+def _built(path: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> "SegmentationModel":
+    """The network of the card, once it is known that the tensors are those that it needs and are finite."""
+    wild = sorted(name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all()))
+    if wild:
+        raise RunError(
+            f"{len(wild)} of {len(tensors)} tensors of {path} hold values that are not finite.",
+            fix="train it again: a network with such weights predicts nothing.",
+            examples=wild,
+        )
+    if card.encoder is None or card.encoder in ENCODERS:
+        _refuse_misfits(path, card, tensors, _outline_of(path, card))  # before the memory is taken
+    network = card.build()
+    _refuse_misfits(path, card, tensors, network)
+    return network
+
+
+def _outline_of(path: Path, card: ModelCard) -> "SegmentationModel":
+    """The network without memory for its weights."""
+    if any(isinstance(value, int) and value > LARGEST_OPTION for value in card.options.values()):
+        raise _altered(path)
+    try:
+        with torch.device("meta"):
+            return card.build()
+    except (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError, LookupError):
+        raise _altered(path) from None
+
+
+def _refuse_misfits(path: Path, card: ModelCard, tensors: Mapping[str, Tensor], network: "SegmentationModel") -> None:
+    needed = {name: _described(tensor) for name, tensor in network.state_dict().items()}
+    given = {name: _described(tensor) for name, tensor in tensors.items()}
+    odd = [
+        f"{name}: {given.get(name, 'missing')} there, {needed.get(name, 'nothing')} needed"
+        for name in sorted(needed.keys() | given.keys())
+        if needed.get(name) != given.get(name)
+    ]
+    if odd:
+        raise RunError(
+            f"{len(odd)} tensors of {path} do not fit {card.name}.",
+            fix="copy it again from where it was trained, or install the version of perpixel that wrote it.",
+            examples=odd,
+        )
+
+
+def _described(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+
+
 def _card(path: Path, text: str, tensors: Mapping[str, Tensor]) -> ModelCard:
-    altered = RunError(f"{path} has been altered or damaged.", fix="copy it again from where it was trained.")
     try:
         stored = json.loads(text)
         if stored["schema"] > SCHEMA:
             raise RunError(f"{path} is of a later version of perpixel.", fix="pip install --upgrade perpixel.")
         if stored["checksum"] != _checksum(stored["card"], tensors):
-            raise altered
-        return ModelCard(**{**stored["card"], "codec": Codec.from_dict(stored["card"]["codec"])})
+            raise _altered(path)
+        return TypeAdapter(ModelCard).validate_python(stored["card"])
     except PerpixelError:
         raise
-    except (ValueError, KeyError, TypeError, AssertionError):
-        raise altered from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # pydantic's is a ValueError
+        raise _altered(path) from None
+
+
+def _altered(path: Path) -> RunError:
+    return RunError(f"{path} has been altered or damaged.", fix="copy it again from where it was trained.")
 
 
 def _checksum(card: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:

@@ -1,6 +1,7 @@
 """Outlines on the earth, GeoJSON and Shapefile, brought to the pixels of georeferenced images."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from perpixel.files.read import GeoReference, read_header
 
 CLASS_FIELDS: Final = ("class", "label", "category", "class_name", "classname", "classification")
 WGS84: Final = "EPSG:4326"
+CRS_TEXT: Final = re.compile(r"\s*([A-Za-z]+:\d+$|urn:ogc:def:crs:|[A-Za-z_0-9]+\s*\[)")
+"""How a coordinate system is named: by an authority's number, by its URN, or as WKT."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ def _projection(layer: Layer, reference: GeoReference) -> Any:
     from rasterio.warp import transform
 
     try:
+        if not CRS_TEXT.match(layer.crs):  # GDAL would take a path or an address for a place to read one from
+            raise CRSError
         source, target = CRS.from_user_input(layer.crs), CRS.from_wkt(reference.crs_wkt)
     except CRSError as error:
         raise DataError(

@@ -51,7 +51,7 @@ def timm_encoder(
             fetch the weights.
     """
     timm = import_timm()
-    _check_name(timm, name, known)
+    check_timm_name(timm, name, known)
     build = partial(timm.create_model, name, features_only=True, in_chans=in_channels, **options)
     try:
         network = build(pretrained=False)
@@ -70,14 +70,18 @@ def timm_encoder(
 def timm_statistics(name: str, *, known: Collection[str] = ()) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation per colour that the public weights of a timm network expect."""
     timm = import_timm()
-    _check_name(timm, name, known)
+    check_timm_name(timm, name, known)
     settings = timm.get_pretrained_cfg(name)
     return tuple(settings.mean), tuple(settings.std)
 
 
-def _check_name(timm: Any, name: str, known: Collection[str]) -> None:
-    if not timm.is_model(name):
+def check_timm_name(timm: Any, name: str, known: Collection[str] = ()) -> None:
+    """Raise SettingsError unless timm lists the network.
+
+    timm would take `hf-hub:owner/name` and `local-dir:folder` for places to load from; a name is never a place here.
+    """
+    if ":" in name or "/" in name or not timm.is_model(name):
         raise SettingsError(
             f"there is no encoder {name!r}, neither among perpixel's own nor in timm.",
-            fix=did_you_mean(name, [*known, *timm.list_models()]),
+            fix=did_you_mean(name, {*known, *timm.list_models()}),
         )
