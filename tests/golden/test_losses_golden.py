@@ -8,6 +8,8 @@ import torch.nn.functional as F
 
 from perpixel import losses
 from perpixel.models.torchvision_shim import prepare_torchvision
+from perpixel.settings.recipes import RECIPES
+from perpixel.settings.tree import settings_from
 from perpixel.shapes import IGNORED
 
 prepare_torchvision()
@@ -101,7 +103,7 @@ def test_region_losses_are_smp():
         binary = theirs("binary")(one_channel(LOGITS), BINARY[:, None])
         same(ours(LOGITS[:, :2], BINARY, smooth=0.0), binary, rtol=1e-7)
     tversky = smp_losses.TverskyLoss("binary", alpha=0.2, beta=0.8)(one_channel(LOGITS), BINARY[:, None])
-    weights = {"false_positives": 0.2, "false_negatives": 0.8, "smooth": 0.0}
+    weights = {"alpha": 0.2, "beta": 0.8, "smooth": 0.0}
     same(losses.tversky(LOGITS[:, :2], BINARY, **weights), tversky, rtol=1e-7)
     focal = smp_losses.TverskyLoss("binary", alpha=0.2, beta=0.8, gamma=0.75)
     ours = losses.focal_tversky(LOGITS[:, :2], BINARY, gamma=4 / 3, **weights)
@@ -187,6 +189,12 @@ def test_the_tutorials_mixes_are_their_code():
         dice = (2 * (p * t).sum(1) + 1e-5) / (p.sum(1) + t.sum(1) + 1e-5)
         return 0.5 * entropy + 1 - dice.sum() / len(dice)
 
-    for ours, theirs in ((losses.bce_dice_shapes, shapes), (losses.bce_dice_nuclei, nuclei)):
+    for recipe, theirs in (("unet-shapes", shapes), ("unetpp-nuclei", nuclei)):
+        terms = settings_from(RECIPES[recipe].settings).train.loss
+        listed = [losses.LossTerm(each.name, each.weight, each.options) for each in terms]
+
+        def ours(logits, target, listed=listed):
+            return losses.weighted(listed, "multilabel" if target.ndim == 4 else "multiclass")(logits, target)
+
         same(ours(LOGITS, SETS), theirs(LOGITS, SETS.double()))
         same(ours(LOGITS[:, :2], BINARY), theirs(one_channel(LOGITS), BINARY[:, None].double()))

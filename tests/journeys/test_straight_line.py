@@ -84,7 +84,8 @@ def test_settings_yaml_tells_everything(cells_line, cells):
     assert stored["data"] == str(cells.resolve())
     assert stored["settings"]["train"]["steps"] == 6
     assert stored["settings"]["model"]["options"] == {"width": 4, "depth": 2}
-    assert stored["settings"]["train"]["loss"] == {"cross_entropy": 1.0, "dice": 1.0}
+    names = [(term["name"], term["weight"]) for term in stored["settings"]["train"]["loss"]]
+    assert names == [("cross_entropy", 1.0), ("dice", 1.0)]
 
 
 @pytest.mark.parametrize("part", ["val", "all"])

@@ -1,17 +1,22 @@
 """Losses by name: weighted sums, their options, and what is refused."""
 
+import re
+
 import pytest
 import torch
 
 from perpixel.errors import SettingsError
-from perpixel.losses import LOSSES, bce, cross_entropy, dice, focal, supervised, weighted
+from perpixel.losses import LOSSES, LossTerm, bce, cross_entropy, dice, focal, supervised, tversky, weighted
 
 LOGITS = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
 TARGET = torch.arange(40).view(2, 4, 5) % 3
 
 
 def test_a_weighted_sum_is_the_sum_of_its_terms():
-    loss = weighted({"cross_entropy": 0.5, "dice": 2.0, "bce": 0.0}, "multiclass", {"dice": {"per_image": True}})
+    loss = weighted(
+        [LossTerm("cross_entropy", 0.5), LossTerm("dice", 2.0, {"per_image": True}), LossTerm("bce", 0.0)],
+        "multiclass",
+    )
     expected = 0.5 * cross_entropy(LOGITS, TARGET) + 2 * dice(LOGITS, TARGET, per_image=True)
     torch.testing.assert_close(loss(LOGITS, TARGET), expected)
 
@@ -37,11 +42,45 @@ def test_unknown_names_and_options_are_answered_with_the_nearest():
     with pytest.raises(SettingsError, match="no loss 'lovasz_softmax' for multilabel labels"):
         weighted({"lovasz_softmax": 1.0}, "multilabel")
     with pytest.raises(SettingsError, match=r"(?s)'dice' has no option 'smoth'.*did you mean smooth\?"):
-        weighted({"dice": 1.0}, "multiclass", {"dice": {"smoth": 1.0}})
-    with pytest.raises(SettingsError, match=r"(?s)'bce_dice_nuclei' has no option 'smooth'.*leave the options out"):
-        weighted({"bce_dice_nuclei": 1.0}, "multiclass", {"bce_dice_nuclei": {"smooth": 1.0}})
-    with pytest.raises(SettingsError, match="Options are given for 'bce', which is no term"):
-        weighted({"dice": 1.0}, "multiclass", {"bce": {}})
+        weighted([LossTerm("dice", 1.0, {"smoth": 1.0})], "multiclass")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "wanted"),
+    [
+        ("tversky", {"alpha": -0.1}, "a number from 0 up"),
+        ("tversky", {"alpha": "0.3"}, "a number from 0 up"),
+        ("tversky", {"smooth": float("nan")}, "a number from 0 up"),
+        ("focal_tversky", {"gamma": 4}, "a number in 1..3"),
+        ("cross_entropy", {"label_smoothing": 2}, "a number in 0..1"),
+        ("cross_entropy", {"class_weights": 2.0}, "a list with a number for each class"),
+        ("dice", {"per_image": 1}, "true or false"),
+        ("dice", {"classes": "some"}, "one of present, all, pooled"),
+        ("lovasz_hinge", {"classes": "pooled"}, "one of present, all"),
+        ("focal", {"alpha": 3}, "a number in 0..1"),
+        ("focal", {"gamma": True}, "a number from 0 up"),
+    ],
+)
+def test_an_option_of_a_wrong_value_is_told_with_what_it_must_be(name, options, wanted):
+    ((option, value),) = options.items()
+    message = (
+        f"The loss {name!r} has {option} = {value!r}, which is not {wanted}.\nFix: give {wanted}, or leave it out"
+    )
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        weighted([LossTerm(name, 1.0, options)], "multiclass")
+
+
+def test_options_reach_their_loss():
+    terms = [LossTerm("tversky", 2.0, {"alpha": 0.1, "beta": 0.9}), LossTerm("focal", 1.0, {"gamma": 0.5})]
+    expected = 2 * tversky(LOGITS, TARGET, alpha=0.1, beta=0.9) + focal(LOGITS, TARGET, gamma=0.5)
+    torch.testing.assert_close(weighted(terms, "multiclass")(LOGITS, TARGET), expected)
+
+
+def test_one_alpha_of_focal_weighs_every_class_but_the_first():
+    expected = focal(LOGITS, TARGET, alpha=[0.75, 0.25, 0.25])
+    torch.testing.assert_close(focal(LOGITS, TARGET, alpha=0.25), expected)
+    several = torch.ones_like(LOGITS, dtype=torch.uint8)
+    torch.testing.assert_close(focal(LOGITS, several, alpha=0.25), focal(LOGITS, several, alpha=[0.25] * 3))
 
 
 def test_weights_of_classes_reach_the_terms_that_take_them():
@@ -49,8 +88,8 @@ def test_weights_of_classes_reach_the_terms_that_take_them():
     loss = weighted({"cross_entropy": 1.0, "focal": 0.5, "dice": 1.0}, "multiclass", class_weights=weights)
     terms = cross_entropy(LOGITS, TARGET, class_weights=weights), focal(LOGITS, TARGET, alpha=weights)
     torch.testing.assert_close(loss(LOGITS, TARGET), terms[0] + 0.5 * terms[1] + dice(LOGITS, TARGET))
-    given = {"cross_entropy": {"class_weights": [1.0, 1.0, 9.0]}}  # the option of a term goes first
-    loss = weighted({"cross_entropy": 1.0}, "multiclass", given, class_weights=weights)
+    given = LossTerm("cross_entropy", 1.0, {"class_weights": [1.0, 1.0, 9.0]})  # the option of a term goes first
+    loss = weighted([given], "multiclass", class_weights=weights)
     torch.testing.assert_close(loss(LOGITS, TARGET), cross_entropy(LOGITS, TARGET, class_weights=[1.0, 1.0, 9.0]))
 
 

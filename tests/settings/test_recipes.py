@@ -31,7 +31,7 @@ def test_a_recipe_trains_on_data_of_its_kind(name, tmp_path):
     assert run.last_weights_path.exists()
     assert (stored.train.steps, stored.train.epochs) == (2, None)
     recipe = RECIPES[name].settings
-    assert stored.train.loss == recipe["train"]["loss"]
+    assert stored.train.loss == settings_from(recipe).train.loss
     assert stored.train.learning_rate == recipe["train"]["learning_rate"]
     assert stored.model == settings_from(recipe).model
     assert stored.augment == settings_from(recipe).augment

@@ -7,7 +7,18 @@ from perpixel.errors import SettingsError
 from perpixel.settings import renamed
 from perpixel.settings.presets import PRESETS
 from perpixel.settings.text import assign, settings_from_file, to_yaml
-from perpixel.settings.tree import DEFAULT_MINUTES, AugmentSettings, Settings, changed, flat, over, settings_from
+from perpixel.settings.tree import (
+    DEFAULT_MINUTES,
+    AugmentSettings,
+    LossSettings,
+    Settings,
+    TrainSettings,
+    changed,
+    flat,
+    over,
+    settings_from,
+)
+from perpixel.training.validation import MONITORED
 
 
 def test_without_any_setting_the_budget_is_ten_minutes():
@@ -228,7 +239,7 @@ def test_another_name_of_a_setting_is_answered_with_ours(old, new):
 
 
 def test_every_other_name_stands_for_a_setting():
-    assert set(renamed.RENAMED.values()) - {"train.loss"} <= flat(Settings().model_dump()).keys()
+    assert set(renamed.RENAMED.values()) <= flat(Settings().model_dump()).keys()
     assert not renamed.RENAMED.keys() & {key.rpartition(".")[2] for key in flat(Settings().model_dump())}
 
 
@@ -263,3 +274,51 @@ def test_trees_are_laid_over_each_other_without_changing_them():
 @pytest.mark.parametrize("word", ["none", None])
 def test_the_plain_network_has_a_word(word):
     assert settings_from({"model": {"encoder": word}}).model.encoder is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"tversky": 1.0},
+        "tversky",
+        ["tversky"],
+        {"name": "tversky"},
+        [{"name": "tversky", "weight": 1}],
+    ],
+)
+def test_a_loss_may_be_a_name_weights_by_name_or_a_list(given):
+    assert settings_from({"train": {"loss": given}}).train.loss == (LossSettings(name="tversky"),)
+
+
+def test_a_loss_has_options_from_the_command_line_and_from_a_file(tmp_path):
+    text = (
+        "[{name: tversky, weight: 1, alpha: 3e-1, beta: 0.7}, {name: dice, per_image: true, classes: present}, bce]"
+    )
+    train = settings_from(assign({}, [f"train.loss={text}"])).train
+    assert [(each.name, each.weight, each.options) for each in train.loss] == [
+        ("tversky", 1.0, {"alpha": 0.3, "beta": 0.7}),
+        ("dice", 1.0, {"per_image": True, "classes": "present"}),
+        ("bce", 1.0, {}),
+    ]
+    (tmp_path / "mine.yaml").write_text(to_yaml(settings_from({"train": {"loss": yaml.safe_load(text)}})))
+    again = settings_from(settings_from_file(tmp_path / "mine.yaml")).train
+    assert [str(each) for each in again.loss] == ["tversky(alpha=0.3, beta=0.7)", *map(str, train.loss[1:])]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"dice": -1}, "train.loss.0.weight = -1: input should be greater than or equal to 0."),
+        ([{"weight": 1}], "train.loss.0.name: field required."),
+        (3, "train.loss = 3: input should be a valid tuple."),
+        ([{"name": "tversky", "alpha": [1, 2]}], "train.loss.0.alpha"),
+    ],
+)
+def test_a_loss_that_is_none_is_told(given, told):
+    with pytest.raises(SettingsError, match=told):
+        settings_from({"train": {"loss": given}})
+
+
+def test_every_validation_metric_can_be_monitored():
+    words = get_args(TrainSettings.model_fields["monitor"].annotation)
+    assert set(words) == {"loss", *MONITORED}

@@ -168,7 +168,12 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(found):
     weights = []
     for accumulate in (1, 2, 4):
         train = {**TINY["train"], "batch_size": 4, "accumulate": accumulate, "optimiser": "sgd", "learning_rate": 0.5}
-        whole = {"loss": {"bce_dice_shapes": 1}, "schedule": "constant", "crop_hw": [16, 16], "scale": 1.0}
+        whole = {
+            "loss": ["bce", {"name": "dice", "per_image": True}],
+            "schedule": "constant",
+            "crop_hw": [16, 16],
+            "scale": 1.0,
+        }
         still = {"rotate_degrees": 0, "zoom": 1}  # nothing from outside an image
         session = session_of(found, settings_from({"model": plain, "train": {**train, **whole}, "augment": still}))
         step = session.step(0, session.batches(0), Pace(4))

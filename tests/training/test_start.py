@@ -49,7 +49,7 @@ def test_model_safetensors_holds_the_weights_of_the_best_validation(tmp_path, ce
     scores = [row["validation_mean_iou"] for row in run.history()]
     dataset = scan(cells)
     samples = Split.load(run.split_path, dataset.samples).part("val")
-    loss = weighted(run.settings.train.loss, "multiclass")
+    loss = weighted({term.name: term.weight for term in run.settings.train.loss}, "multiclass")
     for path, score in ((run.model_path, max(scores)), (run.last_weights_path, scores[-1])):
         predictor = load(path, PredictOptions(precision="32", tta="none"))
         assert validate(predictor, dataset, samples, loss).scores["mean_iou"] == score
@@ -65,6 +65,22 @@ def test_another_seed_trains_to_other_weights(tmp_path, cells, cells_run):
     settings = settings_from({**generated.TINY, "seed": 1})
     other = train(cells, tmp_path / "other", settings)
     assert other.last_weights_path.read_bytes() != cells_run.last_weights_path.read_bytes()
+
+
+def test_options_of_a_loss_change_the_training_and_are_resumed(tmp_path, cells):
+    asked = {"loss": [{"name": "tversky", "weight": 2, "alpha": 0.3, "beta": 0.7}], "monitor": "mean_accuracy"}
+    run = train(cells, tmp_path / "run", tiny_settings(**asked))
+    weights = run.last_weights_path.read_bytes()
+    other = train(cells, tmp_path / "other", tiny_settings(loss={"tversky": 2.0}, monitor="mean_accuracy"))
+    assert other.last_weights_path.read_bytes() == weights  # these are its defaults
+    asked["loss"][0]["beta"] = 0.5
+    other = train(cells, tmp_path / "another", tiny_settings(**asked))
+    assert other.last_weights_path.read_bytes() != weights
+    assert Run.open(other.folder).settings.train.loss[0].options == {"alpha": 0.3, "beta": 0.5}
+    other.last_weights_path.unlink()
+    assert resume(other.folder, {"train": asked}).is_finished
+    with pytest.raises(SettingsError, match=r"train.loss: .*'beta': 0.5.* there, .*'weight': 1.0.* asked for"):
+        resume(other.folder, {"train": {"loss": {"dice": 1}}})
 
 
 @pytest.mark.parametrize("write", [generated.write_land, generated.write_overlapping])

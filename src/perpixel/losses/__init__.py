@@ -6,18 +6,18 @@ better, and gives 0 with a zero gradient where there is nothing to learn from.
 
 from perpixel.losses.balance import by_class, median_frequency, positive_weight
 from perpixel.losses.lovasz import lovasz_hinge, lovasz_softmax
+from perpixel.losses.options import LossTerm
 from perpixel.losses.pixels import bce, cross_entropy, focal
-from perpixel.losses.regions import bce_dice_nuclei, bce_dice_shapes, dice, focal_tversky, jaccard, tversky
+from perpixel.losses.regions import dice, focal_tversky, jaccard, tversky
 from perpixel.losses.sums import Reduce
 from perpixel.losses.table import LOSSES, Loss, supervised, weighted
 
 __all__ = [
     "LOSSES",
     "Loss",
+    "LossTerm",
     "Reduce",
     "bce",
-    "bce_dice_nuclei",
-    "bce_dice_shapes",
     "by_class",
     "cross_entropy",
     "dice",

@@ -10,13 +10,17 @@ which needs one sort and one running count, and loses no digits to a difference 
 steps are constant where the order is, so they carry no gradient and backward is one product.
 """
 
+from typing import Literal, TypeAlias
+
 import torch
 from torch import Tensor
 
 from perpixel.losses.questions import at_least_float32, channel_logits, truth_and_valid
-from perpixel.losses.regions import Classes
 from perpixel.losses.sums import Reduce, here, mean_of_terms
 from perpixel.shapes import IGNORED
+
+ClassesOfLovasz: TypeAlias = Literal["present", "all"]
+"""Average over the classes that are in the truth (of the batch, or of the image), or over all of them."""
 
 
 def lovasz_hinge(
@@ -24,7 +28,7 @@ def lovasz_hinge(
     target: Tensor,
     *,
     per_image: bool = True,
-    classes: Classes = "all",
+    classes: ClassesOfLovasz = "all",
     reduce: Reduce = here,
 ) -> Tensor:
     """Lovász hinge: the extension on the hinge errors 1 − z·(2y − 1), averaged over classes; both kinds of label.
@@ -55,7 +59,7 @@ def lovasz_softmax(
     target: Tensor,
     *,
     per_image: bool = False,
-    classes: Classes = "present",
+    classes: ClassesOfLovasz = "present",
     reduce: Reduce = here,
 ) -> Tensor:
     """Lovász softmax: the extension on |y − softmax_k| of every class, averaged over classes; multiclass labels.
@@ -80,7 +84,7 @@ def lovasz_softmax(
 
 
 def _mean_extension(
-    errors: Tensor, truth: Tensor, valid: Tensor, per_image: bool, classes: Classes, reduce: Reduce
+    errors: Tensor, truth: Tensor, valid: Tensor, per_image: bool, classes: ClassesOfLovasz, reduce: Reduce
 ) -> Tensor:
     """Extend every row (a class of an image, or of the batch) and average; errors ≥ 0 and all (N, C, H, W)."""
     images, channels = errors.shape[:2]

@@ -1,11 +1,14 @@
 """Losses that are a mean over pixels: cross entropy, binary cross entropy, focal."""
 
 from collections.abc import Sequence
+from math import inf
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from perpixel.losses.options import Range
 from perpixel.losses.questions import at_least_float32, channel_logits, truth_and_valid
 from perpixel.losses.sums import Reduce, here, ratio
 from perpixel.shapes import IGNORED
@@ -16,7 +19,7 @@ def cross_entropy(
     target: Tensor,
     *,
     class_weights: Sequence[float] | None = None,
-    label_smoothing: float = 0.0,
+    label_smoothing: Annotated[float, Range(0, 1)] = 0.0,
     reduce: Reduce = here,
 ) -> Tensor:
     """Mean over pixels of −log softmax of the true class; multiclass labels.
@@ -77,8 +80,8 @@ def focal(
     logits: Tensor,
     target: Tensor,
     *,
-    gamma: float = 2.0,
-    alpha: Sequence[float] | None = None,
+    gamma: Annotated[float, Range(0, inf)] = 2.0,
+    alpha: Sequence[float] | float | None = None,
     reduce: Reduce = here,
 ) -> Tensor:
     """Mean over pixels of −α_t (1 − p_t)^γ log p_t; both kinds of label.
@@ -92,7 +95,8 @@ def focal(
         target: (N, H, W) int64 or (N, K, H, W) uint8; IGNORED where unknown.
         gamma: How fast easy pixels fade, ≥ 0; 0 gives (binary) cross entropy.
         alpha: (K,) Multiclass labels: weight of a pixel by its true class. Multilabel labels: weight of a pixel
-            where class k is; 1 − alpha where it is not. None weighs all 1.
+            where class k is; 1 − alpha where it is not. One number is the weight of every class, of multiclass
+            labels but the first, whose weight is 1 − alpha. None weighs all 1.
         reduce: Differentiable sum over ranks.
 
     Returns:
@@ -101,6 +105,8 @@ def focal(
     Source: Lin et al. (2017), equation 5, averaged over pixels rather than over anchors found.
     """
     z = at_least_float32(logits)
+    if isinstance(alpha, int | float):
+        alpha = [alpha if k or target.ndim == 4 else 1 - alpha for k in range(z.shape[1])]
     if target.ndim == 4:
         truth, valid = truth_and_valid(target, z.shape[1])
         log_p = F.logsigmoid(torch.where(truth, z, -z))

@@ -1,22 +1,26 @@
-"""Losses that compare regions: Dice, Jaccard, Tversky, focal Tversky, and the tutorials' mixes with BCE.
+"""Losses that compare regions: Dice, Jaccard, Tversky and focal Tversky.
 
-All of them are 1 − (I + s) / (I + a·FP + b·FN + s) on the soft counts I = Σ p y, FP = Σ p (1−y), FN = Σ (1−p) y over
+All of them are 1 − (I + s) / (I + α·FP + β·FN + s) on the soft counts I = Σ p y, FP = Σ p (1−y), FN = Σ (1−p) y over
 the valid pixels of a channel, summed over the batch or over one image; the channels are those of `questions`: for
 two multiclass classes class 1 alone, for more every class with its softmax, for multilabel labels every class with
 its sigmoid. A channel without a valid pixel counts nowhere.
 """
 
-from typing import Literal, TypeAlias
+from math import inf
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
-from perpixel.losses.pixels import bce
+from perpixel.losses.options import Range
 from perpixel.losses.questions import channel_probs, truth_and_valid
 from perpixel.losses.sums import Reduce, here, mean_of_terms
 
-Classes: TypeAlias = Literal["present", "all"]
-"""Average over the classes that are in the truth (of the batch, or of the image), or over all of them."""
+Weight: TypeAlias = Annotated[float, Range(0, inf)]
+
+Classes: TypeAlias = Literal["present", "all", "pooled"]
+"""Average over the classes that are in the truth (of the batch, or of the image), or over all of them; or add up the
+pixels of all classes first, for one loss of them together."""
 
 
 def dice(
@@ -25,7 +29,7 @@ def dice(
     *,
     per_image: bool = False,
     classes: Classes = "all",
-    smooth: float = 1.0,
+    smooth: Weight = 1.0,
     reduce: Reduce = here,
 ) -> Tensor:
     """Soft Dice loss, 1 − (2 Σ p y + s) / (Σ p + Σ y + s), averaged over classes; both kinds of label.
@@ -34,7 +38,7 @@ def dice(
         logits: (N, K, H, W) float.
         target: (N, H, W) int64 or (N, K, H, W) uint8; IGNORED where unknown.
         per_image: Sum over each image and average the images' losses, instead of summing over the batch.
-        classes: "all", or only those "present" in the truth.
+        classes: "all", only those "present" in the truth, or "pooled" as one.
         smooth: s, in pixels, ≥ 0; what it adds keeps an absent class's loss finite.
         reduce: Differentiable sum over ranks.
 
@@ -47,8 +51,8 @@ def dice(
     return tversky(
         logits,
         target,
-        false_positives=0.5,
-        false_negatives=0.5,
+        alpha=0.5,
+        beta=0.5,
         per_image=per_image,
         classes=classes,
         smooth=smooth / 2,
@@ -62,7 +66,7 @@ def jaccard(
     *,
     per_image: bool = False,
     classes: Classes = "all",
-    smooth: float = 1.0,
+    smooth: Weight = 1.0,
     reduce: Reduce = here,
 ) -> Tensor:
     """Soft Jaccard (IoU) loss, 1 − (Σ p y + s) / (Σ p + Σ y − Σ p y + s); arguments as in `dice`.
@@ -72,8 +76,8 @@ def jaccard(
     return tversky(
         logits,
         target,
-        false_positives=1.0,
-        false_negatives=1.0,
+        alpha=1.0,
+        beta=1.0,
         per_image=per_image,
         classes=classes,
         smooth=smooth,
@@ -85,11 +89,11 @@ def tversky(  # noqa: PLR0913 - the options of a loss are its settings, by name
     logits: Tensor,
     target: Tensor,
     *,
-    false_positives: float = 0.3,
-    false_negatives: float = 0.7,
+    alpha: Weight = 0.3,
+    beta: Weight = 0.7,
     per_image: bool = False,
     classes: Classes = "all",
-    smooth: float = 1.0,
+    smooth: Weight = 1.0,
     reduce: Reduce = here,
 ) -> Tensor:
     """Tversky loss: `dice` with false positives and false negatives weighed apart.
@@ -97,8 +101,8 @@ def tversky(  # noqa: PLR0913 - the options of a loss are its settings, by name
     Args:
         logits: (N, K, H, W) float.
         target: (N, H, W) int64 or (N, K, H, W) uint8; IGNORED where unknown.
-        false_positives: a, weight of Σ p (1−y).
-        false_negatives: b, weight of Σ (1−p) y; 0.5 and 0.5 give Dice, 1 and 1 Jaccard.
+        alpha: α, weight of the false positives Σ p (1−y).
+        beta: β, weight of the false negatives Σ (1−p) y; 0.5 and 0.5 give Dice, 1 and 1 Jaccard.
         per_image: As in `dice`.
         classes: As in `dice`.
         smooth: s, in pixels, on both sides of the fraction.
@@ -109,8 +113,8 @@ def tversky(  # noqa: PLR0913 - the options of a loss are its settings, by name
 
     Source: Salehi et al. (2017), equation 3.
     """
-    sums = soft_counts(logits, target, per_image=per_image, reduce=reduce)
-    terms = 1 - _index(sums, false_positives, false_negatives, smooth)
+    sums = soft_counts(logits, target, per_image=per_image, pooled=classes == "pooled", reduce=reduce)
+    terms = 1 - _index(sums, alpha, beta, smooth)
     return _average(terms, sums, classes, reduce if per_image else here)
 
 
@@ -118,44 +122,29 @@ def focal_tversky(  # noqa: PLR0913
     logits: Tensor,
     target: Tensor,
     *,
-    gamma: float = 4 / 3,
-    false_positives: float = 0.3,
-    false_negatives: float = 0.7,
+    gamma: Annotated[float, Range(1, 3)] = 4 / 3,
+    alpha: Weight = 0.3,
+    beta: Weight = 0.7,
     per_image: bool = False,
     classes: Classes = "all",
-    smooth: float = 1.0,
+    smooth: Weight = 1.0,
     reduce: Reduce = here,
 ) -> Tensor:
     """Focal Tversky loss: each class's Tversky loss to the power 1/gamma, 1 ≤ gamma ≤ 3; the rest as in `tversky`.
 
     Source: Abraham and Khan (2019), equation 4.
     """
-    sums = soft_counts(logits, target, per_image=per_image, reduce=reduce)
-    miss = 1 - _index(sums, false_positives, false_negatives, smooth)
+    sums = soft_counts(logits, target, per_image=per_image, pooled=classes == "pooled", reduce=reduce)
+    miss = 1 - _index(sums, alpha, beta, smooth)
     terms = miss.clamp(min=torch.finfo(miss.dtype).eps) ** (1 / gamma)  # a root has no slope at 0
     return _average(terms.where(miss > 0, miss), sums, classes, reduce if per_image else here)
 
 
-def bce_dice_shapes(logits: Tensor, target: Tensor, *, reduce: Reduce = here) -> Tensor:
-    """0.5 · BCE + 0.5 · Dice, the Dice of every image and channel apart, with smooth 1; arguments as in `bce`.
+def soft_counts(logits: Tensor, target: Tensor, *, per_image: bool, pooled: bool = False, reduce: Reduce) -> Tensor:
+    """Σ p y, Σ p, Σ y and the number of valid pixels, as (4, rows, C): a row an image, or one row for the batch.
 
-    Source: the U-Net tutorial on six synthetic shapes (usuyama/pytorch-unet, `calc_loss`).
+    Where the classes are pooled, C is 1.
     """
-    return 0.5 * bce(logits, target, reduce=reduce) + 0.5 * dice(logits, target, per_image=True, reduce=reduce)
-
-
-def bce_dice_nuclei(logits: Tensor, target: Tensor, *, reduce: Reduce = here) -> Tensor:
-    """0.5 · BCE + Dice, the Dice of every image with its channels pooled, with smooth 1e-5; arguments as in `bce`.
-
-    Source: the U-Net++ tutorial on nuclei (4uiiurz1/pytorch-nested-unet, `BCEDiceLoss`).
-    """
-    sums = soft_counts(logits, target, per_image=True, reduce=reduce).sum(2, keepdim=True)
-    terms = 1 - _index(sums, 0.5, 0.5, 0.5e-5)
-    return 0.5 * bce(logits, target, reduce=reduce) + _average(terms, sums, "all", reduce)
-
-
-def soft_counts(logits: Tensor, target: Tensor, *, per_image: bool, reduce: Reduce) -> Tensor:
-    """Σ p y, Σ p, Σ y and the number of valid pixels, as (4, rows, C): a row an image, or one row for the batch."""
     probs = channel_probs(logits, target)
     truth, valid = truth_and_valid(target, logits.shape[1])
     over = (2, 3) if per_image else (0, 2, 3)
@@ -167,13 +156,14 @@ def soft_counts(logits: Tensor, target: Tensor, *, per_image: bool, reduce: Redu
             valid.expand_as(probs).sum(over).to(probs),
         ]
     )
-    return sums if per_image else reduce(sums)[:, None]
+    sums = sums if per_image else reduce(sums)[:, None]
+    return sums.sum(2, keepdim=True) if pooled else sums
 
 
-def _index(sums: Tensor, false_positives: float, false_negatives: float, smooth: float) -> Tensor:
-    """The Tversky index of soft counts (4, rows, C); 1 where nothing is there and nothing was said."""
-    both, said, true, _ = sums
-    bottom = both + false_positives * (said - both) + false_negatives * (true - both) + smooth
+def _index(sums: Tensor, alpha: float, beta: float, smooth: float) -> Tensor:
+    """The Tversky index of soft counts (4, rows, C); 1 where nothing is there and nothing was predicted."""
+    both, predicted, true, _ = sums
+    bottom = both + alpha * (predicted - both) + beta * (true - both) + smooth
     return torch.where(bottom > 0, (both + smooth) / bottom.where(bottom > 0, 1), 1)
 
 

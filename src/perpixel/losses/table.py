@@ -1,18 +1,18 @@
 """The losses by name, and how a network is trained on several of them."""
 
 import functools
-import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import torch
 from torch import Tensor
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
 from perpixel.losses.lovasz import lovasz_hinge, lovasz_softmax
+from perpixel.losses.options import LossTerm, option_problems
 from perpixel.losses.pixels import bce, cross_entropy, focal
-from perpixel.losses.regions import bce_dice_nuclei, bce_dice_shapes, dice, focal_tversky, jaccard, tversky
+from perpixel.losses.regions import dice, focal_tversky, jaccard, tversky
 from perpixel.losses.sums import Reduce, here
 from perpixel.shapes import LabelKind
 
@@ -27,8 +27,6 @@ _BOTH: Final[dict[str, Callable[..., Tensor]]] = {
     "focal_tversky": focal_tversky,
     "focal": focal,
     "lovasz_hinge": lovasz_hinge,
-    "bce_dice_shapes": bce_dice_shapes,
-    "bce_dice_nuclei": bce_dice_nuclei,
 }
 
 LOSSES: Final[dict[LabelKind, dict[str, Callable[..., Tensor]]]] = {
@@ -45,9 +43,8 @@ WEIGHED: Final[dict[LabelKind, dict[str, str]]] = {
 
 
 def weighted(
-    terms: Mapping[str, float],
+    terms: Mapping[str, float] | Iterable[LossTerm],
     kind: LabelKind,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     class_weights: Sequence[float] | None = None,
     reduce: Reduce = here,
@@ -55,41 +52,41 @@ def weighted(
     """Build the weighted sum of named losses.
 
     Args:
-        terms: The weight of every loss by its name, as in the settings: {"bce": 0.5, "dice": 1.0}.
+        terms: The losses with their weights and options; or weights by name, {"bce": 0.5, "dice": 1.0}.
         kind: The kind of the labels, which decides what names there are.
-        options: Keyword options of a term by its name: {"dice": {"per_image": True}}.
-        class_weights: (K,) handed to every term that is in WEIGHED.
+        class_weights: (K,) handed to every term that is in WEIGHED and does not have them among its options.
         reduce: Differentiable sum over ranks, handed to every term.
 
     Returns:
         A function (logits, target) → scalar.
 
     Raises:
-        SettingsError: A name or an option is unknown; a weight is negative, not finite, or all are zero; or no term
-            weighs classes.
+        SettingsError: A name, an option or its value is unknown; a weight is negative, not finite, or all are zero;
+            or no term weighs classes.
 
     >>> import torch
-    >>> loss = weighted({"cross_entropy": 1.0, "dice": 0.5}, "multiclass", {"dice": {"smooth": 0.0}})
+    >>> loss = weighted([LossTerm("cross_entropy"), LossTerm("dice", 0.5, {"smooth": 0.0})], "multiclass")
     >>> logits = torch.tensor([-1e4, 1e4]).view(1, 2, 1, 1)
     >>> loss(logits, torch.ones(1, 1, 1, dtype=torch.int64))
     tensor(0.)
     """
-    options = options or {}
-    problems = [*_name_problems(terms, kind, options), *_weight_problems(terms)]
+    listed = [LossTerm(*each) for each in terms.items()] if isinstance(terms, Mapping) else list(terms)
+    problems = [*_term_problems(listed, kind), *_weight_problems(listed)]
+    classwise: Mapping[str, str] = {}
     if class_weights is not None:
-        problems += _class_weight_problems(terms, kind, class_weights)
-        classwise = {name: {WEIGHED[kind][name]: class_weights} for name in terms if name in WEIGHED[kind]}
-        options = {name: {**classwise.get(name, {}), **options.get(name, {})} for name in terms}
+        problems += _class_weight_problems(listed, kind, class_weights)
+        classwise = WEIGHED[kind]
     if problems:
         raise SettingsError.of(problems)
-    chosen = [
-        (float(weight), functools.partial(LOSSES[kind][name], **options.get(name, {}), reduce=reduce))
-        for name, weight in terms.items()
-        if weight > 0
-    ]
+    chosen = []
+    for term in listed:
+        balanced = {classwise[term.name]: class_weights} if term.name in classwise else {}
+        function = functools.partial(LOSSES[kind][term.name], **{**balanced, **term.options}, reduce=reduce)
+        if term.weight > 0:
+            chosen.append((float(term.weight), function))
 
     def loss(logits: Tensor, target: Tensor) -> Tensor:
-        return _sum(weight * term(logits, target) for weight, term in chosen)
+        return _sum(weight * function(logits, target) for weight, function in chosen)
 
     return loss
 
@@ -127,47 +124,33 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
     return functools.reduce(torch.add, terms)
 
 
-def _name_problems(
-    terms: Mapping[str, float], kind: LabelKind, options: Mapping[str, Mapping[str, Any]]
-) -> Iterator[Problem]:
+def _term_problems(terms: Iterable[LossTerm], kind: LabelKind) -> Iterator[Problem]:
     table = LOSSES[kind]
-    for name in terms:
-        if name not in table:
-            yield Problem(f"There is no loss {name!r} for {kind} labels.", fix=did_you_mean(name, table))
-    for name, given in options.items():
-        if name not in terms:
-            yield Problem(
-                f"Options are given for {name!r}, which is no term of the loss.", fix=did_you_mean(name, terms)
-            )
-        elif name in table:
-            known = [
-                word
-                for word in inspect.signature(table[name]).parameters
-                if word not in ("logits", "target", "reduce")
-            ]
-            for word in given:
-                if word not in known:
-                    fix = did_you_mean(word, known) if known else "leave the options out."
-                    yield Problem(f"The loss {name!r} has no option {word!r}.", fix=fix)
+    for term in terms:
+        if term.name in table:
+            yield from option_problems(term, table[term.name])
+        else:
+            fix = did_you_mean(term.name, table)
+            yield Problem(f"There is no loss {term.name!r} for {kind} labels.", fix=fix)
 
 
-def _weight_problems(terms: Mapping[str, float]) -> Iterator[Problem]:
-    wrong = [f"{name}: {weight}" for name, weight in terms.items() if not (math.isfinite(weight) and weight >= 0)]
+def _weight_problems(terms: Sequence[LossTerm]) -> Iterator[Problem]:
+    wrong = [f"{term.name}: {term.weight}" for term in terms if not (math.isfinite(term.weight) and term.weight >= 0)]
     if wrong:
         yield Problem(
             "A weight of the loss is negative or not finite.", fix="use weights from 0 up.", examples=tuple(wrong)
         )
-    elif not any(terms.values()):
+    elif not any(term.weight for term in terms):
         yield Problem("The loss has no term with a weight above 0.", fix='write one, such as {"cross_entropy": 1.0}.')
 
 
 def _class_weight_problems(
-    terms: Mapping[str, float], kind: LabelKind, class_weights: Sequence[float]
+    terms: Sequence[LossTerm], kind: LabelKind, class_weights: Sequence[float]
 ) -> Iterator[Problem]:
     if not any(class_weights):
         yield Problem("Every class weighs 0.", fix="give one of them a weight above 0.")
-    if not any(weight > 0 and name in WEIGHED[kind] for name, weight in terms.items()):
+    if not any(term.weight > 0 and term.name in WEIGHED[kind] for term in terms):
         yield Problem(
-            f"No term of the loss weighs classes: {', '.join(terms)}.",
+            f"No term of the loss weighs classes: {', '.join(term.name for term in terms)}.",
             fix=f"add {' or '.join(WEIGHED[kind])}, or leave the weights of the classes out.",
         )

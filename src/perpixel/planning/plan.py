@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from perpixel.planning.facts import Facts
 from perpixel.planning.rules import RULES
-from perpixel.settings.tree import Settings
+from perpixel.settings.tree import Settings, changed
 
-LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", "balanced", {})
+LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", "balanced", {}, ())
 """Values that ask for the plan's own."""
 
 
@@ -25,8 +25,13 @@ class Choice:
     value: Any
     reason: str
 
+    @property
+    def shown(self) -> str:
+        """The value as a person reads it."""
+        return " + ".join(map(str, self.value)) if self.key == "train.loss" else str(self.value)
+
     def __str__(self) -> str:
-        return f"{self.key} = {self.value}: {self.reason}."
+        return f"{self.key} = {self.shown}: {self.reason}."
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,6 @@ def plan_for(settings: Settings, facts: Facts) -> Plan:
             choices.append(Choice(key, given, "as asked for"))
             continue
         value, reason = rule(facts, settings)
-        part = part.model_copy(update={name: value})
-        settings = settings.model_copy(update={section: part})
-        choices.append(Choice(key, value, reason))
+        settings = changed(settings, {key: value})
+        choices.append(Choice(key, getattr(getattr(settings, section), name), reason))
     return Plan(settings, tuple(choices))

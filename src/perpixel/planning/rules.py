@@ -103,7 +103,7 @@ def _class_weights(facts: Facts, settings: Settings) -> tuple[str | Mapping[str,
         weights, reason = positive_weight(facts.covered), "pixels without the class over those with it"
     if train.class_weights == "balanced":
         return _by_name(facts, weights), f"balanced: {reason}, within 1/{LARGEST:g} and {LARGEST:g}"
-    if facts.kind == "multilabel" or not rare or not train.loss.keys() & WEIGHED[facts.kind].keys():
+    if facts.kind == "multilabel" or not rare or not {term.name for term in train.loss} & WEIGHED[facts.kind].keys():
         return "none", "a pixel weighs the same whatever its class, unless you ask for balanced"
     softened = _by_name(facts, [sqrt(weight) for weight in weights])
     return softened, f"rare: {', '.join(rare)}; the square root of {reason}"

@@ -120,7 +120,7 @@ RECIPES: Final[dict[str, Recipe]] = {
                 "schedule": "step",
                 "step_epochs": 25,
                 "step_factor": 0.1,
-                "loss": {"bce_dice_shapes": 1.0},
+                "loss": [{"name": "bce", "weight": 0.5}, {"name": "dice", "weight": 0.5, "per_image": True}],
                 "monitor": "loss",
             },
         },
@@ -161,7 +161,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     ),
     "unetpp-nuclei": Recipe(
         summary="U-Net++ with deep supervision on nuclei; can be pruned after training",
-        mends="images at native size, test images held out, Lovász (`--set train.loss.lovasz_hinge=1`) on logits",
+        mends="images at native size, test images held out, Lovász (`train.loss=lovasz_hinge`) on logits",
         settings={
             "data": _EIGHT_TO_ONE_TO_ONE,
             "predict": _ONE_LOOK,
@@ -191,7 +191,10 @@ RECIPES: Final[dict[str, Recipe]] = {
                 "epochs": 10,  # of crops: about the steps of 100 epochs of images shrunk to 96 pixels
                 "batch_size": 16,
                 "crop_hw": [96, 96],
-                "loss": {"bce_dice_nuclei": 1.0},
+                "loss": [
+                    {"name": "bce", "weight": 0.5},
+                    {"name": "dice", "per_image": True, "classes": "pooled", "smooth": 1e-5},
+                ],
                 "monitor": "mean_iou",
             },
         },

@@ -100,6 +100,35 @@ class AugmentSettings(Part):
         return {**PRESETS.get(str(given.get("preset")), {}), **given}
 
 
+class LossSettings(Part):
+    """One term of the loss: its name, its weight, and the options of that loss, such as alpha of tversky."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, bool | float | str]
+
+    name: str
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of the loss."""
+        return dict(self.model_extra or {})
+
+    def __str__(self) -> str:
+        options = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{'' if self.weight == 1 else f'{self.weight:g} × '}{self.name}{f'({options})' if options else ''}"
+
+
+def _loss_terms(given: Any) -> Any:
+    """Terms as mappings: from names, from weights by name, or as they are."""
+    if isinstance(given, Mapping) and "name" not in given:
+        return [{"name": name, "weight": weight} for name, weight in given.items()]
+    terms = [given] if isinstance(given, str | Mapping) else given
+    if not isinstance(terms, list | tuple):
+        return terms
+    return [{"name": each} if isinstance(each, str) else each for each in terms]
+
+
 class TrainSettings(Part):
     """The budget, the optimiser, the schedule and the loss. One of minutes, steps and epochs is the budget."""
 
@@ -107,7 +136,7 @@ class TrainSettings(Part):
     steps: Count | None = None
     epochs: Count | None = None
     batch_size: Count = 8
-    accumulate: Count = Field(default=1, description="parts of a batch that go through the network one by one")
+    accumulate: Count = Field(default=1, description="micro-batches of a batch: gradient accumulation")
     crop_hw: tuple[Count, Count] = (256, 256)
     scale: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="working resolution / native resolution"
@@ -130,7 +159,11 @@ class TrainSettings(Part):
     warmup: Share = Field(default=0.1, description="share of the steps in which the rate rises")
     step_epochs: Count = Field(default=25, description='epochs between the drops of "step"')
     step_factor: Share = Field(default=0.1, description='what "step" multiplies the rate by')
-    loss: Mapping[str, float] = Field(default_factory=dict, description="name: weight; empty takes the kind's own")
+    loss: Annotated[tuple[LossSettings, ...], BeforeValidator(_loss_terms)] = Field(
+        default=(),
+        description="a name, {name: weight, …}, or [{name: tversky, weight: 1, alpha: 0.3, beta: 0.7}, …]; "
+        "by default cross entropy or BCE, and Dice",
+    )
     class_weights: Annotated[Literal["none", "balanced"] | Mapping[str, float], BeforeValidator(_class_weights)] = (
         Field(default="none", description='of a pixel, by class: "balanced" by their shares, or {name: weight}')
     )
@@ -141,7 +174,9 @@ class TrainSettings(Part):
         default=0.0, description="decay a step of a running mean of the weights, which is what is kept; 0 for none"
     )
     validation_passes: Count = Field(default=8, description="how often the validation images are scored, at most")
-    monitor: Literal["mean_iou", "mean_dice", "pixel_accuracy", "loss"] = "mean_iou"
+    monitor: Literal["mean_iou", "mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou", "loss"] = (
+        Field(default="mean_iou", description="the validation metric by which the best weights are chosen")
+    )
     early_stopping: Annotated[int, Field(ge=0)] = Field(
         default=0, description="validations in a row without a better score that end the run; 0 never does"
     )

@@ -49,7 +49,7 @@ class Outlook:
         return {choice.key: choice.reason for choice in self.plan.choices} | {"train.steps": self._pace()}
 
     def __str__(self) -> str:
-        rows = [(choice.key, str(choice.value), choice.reason) for choice in self.plan.choices]
+        rows = [(choice.key, choice.shown, choice.reason) for choice in self.plan.choices]
         rows.append(("train.steps", f"{self.fit.train.steps:,}", self._pace()))
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         lines = [f"{key:<{widths[0]}}  {value:<{widths[1]}}  {reason}" for key, value, reason in rows]

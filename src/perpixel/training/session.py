@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from perpixel.dataset import Dataset, Sample
 from perpixel.errors import SettingsError
 from perpixel.loading.batches import Batch, Batches, PixelStore, ahead
-from perpixel.losses import by_class, supervised, weighted
+from perpixel.losses import LossTerm, by_class, supervised, weighted
 from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
@@ -107,8 +107,9 @@ class Session:
         self._module.mark_forward_method("training_outputs")
         labels, weights = card.codec.labels, train.class_weights
         by_index = None if isinstance(weights, str) else by_class(weights, labels.names)
-        self.loss = weighted(train.loss, labels.kind, class_weights=by_index, reduce=self.ranks.reduce)
-        self._loss_here = weighted(train.loss, labels.kind, class_weights=by_index)
+        terms = [LossTerm(each.name, each.weight, each.options) for each in train.loss]
+        self.loss = weighted(terms, labels.kind, class_weights=by_index, reduce=self.ranks.reduce)
+        self._loss_here = weighted(terms, labels.kind, class_weights=by_index)
         store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb)
         self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)
 

@@ -266,7 +266,11 @@ def refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
     have = flat(run.settings.model_dump(mode="json")) | {"train.class_weights": weights}
     have |= {f"train.{name}": value for name, value in run.budget.items()}
     checked = flat(settings_from(asked).model_dump(mode="json"))
-    given = {key: checked[key] for key, value in flat(asked).items() if value is not None}
+    asked_keys = [key for key, value in flat(asked).items() if value is not None]
+    keys = [
+        key if key in checked else ".".join(key.split(".")[:2]) for key in asked_keys
+    ]  # of a setting that is made
+    given = {key: checked[key] for key in keys}
     if isinstance(weights, Mapping) and given.get("train.class_weights") == "balanced":
         del given["train.class_weights"]  # which was frozen as numbers
     other = {key: value for key, value in given.items() if have.get(key) != value and key not in OF_THE_MACHINE}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -13,7 +14,10 @@ from perpixel.metrics import Counts, count
 from perpixel.prediction import Predictor
 from perpixel.shapes import IGNORED, TargetArray
 
-LEAST_PROBABILITY = 1e-6
+LEAST_PROBABILITY: Final = 1e-6
+
+MONITORED: Final = ("mean_iou", "mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou")
+"""The figures of `Counts` that `train.monitor` can name beside the loss; more is better."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,8 @@ class Validation:
 
     @property
     def scores(self) -> dict[str, float]:
-        """What a run can be judged by, as `train.monitor` names it."""
-        names = ("mean_iou", "mean_dice", "pixel_accuracy")
-        return {"loss": self.loss} | {name: float(getattr(self.counts, name)) for name in names}
+        """What `train.monitor` can name; each is a column of the history."""
+        return {"loss": self.loss} | {name: float(getattr(self.counts, name)) for name in MONITORED}
 
 
 def validate(predictor: Predictor, dataset: Dataset, samples: Iterable[Sample], loss: Loss) -> Validation:
