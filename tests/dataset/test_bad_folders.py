@@ -80,7 +80,7 @@ def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
     pairs(tmp_path)
     walk = os.walk
 
-    def closed(root, onerror):
+    def closed(root, onerror, followlinks):
         onerror(PermissionError(13, "Permission denied", str(tmp_path / "closed")))
         return walk(root)
 

@@ -1,6 +1,7 @@
 """What the names of folders and files say: images or masks, training or test, which goes with which."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -14,15 +15,20 @@ def _words(text: str) -> frozenset[str]:
 
 IMAGE_WORDS: Final = _words(
     "images image imgs img jpegimages raw rgb input inputs photos photo pictures picture frames frame slices x "
-    "data leftimg8bit volume im"
+    "data leftimg8bit volume im original originals orig org sat camerargb 图像 图片 原图 影像 照片"
 )
 MASK_WORDS: Final = _words(
     "masks mask labels label annotations annotation annots annot anno trimaps trimap gt gts groundtruth truth "
-    "segmentations segmentation segmentationclass seg segs target targets y manual lbl lbls labelids gtfine matte"
+    "segmentations segmentation segmentationclass seg segs target targets y manual lbl lbls labelids gtfine matte "
+    "ann anns lab labs labelled labeled labeltrainids trainids semseg cameraseg "
+    "掩码 掩膜 掩模 标签 标注 真值 分割 蒙版 遮罩"
 )
 INSTANCE_WORDS: Final = _words("instances instance inst objects segmentationobject instanceids")
 WORDS: Final[dict[Role, frozenset[str]]] = {"instance": INSTANCE_WORDS, "mask": MASK_WORDS, "image": IMAGE_WORDS}
-PICTURED_WORDS: Final = _words("rgb color colour colors colours colored vis visual overlay view preview")
+PICTURED_WORDS: Final = _words(
+    "rgb color colour colors colours colored colormap colormaps vis viz visual visualization overlay view preview "
+    "human superpixels"
+)
 """In the name of a mask folder: masks made to be looked at; the plain ones beside them are preferred."""
 
 PARTS: Final[dict[str, Part]] = {
@@ -32,9 +38,27 @@ PARTS: Final[dict[str, Part]] = {
     "valid": "val",
     "validation": "val",
     "dev": "val",
+    "eval": "val",
+    "evaluation": "val",
+    "vali": "val",
     "test": "test",
     "testing": "test",
+    "holdout": "test",
+    "trn": "train",
+    "tst": "test",
+    "训练": "train",
+    "验证": "val",
+    "测试": "test",
 }
+SHORT_PARTS: Final[dict[str, Part]] = {"tr": "train", "va": "val", "vl": "val", "ts": "test", "te": "test"}
+"""They count next to a word of role only: imagesTr, labels_ts."""
+FILLERS: Final = _words("set dir dirs folder folders files 集 文件夹")
+"""They say nothing: train_set, img_dir."""
+
+
+_CHINESE: Final = (
+    "(" + "|".join(w for w in sorted({*IMAGE_WORDS, *MASK_WORDS, *PARTS, *FILLERS}) if not w.isascii()) + ")"
+)
 
 
 @dataclass(frozen=True)
@@ -84,13 +108,14 @@ def stem(filename: str) -> str:
     >>> stem("40.05--92.27.jpg"), stem("a.nii"), stem("v1.5 of cell")
     ('40.05--92.27', 'a', 'v1.5 of cell')
     """
+    filename = unicodedata.normalize("NFC", filename)  # macOS writes é as two characters
     name, dot, ending = filename.rpartition(".")
     return name if dot and name and re.fullmatch(r"[A-Za-z][A-Za-z0-9]{1,7}", ending) else filename
 
 
 def file_role(name: str) -> Role | None:
     """What the stem of a file says that it is: `cell_7_mask` a mask, `cell_7` nothing."""
-    words = _stem_words(name)
+    words = key_words(name)
     return next((role for role, known in WORDS.items() if any(w in known and len(w) > 1 for w in words)), None)
 
 
@@ -101,7 +126,19 @@ def key(name: str) -> str:
     (True, True)
     """
     roles = IMAGE_WORDS | MASK_WORDS | INSTANCE_WORDS
-    return "_".join(word for word in _stem_words(name) if word not in roles or len(word) == 1)
+    return "_".join(word for word in key_words(name) if word not in roles or len(word) == 1)
+
+
+def key_words(name: str) -> list[str]:
+    """The words of a stem, in lower case; a word of role before a number ("mask2") counts by itself."""
+    words = []
+    for word in re.split(r"[\W_]+", re.sub(_CHINESE, r" \1 ", name.lower())):
+        lead = re.match(r"[a-z]+(?=\d)", word)
+        if lead and lead[0] in IMAGE_WORDS | MASK_WORDS | INSTANCE_WORDS and len(lead[0]) > 1:
+            words += [lead[0], word[lead.end() :]]
+        elif word:
+            words.append(word)
+    return words
 
 
 def sequence_number(name: str) -> int:
@@ -127,16 +164,39 @@ def _folder(name: str) -> tuple[Role | None, Part | None, str]:
     role: Role | None = None
     part: Part | None = None
     rest: list[str] = []
-    for word in re.findall(r"[^\W_]+", name):
+    for word in _pieces(re.sub(r"hold[-_ ]?out", "holdout", name, flags=re.IGNORECASE)):
         found_role, found_part = _word(word.lower())
         if found_role and (role is None or found_role != "image"):
             role = found_role
         elif (not found_role and not found_part) or (found_role == "image" and role is not None):
             rest.append(word)
         part = found_part or part
+    rest = [word for word in rest if word.lower() not in FILLERS]
+    if role is not None and part is None and (short := [w for w in rest if w.lower() in SHORT_PARTS]):
+        part = SHORT_PARTS[short[0].lower()]
+        rest.remove(short[0])
     if role == "mask" and part is None and {w.lower() for w in rest} == {"ground"}:
         rest = []
     return role, part, "_".join(rest)
+
+
+def _pieces(name: str) -> list[str]:
+    """The words of a folder's name; one that is unknown as a whole is parted at its capitals, and at Chinese words.
+
+    >>> _pieces("imagesTr"), _pieces("SegmentationClass"), _pieces("训练集图像")
+    (['images', 'Tr'], ['SegmentationClass'], ['训练', '集', '图像'])
+    """
+    pieces: list[str] = []
+    for word in re.findall(r"[^\W_]+", name):
+        if _word(word.lower()) != (None, None):
+            pieces.append(word)
+        elif not word.isascii():
+            pieces += [piece for piece in re.split(_CHINESE, word) if piece]
+        else:
+            capital = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", word)
+            known = any(_word(piece.lower())[0] for piece in capital)
+            pieces += capital if known else [word]
+    return pieces
 
 
 def _word(word: str) -> tuple[Role | None, Part | None]:
@@ -148,17 +208,7 @@ def _word(word: str) -> tuple[Role | None, Part | None]:
     for prefix in sorted(PARTS, key=len, reverse=True):
         if word.startswith(prefix):
             rest, _ = _word(word[len(prefix) :])
-            if rest:
+            if rest or word[len(prefix) :] in FILLERS:
                 return rest, PARTS[prefix]
-    return None, None
-
-
-def _stem_words(name: str) -> list[str]:
-    words = []
-    for word in re.split(r"[\W_]+", name.lower()):
-        lead = re.match(r"[a-z]+(?=\d)", word)
-        if lead and lead[0] in IMAGE_WORDS | MASK_WORDS | INSTANCE_WORDS and len(lead[0]) > 1:
-            words += [lead[0], word[lead.end() :]]
-        elif word:
-            words.append(word)
-    return words
+    shorter = re.sub(r"\d{3,4}$", "", word)  # train2017, masks256
+    return _word(shorter) if shorter != word else (None, None)

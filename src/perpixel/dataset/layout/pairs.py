@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from unicodedata import normalize
 
+from perpixel.dataset.layout.affixes import by_affix
 from perpixel.dataset.layout.names import file_role, key, stem
 from perpixel.errors import Problem
 
@@ -21,13 +23,17 @@ class Pairs:
 
 
 def pair(images: Sequence[Path], masks: Sequence[Path]) -> Pairs:
-    """Pair by equal stems; else by what is left of the stems without words like "mask"; else one with one."""
+    """Pair images and masks by their names; each file is in one pair at most.
+
+    By equal stems; by the image's whole name (a.jpg, a.jpg.png); by what is left of the stems without words like
+    "mask"; by one constant affix; else one image with one mask.
+    """
+    images, masks = [i for i in images if i not in set(masks)], list(masks)
     problems = [*_collisions(images), *_collisions(masks)]
-    by_stem = {stem(mask.name): mask for mask in masks}
-    pairs = [(image, by_stem[stem(image.name)]) for image in images if stem(image.name) in by_stem]
-    if len(pairs) < len(images):
+    pairs: list[tuple[Path, Path]] = []
+    for step in (_by_stem, _by_file_name, _by_key, _by_affix):
         taken = {path for both in pairs for path in both}
-        pairs += _by_key([i for i in images if i not in taken], [m for m in masks if m not in taken])
+        pairs += step([i for i in images if i not in taken], [m for m in masks if m not in taken])
     if not pairs and len(images) == len(masks) == 1:
         pairs = [(images[0], masks[0])]
     taken = {path for both in pairs for path in both}
@@ -38,6 +44,18 @@ def pair(images: Sequence[Path], masks: Sequence[Path]) -> Pairs:
         tuple(mask for mask in masks if mask not in taken),
         tuple(problems),
     )
+
+
+def plainest(masks: Sequence[Path]) -> list[Path]:
+    """Of masks that have one name but for their words: no instance map, and class indices for training before others.
+
+    >>> [m.name for m in plainest([Path("a_labelIds.png"), Path("a_instanceIds.png"), Path("a_labelTrainIds.png")])]
+    ['a_labelTrainIds.png']
+    """
+    if len(masks) < 2:
+        return list(masks)
+    kept = [mask for mask in masks if file_role(stem(mask.name)) != "instance"]
+    return [mask for mask in kept if "labeltrainids" in mask.name.lower()] or kept
 
 
 def missing_masks(pairs: Pairs, images: Sequence[Path], masks: Sequence[Path]) -> Problem:
@@ -54,14 +72,39 @@ def missing_masks(pairs: Pairs, images: Sequence[Path], masks: Sequence[Path]) -
     )
 
 
+def _by_stem(images: Sequence[Path], masks: Sequence[Path]) -> list[tuple[Path, Path]]:
+    stems = {stem(mask.name): mask for mask in masks}
+    return _once((image, stems.get(stem(image.name))) for image in images)
+
+
+def _by_file_name(images: Sequence[Path], masks: Sequence[Path]) -> list[tuple[Path, Path]]:
+    stems = {stem(mask.name): mask for mask in masks}
+    return _once((image, stems.get(normalize("NFC", image.name))) for image in images)
+
+
+def _once(pairs: Iterable[tuple[Path, Path | None]]) -> list[tuple[Path, Path]]:
+    """The pairs that have a mask, the first for each mask."""
+    found: dict[Path, Path] = {}
+    for image, mask in pairs:
+        if mask is not None:
+            found.setdefault(mask, image)
+    return [(image, mask) for mask, image in found.items()]
+
+
+def _by_affix(images: Sequence[Path], masks: Sequence[Path]) -> list[tuple[Path, Path]]:
+    first, second = ({stem(path.name): path for path in paths} for paths in (images, masks))
+    places = by_affix(list(first), list(second))
+    images, masks = list(first.values()), list(second.values())
+    return [(images[i], masks[m]) for i, m in places]
+
+
 def _by_key(images: Iterable[Path], masks: Iterable[Path]) -> list[tuple[Path, Path]]:
     found: dict[str, tuple[list[Path], list[Path]]] = defaultdict(lambda: ([], []))
     for side, paths in enumerate((images, masks)):
         for path in paths:
             found[key(stem(path.name))][side].append(path)
     for _, candidates in found.values():
-        if len(candidates) > 1:  # NAME_labelIds beside NAME_instanceIds
-            candidates[:] = [mask for mask in candidates if file_role(stem(mask.name)) != "instance"]
+        candidates[:] = plainest(candidates)
     return [(i[0], m[0]) for i, m in found.values() if len(i) == len(m) == 1]
 
 

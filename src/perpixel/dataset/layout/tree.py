@@ -9,7 +9,16 @@ from perpixel.dataset.layout.names import Place, natural, place_of
 from perpixel.errors import Problem
 from perpixel.files.read import is_image
 
-NOT_DATA: Final = frozenset({"__MACOSX", "__pycache__", "node_modules", "$RECYCLE.BIN", "System Volume Information"})
+NOT_DATA: Final = frozenset(
+    {"__MACOSX", "__pycache__", "node_modules", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+    | {"@eaDir", "#recycle", "@Recycle", "@Recently-Snapshot", "#snapshot"}  # of network drives
+)
+SIDECARS: Final = frozenset(
+    f".{ending}" for ending in ("ovr", "msk", "rrd", "db", "ini", "lnk", "url", "part", "crdownload", "tmp")
+)
+"""Endings of what programs put next to images: overviews, validity masks, thumbnails, unfinished downloads."""
+RAW: Final = frozenset(f".{e}" for e in "nef cr2 cr3 crw arw dng orf pef raf rw2 sr2 srw".split())  # noqa: SIM905
+"""Endings of undeveloped photographs; they begin like a TIFF, which holds a small preview."""
 MOST_LOOKED_INTO: Final = 100
 """Files without an image's ending whose first bytes are looked at, in one folder."""
 
@@ -34,14 +43,21 @@ class Tree:
 
 
 def walk(root: Path) -> Tree:
-    """List what lies under `root`; hidden files and folders are passed over, links to files are followed."""
+    """List what lies under `root`; hidden files and folders are passed over, links followed."""
     closed: list[str] = []
     broken: list[str] = []
     garbled: list[str] = []
     folders: list[Folder] = []
-    for name, children, files in os.walk(root, onerror=lambda error: closed.append(str(error.filename))):
-        children[:] = sorted((c for c in children if c not in NOT_DATA and not c.startswith(".")), key=natural)
+    seen: set[str] = set()
+    for name, children, files in os.walk(
+        root, onerror=lambda error: closed.append(str(error.filename)), followlinks=True
+    ):
         folder = Path(name)
+        if os.path.realpath(name) in seen:  # a link back, or a second one to the same folder
+            children.clear()
+            continue
+        seen.add(os.path.realpath(name))
+        children[:] = sorted((c for c in children if c not in NOT_DATA and not c.startswith(".")), key=natural)
         paths = []
         for file in sorted((f for f in files if not f.startswith(".")), key=natural):
             if not _is_utf8(file):
@@ -60,9 +76,23 @@ def _folder(root: Path, path: Path, files: list[Path]) -> Folder:
     images: list[Path] = []
     others: list[Path] = []
     for number, file in enumerate(files):
+        ending = file.suffix.lower()
+        if ending in SIDECARS or ending in RAW or _is_cellpose(file):
+            continue
         is_known = bool(file.suffix) or number < MOST_LOOKED_INTO
         (images if is_known and is_image(file) else others).append(file)
     return Folder(path, place, tuple(images), tuple(others))
+
+
+def _is_cellpose(file: Path) -> bool:
+    """Whether NAME_seg.npy is a pickled dictionary of Cellpose's, which stands next to the masks that it saves."""
+    if not file.name.endswith("_seg.npy"):
+        return False
+    try:
+        with file.open("rb") as opened:
+            return b"|O" in opened.read(128)
+    except OSError:
+        return False
 
 
 def _problems(closed: list[str], broken: list[str], garbled: list[str]) -> list[Problem]:

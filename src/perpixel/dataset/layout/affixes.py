@@ -1,0 +1,93 @@
+"""Pair names that differ by one constant beginning or ending, whatever it is: 7.jpg and 7_lab.png."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from perpixel.dataset.layout.names import MASK_WORDS, PICTURED_WORDS, key_words
+
+VOTERS: Final = 30
+"""Names that are compared with all others to find the affix."""
+LEAST_SHARED: Final = 0.9
+"""An affix counts if it explains this share of the images or of the masks."""
+
+Affix = tuple[str, str]
+
+
+def by_affix(images: Sequence[str], masks: Sequence[str]) -> list[tuple[int, int]]:
+    """Pair stems by a constant affix of the masks (7, 7_lab), of the images (7_0000, 7), or of both (7_sat, 7_road).
+
+    Args:
+        images: Stems, each once.
+        masks: Likewise.
+
+    Returns:
+        (index of the image, index of its mask); nothing where no affix explains nearly all of one side.
+
+    >>> by_affix(["a1", "a2"], ["a2_L", "a1_L"])
+    [(0, 1), (1, 0)]
+    >>> by_affix(["1", "2"], ["10", "20"])  # a digit more makes another number
+    []
+    """
+    if not images or not masks:
+        return []
+    outer, inner = _added(images, masks), _added(masks, images)
+    found = max(_with(outer, images, masks), _turned(_with(inner, masks, images)), _ends(images, masks), key=len)
+    return found if len(found) >= LEAST_SHARED * min(len(images), len(masks)) else []
+
+
+def companions(stems: Sequence[str], paired: Sequence[str]) -> list[int]:
+    """Those that are a paired name with a constant ending (7 and 7_superpixels): made from the images, not images."""
+    affix = _added(paired, stems)
+    return [] if affix is None else [other for _, other in _with(affix, paired, stems)]
+
+
+def _added(shorter: Sequence[str], longer: Sequence[str]) -> Affix | None:
+    """What most often stands before and behind a shorter name in a longer one."""
+    votes: Counter[Affix] = Counter()
+    for name in longer[:VOTERS]:
+        for core in shorter:
+            start = name.find(core)
+            if start >= 0 and name != core:
+                affix = name[:start], name[start + len(core) :]
+                votes[affix] += _is_apart(*affix, core)
+    best = max(votes.items(), key=lambda item: (item[1], -len("".join(item[0]))), default=None)
+    return best[0] if best and best[1] else None
+
+
+def _is_apart(before: str, behind: str, core: str) -> bool:
+    """Whether the affix does not continue a number of the name."""
+    runs_on = re.search(r"\d$", before) and core[:1].isdigit()
+    return not runs_on and not (core[-1:].isdigit() and behind[:1].isdigit())
+
+
+def _with(affix: Affix | None, shorter: Sequence[str], longer: Sequence[str]) -> list[tuple[int, int]]:
+    if affix is None:
+        return []
+    place = {name: index for index, name in enumerate(longer)}
+    names = ((index, affix[0] + core + affix[1]) for index, core in enumerate(shorter))
+    return [(index, place[name]) for index, name in names if name in place]
+
+
+def _turned(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    return sorted((second, first) for first, second in pairs)
+
+
+def _ends(images: Sequence[str], masks: Sequence[str]) -> list[tuple[int, int]]:
+    """Names that begin alike and end in one word for all images and another, which says mask, for all masks."""
+    if len(images) < 2 or len(masks) < 2:
+        return []
+    image_end, mask_end = _common_end(images), _common_end(masks)
+    if not set(key_words(mask_end)) & (MASK_WORDS - PICTURED_WORDS):
+        return []
+    cores = {name.removesuffix(mask_end): index for index, name in enumerate(masks)}
+    found = ((index, name.removesuffix(image_end)) for index, name in enumerate(images))
+    return [(index, cores[core]) for index, core in found if core in cores]
+
+
+def _common_end(names: Sequence[str]) -> str:
+    """The longest common ending that begins with a separator."""
+    first, *others = names
+    starts = [match.start() for match in re.finditer(r"[_\-. ]", first)]
+    return next((first[at:] for at in starts if all(name.endswith(first[at:]) for name in others)), "")
