@@ -130,10 +130,13 @@ def test_jpeg_masks_of_classes_are_refused(tmp_path):
         scan(_folder(tmp_path, [drawing(seed) * 60 for seed in range(3)], "jpg"))
 
 
-def test_a_smoothed_mask_is_refused(tmp_path):
-    mask = np.asarray(Image.fromarray(BINARY[0]).resize((320, 240), Image.Resampling.BICUBIC))
-    with pytest.raises(DataError, match=r"different values; at most 64 are taken for classes unasked"):
-        scan(_folder(tmp_path, [mask]))
+@pytest.mark.parametrize("way", [Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS])
+def test_a_smoothed_mask_is_cut_at_128_and_told(way, tmp_path):
+    smooth = [np.asarray(Image.fromarray(mask).resize((160, 120), way)) for mask in BINARY]
+    dataset = scan(_folder(tmp_path, smooth))
+    assert dataset.reading == "halves"
+    np.testing.assert_array_equal(dataset.target(dataset.samples[0]), smooth[0] >= 128)
+    assert "the masks are smoothed" in dataset.findings[0].problem.what
 
 
 def test_palettes_that_differ_count_by_their_colours(tmp_path):

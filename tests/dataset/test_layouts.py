@@ -212,7 +212,7 @@ def test_class_names_are_those_of_a_list_that_fits(tmp_path):
 
 def test_a_class_list_that_does_not_fit_is_told_not_used(tmp_path):
     pairs(tmp_path)
-    (tmp_path / "classes.txt").write_text("soil\nroot\n")
+    (tmp_path / "classes.txt").write_text("background\nroot\n")
     dataset = scan(tmp_path)
     assert dataset.labels.names == ("class 0", "class 1", "class 2")
     assert "classes.txt does not say which value is which class" in dataset.findings[0].problem.what

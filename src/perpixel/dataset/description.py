@@ -19,8 +19,8 @@ HEAD: Final = """\
 # What perpixel understood of this folder. Edit it to overrule; the masks are then read by it.
 # root: the folder, counted from this file. masks: which folder of masks, where there are several.
 # pairs: a CSV file of image,mask,split,group instead of finding pairs by names.
-# reading: values | halves | instances | objects | classes | channels | pages | drawn
-# ignored: values in the masks that stand for no label.
+# reading: values | halves | nonzero | alpha | instances | objects | classes | channels | pages | drawn
+# ignored: values in the masks that stand for no label; [] where each is a class.
 """
 
 

@@ -1,6 +1,7 @@
 """Understand a folder, or say exactly what to mend."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from perpixel.dataset.annotations.drawn import recognise_drawn
@@ -12,31 +13,24 @@ from perpixel.dataset.layout.inventory import gathered, look_at_masks
 from perpixel.dataset.layout.layouts import Layout, recognise
 from perpixel.dataset.layout.pair_list import read_list, recognise_list
 from perpixel.dataset.layout.tree import Tree, walk
-from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.masks.instance_maps import in_blocks
-from perpixel.dataset.masks.understand import counted, renumbered, understand
+from perpixel.dataset.masks.understand import Found, Stated, counted, renumbered, understand
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import read_header
 from perpixel.labels.codec import Labels
 
 
-@dataclass(frozen=True)
-class Stated:
-    """What the user says of the data, which overrules what would be inferred."""
-
-    labels: Labels | None = None
-    reading: Reading | None = None
-    masks: str | None = None
-    pairs: Path | None = None
-
-
-def scan(path: Path, labels: Labels | None = None, *, whole: bool = False) -> Dataset:
+def scan(
+    path: Path, labels: Labels | None = None, *, whole: bool = False, unlabelled: Sequence[int] | None = None
+) -> Dataset:
     """Understand a folder of images and masks.
 
     Args:
         path: The folder, or a dataset.yaml that describes one. A dataset.yaml in the folder counts.
         labels: Read the masks by these, say those of a trained model; values unknown to them are an error.
         whole: Leave rasters whole that would be cut into blocks to be divided, see `in_blocks`.
+        unlabelled: Values of the masks that stand for no label; every other is a class then. Overrules `ignored` of a
+            dataset.yaml without classes.
 
     Returns:
         The data set. Every mask has been looked at once, and every image's header.
@@ -44,7 +38,10 @@ def scan(path: Path, labels: Labels | None = None, *, whole: bool = False) -> Da
     Raises:
         DataError: All that must be mended, at once.
     """
-    dataset = _understood(*_stated(Path(path), labels))
+    root, stated = _stated(Path(path), labels)
+    if unlabelled is not None:
+        stated = replace(stated, ignored=tuple(unlabelled))
+    dataset = _understood(root, stated)
     return dataset if whole else in_blocks(dataset)
 
 
@@ -67,6 +64,7 @@ def _stated(path: Path, labels: Labels | None) -> tuple[Path, Stated]:
         description.reading,
         description.masks,
         path.parent / description.pairs if description.pairs else None,
+        description.ignored if "ignored" in description.model_fields_set else None,
     )
     return root, stated
 
@@ -86,7 +84,7 @@ def _understood(root: Path, stated: Stated) -> Dataset:
         report.problems.append(Problem("no image has a mask.", "put the masks in a folder masks/ beside images/."))
     used = {page: facts[page] for page in dict.fromkeys(page for s in samples for page in pages[s.name])}
     try:
-        understood = understand(tree, layout, used, stated.labels, stated.reading) if samples else None
+        understood = understand(Found(tree, layout, samples, used), stated) if samples else None
         if understood is not None and understood.reading == "drawn":
             samples = renumbered(samples, layout.classes, understood.labels)
     except DataError as error:

@@ -14,6 +14,11 @@ PIXEL_LIMIT: Final = 2**28
 """The most pixels that an image may decode to at once (268 million): more is a decompression bomb, or a mosaic
 that wants to be a tiled TIFF, which is read window by window and has no limit."""
 
+LARGEST_MEASURED: Final = 1e30
+"""Floats beyond are no measurements, but the −3.4e38 by which rasters mark pixels without data."""
+UNTAGGED_NODATA: Final = -9999.0
+"""What rasters hold where nothing was measured, whether or not they say so."""
+
 Box: TypeAlias = tuple[int, int, int, int]
 """Top, left, height and width in pixels."""
 
@@ -56,6 +61,9 @@ class OpenImage:
         georeference: For GeoTIFF, else None.
         pages: Pages in the file.
         palette: The colour table of a TIFF, (256, 3), if it has one.
+        has_alpha: Whether the last channel of a TIFF is an alpha by its tag.
+        lossy: Whether the compression altered the values.
+        white_is_zero: Whether the file says that 0 is white, and the values lie as in the file.
         window: How to read; use `read`.
         closing: How to let go of the file.
     """
@@ -71,6 +79,9 @@ class OpenImage:
     georeference: GeoReference | None = None
     pages: int = 1
     palette: NDArray[np.uint8] | None = None
+    has_alpha: bool = False
+    lossy: bool = False
+    white_is_zero: bool = False
 
     def read(self, top: int = 0, left: int = 0, height: int | None = None, width: int | None = None) -> NDArray[Any]:
         """Read the window, or the whole page.
@@ -94,7 +105,7 @@ class OpenImage:
         check_size(self.path, height, width, self.channels * self.dtype.itemsize)
         with damage_told(self.path):
             pixels = self.window(top, left, height, width)
-        return widened(pixels, self.path)
+        return without_sentinels(widened(pixels, self.path), self.nodata)
 
     def __enter__(self) -> Self:
         return self
@@ -160,6 +171,22 @@ def widened(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
             )
         return pixels.astype(np.float32)
     raise DataError(f"{path} holds {pixels.dtype} values.", fix="save it as 8 or 16-bit integers, or as float32.")
+
+
+def without_sentinels(pixels: NDArray[Any], nodata: float | None) -> NDArray[Any]:
+    """Floats with NaN where nothing was measured: the file's nodata, −9999, infinities, and what is beyond 10³⁰.
+
+    Integers stay as they are: theirs are told apart by the nodata of the file alone.
+
+    >>> without_sentinels(np.array([1.0, -9999, -3.4e38], np.float32), None)
+    array([ 1., nan, nan], dtype=float32)
+    """
+    if pixels.dtype.kind != "f":
+        return pixels
+    empty = ~(np.abs(pixels) < LARGEST_MEASURED) | (pixels == UNTAGGED_NODATA)
+    if nodata is not None:
+        empty |= pixels == np.float32(nodata)
+    return np.where(empty, np.float32(np.nan), pixels) if empty.any() else pixels
 
 
 def wide_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from perpixel.files.deep_png import deep_png_header, read_deep_png
 from perpixel.files.image import OpenImage, check_size, damage_told
 
 Image.MAX_IMAGE_PIXELS = None  # the limit is ours: files.image.PIXEL_LIMIT, checked before decoding
@@ -31,9 +32,9 @@ LOSSY: Final = frozenset({"JPEG", "MPO", "JPEG2000"})
 
 
 def open_picture(path: Path) -> OpenImage:
-    """Open the first frame, see `decode`."""
+    """Open the first frame, see `decode`; a PNG of 16 bits keeps them."""
     with damage_told(path):
-        pixels = np.asarray(decode(path))
+        pixels = _without_constant_alpha(path) if deep_png_header(path) else np.asarray(decode(path))
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width, channels = pixels.shape
     return OpenImage(
@@ -45,6 +46,13 @@ def open_picture(path: Path) -> OpenImage:
         window=lambda top, left, h, w: pixels[top : top + h, left : left + w],
         closing=lambda: None,
     )
+
+
+def _without_constant_alpha(path: Path) -> NDArray[np.uint16]:
+    """A PNG of several channels of 16 bits; an alpha counts only where it varies."""
+    pixels = read_deep_png(path)
+    has_alpha = pixels.shape[2] in (2, 4)
+    return pixels[..., :-1] if has_alpha and np.ptp(pixels[..., -1]) == 0 else pixels
 
 
 def decode(path: Path) -> Image.Image:
@@ -121,6 +129,11 @@ def picture_header(path: Path) -> tuple[int, int, int, int, str]:
 
     The pixels are decoded only where there is an alpha, which counts unless it is constant.
     """
+    if (deep := deep_png_header(path)) is not None:
+        height, width, channels = deep
+        check_size(path, height, width, 2 * channels)
+        channels = channels if channels == 3 else _without_constant_alpha(path).shape[2]
+        return height, width, 1, channels, "uint16"
     with damage_told(path), Image.open(path) as image:
         check_size(path, image.height, image.width)
         dtype = {"I": "float32", "F": "float32"}.get(image.mode, "uint16" if image.mode.startswith("I;") else "uint8")
@@ -130,15 +143,21 @@ def picture_header(path: Path) -> tuple[int, int, int, int, str]:
         return image.height, image.width, orientation_of(image), channels, dtype
 
 
-def read_indices(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8] | None, bool]:
+def read_indices(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8] | None, bool, NDArray[Any] | None]:
     """Decode a mask as it lies: palette indices stay indices, nothing is turned.
 
     Returns:
-        (H, W) or (H, W, C) values; the palette (256, 3) or None; whether the format is lossy.
+        (H, W) or (H, W, C) values; the palette (256, 3) or None; whether the format is lossy; the alpha (H, W) or
+        None, at most 255 where a pixel is opaque.
     """
+    if deep_png_header(path) is not None:
+        pixels = read_deep_png(path)
+        alpha = (pixels[..., -1] >> 8).astype(np.uint8) if pixels.shape[2] in (2, 4) else None
+        pixels = pixels if alpha is None else pixels[..., :-1]
+        return pixels[..., 0] if pixels.shape[2] == 1 else pixels, None, False, alpha
     with damage_told(path), Image.open(path) as image:
         check_size(path, image.height, image.width)
-        lossy = image.format in LOSSY
+        lossy = image.format in LOSSY or (image.format == "WEBP" and _is_lossy_webp(path))
         palette = None
         if image.mode == "P":
             image.load()
@@ -146,5 +165,19 @@ def read_indices(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8] | None, bo
             palette = np.zeros((256, 3), np.uint8)
             palette[: len(flat)] = flat[:256]
         is_plain = image.mode in {"P", "1", "L", "I", "F"} or image.mode.startswith("I;")
+        alpha = np.asarray(image.getchannel("A")) if image.mode in {"LA", "RGBA", "PA"} else None
         values = np.asarray(image if is_plain else image.convert("L" if image.mode == "LA" else "RGB"))
-        return np.where(values, 255, 0).astype(np.uint8) if values.dtype == bool else values, palette, lossy
+        values = np.where(values, 255, 0).astype(np.uint8) if values.dtype == bool else values
+        return values, palette, lossy, alpha
+
+
+def _is_lossy_webp(path: Path) -> bool:
+    """Whether a WebP file has a chunk of lossy pixels (VP8); only the heads of its chunks are read."""
+    with path.open("rb") as file:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            if head[:4] in (b"VP8 ", b"VP8L", b"ANMF"):
+                return head[:4] != b"VP8L"
+            length = int.from_bytes(head[4:], "little")
+            file.seek(length + length % 2, 1)
+    return False

@@ -1,6 +1,6 @@
 """Read images and masks. The content decides what a file is, never its ending."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from perpixel.files.deep_png import deep_png_header
 from perpixel.files.image import Box, GeoReference, OpenImage, check_size, damage_told, unreadable, wide_dtype
 from perpixel.files.ome_zarr import is_zarr, open_zarr
 from perpixel.files.pictures import decode, open_picture, picture_header, read_indices, turned
-from perpixel.files.tiff import open_tiff, tiff_orientation
+from perpixel.files.tiff import inverted, open_tiff, tiff_orientation
 
 __all__ = [
     "GeoReference",
@@ -64,6 +65,7 @@ class RawMask:
         lossy: Whether the format (JPEG) altered the values.
         nodata: The value that the file names as no data.
         georeference: For GeoTIFF.
+        alpha: (H, W), where the file has one beside the values; 0 is transparent.
     """
 
     values: NDArray[Any]
@@ -71,6 +73,7 @@ class RawMask:
     lossy: bool = False
     nodata: float | None = None
     georeference: GeoReference | None = None
+    alpha: NDArray[Any] | None = None
 
 
 def open_image(path: Path, page: int = 0) -> OpenImage:
@@ -110,7 +113,7 @@ def decode_picture(path: Path) -> Image.Image | None:
     Raises:
         DataError: As `open_image` does.
     """
-    return decode(path) if _kind(path) == "picture" else None
+    return decode(path) if _kind(path) == "picture" and deep_png_header(path) is None else None
 
 
 def read_header(path: Path) -> Header:
@@ -139,20 +142,41 @@ def read_mask(path: Path, page: int = 0, box: Box | None = None) -> RawMask:
     """Read a mask, or a box of it, as it lies: indices stay indices, colours colours. Raises DataError."""
     match _kind(path):
         case "tiff":
-            with open_tiff(path, page, keep_indices=True) as image:
-                top, left, height, width = box or (0, 0, image.height, image.width)
-                check_size(path, height, width, image.channels * image.dtype.itemsize)
-                with damage_told(path):
-                    values = image.window(top, left, height, width)
-                mask = RawMask(_flat(values), image.palette, False, image.nodata, image.georeference)
+            mask = _tiff_mask(path, page, box)
         case "npy":
             with _open_array(path) as image:
                 mask = RawMask(_flat(image.window(*(box or (0, 0, image.height, image.width)))))
         case _:
-            values, palette, lossy = read_indices(path)
+            values, palette, lossy, alpha = read_indices(path)
             top, left, height, width = box or (0, 0, *values.shape[:2])
-            mask = RawMask(values[top : top + height, left : left + width], palette, lossy)
-    return RawMask(_whole_numbers(mask.values, path), mask.palette, mask.lossy, mask.nodata, mask.georeference)
+            part = (slice(top, top + height), slice(left, left + width))
+            mask = RawMask(values[part], palette, lossy, alpha=None if alpha is None else alpha[part])
+    return replace(mask, values=_whole_numbers(mask.values, path))
+
+
+def _tiff_mask(path: Path, page: int, box: Box | None) -> RawMask:
+    with open_tiff(path, page, keep_indices=True) as image:
+        top, left, height, width = (0, 0, image.height, image.width) if image.white_is_zero or not box else box
+        check_size(path, height, width, image.channels * image.dtype.itemsize)
+        with damage_told(path):
+            values = image.window(top, left, height, width)
+        if image.white_is_zero:  # decided by the whole file, of which the box is a part
+            values = _as_shown(values)
+            top, left, height, width = box or (0, 0, image.height, image.width)
+            values = values[top : top + height, left : left + width]
+        alpha = values[..., -1] if image.has_alpha else None
+        values = values if alpha is None else values[..., :-1]
+        if alpha is not None and image.georeference is not None and values.shape[-1] == 1:
+            values = np.where(alpha[..., None] == 0, -1, values.astype(np.int32))  # GDAL's alpha: outside of the data
+            alpha = None
+        return RawMask(_flat(values), image.palette, image.lossy, image.nodata, image.georeference, alpha)
+
+
+def _as_shown(values: NDArray[Any]) -> NDArray[Any]:
+    """Values of a file whose 0 is white, as they look; small ones are class indices, which count as they are."""
+    bits = 1 if values.dtype == bool or values.max(initial=0) <= 1 else 8 * values.dtype.itemsize
+    greatest = (1 << bits) - 1
+    return inverted(values, bits) if bits == 1 or 2 * int(values.max(initial=0)) > greatest else values
 
 
 def is_image(path: Path) -> bool:

@@ -20,6 +20,10 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is rais
 
 BUILT_IN = {1, 8, 32946, 32773, 34925}
 """Compressions that tifffile decodes by itself: none, deflate, packbits, LZMA."""
+LOSSY = {6, 7, 33003, 33004, 33005, 34712, 34892}
+"""Compressions that alter values: JPEG of several kinds, JPEG 2000."""
+ALPHA_ROWS = 1024
+"""Rows of an alpha that are looked at in one go."""
 
 
 def open_tiff(path: Path, page: int = 0, *, keep_indices: bool = False) -> OpenImage:
@@ -75,8 +79,15 @@ def _open(file: tifffile.TiffFile, path: Path, number: int, keep_indices: bool) 
         height, width = whole.shape[:2]
         window = lambda top, left, h, w: whole[top : top + h, left : left + w]  # noqa: E731
     dtype, palette = wide_dtype(np.dtype(page.dtype)), _palette(page)
-    if palette is not None and not keep_indices:
+    has_alpha, white_is_zero = _has_alpha(page), _white_is_zero(page)
+    if keep_indices:
+        pass
+    elif palette is not None:
         window, channels, dtype = _coloured(window, palette), 3, np.dtype(np.uint8)
+    elif white_is_zero:
+        window = _inverted(window, page.bitspersample)
+    elif has_alpha and _is_constant(path, window, (height, width), number):
+        window, channels, has_alpha = _without_last(window), channels - 1, False
     return OpenImage(
         path,
         height,
@@ -89,7 +100,58 @@ def _open(file: tifffile.TiffFile, path: Path, number: int, keep_indices: bool) 
         georeference=_georeference(page, path),
         pages=len(same),
         palette=palette,
+        has_alpha=has_alpha,
+        lossy=int(page.compression) in LOSSY,
+        white_is_zero=white_is_zero,
     )
+
+
+def _has_alpha(page: Any) -> bool:
+    """Whether the last of several samples is an alpha by the tag ExtraSamples (1 or 2)."""
+    extra = list(page.extrasamples or ())
+    return page.samplesperpixel in (2, 4) and len(extra) > 0 and int(extra[-1]) in (1, 2)
+
+
+def _white_is_zero(page: Any) -> bool:
+    return bool(
+        page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+        and page.samplesperpixel == 1
+        and page.dtype is not None
+        and np.dtype(page.dtype).kind in "bu"
+    )
+
+
+def _inverted(window: Window, bits: int) -> Window:
+    """Values that count from white as values that count from black."""
+    return lambda *box: inverted(window(*box), bits)
+
+
+def inverted(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """The greatest value of so many bits minus each value; of bool the opposite."""
+    return ~values if values.dtype == bool else ((1 << bits) - 1 - values.astype(np.int64)).astype(values.dtype)
+
+
+def _without_last(window: Window) -> Window:
+    return lambda *box: window(*box)[..., :-1]
+
+
+def _is_constant(path: Path, window: Window, size_hw: tuple[int, int], number: int) -> bool:
+    """Whether the last channel has one value; found once for a file, and soon where it varies."""
+    status = path.stat()
+    key = (str(path), number, status.st_size, status.st_mtime_ns)
+    if key not in _CONSTANT_ALPHAS:
+        height, width = size_hw
+        seen: set[int] = set()
+        for top in range(0, height, ALPHA_ROWS):
+            alpha = window(top, 0, min(ALPHA_ROWS, height - top), width)[..., -1]
+            seen |= {alpha.min().item(), alpha.max().item()}
+            if len(seen) > 1:
+                break
+        _CONSTANT_ALPHAS[key] = len(seen) <= 1
+    return _CONSTANT_ALPHAS[key]
+
+
+_CONSTANT_ALPHAS: dict[tuple[str, int, int, int], bool] = {}
 
 
 def _window(file: tifffile.TiffFile, page: Any, path: Path, number: int) -> tuple[Window, Any]:
@@ -104,6 +166,8 @@ def _window(file: tifffile.TiffFile, page: Any, path: Path, number: int) -> tupl
             check_size(path, image.height, image.width)
             image.seek(page.index)
             whole = np.asarray(image)
+            if _white_is_zero(page) and image.mode in ("1", "L"):
+                whole = inverted(whole, 8)  # Pillow has turned it
         whole = whole[..., None] if whole.ndim == 2 else whole
         return lambda top, left, h, w: whole[top : top + h, left : left + w], file.close
     raise DataError(

@@ -14,6 +14,11 @@ from perpixel.dataset.layout.inventory import packed
 from perpixel.labels.codec import Colour
 
 TABLE_NAMES: Final = re.compile(r"(class|label|colou?r|codes|categor|palette)", re.IGNORECASE)
+NO_OBJECT: Final = frozenset(
+    {"background", "bg", "back", "none", "nothing", "void", "ignore", "other", "others", "unlabeled", "unlabelled"}
+    | {"unknown", "backgrounds", "clutter", "rest", "empty", "0", "hintergrund", "fondo", "fond", "背景"}
+)
+"""First names of class lists that say that 0 is no object."""
 MOST_BYTES: Final = 1_000_000
 
 
@@ -44,15 +49,32 @@ class ClassTable:
         return frozenset(packed(entry.colour) for entry in self.entries if entry.colour)
 
     def for_values(self, values: Sequence[int]) -> dict[int, str] | None:
-        """A name for every value, where the list gives values, or is a plain list that counts them from 0."""
+        """A name for every value, where the list gives values, or is a plain list that counts them.
+
+        A plain list counts from 0; from −1 where it begins with `__ignore__`, as LabelMe's; and from 1 where the
+        masks hold one value more than it has names, and it names no background: 0 is that.
+        Gray levels that are the numbers times 17, 85 or 255 are those of 4, 2 or 1 bits.
+        """
         named = {entry.value: entry.name for entry in self.entries if entry.value is not None}
         if not named and not self.colours:
-            named = dict(enumerate(self.names))
-        if set(values) <= set(named):
-            return {value: named[value] for value in values}
-        if set(values) == {0, 255} and set(named) == {0, 1}:
-            return {0: named[0], 255: named[1]}
+            named = dict(enumerate(self.names, start=-1 if self.names[0] == "__ignore__" else 0))
+            if max(values, default=0) == len(self.names) and not self.has_background:
+                named = {0: "background", **dict(enumerate(self.names, start=1))}
+        for scale in (1, 17, 85, 255):
+            if all(value % scale == 0 and value // scale in named for value in values):
+                return {value: named[value // scale] for value in values}
         return None
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether it is a plain list that names no background: its first name may be that of 0 or of 1."""
+        is_plain = not self.colours and all(entry.value is None for entry in self.entries)
+        return is_plain and not self.has_background and self.names[0] != "__ignore__"
+
+    @property
+    def has_background(self) -> bool:
+        """Whether the first of the names says that it is no object."""
+        return self.names[0].strip("_ ").lower() in NO_OBJECT
 
     def for_colours(self, colours: set[int]) -> dict[int, str] | None:
         """The list as colour to name, if it names every colour given."""
@@ -69,6 +91,12 @@ class KnownSet:
     folders: frozenset[str]
     names: Mapping[int, str]
     void: tuple[int, ...] = ()
+    images: str = ""
+    """A pattern that the images' names match, where the folders' names are used by others too."""
+
+    def fits(self, folders: frozenset[str], images: Sequence[str]) -> bool:
+        """Whether the folders and the images are named as the data set's."""
+        return self.folders <= folders and all(re.fullmatch(self.images or ".*", name) for name in images)
 
 
 KNOWN_SETS: Final = (
@@ -126,6 +154,7 @@ KNOWN_SETS: Final = (
             )
         ),
         void=(255,),
+        images=r"\d{4}_\d{6}",
     ),
 )
 

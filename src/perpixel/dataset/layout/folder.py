@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from perpixel.dataset.annotations.shapes import fill, number
 from perpixel.dataset.description import save_description
-from perpixel.dataset.layout.inventory import Page, one_gray
+from perpixel.dataset.layout.inventory import OPAQUE_FROM, Page, painted
 from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.sample import Finding, Sample
 from perpixel.errors import DataError
@@ -121,14 +121,16 @@ def as_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:
 
 def as_written(mask: RawMask, labels: Labels, reading: Reading) -> MaskArray:
     """Bring a mask to what `codec.encode` wants: (H, W) values, or (H, W, 3) colours."""
-    values = mask.values
+    if reading == "alpha" and mask.alpha is not None:
+        return np.where(mask.alpha >= OPAQUE_FROM, 255, 0).astype(np.uint8)
+    values: MaskArray = painted(mask)
     if labels.encoding == "colour":
         if mask.palette is not None:
             coloured: MaskArray = mask.palette[values]
             return coloured
         return np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values
-    if values.ndim == 3 and (gray := one_gray(values)) is not None:
-        values = gray
+    if reading == "nonzero":
+        return np.where(values != 0, 255, 0).astype(np.uint8)
     return np.where(values >= 128, 255, 0).astype(np.uint8) if reading == "halves" else values
 
 

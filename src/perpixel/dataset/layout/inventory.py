@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import cpu_count
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from perpixel.histogram import byte_histogram
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+OPAQUE_FROM: Final = 128
+"""Alpha from which a pixel is seen."""
 MaskKind: TypeAlias = Literal["index", "colour", "channels"]
 Page: TypeAlias = tuple[Path, int]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -38,6 +40,7 @@ class MaskFacts:
         nodata: The value that the file names as no data.
         channels: Of "channels", how many.
         georeference: For GeoTIFF.
+        clear: Pixels that are transparent, where the file has an alpha; else None.
     """
 
     height: int
@@ -49,6 +52,7 @@ class MaskFacts:
     nodata: float | None = None
     channels: int = 1
     georeference: GeoReference | None = None
+    clear: int | None = None
 
 
 def look_at_masks(pages: Sequence[Page]) -> tuple[dict[Page, MaskFacts], list[Problem]]:
@@ -95,22 +99,43 @@ def merged(problems: Iterable[Problem]) -> list[Problem]:
 
 def facts_of(mask: RawMask) -> MaskFacts:
     """Count the values of a mask."""
-    values, palette = mask.values, mask.palette
+    values, palette = painted(mask), mask.palette
     height, width = values.shape[:2]
     kind: MaskKind = "index"
-    if values.ndim == 3 and (gray := one_gray(values)) is not None:
-        values = gray
     if values.ndim == 3:
         kind = "colour" if values.shape[2] == 3 and values.dtype == np.uint8 else "channels"
     counts = _colour_counts(values) if kind == "colour" else _value_counts(values)
     used = {v: packed(palette[v]) for v in counts if 0 <= v < 256} if palette is not None else {}
     channels = values.shape[2] if kind == "channels" else 1
-    return MaskFacts(height, width, kind, counts, used, mask.lossy, mask.nodata, channels, mask.georeference)
+    clear = None if mask.alpha is None else int((mask.alpha < OPAQUE_FROM).sum())
+    return MaskFacts(height, width, kind, counts, used, mask.lossy, mask.nodata, channels, mask.georeference, clear)
+
+
+def painted(mask: RawMask) -> NDArray[Any]:
+    """The values (H, W), colours (H, W, 3) or channels (H, W, C) of a mask as they are seen.
+
+    Equal channels are one; a last channel that is full everywhere is an alpha; what is transparent is black.
+    """
+    values = mask.values
+    if values.ndim == 3 and values.shape[2] in (2, 4) and _is_full(values[..., -1]):
+        values = values[..., 0] if values.shape[2] == 2 else values[..., :-1]
+    if mask.alpha is not None and mask.palette is None:
+        is_clear = mask.alpha < OPAQUE_FROM
+        values = np.where(is_clear[..., None] if values.ndim == 3 else is_clear, 0, values).astype(values.dtype)
+    if values.ndim == 3 and (gray := one_gray(values)) is not None:
+        return gray
+    if values.ndim == 3 and values.shape[2] == 3 and values.dtype == np.uint16 and not (values % 257).any():
+        return (values // 257).astype(np.uint8)
+    return values
+
+
+def _is_full(alpha: NDArray[Any]) -> bool:
+    return alpha.dtype.kind == "u" and bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
 def one_gray(values: NDArray[Any]) -> NDArray[Any] | None:
     """(H, W) of an (H, W, 3) picture whose three channels are equal; None of any other."""
-    if values.shape[2] != 3 or values.dtype != np.uint8:
+    if values.shape[2] != 3:
         return None
     red = values[..., 0]
     return red if (red == values[..., 1]).all() and (red == values[..., 2]).all() else None

@@ -2,23 +2,34 @@
 
 import colorsys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from perpixel.dataset.annotations.tables import KNOWN_SETS, ClassTable
 from perpixel.dataset.layout.inventory import MaskFacts, packed, total, unpacked
+from perpixel.dataset.masks.evidence import Shapes
+from perpixel.dataset.masks.void import ISLANDS, MaskValues, is_even, unlabelled_values
 from perpixel.dataset.sample import Finding, info, warning
 from perpixel.errors import DataError
 from perpixel.labels.codec import DISTINCT_COLOURS, Colour, Encoding, Labels, Value
 from perpixel.shapes import MAX_CLASSES
 
-Reading: TypeAlias = Literal["values", "halves", "instances", "objects", "classes", "channels", "pages", "drawn"]
-"""How a mask becomes a target: by its values or colours; 0 or 255 with JPEG noise between, cut at 128; an instance
-map or one file an object, merged; one file, one channel or one page a class (overlapping); outlines, filled."""
+Reading: TypeAlias = Literal[
+    "values", "halves", "nonzero", "alpha", "instances", "objects", "classes", "channels", "pages", "drawn"
+]
+"""How a mask becomes a target: by its values or colours; 0 or 255 with gray between, cut at 128; whatever is not 0;
+the alpha, cut at 128; an instance map or one file an object, merged; one file, one channel or one page a class
+(overlapping); outlines, filled."""
 
 MOST_INFERRED: Final = 64
 """More different values than this are not taken for classes without being told."""
+STEP_INSIDE: Final = 0.02
+"""Of the pixels of a smoothed border, at most this share lies inside its own level."""
+MOST_STEPS: Final = 0.5
+"""Of all pixels, at most this share lies on smoothed borders."""
+MOST_PLATEAU: Final = 0.05
+"""Of the gray between black and white in lossy masks, at most this share lies where the gray hardly changes."""
 
 
 @dataclass(frozen=True)
@@ -30,40 +41,133 @@ class Understood:
     findings: tuple[Finding, ...] = ()
 
 
-def infer(facts: Sequence[MaskFacts], tables: Sequence[ClassTable], folders: frozenset[str]) -> Understood:
-    """Infer the labels of masks with one value a pixel.
+@dataclass(frozen=True)
+class Evidence:
+    """All by which the meaning of values is decided.
 
     Args:
         facts: Of every mask, at least one.
         tables: Class lists found beside the data.
         folders: Names of all folders, in lower case, by which well-known data sets are recognised.
+        images: Names of the images, for the same.
+        shapes: A few masks to look at.
+        ignored: What the user says that stands for no label; None where nothing is said.
+        reading: How the user says that the masks are read.
+    """
+
+    facts: Sequence[MaskFacts]
+    tables: Sequence[ClassTable]
+    folders: frozenset[str]
+    images: Sequence[str]
+    shapes: Shapes
+    ignored: tuple[Value, ...] | None = None
+    reading: Reading | None = None
+
+
+def infer(evidence: Evidence) -> Understood:
+    """Infer the labels of masks with one value a pixel.
 
     Raises:
-        DataError: The masks hold nothing, one value only, too many values, or JPEG noise.
+        DataError: The masks hold nothing, one value only, too many values, or JPEG noise; or it is not clear whether
+            a value is a class.
     """
+    facts = evidence.facts
     kinds = {fact.kind for fact in facts}
+    is_open = evidence.reading is None
+    if (
+        is_open
+        and all(fact.clear is not None and set(fact.values) == {0} for fact in facts)
+        and any(f.clear for f in facts)
+    ):
+        return binary("alpha", info(*ALPHA_TOLD))
     if "channels" in kinds:
-        return _channels(facts, tables)
+        return _channels(facts, evidence.tables)
     if any(fact.lossy for fact in facts):
-        return _halves(facts)
+        return _halves(facts, evidence.shapes)
     palettes = [fact.palette for fact in facts]
     if "colour" in kinds or not _agree(palettes):
-        return _colours(facts, tables)
-    encoding: Encoding = "palette" if all(palettes) else "index"
-    counts = total(facts)
-    ignored, findings = _ignored(counts, facts)
+        return _colours(evidence)
+    if is_open and not any(palettes):
+        if _are_two_scales(facts):
+            return binary("nonzero", info(*SCALES_TOLD))
+        if not _is_named(total(facts), evidence.tables) and _are_steps(facts, evidence.shapes):
+            return binary("halves", warning(*STEPS_TOLD))
+    return _indices(evidence, "palette" if all(palettes) else "index")
+
+
+ALPHA_TOLD: Final = (
+    "the masks are black all over, and their alpha varies: what is opaque is taken for the foreground.",
+    "write reading: values into dataset.yaml if the alpha means nothing.",
+)
+SCALES_TOLD: Final = (
+    "some masks hold 0 and 1, others 0 and 255: whatever is not 0 is taken for the foreground.",
+    "write reading: values and the classes into dataset.yaml if 1 and 255 differ.",
+)
+STEPS_TOLD: Final = (
+    "the masks are smoothed: between 0 and 255 lie steps of gray, along borders only; they are cut at 128.",
+    "save masks without smoothing; or write reading: values into dataset.yaml if each gray is a class.",
+)
+
+
+def binary(reading: Reading, *told: Finding) -> Understood:
+    """Background and foreground, 0 and 255 once the masks are read so."""
+    labels = Labels("multiclass", ("background", "foreground"), (0, 255), default_colours([0, 255]))
+    return Understood(labels, reading, told)
+
+
+def _indices(evidence: Evidence, encoding: Encoding) -> Understood:
+    facts, counts = evidence.facts, total(evidence.facts)
+    seen = MaskValues(counts, facts, _named(counts, evidence.tables), evidence.shapes)
+    stated = None if evidence.ignored is None else [v for v in evidence.ignored if isinstance(v, int)]
+    ignored, findings = unlabelled_values(seen, stated)
     values = sorted(set(counts) - set(ignored))
-    if not values or values in ([0], [255]):
+    if len(values) < 2:
         raise empty_masks(len(facts))
     if len(values) > MOST_INFERRED:
         raise too_many(values)
-    table = {index: colour for palette in palettes for index, colour in palette.items()}
-    names, void, told = _names(values, tables, folders, set(counts))
+    table = {index: colour for fact in facts for index, colour in fact.palette.items()}
+    names, void, told = _names(values, evidence, set(counts))
     findings += told
     kept = [value for value in values if value not in void]
     colours = tuple(unpacked(table[v]) for v in kept) if encoding == "palette" else default_colours(kept)
     labels = Labels("multiclass", tuple(names[v] for v in kept), tuple(kept), colours, (*ignored, *void), encoding)
     return Understood(labels, "values", tuple(findings))
+
+
+def _named(counts: Counter[int], tables: Sequence[ClassTable]) -> dict[int, str]:
+    """The names of a list that gives each value one, or each but 255."""
+    for wanted in (set(counts), set(counts) - {255}):
+        for table in tables:
+            if wanted and (named := table.for_values(sorted(wanted))) is not None:
+                return named
+    return {}
+
+
+def _is_named(counts: Counter[int], tables: Sequence[ClassTable]) -> bool:
+    return any(table.for_values(sorted(counts)) is not None for table in tables)
+
+
+def _are_two_scales(facts: Sequence[MaskFacts]) -> bool:
+    """Whether each mask holds 0 and 1, or 0 and 255, and several of both sorts are there."""
+    sorts = Counter(next(iter(set(fact.values) - {0}), 0) for fact in facts if len(set(fact.values) - {0}) <= 1)
+    every = {value for fact in facts for value in fact.values}
+    return every == {0, 1, 255} and sorts.total() == len(facts) and min(sorts[1], sorts[255]) >= 2
+
+
+def _are_steps(facts: Sequence[MaskFacts], shapes: Shapes) -> bool:
+    """Whether gray between 0 and 255 is that of smoothed borders: several levels, none of which has an inside."""
+    values = sorted({value for fact in facts for value in fact.values})
+    between = values[1:-1]
+    if len(between) < 3 or values[0] != 0 or values[-1] > 255 or values[-1] < 128 or is_even(values):
+        return False
+    inner = sum(shapes.interiors.get(value, (0, 0))[1] for value in between)
+    pixels = sum(shapes.interiors.get(value, (0, 0))[0] for value in between)
+    share = pixels / max(sum(count for count, _ in shapes.interiors.values()), 1)
+    if inner > STEP_INSIDE * pixels or not 0 < share < MOST_STEPS:
+        return False
+    if values[-1] < 255:
+        raise smoothed(len(values), values[-1])
+    return True
 
 
 def merged_objects(name: str = "object") -> Labels:
@@ -116,41 +220,22 @@ def too_many(values: Sequence[int], what: str = "values") -> DataError:
     )
 
 
-def _ignored(counts: Counter[int], facts: Sequence[MaskFacts]) -> tuple[tuple[Value, ...], list[Finding]]:
-    """Values that stand for no label: negative ones, the raster's nodata, and 255 beside classes."""
-    ignored: list[int] = sorted(value for value in counts if value < 0)
-    why = [f"{value}: negative" for value in ignored]
-    nodata = {int(fact.nodata) for fact in facts if fact.nodata is not None and fact.nodata == int(fact.nodata)}
-    rest = set(counts) - set(ignored)
-    for value in sorted(nodata & rest):
-        if len(rest - {value}) >= 2:
-            ignored.append(value)
-            why.append(f"{value}: the rasters name it as nodata")
-    rest = set(counts) - set(ignored)
-    if 255 in rest and len(rest) >= 3 and max(rest - {255}) < 254:
-        ignored.append(255)
-        why.append("255: beside class indices it stands for no label")
-    if not why:
-        return (), []
-    pixels = sum(counts[value] for value in ignored) / max(sum(counts.values()), 1)
-    return tuple(ignored), [
-        info(
-            f"{len(ignored)} value(s) in the masks are ignored ({pixels:.1%} of the pixels).",
-            fix="if they are classes, list them under classes in dataset.yaml.",
-            examples=tuple(why),
-        )
-    ]
+def smoothed(count: int, greatest: int) -> DataError:
+    """The error for masks with steps along the borders, between levels that are not 0 and 255."""
+    return DataError(
+        f"the masks hold {count} values up to {greatest}, most of which occur along borders only: they are smoothed.",
+        fix="save masks without smoothing; or write reading: values into dataset.yaml if each value is a class.",
+    )
 
 
 def _names(
-    values: Sequence[int], tables: Sequence[ClassTable], folders: frozenset[str], seen: set[int]
+    values: Sequence[int], evidence: Evidence, seen: set[int]
 ) -> tuple[dict[int, str], tuple[int, ...], list[Finding]]:
     """A name for each value, values that turn out to be void, and where the names come from."""
     findings: list[Finding] = []
-    for table in tables:
+    for table in evidence.tables:
         if (named := table.for_values(values)) is not None:
-            told = info(f"class names are those of {table.path.name}.", fix="edit them there.")
-            return named, (), [*findings, told]
+            return named, (), [*findings, _told_names(table, named, evidence)]
         findings.append(
             warning(
                 f"{table.path.name} does not say which value is which class; its names are not used.",
@@ -159,7 +244,7 @@ def _names(
             )
         )
     for known in KNOWN_SETS:
-        if known.folders <= folders and seen <= set(known.names) | set(known.void):
+        if known.fits(evidence.folders, evidence.images) and seen <= set(known.names) | set(known.void):
             void = tuple(value for value in values if value in known.void)
             examples = tuple(f"{v}: {known.names.get(v, 'ignored')}" for v in sorted({*known.names, *known.void}))
             return (
@@ -179,6 +264,31 @@ def _names(
     return {v: f"class {v}" for v in values}, (), findings
 
 
+def _told_names(table: ClassTable, named: Mapping[int, str], evidence: Evidence) -> Finding:
+    """Where the names come from.
+
+    Raises:
+        DataError: A list without a background has names left over, and 0 lies around all classes.
+    """
+    counts = total(evidence.facts)
+    shapes, greatest = evidence.shapes, max(named)
+    is_around = counts[0] > sum(counts.values()) / 2 and shapes.contact_share(0) <= ISLANDS
+    if not (table.is_uncertain and 0 in named and named[0] != "background" and is_around):
+        return info(f"class names are those of {table.path.name}.", fix="edit them there.")
+    if greatest < len(table.names) - 1:
+        raise DataError(
+            f"{table.path.name} names no background, and it is not clear whether 0 is {table.names[0]} or 1 is.",
+            fix=f"write the line 'background' before the others in {table.path.name} if 0 is the background, or give "
+            f"each class its number there: '0 {table.names[0]}'.",
+            examples=table.names,
+        )
+    return warning(
+        f"{table.path.name} names no background: its names are given to the values from 0 on.",
+        fix=f"write the line 'background' before the others if 1 is {table.names[0]}.",
+        examples=[f"{value}: {name}" for value, name in named.items()],
+    )
+
+
 def _agree(palettes: Sequence[object]) -> bool:
     """Whether every index has one colour in all palettes; files without a palette agree with all."""
     colours: dict[int, int] = {}
@@ -190,8 +300,9 @@ def _agree(palettes: Sequence[object]) -> bool:
     return True
 
 
-def _colours(facts: Sequence[MaskFacts], tables: Sequence[ClassTable]) -> Understood:
+def _colours(evidence: Evidence) -> Understood:
     """Masks of colours; palette and gray files among them count by the colours that they show."""
+    facts, tables = evidence.facts, evidence.tables
     counts: Counter[int] = Counter()
     for fact in facts:
         for value, pixels in fact.values.items():
@@ -222,9 +333,30 @@ def _colours(facts: Sequence[MaskFacts], tables: Sequence[ClassTable]) -> Unders
         raise too_many(colours, "colours")
     if len(colours) < 2:
         raise empty_masks(len(facts))
-    as_values = tuple(unpacked(colour) for colour in colours)
-    names = tuple("background" if c == 0 else f"#{c:06X}" for c in colours)
-    return Understood(Labels("multiclass", names, as_values, as_values, (), "colour"), "values", tuple(findings))
+    if evidence.reading is None and (blends := _blends(colours, evidence)):
+        raise blended(blends)
+    stated = {packed(v) for v in evidence.ignored or () if isinstance(v, tuple)}
+    ignored = tuple(unpacked(colour) for colour in colours if colour in stated)
+    as_values = tuple(unpacked(colour) for colour in colours if colour not in stated)
+    names = tuple("background" if c == (0, 0, 0) else f"#{packed(c):06X}" for c in as_values)
+    return Understood(Labels("multiclass", names, as_values, as_values, ignored, "colour"), "values", tuple(findings))
+
+
+def _blends(colours: Sequence[int], evidence: Evidence) -> list[int]:
+    """Colours that occur along borders only, where there are several: those of smoothed edges."""
+    if len(colours) < 5 or any(fact.kind != "colour" for fact in evidence.facts if len(fact.values) > 1):
+        return []
+    odd = [c for c in colours if evidence.shapes.interiors.get(c, (0, 0))[1] == 0]
+    return odd if len(odd) >= 3 and len(odd) >= len(colours) / 2 else []
+
+
+def blended(colours: Sequence[int]) -> DataError:
+    """The error for masks of colours with smoothed edges."""
+    return DataError(
+        f"{len(colours)} colours of the masks occur along borders only: the masks are smoothed.",
+        fix="save masks without smoothing (nearest neighbour); or list the classes in dataset.yaml.",
+        examples=[f"#{colour:06X}" for colour in colours],
+    )
 
 
 def shown_colour(fact: MaskFacts, value: int) -> int:
@@ -251,22 +383,22 @@ def _channels(facts: Sequence[MaskFacts], tables: Sequence[ClassTable]) -> Under
     return Understood(multilabel(names, present[0]), "channels")
 
 
-def _halves(facts: Sequence[MaskFacts]) -> Understood:
-    """JPEG masks: 0 and 255 with noise around them are cut at 128; anything else is beyond repair."""
+def _halves(facts: Sequence[MaskFacts], shapes: Shapes) -> Understood:
+    """Masks of a lossy format: 0 and 255 with noise around them are cut at 128; anything else is beyond repair."""
     counts = total(facts)
     pixels = sum(counts.values())
     clear = sum(n for value, n in counts.items() if value <= 32 or 223 <= value <= 255)
     has_both = any(value <= 32 for value in counts) and any(223 <= value <= 255 for value in counts)
-    if any(fact.kind != "index" for fact in facts) or not has_both or clear < 0.9 * pixels:
+    is_gray = all(fact.kind == "index" for fact in facts)
+    if not is_gray or not has_both or clear < 0.9 * pixels or shapes.plateaus(32, 223) > MOST_PLATEAU:
         raise DataError(
             "the masks are JPEG files, whose compression has altered the class values.",
             fix="export the masks again as PNG.",
             examples=[f"{len(counts)} different values"],
         )
     noise = sum(n for value, n in counts.items() if value not in (0, 255))
-    labels = Labels("multiclass", ("background", "foreground"), (0, 255), default_colours([0, 255]))
     told = warning(
         f"the masks are JPEG files; {noise:,} of {pixels:,} pixels are neither 0 nor 255, and are cut at 128.",
         "export the masks again as PNG.",
     )
-    return Understood(labels, "halves", (told,))
+    return binary("halves", told)

@@ -1,68 +1,106 @@
 """Decide the classes and how the masks are read, from what the masks hold and what the user states."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from perpixel.dataset.annotations.tables import find_tables
 from perpixel.dataset.layout.inventory import MaskFacts, Page, packed
 from perpixel.dataset.layout.layouts import Layout
+from perpixel.dataset.layout.names import stem
 from perpixel.dataset.layout.tree import Tree
 from perpixel.dataset.masks.classes import (
+    Evidence,
     Reading,
     Understood,
+    binary,
     default_colours,
     infer,
     merged_objects,
     multilabel,
     shown_colour,
 )
+from perpixel.dataset.masks.evidence import Shapes
+from perpixel.dataset.masks.numbered import number_objects
 from perpixel.dataset.sample import Sample, Shape, info
 from perpixel.errors import DataError, Problem
-from perpixel.files.read import read_mask
-from perpixel.labels.codec import Labels
+from perpixel.labels.codec import Labels, Value
 from perpixel.shapes import IGNORED
 
-OBJECTS_FROM: Final = 20
-"""Different values from which masks may be instance maps, if their folder's name does not say so."""
+BINARY: Final[frozenset[Reading]] = frozenset({"halves", "nonzero", "alpha"})
+"""Readings that make background (0) and foreground (255) of whatever the masks hold."""
 
 
-def understand(
-    tree: Tree, layout: Layout, facts: Mapping[Page, MaskFacts], given: Labels | None, reading: Reading | None
-) -> Understood:
-    """The labels and the reading; `given` and `reading` overrule what is inferred.
+@dataclass(frozen=True)
+class Stated:
+    """What the user says of the data, which overrules what would be inferred."""
+
+    labels: Labels | None = None
+    reading: Reading | None = None
+    masks: str | None = None
+    pairs: Path | None = None
+    ignored: tuple[Value, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a folder holds, before its masks are understood.
+
+    Args:
+        tree: Its files.
+        layout: Which are images, which masks.
+        samples: Every image with its masks; of stacks every page.
+        facts: Of every mask.
+    """
+
+    tree: Tree
+    layout: Layout
+    samples: Sequence[Sample]
+    facts: Mapping[Page, MaskFacts]
+
+    def shapes(self) -> Shapes:
+        """A few masks to look at, with their images."""
+        images = {(p, s.mask_page): (s.image, s.page) for s in self.samples for p in s.masks if s.mask_turn == 1}
+        return Shapes.of(self.facts, images)
+
+
+def understand(found: Found, stated: Stated) -> Understood:
+    """The labels and the reading; what is stated overrules what is inferred.
 
     Raises:
         DataError: The masks hold no classes that could be told, or values unknown to the given labels.
     """
+    given, reading = stated.labels, stated.reading
     if given is not None and reading is None:
-        reading = _reading_for(layout, facts, given)
-    understood = (
-        Understood(given, reading) if given is not None and reading is not None else _inferred(tree, layout, facts)
-    )
+        reading = _reading_for(found, given)
+    understood = Understood(given, reading) if given is not None and reading is not None else _inferred(found, stated)
     understood = replace(understood, reading=reading or understood.reading)
-    if understood.reading in ("values", "halves", "classes", "channels", "pages"):
-        problems = unknown_values(facts, understood.labels)
+    if understood.reading in ("values", "classes", "channels", "pages"):
+        problems = unknown_values(found.facts, understood.labels)
         if problems:
             raise DataError.of(problems)
     return understood
 
 
-def _reading_for(layout: Layout, facts: Mapping[Page, MaskFacts], given: Labels) -> Reading:
-    if layout.form != "values":
-        return layout.form
+def _reading_for(found: Found, given: Labels) -> Reading:
+    if found.layout.form != "values":
+        return found.layout.form
     if given.kind == "multilabel":
         return "channels"
-    if any(fact.lossy for fact in facts.values()):
-        return "halves"
     known = {packed(v) if isinstance(v, tuple) else v for v in (*given.values, *given.ignored)}
-    unknown = {v for fact in facts.values() for v in fact.values} - known
-    return "instances" if len(given) == 2 and unknown and is_instance_map(facts) else "values"
+    unknown = {v for fact in found.facts.values() for v in fact.values} - known
+    if given.values != (0, 255) or not (unknown or any(fact.clear for fact in found.facts.values())):
+        return "values"
+    try:
+        reading = _inferred(found, Stated()).reading
+    except DataError:
+        return "values"
+    return reading if reading in {*BINARY, "instances"} else "values"
 
 
-def _inferred(tree: Tree, layout: Layout, facts: Mapping[Page, MaskFacts]) -> Understood:
+def _inferred(found: Found, stated: Stated) -> Understood:
+    layout, facts = found.layout, found.facts
     if layout.form == "drawn":
         names = ("background", *layout.classes)
         values = tuple(range(len(names)))
@@ -72,37 +110,29 @@ def _inferred(tree: Tree, layout: Layout, facts: Mapping[Page, MaskFacts]) -> Un
     if layout.form == "classes":
         value = max((v for fact in facts.values() for v in fact.values), default=255)
         return Understood(multilabel(layout.classes, value or 255), "classes")
+    if stated.reading == "instances":
+        return Understood(merged_objects(), "instances")
+    if stated.reading in BINARY:
+        return binary(stated.reading)
+    return _by_values(found, stated)
+
+
+def _by_values(found: Found, stated: Stated) -> Understood:
+    tree, facts, shapes = found.tree, found.facts, found.shapes()
+    tables = find_tables([f for folder in tree.folders for f in folder.others if len(folder.place.where) <= 1])
+    present = sorted({value for fact in facts.values() for value in fact.values})
     named = {folder.path for folder in tree.folders if folder.place.role == "instance"}
-    if is_instance_map(facts, 2 if all(path.parent in named for path, _ in facts) else OBJECTS_FROM):
+    named_so = all(path.parent in named for path, _ in facts)
+    is_listed = any(table.for_values(present) is not None for table in tables)
+    if stated.reading is None and not is_listed and number_objects(facts, shapes, named_so=named_so):
         told = info(
             "the masks number the objects one by one; they are merged into background and object.",
-            "if their values are classes, list these in dataset.yaml.",
+            "if their values are classes, list these in dataset.yaml, or write reading: values there.",
         )
         return Understood(merged_objects(), "instances", (told,))
-    files = [file for folder in tree.folders for file in folder.others if len(folder.place.where) <= 1]
     folders = frozenset(part.lower() for f in tree.folders for part in f.path.relative_to(tree.root).parts)
-    return infer(list(facts.values()), find_tables(files), folders)
-
-
-def is_instance_map(facts: Mapping[Page, MaskFacts], least: int = OBJECTS_FROM) -> bool:
-    """Whether masks number objects: at least so many values, 0 among them, and nearly every other in a single piece.
-
-    Judged on the four masks with most values.
-    """
-    if any(fact.kind != "index" or fact.palette or fact.lossy for fact in facts.values()):
-        return False
-    values = {value for fact in facts.values() for value in fact.values}
-    if len(values) < least or 0 not in values:
-        return False
-    from scipy import ndimage
-
-    pieces = objects = 0
-    for page in sorted(facts, key=lambda page: -len(facts[page].values))[:4]:
-        mask = read_mask(*page).values
-        for value in [value for value in facts[page].values if value][:100]:
-            objects += 1
-            pieces += int(ndimage.label(mask == value, np.ones((3, 3)))[1])
-    return pieces <= 1.2 * objects
+    images = [stem(sample.image.name) for sample in found.samples if sample.is_labelled]
+    return infer(Evidence(list(facts.values()), tables, folders, images, shapes, stated.ignored, stated.reading))
 
 
 def counted(sample: Sample, facts: Mapping[Page, MaskFacts], understood: Understood) -> Sample:

@@ -1,0 +1,89 @@
+"""Whether the values of masks number objects one by one, or are classes."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from perpixel.dataset.layout.inventory import MaskFacts, Page
+from perpixel.dataset.masks.evidence import Shapes
+from perpixel.errors import DataError
+
+FEW: Final = 5
+"""Fewer different values are classes: the second of three may well lie in fewer images than the first."""
+MANY: Final = 20
+"""So many classes, each in one piece, are asked about where nothing tells that they are classes."""
+TOO_MANY: Final = 64
+"""More values than this, each in one piece, are no classes."""
+PIECES: Final = 1.2
+"""Objects have one number each: more pieces to a value, and the values are classes."""
+RECURS: Final = 0.8
+"""Of the images, the share in which a class that is always there occurs."""
+KEEPS_PLACE: Final = 0.5
+"""How far the places of one value are spread, as a share of how far all are: below, a value has its place."""
+
+
+def number_objects(facts: Mapping[Page, MaskFacts], shapes: Shapes, *, named_so: bool) -> bool:
+    """Whether masks number objects: by their folder's name, or by how the numbers run in each image.
+
+    Objects are numbered 1, 2, 3, … anew in each image, as many as there are; or a number occurs in one image only.
+    Classes recur, with gaps, and each has its place where there are many.
+
+    Raises:
+        DataError: Many values, each in one piece, may be either.
+    """
+    if any(fact.kind != "index" or fact.palette or fact.lossy for fact in facts.values()):
+        return False
+    values = {value for fact in facts.values() for value in fact.values}
+    if len(values) < (2 if named_so else FEW + 1) or 0 not in values or min(values) < 0:
+        return False
+    found, pieces = shapes.pieces()
+    if pieces > PIECES * found:
+        return False
+    if named_so or len(values) > TOO_MANY:
+        return True
+    inside = [numbers for fact in facts.values() if (numbers := set(fact.values) - {0})]
+    if len(inside) < 3:
+        return _in_few(inside, len(values))
+    runs_on = all(max(numbers) == len(numbers) for numbers in inside)
+    sizes = {len(numbers) for numbers in inside}
+    if _have_places(shapes) or (not runs_on and _recurrence(inside) >= RECURS):
+        return False
+    if (runs_on and len(sizes) >= 3) or (len(values) >= MANY and _recurrence(inside) <= 1.5 / len(inside)):
+        return True
+    if len(values) >= MANY or (runs_on and len(sizes) == 2):
+        raise _numbers_or_classes(len(values))
+    return False
+
+
+def _in_few(inside: list[set[int]], count: int) -> bool:
+    """The same of one or two images, where only many numbers without a gap are objects."""
+    runs_on = all(max(numbers) == len(numbers) for numbers in inside)
+    if runs_on and count >= MANY:
+        return True
+    if count >= MANY or (runs_on and count >= 2 * FEW):
+        raise _numbers_or_classes(count)
+    return False
+
+
+def _recurrence(inside: list[set[int]]) -> float:
+    """Of the images, the share that holds a value, on average over the values."""
+    return sum(map(len, inside)) / len(set().union(*inside)) / len(inside)
+
+
+def _have_places(shapes: Shapes) -> bool:
+    """Whether each value keeps to its place in the images, down and across, as organs and teeth do."""
+    places = [centre for centre in shapes.places().values() if len(centre) >= 3]
+    if len(places) < 3:
+        return False
+    within = np.sqrt(np.mean([centre.var(axis=0) for centre in places], axis=0))
+    every = np.concatenate(places).std(axis=0)
+    return bool((within < KEEPS_PLACE * np.maximum(every, 1e-9)).all())
+
+
+def _numbers_or_classes(count: int) -> DataError:
+    return DataError(
+        f"the masks hold {count} values, each in one piece: they may number objects one by one, or be classes.",
+        fix="write a dataset.yaml into the folder with the lines 'perpixel: 1' and 'reading: instances' if they "
+        "number objects, or 'reading: values' if they are classes.",
+    )

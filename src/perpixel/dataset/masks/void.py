@@ -1,0 +1,149 @@
+"""Which values of masks stand for no label, and by which evidence."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from perpixel.dataset.layout.inventory import MaskFacts
+from perpixel.dataset.masks.evidence import Shapes
+from perpixel.dataset.sample import Finding, info
+from perpixel.errors import DataError
+
+MOST_INDICES: Final = 64
+"""Class indices lie below; larger values are levels of gray or codes."""
+MOST_IGNORED: Final = 0.5
+"""A share of the pixels beyond this is not left out without a question."""
+ISLANDS: Final = 0.2
+"""Of all meetings of values, the share between classes, up to which the classes are islands in a background."""
+MAP: Final = 0.5
+"""The same share, from which the classes fill a map."""
+NO_BORDER: Final = 1.35
+"""How much more images change across borders than elsewhere: below, nothing ends there. Retinal vessels 2.4, roofs in
+a panchromatic image 1.7, membranes 1.6; training areas drawn into a satellite image 1.3."""
+REAL_BORDER: Final = 1.5
+"""Above, objects end there."""
+SPARSE: Final = 0.95
+"""The share of the pixels from which 0 may be what nobody has labelled."""
+VOID_NAMES: Final = frozenset(
+    {"__ignore__", "ignore", "ignored", "void", "unlabeled", "unlabelled", "nodata", "no data"}
+)
+
+
+@dataclass(frozen=True)
+class MaskValues:
+    """What is known of the values of all masks.
+
+    Args:
+        counts: Pixels of each value.
+        facts: Of every mask.
+        named: Values that a class list names, and as what.
+        shapes: A few masks to look at.
+    """
+
+    counts: Counter[int]
+    facts: Sequence[MaskFacts]
+    named: dict[int, str]
+    shapes: Shapes
+
+    def share(self, value: int) -> float:
+        """Of all pixels, those with this value."""
+        return self.counts[value] / max(sum(self.counts.values()), 1)
+
+
+def unlabelled_values(seen: MaskValues, chosen: Iterable[int] | None) -> tuple[tuple[int, ...], list[Finding]]:
+    """The values that stand for no label, and why.
+
+    Args:
+        seen: The values.
+        chosen: What the user says that stands for no label; then nothing else does.
+
+    Raises:
+        DataError: A value may be a class or no label, and nothing tells which.
+    """
+    if chosen is not None:
+        ignored = tuple(value for value in chosen if value in seen.counts)
+        return ignored, _told(seen, dict.fromkeys(ignored, "so it is stated"))
+    why = {value: "negative" for value in sorted(seen.counts) if value < 0 and value not in seen.named}
+    why |= {value: f"named {name!r}" for value, name in seen.named.items() if _is_void(value, name, seen)}
+    nodata = {int(f.nodata) for f in seen.facts if f.nodata is not None and f.nodata.is_integer()}
+    for value in sorted((nodata & set(seen.counts)) - set(why) - set(seen.named)):
+        if len(set(seen.counts) - set(why) - {value}) >= 2 and (value or _is_outside(seen)):
+            why[value] = "the rasters name it as nodata"
+    rest = set(seen.counts) - set(why)
+    if 255 in rest and 255 not in seen.named and len(rest) >= 3 and (reason := _why_255_is_no_class(seen, rest)):
+        why[255] = reason
+    return tuple(why), _told(seen, why)
+
+
+def _is_void(value: int, name: str, seen: MaskValues) -> bool:
+    return value in seen.counts and (value == 255 or name == "__ignore__") and name.strip().lower() in VOID_NAMES
+
+
+def _told(seen: MaskValues, why: dict[int, str]) -> list[Finding]:
+    if not why:
+        return []
+    return [
+        info(
+            f"{len(why)} value(s) in the masks are ignored ({sum(map(seen.share, why)):.1%} of the pixels).",
+            fix="if they are classes, list them under classes in dataset.yaml, or write ignored: [] there.",
+            examples=tuple(f"{value}: {reason}" for value, reason in why.items()),
+        )
+    ]
+
+
+def _is_outside(seen: MaskValues) -> bool:
+    """Whether 0, which rasters name as nodata, lies around a map of classes, and is not their background."""
+    between_classes, contrast = seen.shapes.contact_share(0), seen.shapes.border_contrast(0)
+    is_sparse = seen.share(0) >= SPARSE and contrast <= NO_BORDER
+    if between_classes >= MAP or is_sparse:
+        return True
+    if between_classes <= ISLANDS and contrast >= REAL_BORDER:
+        return False
+    raise question(
+        0,
+        "the rasters name 0 as nodata, and it may as well be the background: "
+        f"it covers {seen.share(0):.0%} of the pixels",
+    )
+
+
+def _why_255_is_no_class(seen: MaskValues, rest: set[int]) -> str:
+    """The reason why 255 stands for no label beside other values; empty where it is a class."""
+    others = sorted(rest - {255})
+    if is_even(sorted(rest)) or others[-1] >= 254:
+        return ""
+    if others[-1] >= MOST_INDICES:
+        raise question(255, f"255 stands beside {_listed(others)}, which are no class indices")
+    if seen.share(255) <= MOST_IGNORED:
+        return "beside class indices it stands for no label"
+    if _is_strewn(seen, others):
+        return "it lies around strokes of all classes"
+    raise question(255, f"255 covers {seen.share(255):.0%} of the pixels, beside class indices")
+
+
+def _is_strewn(seen: MaskValues, others: Sequence[int]) -> bool:
+    """Whether pieces of all classes, 0 among them, lie apart in it: then it cannot be their background."""
+    return others[0] == 0 and seen.shapes.contact_share(255) <= ISLANDS
+
+
+def is_even(values: Sequence[int]) -> bool:
+    """Whether values are the levels 0..255 of that many steps, to within rounding: gray levels, each a class.
+
+    >>> is_even([0, 85, 170, 255]), is_even([0, 127, 255]), is_even([0, 1, 255])
+    (True, True, False)
+    """
+    steps = len(values) - 1
+    return steps >= 1 and all(abs(value - 255 * k / steps) <= 1 for k, value in enumerate(values))
+
+
+def question(value: int, why: str) -> DataError:
+    """The error that asks whether a value is a class."""
+    return DataError(
+        f"it is not clear whether the value {value} in the masks is a class: {why}.",
+        fix=f"write a dataset.yaml into the folder with the lines 'perpixel: 1' and 'ignored: [{value}]' if the "
+        "value stands for no label, or 'ignored: []' if it is a class.",
+    )
+
+
+def _listed(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values[:6])) + (", …" if len(values) > 6 else "")
