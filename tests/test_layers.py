@@ -14,7 +14,7 @@ LAYERS = (
     ("data", ("settings", "files", "dataset", "duplicates", "audit", "split", "loading", "synthetic")),
     ("decisions", ("planning", "store")),
     ("verbs", ("training", "prediction", "evaluation", "conversion")),
-    ("telling", ("report", "api", "catalogue", "__init__")),
+    ("telling", ("report", "web", "api", "catalogue", "__init__")),
     ("doors", ("cli", "__main__")),
 )
 LAYER = {room: height for height, (_, rooms) in enumerate(LAYERS) for room in rooms}
@@ -94,7 +94,13 @@ def test_doors_know_the_verbs_the_catalogue_the_settings_and_the_errors():
 
 
 def test_each_big_library_has_one_home():
-    homes = {"lightning_fabric": {"training"}, "typer": {"cli"}, "jinja2": {"report"}, "matplotlib": {"report"}}
+    homes = {
+        "lightning_fabric": {"training"},
+        "typer": {"cli"},
+        "jinja2": {"report"},
+        "matplotlib": {"report"},
+        "starlette": {"web"},
+    }
     for library, home in homes.items():
         users = {room_of(path) for path in FILES for name, _ in imported_names(path) if name.split(".")[0] == library}
         assert users <= home, f"{library} is used by {users}"

@@ -1,6 +1,6 @@
 """One function a verb; each is also a command of the same name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Unpack
 
@@ -372,6 +372,40 @@ def load(run: "Run | PathLike") -> "Predictor":
     from perpixel.prediction.load import load as load_predictor
 
     return load_predictor(_model_path(run))
+
+
+def serve(  # noqa: PLR0913 # each is one thing to ask for
+    run: "Run | PathLike",
+    images: PathLike | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    token: str | None = None,
+    read_only: bool = False,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a trained model to the browser and to programs, until interrupted; needs the extra `web`.
+
+    Args:
+        run: A run, its folder, or a model file.
+        images: A folder of images to choose from on the page; others can be dropped on it.
+        host: The address to listen on; any but the loopback ones needs a token.
+        port: The port; 0 takes a free one.
+        token: What clients have to show.
+        read_only: Look only: nothing is painted and nothing trained.
+        announce: Called with the page's address once the server listens.
+
+    Raises:
+        PerpixelError: RunError, DataError, SettingsError or OutputError, with what to mend.
+    """
+    from perpixel.runtime.hardware import one_arena
+
+    one_arena()  # before torch is loaded
+    from perpixel import web
+
+    options = web.ServeOptions(host=host, port=port, token=token, read_only=read_only)
+    with web.serving(_model_path(run), Path(images) if images else None, options) as service:
+        web.serve(service, announce or (lambda _: None))
 
 
 def demo(out: PathLike = "runs/demo", *, minutes: float = 2.0, overwrite: bool = False) -> "Evaluation":

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, Unpack
 import typer
 
 from perpixel import __version__, api, catalogue
+from perpixel.cli import serving
 from perpixel.cli.options import PlanArguments, TrainArguments, expanded, request
 from perpixel.errors import PerpixelError
 
@@ -230,6 +231,9 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
     left = f", {skipped:,} left as they were" if skipped else ""
     if written or api.speaks():  # a process may have seen tiles of what another one wrote
         print(f"{len(written) - skipped:,} images predicted{left}: {out}")
+
+
+app.command()(serving.serve)
 
 
 @app.command()

@@ -1,0 +1,135 @@
+"""From a run and a folder of images to a running server."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from perpixel.errors import OutputError, SettingsError
+from perpixel.prediction.inputs import expanded
+from perpixel.prediction.load import load
+from perpixel.web.options import ServeOptions
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+    from perpixel.labels.codec import Labels
+    from perpixel.web.service import Service
+
+
+@contextmanager
+def serving(
+    model: Path | None, images: Path | None, options: ServeOptions, classes: Sequence[str] = ()
+) -> "Iterator[Service]":
+    """Gather what a server needs.
+
+    Args:
+        model: A run folder or a model file; None where nothing is trained yet.
+        images: A folder of images.
+        options: Address and limits.
+        classes: Their names, where there is no model.
+
+    Raises:
+        RunError: There is no model.
+        DataError: There is no image.
+    """
+    require_web()
+    from perpixel.web.library import Library
+    from perpixel.web.service import Model, Service
+
+    found = None if model is None else Model(load(model), model)
+    paths = [] if images is None else expanded([str(images)])
+    root = images if images is not None and images.is_dir() else None
+    labels = named_labels(classes) if found is None else found.predictor.codec.labels
+    with TemporaryDirectory(prefix="perpixel-", ignore_cleanup_errors=True) as name:
+        library = Library(paths, root, Path(name), options.upload_pixels)
+        service = Service(options, labels, found, library, Path(name))
+        try:
+            yield service
+        finally:
+            service.close()
+
+
+def serve(service: "Service", announce: Callable[[str], None]) -> None:
+    """Serve until the process is interrupted.
+
+    Args:
+        service: As `serving` gives it.
+        announce: Called with the address once the server listens.
+
+    Raises:
+        OutputError: The address is taken or cannot be listened on.
+    """
+    with listening(service.options) as listener, suppress(KeyboardInterrupt):
+        announce(address_of(listener))
+        http_server(service).run(sockets=[listener])
+
+
+def http_server(service: "Service") -> "Server":
+    """The HTTP server around a service; `run(sockets=[listener])` lasts until its `should_exit` is set."""
+    import uvicorn
+
+    from perpixel.web.application import application
+
+    config = uvicorn.Config(
+        application(service),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=2**16,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
+
+
+def named_labels(names: Sequence[str]) -> "Labels":
+    """Multiclass labels of these names, numbered from 0. Raises SettingsError for fewer than two, or twins."""
+    from perpixel.dataset.masks.classes import default_colours
+    from perpixel.labels.codec import Labels
+
+    if len(set(names)) < 2 or len(set(names)) != len(names) or not all(names):
+        raise SettingsError(
+            f"the classes {', '.join(names) or '(none)'} are not two or more different names.",
+            fix="name them, the background first, such as background,nucleus.",
+        )
+    numbers = tuple(range(len(names)))
+    return Labels("multiclass", tuple(names), numbers, tuple(default_colours(numbers)), ignored=(255,))
+
+
+def require_web() -> None:
+    """Raise SettingsError where the packages of the extra `web` are not installed."""
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("starlette", "uvicorn", "python_multipart") if find_spec(name) is None]:
+        raise SettingsError(
+            f"the server needs {', '.join(missing)}, which is not installed.", fix="pip install 'perpixel[web]'."
+        )
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where a browser finds a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+@contextmanager
+def listening(options: ServeOptions) -> Iterator[socket.socket]:
+    """A socket at the address of the options. Raises OutputError where it cannot be had."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        if os.name == "posix":  # elsewhere it would let another process take the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((options.host, options.port))
+            listener.listen(2048)
+        except OSError as error:
+            raise OutputError(
+                f"cannot listen on {options.host}, port {options.port}: {error.strerror or error}.",
+                fix="choose another port.",
+            ) from None
+        yield listener

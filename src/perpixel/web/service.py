@@ -1,0 +1,128 @@
+"""Everything that the routes share: the model, the images, the worker."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from perpixel.labels.codec import Labels
+from perpixel.store.run_folder import Run
+from perpixel.web.layers import LayerStore
+from perpixel.web.library import Library, LibraryImage
+from perpixel.web.options import ServeOptions
+from perpixel.web.tiles import OpenPyramids
+from perpixel.web.worker import Worker
+
+if TYPE_CHECKING:
+    from perpixel.prediction import Predictor
+
+
+@dataclass
+class Model:
+    """What answers, and what is known of it.
+
+    Args:
+        predictor: The network and its codec.
+        path: The run folder or model file.
+    """
+
+    predictor: "Predictor"
+    path: Path
+
+    @property
+    def run(self) -> Run | None:
+        """Its run folder; None for a lone model file."""
+        return Run.open(self.path) if (self.path / "settings.yaml").is_file() else None
+
+
+@dataclass
+class Service:
+    """What a server holds while it runs.
+
+    Args:
+        options: Address and limits.
+        labels: The classes.
+        model: What predicts; None before anything is trained.
+        library: The images.
+        folder: Of the server's own, for uploads and predictions; it is removed at the end.
+    """
+
+    options: ServeOptions
+    labels: Labels
+    model: Model | None
+    library: Library
+    folder: Path
+    pyramids: OpenPyramids = field(default_factory=OpenPyramids)
+    worker: Worker = field(init=False)
+    layers: LayerStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.worker = Worker(self.options.places)
+        self.layers = LayerStore(self.folder, self.pyramids)
+
+    def close(self) -> None:
+        """Finish the work that has begun, and let go of all files."""
+        self.worker.close()
+        self.pyramids.close()
+
+    @property
+    def predictor(self) -> "Predictor":
+        """The model's. Raises HTTPException 409 where none is trained yet."""
+        if self.model is None:
+            raise HTTPException(409, "no model is trained yet.")
+        return self.model.predictor
+
+    def image(self, request: Request) -> LibraryImage:
+        """The image that a path names. Raises HTTPException 404."""
+        try:
+            return self.library.find(request.path_params["image"])
+        except KeyError:
+            raise HTTPException(404, "there is no such image.") from None
+
+    def described(self) -> dict[str, Any]:
+        """What `GET /v1/model` answers."""
+        labels = self.labels
+        classes = [
+            {"name": name, "colour": "#{:02x}{:02x}{:02x}".format(*colour), "is_background": k == labels.background}
+            for k, (name, colour) in enumerate(zip(labels.names, labels.colours, strict=True))
+        ]
+        described: dict[str, Any] = {
+            "kind": labels.kind,
+            "classes": classes,
+            "is_trained": self.model is not None,
+            "read_only": self.options.read_only,
+            "name": None,
+            "channels": None,
+            "dtype": None,
+            "scores": None,
+            "report": False,
+        }
+        if self.model is not None:
+            codec, run = self.model.predictor.codec, self.model.run
+            described |= {"name": self.model.path.name, "channels": codec.channels, "dtype": codec.dtype}
+            if run is not None:
+                described |= {"scores": _scores(run), "report": run.report_path.is_file()}
+        return described
+
+
+def _scores(run: Run) -> dict[str, Any] | None:
+    """Mean IoU and the IoU of every class with their intervals, where the run was evaluated."""
+    try:
+        stored = json.loads((run.evaluation_folder / "metrics.json").read_text(encoding="utf-8"))
+        spans = stored["intervals"]
+        classes = [
+            {"name": name, "iou": scores["iou"], "interval": spans["classes"][name]["iou"]}
+            for name, scores in stored["classes"].items()
+        ]
+        return {
+            "split": stored["split"],
+            "images": stored["images"],
+            "mean_iou": stored["dataset"]["mean_iou"],
+            "interval": spans["dataset"]["mean_iou"],
+            "classes": classes,
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

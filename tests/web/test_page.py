@@ -1,0 +1,121 @@
+"""The page in a real Chromium."""
+
+import base64
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import generated
+from browser import needs_chromium
+from devtools import chromium
+from perpixel.cli import main
+from served import served
+
+pytestmark = needs_chromium
+
+DROP = """
+const bytes = Uint8Array.from(atob("%s"), (letter) => letter.charCodeAt(0));
+const transfer = new DataTransfer();
+transfer.items.add(new File([bytes], %s, { type: "image/png" }));
+document.getElementById("stage").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, cancelable: true }));
+"""
+VALUES = """
+const { view } = await import("/static/app.js");
+const tile = view.store.tiles.get(view.tilePath("layers/%s", 0, 0, 0))?.content;
+return tile && { height: tile.height, width: tile.width, values: [...tile.values] };
+"""
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("chromium") / "profile") as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def page(cells_run, cells):
+    with served(cells_run.folder, cells / "images") as server:
+        yield server
+
+
+def layer_values(tab, layer="mask"):
+    tab.wait(f"(await (async () => {{{VALUES % layer}}})())")
+    found = tab.evaluate(VALUES % layer)
+    return np.array(found["values"], np.uint32).reshape(found["height"], found["width"])
+
+
+def test_a_dropped_image_has_the_mask_of_the_command_line(tab, page, cells_run, tmp_path):
+    picture = generated.picture_of(generated.disc(300, 420, np.random.default_rng(5)), np.random.default_rng(6))
+    Image.fromarray(picture).save(tmp_path / "drop.png")
+    assert (
+        main(["predict", str(cells_run.folder), str(tmp_path / "drop.png"), "--out", str(tmp_path / "o"), "--index"])
+        == 0
+    )
+    expected = np.asarray(Image.open(tmp_path / "o" / "drop.png"))
+    assert len(np.unique(expected)) == 2
+
+    tab.open(page.url)
+    name = '"<img src=x onerror=alert(1)>.png"'
+    tab.evaluate(DROP % (base64.b64encode((tmp_path / "drop.png").read_bytes()).decode(), name))
+    tab.wait("document.querySelector('#images button[aria-current]')?.textContent.startsWith('<img')")
+    np.testing.assert_array_equal(layer_values(tab) & 255, expected)
+    assert tab.evaluate("return document.querySelectorAll('#images img').length") == 0
+    assert not tab.errors
+
+
+def test_a_class_that_is_switched_off_is_not_drawn(tab, page):
+    tab.open(page.url)
+    layer_values(tab)
+    shown = """
+      const { view, page } = await import("/static/app.js");
+      view.draw();
+      const tile = view.store.tiles.get(view.tilePath("layers/mask", 0, 0, 0)).content;
+      const { data } = tile.context.getImageData(0, 0, tile.width, tile.height);
+      return data.filter((value, i) => i % 4 === 3 && value).length;
+    """
+    assert tab.evaluate(shown) > 0
+    tab.evaluate("document.querySelectorAll('#classes input')[1].click()")
+    assert tab.evaluate(shown) == 0
+
+
+def test_layers_of_probabilities_and_uncertainty(tab, page):
+    tab.open(page.url)
+    for layer in ("uncertainty", "probability-1"):
+        tab.evaluate(
+            f"const s = document.getElementById('layer'); s.value = '{layer}'; s.dispatchEvent(new Event('change'))"
+        )
+        assert len(np.unique(layer_values(tab, layer))) > 3
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_both_languages_fit_both_widths(tab, page, width):
+    tab.open(page.url, width=width)
+    for _ in range(2):
+        tab.evaluate("document.getElementById('language').click()")
+        assert tab.evaluate("return document.documentElement.scrollWidth <= innerWidth")
+        assert tab.evaluate("return [...document.querySelectorAll('[data-text]')].every((each) => each.textContent)")
+    assert not tab.errors
+
+
+def test_the_keyboard_zooms_and_moves(tab, page):
+    tab.open(page.url)
+    tab.evaluate("document.getElementById('view').focus()")
+    place = "const { view } = await import('/static/app.js'); return [view.scale, view.left, view.top]"
+    before = tab.evaluate(place)
+    tab.key("+")
+    tab.key("ArrowLeft")
+    after = tab.evaluate(place)
+    assert after[0] > before[0]
+    tab.key("0")
+    assert tab.evaluate(place) == before
+
+
+def test_every_control_can_be_reached_and_has_a_name(tab, page):
+    tab.open(page.url)
+    nameless = """
+      return [...document.querySelectorAll("button, input, select, a, canvas[tabindex]")].filter((each) =>
+        each.tabIndex < 0 || !(each.textContent.trim() || each.getAttribute("aria-label") || each.labels?.length)
+      ).map((each) => each.outerHTML);
+    """
+    assert tab.evaluate(nameless) == []
