@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from perpixel.errors import SettingsError
-from perpixel.prediction import PredictOptions, Predictor, backends
-from perpixel.prediction.backends import chosen_engine, require_openvino
+from perpixel.prediction import PredictOptions, Predictor, backends, inference
+from perpixel.prediction.backends import chosen_engine, chosen_precision, require_openvino
+from perpixel.runtime.race import Race
 from prediction.networks import LooksAround, codec_for, image_of
 
 INTERRUPTED = """
@@ -27,7 +28,7 @@ except KeyboardInterrupt:
     print("Ctrl-C")
 """
 
-SMALL = {"tile_px": 96, "overlap_px": 32, "whole_px": 1}
+SMALL = {"tile_px": 96, "overlap_px": 32, "whole_px": 1, "precision": "32"}
 
 
 class Unexportable(nn.Module):
@@ -91,8 +92,8 @@ def test_few_tiles_are_not_worth_compiling():
 
 
 def test_the_faster_one_is_taken(monkeypatch, quick):
-    seconds = iter([1.0, 2.0, 2.0, 1.0])
-    monkeypatch.setattr(backends, "_timed", lambda engine, batch: (next(seconds), engine(batch)))
+    ratios = iter([0.5, 2.0])
+    monkeypatch.setattr(backends, "race", lambda first, second, seconds: Race(1.0, 1.0, next(ratios)))
     network = LooksAround().eval()
     engine, why = chosen_engine(network, batch(), codec_for(), "auto")
     assert engine is network
@@ -100,6 +101,30 @@ def test_the_faster_one_is_taken(monkeypatch, quick):
     engine, why = chosen_engine(network, batch(), codec_for(), "auto")
     assert engine is not network
     assert why.startswith("OpenVINO: 2.00 times as fast")
+
+
+@pytest.mark.parametrize(("ratio", "kind"), [(0.8, None), (1.01, None), (1.5, "bf16")])
+def test_the_faster_precision_is_taken_where_the_processor_has_both(monkeypatch, ratio, kind):
+    monkeypatch.setattr(inference, "has_bf16_instructions", lambda: True)
+    monkeypatch.setattr(backends, "race", lambda first, second, seconds: Race(ratio, 1.0, ratio))
+    monkeypatch.setattr(backends, "MOST_DIFFERING", 1)
+    predictor = Predictor(LooksAround(), codec_for(), options=PredictOptions(**{**SMALL, "precision": "auto"}))
+    predictor.probabilities(image_of(300, 210))
+    assert predictor.inference.engine_shapes == (kind,)
+    assert f"{ratio:.2f} times as fast as float32" in predictor.backend
+    assert predictor.backend.startswith("PyTorch in bfloat16: " if kind else "PyTorch: bfloat16 is ")
+    other = Predictor(LooksAround(), codec_for(), options=PredictOptions(**{**SMALL, "precision": "auto"}))
+    other.adopt_backend(predictor.backend, predictor.inference.engine_shapes)
+    assert other.inference.engine_shapes == (kind,)
+
+
+def test_bfloat16_that_changes_pixels_is_not_taken(monkeypatch):
+    monkeypatch.setattr(backends, "race", lambda first, second, seconds: Race(9.0, 1.0, 9.0))
+    monkeypatch.setattr(backends, "MOST_DIFFERING", -1)
+    network = LooksAround().eval()
+    engine, why = chosen_precision(network, batch(), codec_for())
+    assert engine is network
+    assert why.startswith("PyTorch: bfloat16 is 9.00 times as fast as float32, ")
 
 
 def test_one_that_disagrees_is_not_taken(monkeypatch, quick):

@@ -21,7 +21,7 @@ from perpixel.runtime.hardware import (
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bf16"), (False, "32")])
 def test_precision_follows_what_the_processor_multiplies(monkeypatch, native, precision):
-    monkeypatch.setattr(machine, "_cpu_multiplies_bf16", lambda: native)
+    monkeypatch.setattr(machine, "has_bf16_instructions", lambda: native)
     assert automatic_precision("cpu") == precision
     assert automatic_precision(torch.device("cpu")) == precision
 

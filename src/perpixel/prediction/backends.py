@@ -1,7 +1,6 @@
-"""OpenVINO in the place of PyTorch on a CPU, where it is installed, faster, and of the same opinion."""
+"""What runs a network on a CPU: PyTorch in float32 or bfloat16, or OpenVINO, by a timing on real windows."""
 
 import logging
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from perpixel.errors import SettingsError
 from perpixel.labels.codec import Codec
+from perpixel.runtime.race import Race, race
 
 if TYPE_CHECKING:
     from openvino import Core
@@ -24,7 +24,25 @@ Engine: TypeAlias = Callable[[Tensor], Tensor]
 MOST_DIFFERING: Final = 1e-3
 """The share of pixels that may be predicted otherwise than by PyTorch."""
 
-ROUNDS: Final = 2
+RACE_S: Final = 1.5
+"""How long two ways of running a network are timed."""
+
+
+class BFloat16Network:
+    """A network of which PyTorch computes convolutions and products in bfloat16.
+
+    Args:
+        network: In evaluation mode, on the CPU.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Map (N, C, H, W) to logits (N, K, H, W)."""
+        with torch.autocast("cpu", torch.bfloat16):
+            logits: Tensor = self._network(batch)
+        return logits
 
 
 class OpenVinoNetwork:
@@ -98,15 +116,32 @@ def chosen_engine(network: nn.Module, batch: Tensor, codec: Codec, backend: str)
         if backend == "openvino":
             raise
         return network, f"PyTorch: {error.problems[0].what}"
-    torch_seconds, expected = _timed(network, batch)
-    openvino_seconds, logits = _timed(compiled, batch)
-    share = _differing(codec, expected, logits)
-    found = f"{torch_seconds / openvino_seconds:.2f} times as fast as PyTorch, {share:.4%} of the pixels differ"
+    seconds, share = _compared(network, compiled, batch, codec)
+    found = f"{seconds.ratio:.2f} times as fast as PyTorch, {share:.4%} of the pixels differ"
     if share > MOST_DIFFERING and backend == "openvino":
         raise SettingsError(f"OpenVINO does not agree: {found}.", fix="choose the backend torch.")
-    if share > MOST_DIFFERING or (backend == "auto" and openvino_seconds >= torch_seconds):
+    if share > MOST_DIFFERING or (backend == "auto" and not seconds.second_wins):
         return network, f"PyTorch: OpenVINO is {found}."
     return compiled, f"OpenVINO: {found}."
+
+
+def chosen_precision(network: nn.Module, batch: Tensor, codec: Codec) -> tuple[Engine, str]:
+    """Decide between float32 and bfloat16 in PyTorch on a real batch.
+
+    Args:
+        network: In evaluation mode, on a CPU that has instructions for bfloat16.
+        batch: The first normalised tiles, (N, C, H, W).
+        codec: Decides what a pixel is predicted as.
+
+    Returns:
+        What to run, and a sentence that says what and why.
+    """
+    rounded = BFloat16Network(network)
+    seconds, share = _compared(network, rounded, batch, codec)
+    found = f"{seconds.ratio:.2f} times as fast as float32, {share:.4%} of the pixels differ"
+    if share > MOST_DIFFERING or not seconds.second_wins:
+        return network, f"PyTorch: bfloat16 is {found}."
+    return rounded, f"PyTorch in bfloat16: {found}."
 
 
 @cache
@@ -133,15 +168,11 @@ def _quiet() -> Iterator[None]:
             logging.disable(logging.NOTSET)
 
 
-def _timed(engine: Engine, batch: Tensor) -> tuple[float, Tensor]:
-    """Seconds of the fastest of a few runs, after one to warm up; and what it gives."""
-    with torch.inference_mode():
-        logits, seconds = engine(batch), []
-        for _ in range(ROUNDS):
-            start = time.perf_counter()
-            engine(batch)
-            seconds.append(time.perf_counter() - start)
-    return min(seconds), logits
+@torch.inference_mode()
+def _compared(network: nn.Module, other: Engine, batch: Tensor, codec: Codec) -> tuple[Race, float]:
+    """How fast another engine is beside PyTorch in float32, and the share of pixels that it predicts otherwise."""
+    share = _differing(codec, network(batch), other(batch).float())
+    return race(lambda: network(batch), lambda: other(batch), seconds=RACE_S), share
 
 
 def _differing(codec: Codec, expected: Tensor, logits: Tensor) -> float:

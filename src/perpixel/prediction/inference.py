@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,10 +13,17 @@ from torch import Tensor, nn
 from perpixel.geometry.tiling import Tiling
 from perpixel.labels.codec import Codec
 from perpixel.prediction import network_memory
-from perpixel.prediction.backends import Engine, OpenVinoNetwork, chosen_engine, require_openvino
+from perpixel.prediction.backends import (
+    BFloat16Network,
+    Engine,
+    OpenVinoNetwork,
+    chosen_engine,
+    chosen_precision,
+    require_openvino,
+)
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.window_engine import EngineShape, WindowEngine
-from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, own_device
+from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, has_bf16_instructions, own_device
 
 TTA = {
     "none": ((0, False),),
@@ -105,18 +113,21 @@ class Inference(WindowEngine):
 
     def choose_engines(self, windows: NDArray[Any]) -> str:
         """Decide on real windows (N, H, W, C) what runs the networks from here on; say what and why."""
-        if self.options.backend == "torch" or self.device.type != "cpu":
+        if self.options.backend != "torch" and self.device.type == "cpu":
+            choose = partial(chosen_engine, backend=self.options.backend)
+        elif self.options.precision == "auto" and self.device.type == "cpu" and has_bf16_instructions():
+            choose = partial(chosen_precision)
+        else:
             return "PyTorch."
-        chosen = [
-            chosen_engine(each, self._prepared(windows), self.codec, self.options.backend) for each in self.networks
-        ]
+        batch = self._prepared(windows)
+        chosen = [choose(each, batch, self.codec) for each in self.networks]
         self.engines[:] = [engine for engine, _ in chosen]
         return " ".join(dict.fromkeys(why for _, why in chosen))
 
     @property
     def engine_shapes(self) -> tuple[EngineShape, ...]:
-        """The batches that OpenVINO takes of each network, None where PyTorch takes all; empty until it is chosen."""
-        return tuple(each.shape if isinstance(each, OpenVinoNetwork) else None for each in self.engines)
+        """What runs each network: the shape of OpenVINO's batches, "bf16" or None for PyTorch; empty until chosen."""
+        return tuple(map(_shape_of, self.engines))
 
     def adopt_engines(self, shapes: Sequence[EngineShape]) -> None:
         """Run the networks as another process does, which tells its `engine_shapes`.
@@ -127,7 +138,7 @@ class Inference(WindowEngine):
         if tuple(shapes) == self.engine_shapes:
             return
         self.engines[:] = [
-            network if shape is None else OpenVinoNetwork(network, self._blank(shape))
+            self._engine(network, shape)
             for network, shape in zip(self.networks, shapes, strict=bool(shapes))  # or nothing is chosen yet
         ]
 
@@ -141,8 +152,14 @@ class Inference(WindowEngine):
         size = (int(height * ratio), int(width * ratio))
         return F.interpolate(batch, size, mode="bilinear", align_corners=False, antialias=True)
 
-    def _blank(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.zeros(shape).contiguous(memory_format=automatic_memory_format(self.device))
+    def _engine(self, network: nn.Module, shape: EngineShape) -> Engine:
+        """What `engine_shapes` names."""
+        if shape is None:
+            return network
+        if shape == "bf16":
+            return BFloat16Network(network)
+        blank = torch.zeros(shape).contiguous(memory_format=automatic_memory_format(self.device))
+        return OpenVinoNetwork(network, blank)
 
     def _averaged(self, batch: Tensor) -> Tensor:
         on_logits = self.options.average == "logits"
@@ -158,11 +175,18 @@ class Inference(WindowEngine):
         return self.codec.probabilities(mean) if on_logits else mean
 
     def _logits(self, engine: Engine, batch: Tensor) -> Tensor:
-        chosen = self.options.precision
-        precision = automatic_precision(self.device) if chosen == "auto" else chosen
+        precision = self.options.precision
+        if precision == "auto" and self.device.type != "cpu":  # on a CPU an engine is chosen by timing it
+            precision = automatic_precision(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16"):
             logits = engine(batch)
         return logits.float()
+
+
+def _shape_of(engine: Engine) -> EngineShape:
+    if isinstance(engine, BFloat16Network):
+        return "bf16"
+    return engine.shape if isinstance(engine, OpenVinoNetwork) else None
 
 
 def _turned(batch: Tensor, turns: int, mirrored: bool) -> Tensor:

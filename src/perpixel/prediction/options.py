@@ -30,7 +30,8 @@ class PredictOptions:
             quarter "turns". None: what the model's plan chose; a bare network sees the image as it is.
         average: What the views and the networks of an ensemble are averaged on.
         device: "auto" takes the accelerator where there is one.
-        precision: "auto" takes bfloat16 where the device is faster with it, else float32.
+        precision: "auto" takes bfloat16 on a GPU that multiplies it; on a CPU, for images of many tiles, where a
+            short timing finds it faster and at most a thousandth of the pixels change; else float32.
         backend: What runs the network on a CPU for images of many tiles: "torch"; "openvino" (in float32); or "auto",
             the faster of the two by a short timing, if they agree.
 

@@ -5,14 +5,14 @@ Nothing here or above it loads PyTorch: tiles, blending and outputs are NumPy al
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
 from perpixel.geometry.tiling import Tiling
 from perpixel.prediction.options import PredictOptions
 
-EngineShape = tuple[int, ...] | None
+EngineShape = tuple[int, ...] | Literal["bf16"] | None
 
 
 class WindowEngine(ABC):

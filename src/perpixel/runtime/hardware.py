@@ -158,7 +158,7 @@ def automatic_precision(device: "torch.device | str") -> Precision:
     if kind == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     elif kind == "cpu":
-        native = _cpu_multiplies_bf16()
+        native = has_bf16_instructions()
     else:
         native = False
     return "bf16" if native else "32"
@@ -171,7 +171,8 @@ def automatic_memory_format(device: "torch.device | str") -> "torch.memory_forma
     return torch.channels_last if torch.device(device).type in ("cpu", "cuda") else torch.contiguous_format
 
 
-def _cpu_multiplies_bf16() -> bool:
+def has_bf16_instructions() -> bool:
+    """Whether this CPU multiplies bfloat16 by itself, by AMX or AVX512-BF16; it may still be slower than float32."""
     import torch
 
     return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
