@@ -252,6 +252,8 @@ def test_one_training_step_is_the_texts(name, width):
     for mine, other in heads:
         torch.testing.assert_close(mine.weight.grad[1:], other.weight.grad, rtol=1e-5, atol=1e-9)
     optimiser.step(), other_optimiser.step()
+    frozen = [mine for mine, _, _ in pairs if not mine.requires_grad]
+    assert len(frozen) == (2 * sum(CONVOLUTIONS[16]) if name == "fcn-vgg-pets" else 0)
     moving = {id(each) for group in other_optimiser.param_groups for each in group["params"]}
     for mine, other, order in pairs:
         decays_biases = train.weight_decay and mine.ndim == 1  # the texts' decay does, ours does not

@@ -84,6 +84,39 @@ def test_classes_of_the_same_name_keep_their_row(base):
     assert all(torch.equal(fresh.state_dict()[name], trained.weights[name]) for name in body)
 
 
+def as_fcn(base, name):
+    """A base of another architecture, with random weights everywhere."""
+    card = replace(base.card, name=name, encoder="resnet18", options={})
+    torch.manual_seed(len(name) + int(name[3]))
+    return Base(
+        base.path, card, {key: torch.rand_like(each.float()) for key, each in card.build().state_dict().items()}
+    )
+
+
+@pytest.mark.parametrize(("coarser", "finer"), [("fcn32s", "fcn16s"), ("fcn16s", "fcn8s"), ("fcn32s", "fcn8s")])
+def test_a_finer_fcn_continues_from_a_coarser_one(base, coarser, finer):
+    start = as_fcn(base, coarser)
+    settings = as_base(settings_from({"model": {"name": finer}}), start)
+    assert (settings.model.name, settings.model.encoder) == (finer, "resnet18")
+    here = as_fcn(base, finer).card
+    network = here.build()
+    fresh = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    told = take_over(start, network, here)
+    assert told[1] == f"{finer} continues from it: what it adds scores zero at first."
+    state, kept = network.state_dict(), {"fcn32s": 0, "fcn16s": 1}[coarser]
+    for name, tensor in state.items():
+        part, _, number = name.rpartition(".")[0].partition(".")
+        is_new = part in ("skip_scores", "ups") and int(number.split(".")[0]) >= kept
+        there = fresh[name] if is_new else start.weights[name]
+        torch.testing.assert_close(tensor, there.to(tensor.dtype))
+        assert not (is_new and part == "skip_scores" and tensor.any())
+
+
+def test_a_coarser_fcn_does_not_continue_from_a_finer_one(base):
+    with pytest.raises(SettingsError, match=r"has model\.name = fcn8s, not fcn16s\.\nFix: leave model\.name out"):
+        as_base(settings_from({"model": {"name": "fcn16s"}}), as_fcn(base, "fcn8s"))
+
+
 def test_labels_of_another_kind_begin_the_last_layer_anew(tmp_path, cells_run):
     run = train(write_overlapping(tmp_path / "shapes"), tmp_path / "run", of_run(cells_run))
     assert run.notes[1] == "Its labels are multiclass, these multilabel: the last layer begins anew."

@@ -13,6 +13,7 @@ from perpixel.models.registry import (
     build,
     build_encoder,
     encoder_statistics,
+    missing_weights,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "describe_model",
     "encoder_statistics",
     "measure_levels",
+    "missing_weights",
 ]

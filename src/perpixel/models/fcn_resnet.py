@@ -1,10 +1,13 @@
 """FCN on a dilated ResNet, as torchvision trains it, with an auxiliary head."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from perpixel.models.base import Encoder, SegmentationModel, resize_to
+
+_LAST_LAYERS = ("classifier.4.", "aux_classifier.4.", "encoder.")
 
 
 class FCNResNet(SegmentationModel):
@@ -46,6 +49,13 @@ class FCNResNet(SegmentationModel):
         if self.aux_classifier is not None:
             logits["auxiliary"] = resize_to(self.aux_classifier(features[-2]), image)
         return logits
+
+    def take_classifier(self, state: Mapping[str, Tensor]) -> None:
+        """Take torchvision's heads but for their last layers, which score its own classes."""
+        own = self.state_dict()
+        for name, tensor in state.items():
+            if name in own and own[name].shape == tensor.shape and not name.startswith(_LAST_LAYERS):
+                own[name].copy_(tensor)
 
 
 def _head(channels: int, classes: int, dropout: float) -> nn.Sequential:

@@ -16,10 +16,11 @@ from perpixel.models.encoders import ENCODERS
 from perpixel.models.fcn import FCN
 from perpixel.models.fcn_resnet import FCNResNet
 from perpixel.models.fcn_tutorial import TutorialFCN
+from perpixel.models.torchvision_weights import NETWORK_FILES
 from perpixel.models.unet import UNet
 from perpixel.models.unet_encoder import EncoderUNet
 from perpixel.models.unetplusplus import EncoderUNetPlusPlus, UNetPlusPlus
-from perpixel.models.weights import load_encoder_weights
+from perpixel.models.weights import load_encoder_weights, packaged_path
 
 DEFAULT_MODEL: Final = "unet"
 DEFAULT_ENCODER: Final = "efficientnet_lite0"
@@ -145,7 +146,8 @@ def build(
         arguments["in_channels"] = in_channels
     surplus: Mapping[str, Tensor] = {}
     if isinstance(chosen, str):
-        chosen, surplus = _filled_encoder(chosen, in_channels, weights, entry.encoder_options)
+        network = name if name in NETWORK_FILES and chosen == entry.encoder else None
+        chosen, surplus = _filled_encoder(chosen, in_channels, weights, entry.encoder_options, network)
     model = entry.on_encoder(encoder=chosen, classes=classes, **arguments)
     model.take_classifier(surplus)
     return model
@@ -154,6 +156,24 @@ def build(
 def build_encoder(name: str, *, in_channels: int, weights: str | Path = "none", **options: Any) -> Encoder:
     """Build an encoder by its name in `ENCODERS` or in timm, with public weights if wanted."""
     return _filled_encoder(name, in_channels, weights, options)[0]
+
+
+def missing_weights(name: str, encoder: str) -> SettingsError | None:
+    """Why the public weights that `weights="auto"` asks for cannot be had; None where they can.
+
+    Args:
+        name: See `build`.
+        encoder: A name in `ENCODERS` or in timm.
+    """
+    if name.startswith("smp/") or packaged_path(encoder):
+        return None
+    entry = MODELS[name]
+    network = name if name in NETWORK_FILES and encoder == entry.encoder else None
+    try:
+        _filled_encoder(encoder, 3, "auto", entry.encoder_options, network)
+    except SettingsError as error:
+        return error
+    return None
 
 
 def encoder_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -172,12 +192,14 @@ def encoder_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def _filled_encoder(
-    name: str, in_channels: int, weights: str | Path, options: Mapping[str, Any]
+    name: str, in_channels: int, weights: str | Path, options: Mapping[str, Any], network: str | None = None
 ) -> tuple[Encoder, Mapping[str, Tensor]]:
     """An encoder, and what its weights hold beside it."""
     if name in ENCODERS:
         encoder = _with_options(name, options)(in_channels=in_channels)
-        return encoder, {} if str(weights) == "none" else load_encoder_weights(encoder, name, weights)
+        if str(weights) == "none":
+            return encoder, {}
+        return encoder, load_encoder_weights(encoder, name, weights, network=network)
     from perpixel.models.encoders.timm_encoder import timm_encoder  # an optional extra
 
     known = tuple(ENCODERS)

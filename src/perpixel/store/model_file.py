@@ -83,6 +83,17 @@ def save_model(path: Path, card: ModelCard, weights: Mapping[str, Tensor]) -> No
             ) from None
 
 
+def is_model(path: Path) -> bool:
+    """Whether a file is one that `save_model` wrote, by its metadata."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
 def load_model(path: Path) -> "tuple[SegmentationModel, ModelCard]":
     """Read a network in eval mode, and its card.
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -12,6 +13,9 @@ from perpixel.models import SegmentationModel, build
 from perpixel.models.weights import adapt_first_convolution
 from perpixel.settings.tree import Settings
 from perpixel.store.model_file import ModelCard, load_model
+
+CONTINUES: Final = {"fcn16s": ("fcn32s",), "fcn8s": ("fcn32s", "fcn16s")}
+"""Networks that start where a coarser one ended. Long, Shelhamer, Darrell (2015), section 4.2."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ def as_base(settings: Settings, base: Base) -> Settings:
     card, model = base.card, settings.model
     have = {"name": card.name, "encoder": card.encoder, "options": dict(card.options)}
     given = {key: getattr(model, key) for key in have if key in model.model_fields_set}
+    if card.name in CONTINUES.get(model.name, ()):
+        have["name"] = model.name
     problems = [
         Problem(f"{base.path} has model.{key} = {have[key]}, not {value}.", fix=f"leave model.{key} out.")
         for key, value in given.items()
@@ -89,8 +95,10 @@ def take_over(base: Base, network: SegmentationModel, card: ModelCard) -> list[s
     by_class = _class_axes(network, card)
     pairs = _same_classes(base.card, card)
     state, strange = {}, []
+    continued = base.card.name != card.name
+    weights = _without_last_upsampling(base.weights) if continued else base.weights
     for name, tensor in fresh.items():
-        theirs = base.weights.get(name)
+        theirs = weights.get(name, tensor if continued else None)
         fitted = (
             None if theirs is None else _fitted(tensor, theirs, by_class.get(name), pairs, base.card.codec.channels)
         )
@@ -98,7 +106,7 @@ def take_over(base: Base, network: SegmentationModel, card: ModelCard) -> list[s
             strange.append(f"{name}: {tuple(theirs.shape) if theirs is not None else 'missing'} there")
         else:
             state[name] = fitted
-    strange += [f"{name}: not here" for name in base.weights.keys() - fresh.keys()]
+    strange += [f"{name}: not here" for name in weights.keys() - fresh.keys()]
     if strange:
         raise RunError(
             f"{len(strange)} tensors of {base.path} do not fit {card.name}.",
@@ -107,6 +115,12 @@ def take_over(base: Base, network: SegmentationModel, card: ModelCard) -> list[s
         )
     network.load_state_dict(state)
     return _told(base, card, pairs)
+
+
+def _without_last_upsampling(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of an FCN without those that double its scores up to every pixel: the next has another factor."""
+    last = max((int(name.split(".")[1]) for name in weights if name.startswith("ups.")), default=0)
+    return {name: tensor for name, tensor in weights.items() if not name.startswith(f"ups.{last}.")}
 
 
 def _class_axes(network: SegmentationModel, card: ModelCard) -> dict[str, int]:
@@ -155,6 +169,8 @@ def _without(tensor: Tensor, axis: int) -> tuple[int, ...]:
 def _told(base: Base, card: ModelCard, pairs: Sequence[tuple[int, int]]) -> list[str]:
     there, here = base.card, card
     sentences = [f"The weights of {base.path} ({there.name}, {there.encoder or 'plain'}) are taken over."]
+    if here.name != there.name:
+        sentences.append(f"{here.name} continues from it: what it adds scores zero at first.")
     ours, theirs = here.codec.labels, there.codec.labels
     if ours.kind != theirs.kind:
         sentences.append(f"Its labels are {theirs.kind}, these {ours.kind}: the last layer begins anew.")

@@ -24,6 +24,7 @@ from perpixel.training.budget import Fit, fitted
 from perpixel.training.difficulty import Difficulty
 from perpixel.training.fine_tuning import Base, as_base, normalised_as
 from perpixel.training.loop import Interval, Loop, State, restored
+from perpixel.training.public_weights import with_public_file, with_weights_at_hand
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
 from perpixel.training.watching import refuse_missing
@@ -65,11 +66,14 @@ def prepared(data: Path, settings: Settings) -> Start:
     started = time.monotonic()
     refuse_missing(settings.train.loggers)
     ranks = ranks_for(settings.train)
+    settings = with_public_file(settings)
     base = _base(settings)
     settings = settings if base is None else as_base(settings, base)
     found = ranks.once(lambda: _measured(data))
     parts = _parts(settings, found)
     plan = ranks.once(lambda: plan_for(settings, facts_of(found.dataset, found.figures, parts.part("train"))))
+    if base is None:
+        plan = ranks.once(partial(with_weights_at_hand, plan))
     _refuse_frozen_chance(plan.settings, base)
     return Start(parts, plan, _session(plan.settings, found, parts, base), started)
 

@@ -1,0 +1,68 @@
+"""Weights that others have trained: a file to fine-tune from, and what happens where there are none."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from perpixel.errors import SettingsError
+from perpixel.models import MODELS, missing_weights
+from perpixel.models.torchvision_weights import network_of
+from perpixel.models.weights import read_state
+from perpixel.planning import Choice, Plan
+from perpixel.settings.tree import Settings
+from perpixel.store.model_file import is_model
+
+LOGGER: Final = logging.getLogger("perpixel")
+WEIGHT_FILES: Final = (".pth", ".pt", ".safetensors")
+
+
+def with_public_file(settings: Settings) -> Settings:
+    """Let `model.fine_tune_from` name a weight file of torchvision's: it becomes `model.weights`.
+
+    A file that holds a whole network decides the network where none is named.
+
+    Raises:
+        SettingsError: Another weight file is named, too, or the file leaves open which network it is for.
+        RunError: The file cannot be read.
+    """
+    model = settings.model
+    path = Path(model.fine_tune_from) if model.fine_tune_from else None
+    if path is None or path.suffix not in WEIGHT_FILES or not path.is_file() or is_model(path):
+        return settings
+    if model.weights not in ("auto", "none"):
+        raise SettingsError(
+            f"both the weights {model.weights} and those of {path} are asked for.",
+            fix="give only one of model.weights and model.fine_tune_from.",
+        )
+    update = {"fine_tune_from": None, "weights": str(path)}
+    if "name" not in model.model_fields_set:
+        name = network_of(read_state(path))
+        if name is None:
+            raise SettingsError(
+                f"{path} does not say which network it is for.",
+                fix="name it by model.name and model.encoder: fcn_tutorial and vgg16, for example.",
+            )
+        update |= {"name": name, "encoder": MODELS[name].encoder}
+    return settings.model_copy(update={"model": model.model_copy(update=update)})
+
+
+def with_weights_at_hand(plan: Plan) -> Plan:
+    """Start from random weights, and report it, where public ones are wanted and cannot be had.
+
+    An encoder that was to be frozen is then trained: frozen, it would never have learnt anything.
+    """
+    model, train = plan.settings.model, plan.settings.train
+    if model.weights != "auto" or model.encoder is None:
+        return plan
+    problem = missing_weights(model.name, model.encoder)
+    if problem is None:
+        return plan
+    reason = f"the public weights of {model.encoder} cannot be had, so the network starts from random weights"
+    if train.encoder_lr_factor == 0:
+        reason += ", and its encoder is trained, too"
+        train = train.model_copy(update={"encoder_lr_factor": 1.0})
+    LOGGER.warning("%s\n%s.", problem, reason[0].upper() + reason[1:])
+    model = model.model_copy(update={"weights": "none"})
+    settings = plan.settings.model_copy(update={"model": model, "train": train})
+    return replace(plan, settings=settings, choices=(Choice("model.weights", "none", reason), *plan.choices))
