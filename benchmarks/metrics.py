@@ -37,7 +37,7 @@ def curves(pixels: int = 500_000_000, tile: int = 2048) -> None:
     before, total, tiles = resident_mib(), ThresholdCurves.zero(1), -(-pixels // tile**2)
     seconds = timeit.default_timer()
     for _ in range(tiles):
-        total = total + threshold_curves(probs, target, kind="multilabel")
+        total = total + threshold_curves(probs, target)
     seconds = timeit.default_timer() - seconds
     print("## Threshold curves\n")
     each = seconds / tiles / tile**2 * 1e9

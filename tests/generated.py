@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from perpixel.labels.codec import Codec, Labels
+from perpixel.labels.codec import Codec
+from perpixel.labels.labels import Labels
 from perpixel.settings.tree import settings_from
 
 SIZES = ((24, 32), (32, 32), (40, 28), (32, 24), (28, 36), (36, 36), (24, 24), (40, 40))

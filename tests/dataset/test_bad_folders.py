@@ -8,7 +8,7 @@ from rasterio.transform import Affine
 from folders import drawing, pairs, photograph, save
 from perpixel.dataset import scan
 from perpixel.errors import EXAMPLES_SHOWN, DataError
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 
 
 def _said(root, labels=None):

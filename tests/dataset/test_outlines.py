@@ -307,7 +307,7 @@ def test_a_shapefile_gives_the_labels_back(tmp_path):
 
 
 def test_outlines_are_read_by_the_names_of_given_labels(tmp_path):
-    from perpixel.labels.codec import Labels
+    from perpixel.labels.labels import Labels
 
     _images(tmp_path, TARGETS)
     (tmp_path / "annotations.json").write_text(json.dumps(_coco(TARGETS, _as_polygons)))

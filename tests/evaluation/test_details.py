@@ -16,7 +16,8 @@ from perpixel.evaluation import ImageScore, details, evaluate
 from perpixel.evaluation.chosen import Choice, tempered
 from perpixel.evaluation.image import Answer
 from perpixel.instances import METHODS
-from perpixel.labels.codec import Codec, Labels
+from perpixel.labels.codec import Codec
+from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, membrane_scores
 from perpixel.prediction.load import load
 from perpixel.store.run_folder import Run
@@ -197,13 +198,14 @@ def test_predictions_of_another_size_are_told():
 
 def test_a_temperature_of_one_changes_nothing_and_a_higher_one_doubts_more():
     p = np.random.default_rng(0).dirichlet((1, 1, 1), (8, 8)).transpose(2, 0, 1).astype(np.float32)
-    np.testing.assert_allclose(tempered(p, 1.0, "multiclass"), p, atol=1e-5)
-    np.testing.assert_allclose(tempered(p, 1.0, "multilabel"), p, atol=1e-5)
-    softer = tempered(p, 3.0, "multiclass")
+    np.testing.assert_allclose(tempered(p, 1.0, generated.exclusive_labels()), p, atol=1e-5)
+    several = Labels("multilabel", ("a", "b", "c"), (255,) * 3, ((0, 0, 0),) * 3, encoding="files")
+    np.testing.assert_allclose(tempered(p, 1.0, several), p, atol=1e-5)
+    softer = tempered(p, 3.0, generated.exclusive_labels())
     np.testing.assert_allclose(softer.sum(0), 1, atol=1e-6)
     assert (softer.max(0) <= p.max(0) + 1e-6).all()
     assert (softer.argmax(0) == p.argmax(0)).all()
 
 
 def test_nothing_is_chosen_without_a_validation_image():
-    assert Choice(2, "multiclass").made() is None
+    assert Choice(generated.exclusive_labels()).made() is None

@@ -8,7 +8,7 @@ from rasterio.crs import CRS
 
 from perpixel.files.areas import AreaTable, pixel_areas
 from perpixel.files.read import GeoReference
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 
 
 def place(epsg, transform):

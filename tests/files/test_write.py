@@ -8,7 +8,8 @@ from PIL import Image
 from perpixel.errors import OutputError
 from perpixel.files.read import read_mask
 from perpixel.files.write import mask_paths, overlay, picture, write_mask, write_overlay, write_probabilities
-from perpixel.labels.codec import Labels, encode, mask_of
+from perpixel.labels.codec import encode, mask_of
+from perpixel.labels.labels import Labels
 
 COLOURS = ((0, 0, 0), (200, 10, 30), (1, 2, 3))
 NAMES = ("ground", "house", "tree")

@@ -47,7 +47,7 @@ def probabilities(seed, pixels=20_000):
 def test_curves_equal_scikit_learn_on_binned_probabilities(bins):
     p, truth = probabilities(0)
     binned = np.floor(p * bins) / bins
-    curves = threshold_curves(p[None, None], truth[None, None], kind="multilabel", bins=bins)
+    curves = threshold_curves(p[None, None], truth[None, None], bins=bins)
     np.testing.assert_allclose(curves.auc, roc_auc_score(truth, binned), rtol=1e-12)
     np.testing.assert_allclose(curves.average_precision, average_precision_score(truth, binned), rtol=1e-12)
     fpr, tpr, thresholds = roc_curve(truth, binned, drop_intermediate=False)
@@ -64,7 +64,7 @@ def test_curves_equal_scikit_learn_on_binned_probabilities(bins):
 @pytest.mark.parametrize("seed", range(3))
 def test_what_binning_moves_lies_within_its_stated_bounds(bins, seed):
     p, truth = probabilities(seed)
-    curves = threshold_curves(p[None, None], truth[None, None], kind="multilabel", bins=bins)
+    curves = threshold_curves(p[None, None], truth[None, None], bins=bins)
     assert abs(curves.auc[0] - roc_auc_score(truth, p)) <= curves.auc_error[0] < 10 / bins
     low, high = curves.average_precision_bounds
     assert low[0] <= average_precision_score(truth, p) <= high[0] < low[0] + 10 / bins
@@ -101,9 +101,7 @@ def test_boundary_iou_is_the_authors_erosion(seed, width):
 
     for value in (0, 1):
         a, b = boundary(one == value), boundary(other == value)
-        counts = count_boundary(
-            one.astype(np.uint8), other.astype(np.uint8), classes=2, kind="multiclass", width=width
-        )
+        counts = count_boundary(one.astype(np.uint8), other.astype(np.uint8), classes=2, width=width)
         assert counts.iou[value] == (a & b).sum() / (a | b).sum()
 
 
@@ -199,8 +197,8 @@ def test_ignored_pixels_take_no_part_in_boundaries():
     one, other = smooth_masks(3)
     target = other.astype(np.uint8)
     target[:, 30:] = IGNORED
-    counts = count_boundary(one.astype(np.uint8), target, classes=2, kind="multiclass")
+    counts = count_boundary(one.astype(np.uint8), target, classes=2)
     assert int(counts.true_positive[0] + counts.false_negative[0] + counts.false_positive[0]) <= 60 * 30
     changed = one.astype(np.uint8)
     changed[:, 30:] = 1 - changed[:, 30:]
-    assert count_boundary(changed, target, classes=2, kind="multiclass") == counts
+    assert count_boundary(changed, target, classes=2) == counts

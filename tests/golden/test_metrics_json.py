@@ -12,7 +12,8 @@ from sklearn import metrics
 from generated import SIZES, save, tiny_settings
 from perpixel.dataset import scan
 from perpixel.evaluation import evaluate
-from perpixel.labels.codec import Codec, Labels
+from perpixel.labels.codec import Codec
+from perpixel.labels.labels import Labels
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.shapes import IGNORED
 from perpixel.store.run_folder import Run

@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as hnp
 
 from generated import COLOURS, binary_labels, codec_for, exclusive_labels, overlapping_labels
 from perpixel.errors import DataError
-from perpixel.labels.codec import Codec, Labels, encode, mask_of
+from perpixel.labels.codec import Codec, encode, mask_of
+from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED
 
 ENCODINGS = {

@@ -31,10 +31,10 @@ def test_contours_too_far_apart_score_nothing():
 def test_overlapping_labels_have_a_boundary_for_every_class():
     target = np.zeros((2, 20, 20), np.uint8)
     target[0, 5:15, 5:15] = target[1, :, :10] = 1
-    counts = count_boundary(target, target, classes=2, kind="multilabel")
+    counts = count_boundary(target, target, classes=2)
     np.testing.assert_array_equal(counts.iou, [1, 1])
     np.testing.assert_array_equal(counts.true_positive, [36, 20 * 10 - 18 * 8])
-    multiclass = count_boundary(target[0], target[0], classes=2, kind="multiclass")
+    multiclass = count_boundary(target[0], target[0], classes=2)
     assert multiclass.true_positive[1] == 36
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from perpixel.labels.codec import Codec, Labels
+from perpixel.labels.codec import Codec
+from perpixel.labels.labels import Labels
 
 NAMES = ("sky", "road", "tree")
 COLOURS = ((0, 0, 0), (255, 0, 0), (0, 0, 255))

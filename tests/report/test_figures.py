@@ -14,7 +14,7 @@ ROW |= {"learning_rate": 1e-3, "images_per_second": 10.0}
 
 def curves():
     p = np.random.default_rng(0).random((1, 40, 40)).astype(np.float32)
-    return threshold_curves(np.concatenate([1 - p, p]), (p[0] > 0.5).astype(np.uint8), kind="multiclass")
+    return threshold_curves(np.concatenate([1 - p, p]), (p[0] > 0.5).astype(np.uint8))
 
 
 @pytest.fixture(params=["en", "zh"])

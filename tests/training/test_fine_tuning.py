@@ -6,7 +6,7 @@ import yaml
 
 from generated import TINY, write_cells, write_land, write_overlapping
 from perpixel.errors import RunError, SettingsError
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.settings.tree import settings_from
 from perpixel.store.model_file import load_model
 from perpixel.training import resume, train

@@ -10,7 +10,7 @@ from perpixel.labels.codec import Codec
 from perpixel.losses import weighted
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.shapes import IGNORED
-from perpixel.training.validation import as_batch, logits_of, validate
+from perpixel.training.validation import validate
 
 
 class Pointwise(torch.nn.Module):
@@ -64,23 +64,3 @@ def test_scores_are_pooled_over_the_pixels_of_whole_images(tmp_path, write, loss
     mean = float(torch.cat([each.flatten() for each in losses]).double().mean())
     assert validation.loss == pytest.approx(mean, rel=1e-5)
     assert validation.scores["loss"] == validation.loss
-
-
-def test_logits_give_the_probabilities_back():
-    probabilities = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)).softmax(1)
-    multiclass = generated.codec_for(generated.exclusive_labels())
-    torch.testing.assert_close(multiclass.probabilities(logits_of(probabilities, multiclass)), probabilities)
-    overlapping = generated.codec_for(generated.overlapping_labels())
-    torch.testing.assert_close(overlapping.probabilities(logits_of(probabilities, overlapping)), probabilities)
-
-
-@pytest.mark.parametrize("labels", [generated.exclusive_labels(), generated.overlapping_labels()])
-def test_certain_probabilities_have_finite_logits(labels):
-    assert logits_of(torch.tensor([0.0, 1.0]).view(1, 2, 1, 1), generated.codec_for(labels)).isfinite().all()
-
-
-def test_targets_become_batches():
-    multiclass = as_batch(np.zeros((2, 3), np.uint8), generated.codec_for(generated.exclusive_labels()))
-    assert (multiclass.shape, multiclass.dtype) == ((1, 2, 3), torch.int64)
-    overlapping = as_batch(np.zeros((2, 2, 3), np.uint8), generated.codec_for(generated.overlapping_labels()))
-    assert (overlapping.shape, overlapping.dtype) == ((1, 2, 2, 3), torch.uint8)

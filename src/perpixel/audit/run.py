@@ -59,10 +59,8 @@ def _summed(
     least = np.min([m.channels.least for m in labelled], axis=0)
     greatest = np.max([m.channels.greatest for m in labelled], axis=0)
     pixels = np.array([m.pixels for m in labelled], np.int64)  # (N, K + 1)
-    classes = len(dataset.labels)
     areas = _object_areas(dataset)
-    background = dataset.labels.background
-    objects = [k for k in range(classes) if k != background]
+    objects = list(dataset.labels.foreground_classes)
     names = [sample.name for sample in dataset.samples]
     everyone = [*names, *(sample.name for sample in dataset.unlabelled)]
     return Audit(
@@ -95,16 +93,16 @@ def _object_areas(dataset: Dataset) -> list[list[int]]:
     """Areas in pixels of the connected pieces of each class but the background, on evenly taken masks."""
     from perpixel.instances import label
 
-    classes, background = len(dataset.labels), dataset.labels.background
+    classes = len(dataset.labels)
     step = max(len(dataset.samples) // OBJECT_SAMPLES, 1)
     chosen = dataset.samples[::step][:OBJECT_SAMPLES]
 
     def measure_objects(sample: Sample) -> list[list[int]]:
         target = dataset.target(sample)
         areas: list[list[int]] = [[] for _ in range(classes)]
-        for k in range(classes):
-            plane = target[k] == 1 if target.ndim == 3 else target == k
-            if k != background and plane.any():
+        for k in dataset.labels.foreground_classes:
+            plane = dataset.labels.class_mask(target, k)
+            if plane.any():
                 areas[k] = np.bincount(label(plane).ravel())[1:].tolist()
         return areas
 

@@ -26,7 +26,7 @@ from perpixel.errors import DataError
 from perpixel.files.atomic import write_text
 from perpixel.files.tiff_writer import TiffLayout, write_tiff
 from perpixel.files.write import write_png
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED, MAX_CLASSES, TargetArray
 
 MARK: Final = "classes.csv"
@@ -60,15 +60,15 @@ def write_mask_folder(dataset: Dataset, folder: Path, final: Path, progress: Pro
     write_table(folder / "manifest.csv", ("image", "page", *BOX, "mask", "split", "group"), manifest)
     write_classes(folder / MARK, dataset.labels)
     labels = as_indices(dataset.labels)
-    reading: Reading = "values" if labels.kind == "multiclass" else "pages"
+    reading: Reading = "pages" if labels.is_multilabel else "values"
     save_description(folder / FILE_NAME, folder, labels, reading, pairs=PAIRS)
 
 
 def as_indices(labels: Labels) -> Labels:
     """The same classes, written as their indices (multiclass), or as 1 in a page of their own (multilabel)."""
     count = len(labels)
-    ignored = (ignored_value(count) if labels.kind == "multiclass" else IGNORED,)
-    if labels.kind == "multiclass":
+    ignored = (IGNORED if labels.is_multilabel else ignored_value(count),)
+    if not labels.is_multilabel:
         return Labels("multiclass", labels.names, tuple(range(count)), labels.colours, ignored)
     return Labels("multilabel", labels.names, (1,) * count, labels.colours, ignored, "files")
 

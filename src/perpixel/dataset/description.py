@@ -11,7 +11,7 @@ from perpixel.dataset.annotations.tables import parse_colour
 from perpixel.dataset.masks.classes import Reading, default_colours
 from perpixel.errors import DataError, Problem, did_you_mean
 from perpixel.files.atomic import write_text
-from perpixel.labels.codec import Colour, Encoding, Labels, Value
+from perpixel.labels.labels import Colour, Encoding, Labels, Value, is_multilabel
 from perpixel.shapes import LabelKind
 
 FILE_NAME: Final = "dataset.yaml"
@@ -54,7 +54,7 @@ class Description(_Part):
         if not self.classes:
             return None
         values: list[Value] = [k if line.value is None else line.value for k, line in enumerate(self.classes)]
-        if self.kind == "multilabel":
+        if is_multilabel(self.kind):
             values = [255 if line.value is None else line.value for line in self.classes]
         shown = default_colours(range(len(values)))
         colours = [
@@ -172,7 +172,7 @@ def _problem(path: Path, error: Any) -> Problem:
 
 def _contradictions(path: Path, description: Description) -> list[Problem]:
     lines, problems = description.classes, []
-    given = [line.value for line in lines if line.value is not None and description.kind == "multiclass"]
+    given = [line.value for line in lines if line.value is not None and not is_multilabel(description.kind)]
     columns: list[tuple[str, list[Any]]] = [("name", [line.name for line in lines]), ("value", [*given])]
     for what, values in columns:
         if twice := sorted({str(value) for value in values if values.count(value) > 1}):
@@ -181,7 +181,7 @@ def _contradictions(path: Path, description: Description) -> list[Problem]:
                     f"{path}: a {what} is given to several classes.", f"give each class its own {what}.", tuple(twice)
                 )
             )
-    if (description.kind == "multilabel") != (description.encoding == "files"):
+    if is_multilabel(description.kind) != (description.encoding == "files"):
         problems.append(
             Problem(
                 f"{path}: kind {description.kind} does not go with encoding {description.encoding}.",

@@ -17,7 +17,7 @@ from perpixel.dataset.masks.instance_maps import in_blocks
 from perpixel.dataset.masks.understand import Found, Stated, counted, renumbered, understand
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import read_header
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 
 
 def scan(

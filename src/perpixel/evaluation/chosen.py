@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.metrics import ThresholdCurves, draw_pixels, fit_temperature, threshold_curves
-from perpixel.shapes import LabelKind, TargetArray
+from perpixel.labels.calibration import draw_pixels, fit_temperature
+from perpixel.labels.labels import Labels
+from perpixel.metrics import ThresholdCurves, threshold_curves
+from perpixel.shapes import TargetArray
 
 PIXELS_DRAWN = 4096
-LEAST_PROBABILITY = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,20 +32,19 @@ class Choice:
     """Gathers validation images, then chooses.
 
     Args:
-        classes: K.
-        kind: Of the labels.
+        labels: The classes.
     """
 
-    def __init__(self, classes: int, kind: LabelKind) -> None:
-        self._kind = kind
-        self._curves = ThresholdCurves.zero(classes)
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self._curves = ThresholdCurves.zero(len(labels))
         self._drawn: list[tuple[NDArray[np.float64], TargetArray]] = []
         self._rng = np.random.default_rng(0)
 
     def add(self, probabilities: NDArray[np.float32], target: TargetArray) -> None:
         """Look at one image: (K, H, W) in 0..1 and its truth."""
-        self._curves += threshold_curves(probabilities, target, kind=self._kind)
-        logits = logits_of(probabilities, self._kind)
+        self._curves += threshold_curves(probabilities, target)
+        logits = self._labels.logits(probabilities)
         self._drawn.append(draw_pixels(logits, target, PIXELS_DRAWN, self._rng))
 
     def made(self) -> Chosen | None:
@@ -55,20 +55,11 @@ class Choice:
         return Chosen(self._curves.best_thresholds("iou"), fit_temperature(logits, targets), len(self._drawn))
 
 
-def logits_of(probabilities: NDArray[np.float32], kind: LabelKind) -> NDArray[np.float32]:
-    """Logits (K, H, W) that give these probabilities, which are kept off 0 and 1."""
-    kept = np.clip(probabilities, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    logits: NDArray[np.float32] = np.log(kept) if kind == "multiclass" else np.log(kept / (1 - kept))
-    return logits
-
-
-def tempered(probabilities: NDArray[np.float32], temperature: float, kind: LabelKind) -> NDArray[np.float32]:
+def tempered(probabilities: NDArray[np.float32], temperature: float, labels: Labels) -> NDArray[np.float32]:
     """Probabilities (K, H, W) of the logits divided by the temperature.
 
-    >>> tempered(np.array([[[0.9]], [[0.1]]], np.float32), 2.0, "multiclass").ravel().round(2).tolist()
+    >>> labels = Labels("multiclass", ("a", "b"), (0, 1), ((0, 0, 0),) * 2)
+    >>> tempered(np.array([[[0.9]], [[0.1]]], np.float32), 2.0, labels).ravel().round(2).tolist()
     [0.75, 0.25]
     """
-    weights = np.exp(logits_of(probabilities, kind) / np.float32(temperature))
-    total = weights.sum(0) if kind == "multiclass" else 1 + weights
-    softened: NDArray[np.float32] = weights / total
-    return softened
+    return labels.probabilities(labels.logits(probabilities) / np.float32(temperature))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perpixel.dataset import Sample
 from perpixel.errors import DataError
 from perpixel.instances import METHODS, Method, label_layers
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.metrics import (
     Counts,
     InstanceCounts,
@@ -113,7 +113,7 @@ def full_score(
     return ImageScore(
         answer.sample,
         count(answer.prediction, answer.target, classes=len(labels), kind=labels.kind),
-        count_boundary(answer.prediction, answer.target, classes=len(labels), kind=labels.kind),
+        count_boundary(answer.prediction, answer.target, classes=len(labels)),
         _contours(answer) if contours and small else None,
         _instances(answer, instances) if instances is not None and small else None,
         membrane_scores(answer.probabilities[inside], answer.target == inside)
@@ -128,7 +128,7 @@ def _contours(answer: Answer) -> NDArray[np.float64]:
     skipped = labels.background if len(labels) == 2 else None
     tolerance = max(1.0, TOLERANCE * float(np.hypot(*target.shape[-2:])))
     for k in range(len(labels)):
-        said, true = ((array == k) if labels.kind == "multiclass" else array[k] == 1 for array in _known(answer))
+        said, true = (labels.class_mask(array, k) for array in _known(answer))
         if k != skipped and (said.any() or true.any()):
             found = contour_distances(said, true)
             scores[k] = found.f1(tolerance), found.hausdorff95, found.mean
@@ -142,7 +142,7 @@ def predicted_instances(answer: Answer, how: Method) -> list[NDArray[np.int32]]:
 
 def _instances(answer: Answer, true: Sequence[NDArray[np.int32]]) -> Mapping[str, InstanceCounts] | None:
     """Predicted instances against true ones, both without the pixels that have no label."""
-    if answer.labels.layers == 1 and answer.labels.background is None:
+    if not answer.labels.is_multilabel and answer.labels.background is None:
         return None
     known = [layer != IGNORED for layer in np.reshape(answer.target, (-1, *answer.target.shape[-2:]))]
     truth = [np.where(here, each, 0) for here, each in zip(known, true, strict=True)]

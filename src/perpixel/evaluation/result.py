@@ -14,7 +14,7 @@ from perpixel.evaluation.chosen import Chosen
 from perpixel.evaluation.details import number, numbers
 from perpixel.evaluation.image import ImageScore
 from perpixel.files.atomic import write_text
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
 from perpixel.store.run_folder import table
 
@@ -93,7 +93,7 @@ class Evaluation:
     @cached_property
     def blind(self) -> dict[str, Counts]:
         """Pooled counts of predictors that never look at the image."""
-        return {name: counts.pooled for name, counts in baselines(self.stacked).items()}
+        return {name: counts.pooled for name, counts in baselines(self.stacked, self.labels.background).items()}
 
     def interval(self, statistic: Callable[[Counts], Any]) -> Interval:
         """A pooled figure with its interval over images, or groups."""

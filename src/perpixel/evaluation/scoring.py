@@ -15,7 +15,7 @@ from perpixel.evaluation.chosen import Choice, Chosen, tempered
 from perpixel.evaluation.image import Answer, ImageScore, full_score
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.metrics import ThresholdCurves, threshold_curves
 from perpixel.prediction import Predictor
 from perpixel.runtime.hardware import keep_freed_memory
@@ -138,10 +138,10 @@ def _passed(
     for number, answer in enumerate(task.answers(samples)):
         instances = _true_instances(task.dataset, answer.sample)
         images.append(full_score(answer, instances, inside=task.inside, contours=number in measured))
-        curves += threshold_curves(answer.probabilities, answer.target, kind=labels.kind)
+        curves += threshold_curves(answer.probabilities, answer.target)
         if softened is not None and chosen is not None:
-            soft = tempered(answer.probabilities, chosen.temperature, labels.kind)
-            softened += threshold_curves(soft, answer.target, kind=labels.kind)
+            soft = tempered(answer.probabilities, chosen.temperature, labels)
+            softened += threshold_curves(soft, answer.target)
         show(number + 1, len(samples))
     return tuple(images), curves, softened
 
@@ -149,7 +149,7 @@ def _passed(
 def _true_instances(dataset: Dataset, sample: Sample) -> list[NDArray[np.int32]] | None:
     """The true instances for each layer of the target; None where they are not known."""
     layers = dataset.labels.layers
-    each = [dataset.instances(sample, None if layers == 1 else k) for k in range(layers)]
+    each = [dataset.instances(sample, k if layers > 1 else None) for k in range(layers)]
     known = [instances for instances in each if instances is not None]
     return known if len(known) == layers else None
 
@@ -161,7 +161,7 @@ def _choose(run: Run, task: _Task, data: Path | None) -> Chosen | None:
     labels = task.predictor.codec.labels
     own = task if data is None else _Task(task.predictor, scan(run.data, labels), None)
     samples = _evenly(Split.load(run.split_path, own.dataset.samples).part("val"), VALIDATION_IMAGES)
-    choice = Choice(len(labels), labels.kind)
+    choice = Choice(labels)
     with bar("looking at validation images") as show:
         for number, answer in enumerate(own.answers(samples), start=1):
             choice.add(answer.probabilities, answer.target)
@@ -172,7 +172,7 @@ def _choose(run: Run, task: _Task, data: Path | None) -> Chosen | None:
 def _inside(labels: Labels, name: str | None) -> int | None:
     """The class between membranes: as named, or the one that is not called membrane."""
     membranes = {k for k, each in enumerate(labels.names) if each.lower() in ("membrane", "membranes")}
-    two = labels.kind == "multiclass" and len(labels) == 2
+    two = not labels.is_multilabel and len(labels) == 2
     if name is None:
         return 1 - membranes.pop() if two and len(membranes) == 1 else None
     if name not in labels.names:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perpixel.files.atomic import write_text
 from perpixel.files.read import GeoReference
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.shapes import TargetArray
 
 WGS84_RADIUS_M: Final = 6_378_137.0
@@ -33,10 +33,8 @@ class AreaTable:
 
     def add(self, target: TargetArray, page: int, top: int) -> None:
         """Count rows of a target, (h, W) or (K, h, W), whose first one is row `top` of the page."""
-        multiclass = self.labels.kind == "multiclass"
-        is_class = [target == k if multiclass else target[k] == 1 for k in range(len(self.labels))]
-        by_row = np.stack([each.sum(axis=1) for each in is_class])  # (K, h)
-        known = (target < 255).sum() if multiclass else (target[0] < 255).sum()
+        by_row = np.stack([each.sum(axis=1) for each in self.labels.class_masks(target)])  # (K, h)
+        known = self.labels.known(target).sum()
         sizes = pixel_areas(self.georeference, top, target.shape[-2])
         sums = np.stack([by_row.sum(1), np.full(len(by_row), known), by_row @ sizes], axis=1)
         self._sums[page] = self._sums.get(page, 0) + sums.astype(np.float64)

@@ -13,7 +13,7 @@ from PIL import Image
 from perpixel.errors import OutputError
 from perpixel.files.atomic import replacing
 from perpixel.files.tiff_writer import TiffLayout, write_tiff
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
 
 TIFF_ENDINGS: Final = (".tif", ".tiff")
@@ -21,7 +21,7 @@ TIFF_ENDINGS: Final = (".tif", ".tiff")
 
 def mask_paths(path: Path, labels: Labels) -> list[Path]:
     """The files that a mask takes: one, or for multilabel labels one in a folder of each class's name."""
-    if labels.kind == "multiclass":
+    if not labels.is_multilabel:
         return [path]
     return [path.parent / name.replace("/", "_") / path.name for name in labels.names]
 
@@ -41,7 +41,7 @@ def write_mask(path: Path, mask: MaskArray, labels: Labels) -> list[Path]:
         OutputError: The values do not fit the format, or the file cannot be written.
     """
     paths = mask_paths(path, labels)
-    for each, part in zip(paths, mask if labels.kind == "multilabel" else [mask], strict=True):
+    for each, part in zip(paths, mask if labels.is_multilabel else [mask], strict=True):
         if path.suffix.lower() in TIFF_ENDINGS:
             colours = palette(labels) if labels.encoding == "palette" else None
             write_tiff(each, [part], TiffLayout.of(part, colours=colours))
@@ -122,11 +122,10 @@ def overlay(image: NDArray[np.uint8], target: TargetArray, labels: Labels, opaci
     The arguments are those of `write_overlay`.
     """
     result = image.copy()
-    for k, colour in enumerate(labels.colours):
-        has_class = target == k if labels.kind == "multiclass" else target[k] == 1
-        if k != labels.background:
-            mixed = (1 - opacity) * image[has_class] + opacity * np.array(colour)
-            result[has_class] = np.rint(mixed).astype(np.uint8)
+    for k in labels.foreground_classes:
+        has_class = labels.class_mask(target, k)
+        mixed = (1 - opacity) * image[has_class] + opacity * np.array(labels.colours[k])
+        result[has_class] = np.rint(mixed).astype(np.uint8)
     return result
 
 

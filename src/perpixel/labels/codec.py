@@ -5,80 +5,17 @@ Training, validation, evaluation, prediction and export all pass through it, so 
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import DataError
-from perpixel.shapes import IGNORED, MAX_CLASSES, LabelKind, MaskArray, TargetArray
+from perpixel.labels.labels import Labels, Value, as_tuples
+from perpixel.shapes import IGNORED, MaskArray, TargetArray
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Colour: TypeAlias = tuple[int, int, int]
-Value: TypeAlias = int | Colour
-Encoding: TypeAlias = Literal["index", "palette", "colour", "files"]
-
-DISTINCT_COLOURS: Final[tuple[Colour, ...]] = (
-    (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (86, 180, 233), (240, 228, 66),
-    (40, 40, 240), (40, 240, 40), (240, 40, 220), (140, 100, 220), (120, 120, 40), (160, 80, 60), (120, 240, 240),
-    (60, 40, 100), (220, 180, 140),
-)  # fmt: skip
-"""Okabe and Ito (2008), told apart with any colour vision; then each as far as can be in CIELAB from all before, and
-from black, grey and white."""
-
-
-@dataclass(frozen=True)
-class Labels:
-    """The classes, and how their masks are written.
-
-    Args:
-        kind: "multiclass" or "multilabel".
-        names: One name a class, K of them, in channel order.
-        values: The value of each class in a mask file: an integer, or (R, G, B) where `encoding` is "colour".
-            For "files" the value of a pixel that has the class (the others hold 0).
-        colours: (R, G, B) of each class, 0..255, for overlays and palettes.
-        ignored: Values that stand for no label; they become IGNORED.
-        encoding: "index" (one-channel values), "palette" (a palette PNG; the indices count), "colour" (RGB),
-            or "files" (one mask a class, the only one for multilabel labels).
-    """
-
-    kind: LabelKind
-    names: tuple[str, ...]
-    values: tuple[Value, ...]
-    colours: tuple[Colour, ...]
-    ignored: tuple[Value, ...] = ()
-    encoding: Encoding = "index"
-
-    def __post_init__(self) -> None:
-        assert len(self.names) == len(self.values) == len(self.colours)
-        assert (self.kind == "multilabel") == (self.encoding == "files")
-        if not 1 <= len(self.names) <= MAX_CLASSES:
-            raise DataError(
-                f"{len(self.names)} classes; perpixel handles 1 to {MAX_CLASSES}.",
-                fix="merge classes, or treat an instance map as one class of objects.",
-            )
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @property
-    def layers(self) -> int:
-        """How many maps a target has: 1 for multiclass labels, K for multilabel ones."""
-        return 1 if self.kind == "multiclass" else len(self)
-
-    @property
-    def background(self) -> int | None:
-        """The class that is background by its value 0 or black, if there is one; only for multiclass labels."""
-        if self.kind == "multilabel":
-            return None
-        return next((k for k, value in enumerate(self.values) if value in {0, (0, 0, 0)}), None)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Read back what `dataclasses.asdict` and JSON made of it (lists for tuples)."""
-        return cls(**{key: _tuples(value) for key, value in data.items()})
 
 
 @dataclass(frozen=True)
@@ -139,7 +76,7 @@ class Codec:
     def probabilities(self, logits: "Tensor") -> "Tensor":
         """Softmax or sigmoid over (N, K, H, W) logits; float32 in 0..1."""
         logits = logits.float()
-        return logits.softmax(1) if self.labels.kind == "multiclass" else logits.sigmoid()
+        return logits.sigmoid() if self.labels.is_multilabel else logits.softmax(1)
 
     def decode(self, probabilities: "Tensor") -> "Tensor":
         """The prediction as a target.
@@ -152,7 +89,7 @@ class Codec:
         """
         import torch
 
-        if self.labels.kind == "multiclass":
+        if not self.labels.is_multilabel:
             return probabilities.max(1).indices.to(torch.uint8)  # argmax, 30 times as fast on a CPU
         thresholds = self.thresholds or (0.5,) * len(self.labels)
         limits = torch.tensor(thresholds, device=probabilities.device).view(1, -1, 1, 1)
@@ -160,7 +97,7 @@ class Codec:
 
     def decode_array(self, probabilities: NDArray[np.float32]) -> TargetArray:
         """`decode` of one image (K, H, W) without PyTorch: (H, W) class indices, or (K, H, W) in {0, 1}; uint8."""
-        if self.labels.kind == "multiclass":
+        if not self.labels.is_multilabel:
             target = np.zeros(probabilities.shape[1:], np.uint8)
             best = probabilities[0].copy()
             for k in range(1, len(probabilities)):  # argmax over the first axis would copy all classes
@@ -172,7 +109,11 @@ class Codec:
 
     def answer(self, logits: "Tensor") -> "Tensor":
         """`decode` of the `probabilities` of (N, K, H, W) logits; without a softmax, which changes no maximum."""
-        return self.decode(logits if self.labels.kind == "multiclass" else self.probabilities(logits))
+        return self.decode(self.probabilities(logits) if self.labels.is_multilabel else logits)
+
+    def loss_target(self, target: "Tensor") -> "Tensor":
+        """uint8 targets as losses take them: (N, H, W) int64 class indices, or (N, K, H, W) uint8."""
+        return target if self.labels.is_multilabel else target.long()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dicts, ready for JSON."""
@@ -181,7 +122,7 @@ class Codec:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The inverse of `to_dict`, also after a passage through JSON."""
-        rest = {key: _tuples(value) for key, value in data.items() if key != "labels"}
+        rest = {key: as_tuples(value) for key, value in data.items() if key != "labels"}
         return cls(labels=Labels.from_dict(data["labels"]), **rest)
 
 
@@ -231,7 +172,7 @@ def mask_of(target: TargetArray, labels: Labels) -> MaskArray:
         (white); with multilabel labels 0.
     """
     written: MaskArray
-    if labels.kind == "multilabel":
+    if labels.is_multilabel:
         written = (target == 1) * np.array(labels.values, np.uint8).reshape(-1, 1, 1)
         return written
     blank: Value = labels.ignored[0] if labels.ignored else ((255,) * 3 if labels.encoding == "colour" else 255)
@@ -269,7 +210,3 @@ def _unknown_values(keys: NDArray[Any], labels: Labels, name: str) -> DataError:
         + ", ".join(f"{class_name} = {spell(key)}" for class_name, key in known)
         + ".",
     )
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

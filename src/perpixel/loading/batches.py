@@ -144,7 +144,7 @@ class Batches:
         image = self._codec.normalise(torch.from_numpy(np.stack([image for image, _ in windows])))
         target = torch.from_numpy(np.stack([target for _, target in windows]))
         image, target = augment(image, target, self._crop_hw, self._transforms, draws)
-        target = target if self._codec.labels.kind == "multilabel" else target.long()
+        target = self._codec.loss_target(target)
         return Batch(image, target, np.array([place for place, _ in shown], dtype=np.int64))
 
     def _shown(

@@ -8,7 +8,6 @@ from perpixel.metrics.curves import Reliability, ThresholdCurves, threshold_curv
 from perpixel.metrics.intervals import Interval, bootstrap_interval, paired_difference
 from perpixel.metrics.matching import InstanceCounts, count_instances
 from perpixel.metrics.membranes import MembraneScores, membrane_scores
-from perpixel.metrics.temperature import draw_pixels, fit_temperature
 
 __all__ = [
     "ContourDistances",
@@ -24,8 +23,6 @@ __all__ = [
     "count",
     "count_boundary",
     "count_instances",
-    "draw_pixels",
-    "fit_temperature",
     "membrane_scores",
     "paired_difference",
     "threshold_curves",

@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 from perpixel.metrics.counts import Counts, Int64s
 
 
-def baselines(counts: Counts) -> dict[str, Counts]:
+def baselines(counts: Counts, background: int | None = 0) -> dict[str, Counts]:
     """Count what three blind predictors would have got on the same truth.
 
     Args:
         counts: Counts (..., K) of any prediction; only what they say of the truth is used.
+        background: The class that is the background, of multiclass labels; None where there is none.
 
     Returns:
-        "background": class 0 everywhere (multiclass), or no class anywhere (overlapping).
+        "background": the background everywhere (multiclass; left out without one), or no class anywhere.
         "majority": the most frequent class everywhere, or every class that holds more than half of the pixels.
         "prior": classes drawn at random with their shares in the truth; expected counts, to the nearest pixel.
         Shares are those of all images together; the counts have the same leading axes.
@@ -27,9 +28,10 @@ def baselines(counts: Counts) -> dict[str, Counts]:
     true = counts.true_positive + counts.false_negative
     pooled = counts.pooled
     present = pooled.true_positive + pooled.false_negative
-    if counts.kind == "multiclass":
-        first, most = np.eye(counts.classes)[np.array([0, present.argmax()])]
-        shares = {"background": first, "majority": most, "prior": present / max(present.sum(), 1)}
+    if counts.confusion is not None:
+        each = np.eye(counts.classes)
+        shares = {} if background is None else {"background": each[background]}
+        shares |= {"majority": each[present.argmax()], "prior": present / max(present.sum(), 1)}
         return {name: Counts.of_confusion(_whole(true[..., None] * share)) for name, share in shares.items()}
     false = counts.false_positive + counts.true_negative
     share = present / np.maximum(present + pooled.false_positive + pooled.true_negative, 1)

@@ -9,21 +9,18 @@ from scipy import ndimage
 
 from perpixel.metrics.counting import count
 from perpixel.metrics.counts import Counts, Float64s
-from perpixel.shapes import IGNORED, LabelKind, TargetArray
+from perpixel.shapes import IGNORED, TargetArray
 
 Mask = NDArray[np.bool_]
 
 
-def count_boundary(
-    prediction: TargetArray, target: TargetArray, *, classes: int, kind: LabelKind, width: float = 0.02
-) -> Counts:
+def count_boundary(prediction: TargetArray, target: TargetArray, *, classes: int, width: float = 0.02) -> Counts:
     """Count only the pixels near the inside of an outline; the `iou` of these counts is the boundary IoU.
 
     Args:
         prediction: uint8, multiclass (H, W), multilabel (K, H, W).
         target: uint8 of the same shape.
         classes: K.
-        kind: The kind of the labels.
         width: Distance from the outline as a share of the image's diagonal; at least one pixel.
 
     Returns:
@@ -33,7 +30,7 @@ def count_boundary(
     Source: Cheng et al. (2021), equation 2; steps to the eight neighbours, as in the authors' code.
     """
     ignored = target == IGNORED
-    said, true = _layers(prediction, classes, kind) & ~ignored, _layers(target, classes, kind)
+    said, true = _layers(prediction, classes) & ~ignored, _layers(target, classes)
     steps = max(1, round(width * float(np.hypot(*target.shape[-2:]))))
     inner_said, inner_true = (
         np.stack([_inner_boundary(layer, steps) for layer in layers]).astype(np.uint8) for layers in (said, true)
@@ -107,9 +104,9 @@ def contour_distances(prediction: NDArray[Any], target: NDArray[Any]) -> Contour
     return ContourDistances(ndimage.distance_transform_edt(~true)[said], ndimage.distance_transform_edt(~said)[true])
 
 
-def _layers(array: TargetArray, classes: int, kind: LabelKind) -> Mask:
+def _layers(array: TargetArray, classes: int) -> Mask:
     """One mask (K, H, W) a class."""
-    return np.equal(array, 1 if kind == "multilabel" else np.arange(classes)[:, None, None])
+    return np.equal(array, 1 if array.ndim == 3 else np.arange(classes)[:, None, None])
 
 
 def _trimmed(first: Mask, second: Mask) -> tuple[Mask, Mask]:

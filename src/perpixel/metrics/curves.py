@@ -14,7 +14,7 @@ from scipy.special import digamma
 
 from perpixel.errors import DataError
 from perpixel.metrics.counts import Counts, Float64s, Int64s, ratio
-from perpixel.shapes import IGNORED, LabelKind, TargetArray
+from perpixel.shapes import IGNORED, TargetArray
 
 BINS = 4096
 CHUNK_PX = 1 << 20
@@ -143,15 +143,12 @@ class Reliability:
         return ratio((self.pixels * gaps).sum(1), self.pixels.sum(1))
 
 
-def threshold_curves(
-    probs: NDArray[np.floating[Any]], target: TargetArray, *, kind: LabelKind, bins: int = BINS
-) -> ThresholdCurves:
+def threshold_curves(probs: NDArray[np.floating[Any]], target: TargetArray, *, bins: int = BINS) -> ThresholdCurves:
     """Sort the pixels of one image or tile into bins of probability.
 
     Args:
         probs: (K, H, W) float in 0..1: softmax for multiclass labels, sigmoids for multilabel ones.
         target: (H, W) uint8 multiclass or (K, H, W) uint8 multilabel; IGNORED where unknown.
-        kind: The kind of the labels.
         bins: B, a power of two from 16 to 65,536.
 
     Returns:
@@ -162,24 +159,20 @@ def threshold_curves(
 
     >>> truth = np.array([[0, 1, 1, 1]], np.uint8)
     >>> p = np.array([[0.1, 0.4, 0.8, 0.9]])
-    >>> curves = threshold_curves(np.stack([1 - p, p]), truth, kind="multiclass")
+    >>> curves = threshold_curves(np.stack([1 - p, p]), truth)
     >>> curves.auc, curves.best_thresholds()[1].item()
     (array([1., 1.]), 0.39990234375)
     """
     assert bins in {1 << n for n in range(4, 17)}, "bins is a power of two from 16 to 65,536"
-    if (
-        probs.shape[-2:] != target.shape[-2:]
-        or probs.ndim != 3
-        or (kind == "multilabel" and probs.shape != target.shape)
-    ):
+    if probs.shape[-2:] != target.shape[-2:] or probs.ndim != 3 or (target.ndim == 3 and probs.shape != target.shape):
         raise DataError(
             f"The probabilities are {probs.shape} and the target {target.shape}.",
             fix="give one layer of probabilities for each class, of the target's height and width.",
         )
     tables = []
     for k, layer in enumerate(probs):
-        truth = target if kind == "multiclass" else target[k]
-        tables.append(_two_histograms(layer.ravel(), truth.ravel(), k if kind == "multiclass" else 1, bins))
+        truth, value = (target, k) if target.ndim == 2 else (target[k], 1)
+        tables.append(_two_histograms(layer.ravel(), truth.ravel(), value, bins))
     negatives, positives = np.stack(tables, 1)
     return ThresholdCurves(positives, negatives)
 

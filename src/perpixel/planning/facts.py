@@ -139,7 +139,7 @@ def _kept(targets: Sequence[TargetArray], classes: int, kind: LabelKind, scale: 
         height, width = target.shape[-2:]
         small = F.interpolate(layers, _scaled(target, scale), mode="bilinear", antialias=True)
         back = F.interpolate(small, (height, width), mode="bilinear", align_corners=False)[0]
-        prediction = back.argmax(0) if kind == "multiclass" else back > 0.5
+        prediction = back > 0.5 if target.ndim == 3 else back.argmax(0)
         total = total + count(prediction.to(torch.uint8).numpy(), target, classes=classes, kind=kind)
     present = total.iou[np.isfinite(total.iou)]
     return float(present.min()) if present.size else 1.0

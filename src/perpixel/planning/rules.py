@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf, sqrt
 from typing import Any, Final
 
+from perpixel.labels.labels import is_multilabel
 from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
 from perpixel.losses.table import WEIGHED
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, MODELS
@@ -90,20 +91,20 @@ def _rate(facts: Facts, settings: Settings) -> tuple[float, str]:
 
 
 def _loss(facts: Facts, settings: Settings) -> tuple[Mapping[str, float], str]:
-    if facts.kind == "multiclass":
-        return LOSS["multiclass"], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
-    return LOSS["multilabel"], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
+    if is_multilabel(facts.kind):
+        return LOSS[facts.kind], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
+    return LOSS[facts.kind], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
 
 
 def _class_weights(facts: Facts, settings: Settings) -> tuple[str | Mapping[str, float], str]:
     train, rare = settings.train, _rare_classes(facts)
-    if facts.kind == "multiclass":
-        weights, reason = median_frequency(facts.frequencies), "the classes' median frequency over that of each"
-    else:
+    if is_multilabel(facts.kind):
         weights, reason = positive_weight(facts.covered), "pixels without the class over those with it"
+    else:
+        weights, reason = median_frequency(facts.frequencies), "the classes' median frequency over that of each"
     if train.class_weights == "balanced":
         return _by_name(facts, weights), f"balanced: {reason}, within 1/{LARGEST:g} and {LARGEST:g}"
-    if facts.kind == "multilabel" or not rare or not {term.name for term in train.loss} & WEIGHED[facts.kind].keys():
+    if is_multilabel(facts.kind) or not rare or not {term.name for term in train.loss} & WEIGHED[facts.kind].keys():
         return "none", "a pixel weighs the same whatever its class, unless you ask for balanced"
     softened = _by_name(facts, [sqrt(weight) for weight in weights])
     return softened, f"rare: {', '.join(rare)}; the square root of {reason}"

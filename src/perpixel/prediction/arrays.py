@@ -124,9 +124,7 @@ class ArrayPredictor:
         Args and Raises as in `probabilities`. IGNORED where no channel of a pixel is a number.
         """
         source = ArraySource(_with_channels(image))
-        multiclass = self.codec.labels.kind == "multiclass"
-        shape = (source.height, source.width)
-        target = np.empty(shape if multiclass else (len(self.codec.labels), *shape), np.uint8)
+        target = self.codec.labels.empty_target(source.height, source.width)
         for block, empty in self._blocks(source, name):
             target[..., *block.place] = self.decode(block, empty)
         return target

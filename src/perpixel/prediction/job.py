@@ -8,7 +8,7 @@ import numpy as np
 
 from perpixel.files.read import Header
 from perpixel.files.tiff_writer import TiffLayout, georeference_tags
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.prediction.outputs import Outputs
 
 

@@ -10,7 +10,7 @@ from perpixel.errors import OutputError
 from perpixel.files.image import PIXEL_LIMIT
 from perpixel.files.read import Header
 from perpixel.files.write import mask_paths
-from perpixel.labels.codec import Colour, Labels, Value
+from perpixel.labels.labels import Colour, Labels, Value
 
 POLYGON_ENDINGS: Final = {"geojson": ".geojson", "geopackage": ".gpkg"}
 
@@ -54,7 +54,7 @@ class Outputs:
 
     def written_labels(self, labels: Labels) -> Labels:
         """The labels as the mask is written: with a value of its own for pixels outside the image."""
-        if labels.kind == "multilabel":
+        if labels.is_multilabel:
             return labels
         if self.index:
             values: tuple[Value, ...] = tuple(range(len(labels)))

@@ -66,6 +66,5 @@ def unknown_pieces(
     for tile in list(predictor.tiling(*size))[done:]:
         rows, columns = tile.rows, tile.columns
         hw = (rows.end - rows.begin, columns.end - columns.begin)
-        shape = hw if predictor.codec.labels.kind == "multiclass" else (classes, *hw)
         bands = None if probabilities is None else np.zeros((classes, *hw), probabilities)
-        yield Piece(page, rows.begin, columns.begin, np.full(shape, IGNORED, np.uint8), bands)
+        yield Piece(page, rows.begin, columns.begin, predictor.codec.labels.empty_target(*hw, value=IGNORED), bands)

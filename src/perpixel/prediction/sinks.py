@@ -17,7 +17,8 @@ from perpixel.files.ome_zarr import ZarrWriter
 from perpixel.files.read import OpenImage, open_image
 from perpixel.files.tiff_writer import TiffLayout, writing_tiff
 from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_png
-from perpixel.labels.codec import Labels, mask_of
+from perpixel.labels.codec import mask_of
+from perpixel.labels.labels import Labels
 from perpixel.prediction.job import Job
 from perpixel.prediction.pieces import Piece
 from perpixel.shapes import IGNORED, MaskArray, TargetArray
@@ -33,7 +34,7 @@ SAMPLE_PX = 1024
 def sinks(job: Job) -> list[Sink]:
     """One function for each thing that is wanted; they run side by side."""
     wanted: list[Sink] = []
-    if job.outputs.mask and job.labels.kind == "multiclass":
+    if job.outputs.mask and not job.labels.is_multilabel:
         wanted.append(partial(_mask, job))
     elif job.outputs.mask:
         paths = mask_paths(job.folder / job.picture_name, job.labels)
@@ -81,7 +82,7 @@ def _optimise(job: Job, path: Path) -> None:
 
 def _written(target: TargetArray, labels: Labels) -> MaskArray:
     """`mask_of`, where a pixel outside the image has none of the multilabel classes."""
-    return mask_of(np.where(target == IGNORED, 0, target) if labels.kind == "multilabel" else target, labels)
+    return mask_of(np.where(target == IGNORED, 0, target) if labels.is_multilabel else target, labels)
 
 
 def _probabilities(job: Job, pieces: Iterator[Piece]) -> None:
@@ -114,7 +115,7 @@ def _areas(job: Job, pieces: Iterator[Piece]) -> None:
 
 
 def _zarr(job: Job, pieces: Iterator[Piece]) -> None:
-    has_classes, has_pages = job.labels.kind == "multilabel", job.header.pages > 1
+    has_classes, has_pages = job.labels.is_multilabel, job.header.pages > 1
     lengths = {"c": len(job.labels), "z": job.header.pages, "y": job.height, "x": job.width}
     axes = "c" * has_classes + "z" * has_pages + "yx"
     writer = ZarrWriter(job.folder / "zarr" / f"{job.source.stem}.zarr", [lengths[axis] for axis in axes], axes)

@@ -156,7 +156,7 @@ def _page(answer: Check) -> str:
 
 def _class_rows(dataset: Dataset, figures: Audit) -> list[dict[str, Any]]:
     total = max(sum(item.pixels for item in figures.classes) + figures.ignored_pixels, 1)
-    if dataset.labels.kind == "multilabel":
+    if dataset.labels.is_multilabel:
         total = max(sum(h * w for h, w in zip(figures.heights, figures.widths, strict=True)), 1)
     return [
         {"colour": _css(colour), "value": _spelled(value), "share": item.pixels / total, **asdict(item)}

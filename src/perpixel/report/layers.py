@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from perpixel.files.write import picture
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED, TargetArray
 
 MISSED: Final = (230, 97, 0)
@@ -89,9 +89,8 @@ class Painter:
 def class_places(mask: TargetArray, labels: Labels) -> NDArray[np.uint8]:
     """Which colour each pixel (H, W) gets: 0 none, k + 1 that of class k; of multilabel classes the last."""
     places = np.zeros(mask.shape[-2:], np.uint8)
-    for k in range(len(labels)):
-        if k != labels.background:
-            places[mask == k if labels.kind == "multiclass" else mask[k] == 1] = k + 1
+    for k in labels.foreground_classes:
+        places[labels.class_mask(mask, k)] = k + 1
     return places
 
 
@@ -102,7 +101,7 @@ def error_kinds(prediction: TargetArray, target: TargetArray, labels: Labels) ->
     >>> error_kinds(np.array([[0, 0, 1, 2, 1]], np.uint8), np.array([[0, 1, 0, 1, 255]], np.uint8), labels)
     array([[0, 1, 2, 3, 4]], dtype=uint8)
     """
-    if labels.kind == "multilabel":
+    if labels.is_multilabel:
         missed, invented = ((prediction == 0) & (target == 1)).any(0), ((prediction == 1) & (target == 0)).any(0)
         confused, ignored = missed & invented, (target == IGNORED).any(0)
     else:

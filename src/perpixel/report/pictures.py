@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from perpixel.files.write import overlay, picture
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED, TargetArray
 
 WIDTH_PX: Final = 360

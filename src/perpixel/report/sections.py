@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from perpixel.evaluation import DATASET_SCORES, Evaluation
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts
 from perpixel.report.figures import line_colour
 from perpixel.split import Split
@@ -108,9 +108,8 @@ def drawn_classes(evaluation: Evaluation, most: int = 12) -> list[int]:
 
 def lone_class(labels: Labels) -> int | None:
     """The foreground of two multiclass classes, where one is background."""
-    if labels.kind == "multiclass" and len(labels) == 2:
-        return 1 if labels.background is None else 1 - labels.background
-    return None
+    is_lone = len(labels) == 2 and labels.background is not None
+    return labels.foreground_classes[0] if is_lone else None
 
 
 def split_rows(divided: Split, groups: Sequence[str] | None) -> list[tuple[str, int, str, list[str]]]:

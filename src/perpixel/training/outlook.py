@@ -74,8 +74,8 @@ class Outlook:
 
     def _prediction(self) -> str:
         options = PredictOptions()
-        multiclass = self.session.card.codec.labels.kind == "multiclass"
-        answer = "the most probable class" if multiclass else "each class from a probability of 0.5 on"
+        multilabel = self.session.card.codec.labels.is_multilabel
+        answer = "each class from a probability of 0.5 on" if multilabel else "the most probable class"
         side, tile = math.isqrt(options.whole_px), options.tile_px
         return (
             f"predicted is {answer}; images of up to {side:,} × {side:,} pixels as scaled are seen whole, "

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample
 from perpixel.labels.codec import Codec
@@ -13,8 +14,6 @@ from perpixel.losses import Loss
 from perpixel.metrics import Counts, count
 from perpixel.prediction import Predictor
 from perpixel.shapes import IGNORED, TargetArray
-
-LEAST_PROBABILITY: Final = 1e-6
 
 MONITORED: Final = ("mean_iou", "mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou")
 """The figures of `Counts` that `train.monitor` can name beside the loss; more is better."""
@@ -52,23 +51,16 @@ def validate(predictor: Predictor, dataset: Dataset, samples: Iterable[Sample], 
     losses, pixels = 0.0, 0
     for sample in samples:
         target = dataset.target(sample)
-        probabilities = torch.from_numpy(predictor.probabilities(dataset.image(sample), str(sample.image)))[None]
-        prediction = codec.decode(probabilities)[0].numpy()
+        probabilities = predictor.probabilities(dataset.image(sample), str(sample.image))
+        prediction = codec.decode_array(probabilities)
         total = total + count(prediction, target, classes=len(codec.labels), kind=codec.labels.kind)
         counted = int((target != IGNORED).sum())
-        losses += counted * float(loss(logits_of(probabilities, codec), as_batch(target, codec)))
+        losses += counted * _loss_of(loss, probabilities, target, codec)
         pixels += counted
     return Validation(losses, pixels, total)
 
 
-def logits_of(probabilities: Tensor, codec: Codec) -> Tensor:
-    """Logits (N, K, H, W) that give these probabilities, which are kept off 0 and 1."""
-    if codec.labels.kind == "multiclass":
-        return probabilities.clamp_min(LEAST_PROBABILITY).log()
-    return probabilities.logit(LEAST_PROBABILITY)
-
-
-def as_batch(target: TargetArray, codec: Codec) -> Tensor:
-    """One target as a batch for a loss: (1, H, W) int64, or (1, K, H, W) uint8."""
-    batch = torch.from_numpy(target)[None]
-    return batch.long() if codec.labels.kind == "multiclass" else batch
+def _loss_of(loss: Loss, probabilities: NDArray[np.float32], target: TargetArray, codec: Codec) -> float:
+    """The loss of one image, from the logits that give its probabilities."""
+    logits = torch.from_numpy(codec.labels.logits(probabilities))[None]
+    return float(loss(logits, codec.loss_target(torch.from_numpy(target)[None])))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from perpixel.errors import Problem, SettingsError
 from perpixel.files.atomic import write_text
 from perpixel.files.write import overlay, picture
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.shapes import TargetArray
 
 LARGEST_PX: Final = 512

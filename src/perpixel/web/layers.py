@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perpixel.files.read import Header
 from perpixel.files.write import mask_paths
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.prediction import Outputs, Predictor
 from perpixel.web.library import LibraryImage, called
 from perpixel.web.tiles import OpenPyramids
@@ -106,7 +106,7 @@ class LayerStore:
             raise KeyError(layer)
         bands = self._pyramids.get(layers.probabilities, place.page).tile(place.level, place.column, place.row)
         if layer == "uncertainty":
-            return uncertainty(bands, is_multiclass=labels.kind == "multiclass")
+            return uncertainty(bands, is_multiclass=not labels.is_multilabel)
         kind, _, number = layer.partition("-")
         if kind != "probability" or not number.isdecimal() or int(number) >= len(labels):
             raise KeyError(layer)
@@ -117,7 +117,7 @@ class LayerStore:
             self._pyramids.get(path, place.page, is_mask=True).tile(place.level, place.column, place.row)[..., 0]
             for path in layers.masks[:BITS]
         ]
-        if labels.kind == "multiclass":
+        if not labels.is_multilabel:
             return np.asarray(tiles[0], np.uint8)
         colour = np.zeros((*tiles[0].shape, 3), np.uint8)
         for k, tile in enumerate(tiles):

@@ -16,7 +16,7 @@ from perpixel.web.options import ServeOptions
 if TYPE_CHECKING:
     from uvicorn import Server
 
-    from perpixel.labels.codec import Labels
+    from perpixel.labels.labels import Labels
     from perpixel.web.service import Service
 
 
@@ -90,7 +90,7 @@ def http_server(service: "Service") -> "Server":
 def named_labels(names: Sequence[str]) -> "Labels":
     """Multiclass labels of these names, numbered from 0. Raises SettingsError for fewer than two, or twins."""
     from perpixel.dataset.masks.classes import default_colours
-    from perpixel.labels.codec import Labels
+    from perpixel.labels.labels import Labels
 
     if len(set(names)) < 2 or len(set(names)) != len(names) or not all(names):
         raise SettingsError(

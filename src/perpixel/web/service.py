@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.store.run_folder import Run
 from perpixel.web.layers import LayerStore
 from perpixel.web.library import Library, LibraryImage

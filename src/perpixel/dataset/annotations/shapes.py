@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset.sample import Ring, Shape
-from perpixel.labels.codec import Labels
+from perpixel.labels.labels import Labels
 from perpixel.shapes import TargetArray
 
 
@@ -19,7 +19,7 @@ def fill(shapes: Sequence[Shape], height: int, width: int, labels: Labels) -> Ta
         width: In pixels.
         labels: Multiclass: (H, W), the class 0 where nothing is drawn. Overlapping: (K, H, W) of 0 and 1.
     """
-    if labels.kind == "multilabel":
+    if labels.is_multilabel:
         target = np.zeros((len(labels), height, width), np.uint8)
         for shape in shapes:
             target[shape.value] |= inside(shape, height, width)

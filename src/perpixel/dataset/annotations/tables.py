@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from perpixel.dataset.layout.inventory import packed
-from perpixel.labels.codec import Colour
+from perpixel.labels.labels import Colour
 
 TABLE_NAMES: Final = re.compile(r"(class|label|colou?r|codes|categor|palette)", re.IGNORECASE)
 NO_OBJECT: Final = frozenset(

@@ -14,7 +14,8 @@ from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.sample import Finding, Sample
 from perpixel.errors import DataError
 from perpixel.files.read import RawMask, read_image, read_mask, turned
-from perpixel.labels.codec import Labels, encode
+from perpixel.labels.codec import encode
+from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED, ImageArray, MaskArray, TargetArray
 
 

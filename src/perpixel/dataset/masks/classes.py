@@ -12,7 +12,7 @@ from perpixel.dataset.masks.evidence import Shapes
 from perpixel.dataset.masks.void import ISLANDS, MaskValues, is_even, unlabelled_values
 from perpixel.dataset.sample import Finding, info, warning
 from perpixel.errors import DataError
-from perpixel.labels.codec import DISTINCT_COLOURS, Colour, Encoding, Labels, Value
+from perpixel.labels.labels import DISTINCT_COLOURS, Colour, Encoding, Labels, Value
 from perpixel.shapes import MAX_CLASSES
 
 Reading: TypeAlias = Literal[

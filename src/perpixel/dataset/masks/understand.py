@@ -25,7 +25,7 @@ from perpixel.dataset.masks.evidence import Shapes
 from perpixel.dataset.masks.numbered import number_objects
 from perpixel.dataset.sample import Sample, Shape, info
 from perpixel.errors import DataError, Problem
-from perpixel.labels.codec import Labels, Value
+from perpixel.labels.labels import Labels, Value
 from perpixel.shapes import IGNORED
 
 BINARY: Final[frozenset[Reading]] = frozenset({"halves", "nonzero", "alpha"})
@@ -86,7 +86,7 @@ def understand(found: Found, stated: Stated) -> Understood:
 def _reading_for(found: Found, given: Labels) -> Reading:
     if found.layout.form != "values":
         return found.layout.form
-    if given.kind == "multilabel":
+    if given.is_multilabel:
         return "channels"
     known = {packed(v) if isinstance(v, tuple) else v for v in (*given.values, *given.ignored)}
     unknown = {v for fact in found.facts.values() for v in fact.values} - known
@@ -172,7 +172,7 @@ def renumbered(samples: Sequence[Sample], drawn: Sequence[str], labels: Labels) 
 def unknown_values(facts: Mapping[Page, MaskFacts], labels: Labels) -> list[Problem]:
     """Masks with values or colours that belong to none of the classes (or, for multilabel ones, beside 0)."""
     known = {packed(v) if isinstance(v, tuple) else v for v in (*labels.values, *labels.ignored)}
-    known |= {0} if labels.kind == "multilabel" else set()
+    known |= {0} if labels.is_multilabel else set()
     examples = []
     for (path, _), fact in facts.items():
         shown = {v: shown_colour(fact, v) if labels.encoding == "colour" else v for v in fact.values}

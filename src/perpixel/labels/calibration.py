@@ -1,18 +1,18 @@
-"""Temperature scaling: one number, fitted on validation, that makes probabilities say how often they are right.
+"""Calibration: what validation images say about probabilities. A temperature, and the thresholds of the classes.
 
-Dividing logits by it changes no argmax and no threshold at logit 0; it changes how sure they sound.
+Dividing logits by the temperature makes probabilities say how often they are right; it changes no argmax.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from perpixel.metrics.counts import Float64s
 from perpixel.shapes import IGNORED, TargetArray
 
+Float64s: TypeAlias = NDArray[np.float64]
 _LOG_LIMITS = (-5.0, 5.0)
 
 

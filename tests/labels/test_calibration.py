@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from perpixel.metrics import draw_pixels, fit_temperature
+from perpixel.labels.calibration import draw_pixels, fit_temperature
 from perpixel.shapes import IGNORED
 
 
