@@ -32,14 +32,14 @@ class ModelEntry:
 
     Args:
         summary: What it is for, in one line.
-        on_encoder: Builds it on an encoder.
+        on_encoder: Builds it on an encoder; None if it takes none.
         plain: Builds it without an encoder; None if it needs one.
         encoder: The encoder that it takes when none is named; None for the plain network.
         encoder_options: Options that its encoder gets.
     """
 
     summary: str
-    on_encoder: Callable[..., SegmentationModel]
+    on_encoder: Callable[..., SegmentationModel] | None = None
     plain: Callable[..., SegmentationModel] | None = None
     encoder: str | None = None
     encoder_options: Mapping[str, Any] = field(default_factory=dict)
@@ -134,13 +134,9 @@ def build(
     entry = MODELS[name]
     chosen = encoder or entry.encoder
     if chosen is None:
-        assert entry.plain is not None
-        if str(weights) not in ("none", "auto"):
-            raise SettingsError(
-                f"{name} without an encoder has no place for the weights {weights}.",
-                fix="name an encoder, or leave the weights out.",
-            )
-        return entry.plain(in_channels=in_channels, classes=classes, **_grouped(name, entry.plain, options))
+        return _without_encoder(name, entry, str(weights), {**options, "in_channels": in_channels, "classes": classes})
+    if entry.on_encoder is None:
+        raise SettingsError(f"{name} takes no encoder.", fix="leave the encoder out.")
     arguments = _grouped(name, entry.on_encoder, options)
     if "in_channels" in inspect.signature(entry.on_encoder).parameters:
         arguments["in_channels"] = in_channels
@@ -151,6 +147,17 @@ def build(
     model = entry.on_encoder(encoder=chosen, classes=classes, **arguments)
     model.take_classifier(surplus)
     return model
+
+
+def _without_encoder(name: str, entry: ModelEntry, weights: str, options: dict[str, Any]) -> SegmentationModel:
+    assert entry.plain is not None
+    if weights not in ("none", "auto"):
+        raise SettingsError(
+            f"{name} without an encoder has no place for the weights {weights}.",
+            fix="name an encoder, or leave the weights out.",
+        )
+    shape = {key: options.pop(key) for key in ("in_channels", "classes")}
+    return entry.plain(**shape, **_grouped(name, entry.plain, options))
 
 
 def build_encoder(name: str, *, in_channels: int, weights: str | Path = "none", **options: Any) -> Encoder:

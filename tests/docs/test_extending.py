@@ -1,0 +1,80 @@
+"""The examples of CONTRIBUTING's "How to add", followed to the letter on a copy of the package."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import perpixel
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```python\n# (.+?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINE = re.compile(r"a line of (\w+) in (\S+)")
+
+MODEL = """
+import torch
+from perpixel.losses import weighted
+from perpixel.models import build
+model = build("two_layers", in_channels=2, classes=3, width=4)
+for height, width in ((1, 1), (33, 47)):
+    assert model(torch.rand(2, 2, height, width)).shape == (2, 3, height, width)
+loss = weighted({"cross_entropy": 1.0}, "multiclass")(model(torch.rand(1, 2, 8, 8)), torch.ones(1, 8, 8).long())
+loss.backward()
+assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters())
+try:
+    build("two_layers", in_channels=2, classes=3, encoder="resnet18")
+except Exception as error:
+    assert "two_layers takes no encoder" in str(error), error
+else:
+    raise AssertionError("an encoder was taken")
+"""
+LOSS = """
+import torch
+from perpixel.losses import weighted
+from perpixel.settings.tree import settings_from
+settings = settings_from({"train": {"loss": [{"name": "brier", "power": 1}]}})
+loss = weighted(settings.train.loss, "multiclass")
+logits, target = torch.zeros(1, 2, 4, 4, requires_grad=True), torch.ones(1, 4, 4).long()
+value = loss(logits, target)
+assert float(value) == 0.5, value
+value.backward()
+assert logits.grad.abs().sum() > 0
+"""
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """A copy of the package with every example in it."""
+    folder = tmp_path_factory.mktemp("extended")
+    shutil.copytree(Path(perpixel.__file__).parent, folder / "src" / "perpixel")
+    for place, body in BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
+        if line := LINE.fullmatch(place):
+            add_line(folder / line[2], line[1], body)
+        else:
+            assert not (folder / place).exists(), f"{place} is there already"
+            (folder / place).write_text(body, encoding="utf-8")
+    return folder / "src"
+
+
+def add_line(file, table, body):
+    """Put the last line of a block into a table, and its imports before it."""
+    *imports, line = body.strip().splitlines()
+    text = file.read_text(encoding="utf-8")
+    opening = re.search(rf"^{table}: .*= {{$", text, re.MULTILINE)
+    assert opening, f"{file} has no table {table}"
+    text = f"{text[: opening.end()]}\n    {line}{text[opening.end() :]}"
+    first = text.index("\nfrom perpixel")
+    file.write_text(text[:first] + "\n" + "\n".join(imports) + text[first:], encoding="utf-8")
+
+
+@pytest.mark.parametrize("use", [MODEL, LOSS], ids=["model", "loss"])
+def test_what_an_example_adds_can_be_used(extended, use):
+    environment = {**os.environ, "PYTHONPATH": str(extended)}
+    done = subprocess.run(
+        [sys.executable, "-c", use], env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr
