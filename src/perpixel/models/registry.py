@@ -134,7 +134,9 @@ def build(
     entry = MODELS[name]
     chosen = encoder or entry.encoder
     if chosen is None:
-        return _without_encoder(name, entry, str(weights), {**options, "in_channels": in_channels, "classes": classes})
+        return _without_encoder(
+            name, entry, str(weights), {**options, "in_channels": in_channels, "classes": classes}
+        )
     if entry.on_encoder is None:
         raise SettingsError(f"{name} takes no encoder.", fix="leave the encoder out.")
     arguments = _grouped(name, entry.on_encoder, options)
