@@ -105,13 +105,15 @@ class SegmentationModel(nn.Module):
 
 
 def _at_least(size: int, least: int) -> int:
+    if isinstance(size, Tensor):  # while torch.jit traces
+        return size.clamp(min=least)
     larger: int = torch.sym_max(size, least)  # type: ignore[no-untyped-call]
     return larger
 
 
 def _pad(image: Tensor, below: int, right: int) -> Tensor:
     """Repeat the last row and column."""
-    if not torch.compiler.is_compiling() and not (below or right):
+    if not (torch.compiler.is_compiling() or torch.jit.is_tracing() or below or right):
         return image
     return F.pad(image, (0, right, 0, below), mode="replicate")
 
