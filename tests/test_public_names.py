@@ -11,7 +11,20 @@ from perpixel import api
 
 PUBLIC = (
     *("DataError", "OutputError", "PerpixelError", "RunError", "SettingsError"),
-    *("check", "compare", "convert", "demo", "evaluate", "load", "plan", "predict", "find_lr", "serve", "train"),
+    *(
+        "check",
+        "compare",
+        "convert",
+        "demo",
+        "evaluate",
+        "export",
+        "load",
+        "plan",
+        "predict",
+        "find_lr",
+        "serve",
+        "train",
+    ),
 )
 FUNCTIONS = [name for name in PUBLIC if name[0].islower()]
 HEAVY = ("torch", "numpy", "scipy", "PIL", "matplotlib", "lightning_fabric", "timm", "yaml", "jinja2")

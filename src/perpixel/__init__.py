@@ -6,7 +6,7 @@
 >>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
 """
 
-from perpixel.api import check, compare, convert, demo, evaluate, find_lr, load, plan, predict, serve, train
+from perpixel.api import check, compare, convert, demo, evaluate, export, find_lr, load, plan, predict, serve, train
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
 
 __version__ = "0.2.0"
@@ -22,6 +22,7 @@ __all__ = [
     "convert",
     "demo",
     "evaluate",
+    "export",
     "find_lr",
     "load",
     "plan",

@@ -9,6 +9,7 @@ from perpixel.settings.options import PlanOptions, TrainOptions, options_tree, w
 if TYPE_CHECKING:
     from perpixel.conversion import Converted
     from perpixel.evaluation import Comparison, Evaluation, PartName
+    from perpixel.exporting import Exported
     from perpixel.prediction import Predictor, Written
     from perpixel.report.audit_page import Check
     from perpixel.store.run_folder import Run
@@ -311,7 +312,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     """Predict image files; each mask is written as OUT/STEM.png (.tif for GeoTIFF and stacks).
 
     Args:
-        run: A run, its folder, or a model file.
+        run: A run, its folder, a model file, or an exported bundle, for which PyTorch is not needed.
         inputs: Files, folders, globs or Zarr images; "-" for a list on standard input.
         out: The folder to write to.
         index: Write class indices instead of the values of the training masks.
@@ -360,11 +361,40 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         return list(predictor.predict_files(paths, Path(out), outputs, progress=show))
 
 
+def export(
+    run: "Run | PathLike",
+    out: PathLike,
+    *,
+    target: str = "onnx",
+    images: "Sequence[PathLike] | None" = None,
+    overwrite: bool = False,
+) -> "Exported":
+    """Export a run to a folder for another program, and prove that it predicts there what it predicts here.
+
+    Args:
+        run: A finished run, or its folder.
+        out: The folder to write, or a file whose name ends in .zip.
+        target: What it is for: "onnx" (and `predict` without PyTorch), "torchscript", and so on; see docs/export.md.
+        images: Files, folders or globs to prove it on; None for the run's test images.
+        overwrite: Replace an earlier export.
+
+    Returns:
+        Where it lies and how well it agrees; `print` shows it.
+
+    Raises:
+        PerpixelError: SettingsError, RunError, DataError or OutputError, with what to correct; nothing is written.
+    """
+    from perpixel.exporting import export_run
+
+    given = None if images is None else [str(each) for each in images]
+    return export_run(_opened(run), Path(out), target=target, images=given, overwrite=overwrite)
+
+
 def load(run: "Run | PathLike") -> "Predictor":
     """Load a trained model: `load(run).predict(image)` maps (H, W, C) or (H, W) to a mask (H, W).
 
     Args:
-        run: A run, its folder, or a model file.
+        run: A run, its folder, a model file, or an exported bundle, for which PyTorch is not needed.
     """
     from perpixel.runtime.hardware import one_arena
 

@@ -66,7 +66,7 @@ def test_every_block_is_of_a_language_that_is_run_or_is_text(page):
 def test_every_command_is_one(page, monkeypatch):
     """Its options are known, its recipe exists, its settings are sound; nothing is run."""
     asked = []
-    verbs = ("check", "plan", "find_lr", "train", "evaluate", "compare", "predict", "demo")
+    verbs = ("check", "plan", "find_lr", "train", "evaluate", "compare", "predict", "export", "demo")
     for home, names in ((api, verbs), (catalogue, ("models", "describe"))):
         for name in names:
             note = lambda *given, _name=name, **named: asked.append((_name, named)) or Answer()  # noqa: E731

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from perpixel.errors import SettingsError
-from perpixel.prediction import PredictOptions, Predictor, backends, inference
-from perpixel.prediction.backends import chosen_engine, chosen_precision, require_openvino
+from perpixel.prediction import PredictOptions, Predictor, backends, inference, openvino_core
+from perpixel.prediction.backends import chosen_engine, chosen_precision
 from perpixel.runtime.race import Race
 from prediction.networks import LooksAround, codec_for, image_of
 
@@ -147,9 +147,10 @@ def test_a_network_that_cannot_be_exported_stays_with_pytorch():
 
 
 def test_without_openvino_the_way_out_is_told(monkeypatch):
-    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    for module in (backends, openvino_core):
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"OpenVINO is not installed\.\nFix: pip install 'perpixel\[openvino\]'"):
-        require_openvino()
+        openvino_core.require_openvino()
     with pytest.raises(SettingsError, match="OpenVINO is not installed"):
         Predictor(LooksAround(), codec_for(), options=PredictOptions(backend="openvino"))
     assert chosen_engine(LooksAround(), batch(), codec_for(), "auto")[1] == "PyTorch: OpenVINO is not installed."

@@ -170,7 +170,7 @@ def compare(
 
 @app.command()
 def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
-    run: Annotated[Path, typer.Argument(help="a run folder or a model file", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="a run folder, a model file or an export", show_default=False)],
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="files, folders, globs, - for a list")],
     out: Annotated[Path, typer.Option(help="the folder to write to", show_default=False)],
     index: Annotated[
@@ -234,6 +234,22 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
 
 
 app.command()(serving.serve)
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="the folder to write, or a .zip", show_default=False)],
+    target: Annotated[
+        str, typer.Option("--for", metavar="TARGET", help="onnx, torchscript: see docs/export.md")
+    ] = "onnx",
+    images: Annotated[
+        list[str] | None, typer.Option(help="file, folder or glob to prove it on; else the run's test images")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a run as a folder that other programs open, and prove that it predicts there what it predicts here."""
+    print(api.export(run, out, target=target, images=images, overwrite=overwrite))
 
 
 @app.command()

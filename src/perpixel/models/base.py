@@ -113,7 +113,7 @@ def _at_least(size: int, least: int) -> int:
 
 def _pad(image: Tensor, below: int, right: int) -> Tensor:
     """Repeat the last row and column."""
-    if not (torch.compiler.is_compiling() or torch.jit.is_tracing() or below or right):
+    if not (torch.compiler.is_compiling() or torch._C._get_tracing_state() or below or right):
         return image
     return F.pad(image, (0, right, 0, below), mode="replicate")
 

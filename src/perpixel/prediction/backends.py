@@ -4,19 +4,16 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from perpixel.errors import SettingsError
 from perpixel.labels.codec import Codec
+from perpixel.prediction.openvino_core import openvino_core, require_openvino
 from perpixel.runtime.race import Race, race
-
-if TYPE_CHECKING:
-    from openvino import Core
 
 Engine: TypeAlias = Callable[[Tensor], Tensor]
 """Maps (N, C, H, W) to logits (N, K, H, W)."""
@@ -73,7 +70,7 @@ class OpenVinoNetwork:
                 decoder = TorchFXPythonDecoder.from_exported_program(exported)
             frontend = FrontEndManager().load_by_framework("pytorch")  # openvino.convert_model would call home
             model = frontend.convert(frontend.load(decoder))
-            self._compiled = _core().compile_model(model, "CPU", hints)
+            self._compiled = openvino_core().compile_model(model, "CPU", hints)
         except Exception as error:
             raise SettingsError(
                 f"OpenVINO cannot run this network ({type(error).__name__}).", fix="choose the backend torch."
@@ -85,12 +82,6 @@ class OpenVinoNetwork:
             logits: Tensor = self._network(batch)
             return logits
         return torch.from_numpy(self._compiled(batch.contiguous().numpy())[0])
-
-
-def require_openvino() -> None:
-    """Raise SettingsError where OpenVINO is not installed."""
-    if find_spec("openvino") is None:
-        raise SettingsError("OpenVINO is not installed.", fix="pip install 'perpixel[openvino]', or leave it out.")
 
 
 def chosen_engine(network: nn.Module, batch: Tensor, codec: Codec, backend: str) -> tuple[Engine, str]:
@@ -142,18 +133,6 @@ def chosen_precision(network: nn.Module, batch: Tensor, codec: Codec) -> tuple[E
     if share > MOST_DIFFERING or not seconds.second_wins:
         return network, f"PyTorch: bfloat16 is {found}."
     return rounded, f"PyTorch in bfloat16: {found}."
-
-
-@cache
-def _core() -> "Core":
-    """One for as long as the process lives.
-
-    Each has a stack for signals, and puts the one before it back when it goes: of two, the first to go leaves the
-    second one's behind it, which is no more, and the next Ctrl-C ends the process.
-    """
-    from openvino import Core
-
-    return Core()
 
 
 @contextmanager

@@ -19,19 +19,11 @@ from perpixel.prediction.backends import (
     OpenVinoNetwork,
     chosen_engine,
     chosen_precision,
-    require_openvino,
 )
-from perpixel.prediction.options import PredictOptions
+from perpixel.prediction.openvino_core import require_openvino
+from perpixel.prediction.options import TTA, PredictOptions
 from perpixel.prediction.window_engine import EngineShape, WindowEngine
 from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, has_bf16_instructions, own_device
-
-TTA = {
-    "none": ((0, False),),
-    "hflip": ((0, False), (0, True)),
-    "flips": ((0, False), (0, True), (2, False), (2, True)),
-    "d4": tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
-}
-"""Quarter turns, then mirrored left to right."""
 
 MOST_TILES = 8
 """In one batch on an accelerator, where nothing else is said."""

@@ -1,4 +1,4 @@
-"""From a run folder or a model file to a predictor."""
+"""From a run folder, a model file or an exported bundle to a predictor."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,18 +6,22 @@ from pathlib import Path
 from perpixel.errors import RunError
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.predictor import Predictor
+from perpixel.store.bundle import Bundle, is_bundle
 
 
 def load(path: Path, options: PredictOptions | None = None) -> Predictor:
     """Read a trained model; the networks of an ensemble are averaged.
 
     Args:
-        path: A run folder, or a model.safetensors file; the file alone suffices.
+        path: A run folder, or a model.safetensors file, which suffices alone; or an exported bundle, for which
+            PyTorch is not needed.
         options: How to run it; the working resolution is always the one that it was trained at.
 
     Raises:
         RunError: There is no model, or it is not one of perpixel's, or was altered, or folds are missing or differ.
     """
+    if is_bundle(path):
+        return load_bundle(Bundle.open(path), options or PredictOptions())
     from perpixel.store.model_file import load_model
 
     loaded = [load_model(file) for file in _model_files(path)]
@@ -29,6 +33,15 @@ def load(path: Path, options: PredictOptions | None = None) -> Predictor:
     options = options or PredictOptions()
     options = replace(options, scale=first.scale, tta=options.tta or first.tta)
     return Predictor([network for network, _ in loaded], first.codec, options=options)
+
+
+def load_bundle(bundle: Bundle, options: PredictOptions) -> Predictor:
+    """Read an exported network; see `load`."""
+    from perpixel.prediction.onnx_engine import OnnxEngine
+
+    card = bundle.card
+    options = replace(options, scale=card.scale, tta=options.tta or card.tta)
+    return Predictor(OnnxEngine(bundle, options), card.codec)
 
 
 def _model_files(path: Path) -> list[Path]:

@@ -10,6 +10,15 @@ LARGEST_DENOMINATOR: Final = 8
 """Of the working resolution: p/q of the native one with q up to this, or 1/q."""
 
 
+TTA: Final = {
+    "none": ((0, False),),
+    "hflip": ((0, False), (0, True)),
+    "flips": ((0, False), (0, True), (2, False), (2, True)),
+    "d4": tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
+}
+"""Quarter turns, then mirrored left to right."""
+
+
 @dataclass(frozen=True)
 class PredictOptions:
     """How the network is run.

@@ -1,0 +1,155 @@
+"""From a run to an exported folder or .zip: written beside its place, proved, and renamed when it is whole."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import mkdtemp
+
+from perpixel.errors import OutputError, SettingsError, did_you_mean
+from perpixel.exporting.parity import Parity, measured_parity, refuse_differing
+from perpixel.exporting.source import ExportSource, ProofImage, open_source
+from perpixel.exporting.target import Target
+from perpixel.exporting.targets import TARGETS
+from perpixel.files.atomic import WRITING, cannot_write, replacing
+from perpixel.store.bundle import CARD, checksum, is_bundle
+from perpixel.store.run_folder import Run
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export that was written.
+
+    Args:
+        path: The folder, or the .zip.
+        target: A key of `TARGETS`.
+        megabytes: Of all its files (10⁶ bytes).
+        parities: How far each installed program's answers are from PyTorch's.
+    """
+
+    path: Path
+    target: str
+    megabytes: float
+    parities: tuple[Parity, ...]
+
+    def __str__(self) -> str:
+        """The proof in a line for each program."""
+        lines = [f"{self.path}: {self.target}, {self.megabytes:.1f} MB"]
+        for each in self.parities:
+            lines.append(
+                f"  {each.runtime}: largest difference {each.largest_difference:.1e}, {each.differing_pixels:,} of "
+                f"{each.pixels:,} pixels differ, {each.seconds:.2f} s (PyTorch {each.torch_seconds:.2f} s) "
+                f"for {each.images} {'image' if each.images == 1 else 'images'}"
+            )
+        return "\n".join(lines)
+
+
+def export_run(
+    run: Run,
+    out: Path,
+    *,
+    target: str = "onnx",
+    images: Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Export a run, and prove that the export predicts what the run predicts.
+
+    Args:
+        run: A finished run, or an ensemble.
+        out: The folder to write, or a file whose name ends in .zip.
+        target: A key of `TARGETS`.
+        images: Files, folders or globs to prove it on; None for the run's test images.
+        overwrite: Replace an earlier export there.
+
+    Raises:
+        SettingsError: An unknown target, or one whose limits the run breaks, or a library is missing.
+        RunError: The run has no weights, or the export does not predict what it predicts.
+        DataError: There is no image to prove it on.
+        OutputError: Something is there already, or it cannot be written.
+    """
+    if target not in TARGETS:
+        raise SettingsError(f"there is no target {target!r}.", fix=did_you_mean(target, TARGETS))
+    _refuse_occupied(out, overwrite=overwrite)
+    chosen = TARGETS[target]
+    source = open_source(run, images)
+    chosen.check(source)
+    with _beside(out) as folder:
+        parities = _write(source, target, chosen, folder)
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        _place(folder, out)
+    return Exported(out, target, size / 1e6, tuple(parities))
+
+
+def _write(source: ExportSource, name: str, target: Target, folder: Path) -> list[Parity]:
+    """Write all files of a target, and prove them."""
+    written = target.write(source, folder)
+    images = [_fitted(each, written.fixed_hw) for each in source.images]
+    parities = measured_parity(source, written.graphs, images)
+    refuse_differing(parities)
+    checksums = {file: checksum((folder / file).read_bytes()) for file in written.models}
+    card = replace(source.card, target=name, checksums=checksums)
+    (folder / CARD).write_text(card.to_json(), encoding="utf-8")
+    proof = json.dumps([each.to_dict() for each in parities], indent=2) + "\n"
+    (folder / "parity.json").write_text(proof, encoding="utf-8")
+    if target.finish is not None:
+        target.finish(replace(source, card=card), folder, parities)
+    return parities
+
+
+def _fitted(proof: ProofImage, fixed_hw: tuple[int, int] | None) -> ProofImage:
+    """An image as a graph of a fixed size takes it: reflected or cut at its end."""
+    if fixed_hw is None:
+        return proof
+    import numpy as np
+
+    (height, width), image = fixed_hw, proof.image[: fixed_hw[0], : fixed_hw[1]]
+    missing = (height - image.shape[0], width - image.shape[1])
+    return ProofImage(proof.name, np.pad(image, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="reflect"))
+
+
+def _refuse_occupied(out: Path, *, overwrite: bool) -> None:
+    """Raise OutputError unless an export may be written there: nothing is there, or an export to be replaced."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not is_bundle(out):
+        raise OutputError(f"{out} exists and is not an export.", fix="choose a new folder or .zip with --out.")
+    if not overwrite:
+        raise OutputError(
+            f"{out} holds an export already.", fix="choose another --out, or replace it with --overwrite."
+        )
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A folder beside `out`, removed in any case."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(mkdtemp(dir=out.parent, prefix=WRITING))
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    try:
+        yield folder
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place(folder: Path, out: Path) -> None:
+    """Give a finished folder its name, or zip it there."""
+    if out.suffix.lower() == ".zip":
+        with replacing(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(folder.rglob("*")):
+                archive.write(file, file.relative_to(folder))
+        return
+    folder.chmod(0o755)
+    if out.exists():  # an export to be replaced, or an empty folder
+        old = folder.with_name(folder.name + "-old")
+        out.rename(old)
+        folder.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        folder.rename(out)

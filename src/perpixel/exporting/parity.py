@@ -1,0 +1,117 @@
+"""The proof of an export: what it predicts beside what PyTorch predicts, on real images."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.errors import RunError
+from perpixel.exporting.source import ExportSource, ProofImage
+from perpixel.metrics import Counts
+from perpixel.metrics.counting import count
+from perpixel.prediction.onnx_engine import Graph
+
+MOST_DIFFERENCE: Final = 1e-4
+"""Of a probability."""
+
+MOST_DIFFERING: Final = 1e-4
+"""The share of pixels that may be predicted otherwise; one pixel always may, for it may be a tie."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far one program's answers are from PyTorch's.
+
+    Args:
+        runtime: The program, with its version.
+        images: How many were predicted by both.
+        pixels: Of all of them.
+        largest_difference: Of a probability.
+        differing_pixels: Predicted otherwise.
+        iou_difference: Mean IoU minus that of PyTorch, against the truth; None where there is none.
+        seconds: For all images.
+        torch_seconds: The same by PyTorch.
+    """
+
+    runtime: str
+    images: int
+    pixels: int
+    largest_difference: float
+    differing_pixels: int
+    iou_difference: float | None
+    seconds: float
+    torch_seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the export is one."""
+        allowed = max(1, MOST_DIFFERING * self.pixels)
+        return self.largest_difference <= MOST_DIFFERENCE and self.differing_pixels <= allowed
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in parity.json."""
+        return {**asdict(self), "differing_share": self.differing_pixels / self.pixels}
+
+
+def measured_parity(source: ExportSource, graphs: Mapping[str, Graph], images: Sequence[ProofImage]) -> list[Parity]:
+    """Predict the images by PyTorch and by each program.
+
+    Args:
+        source: The run.
+        graphs: Of each program that is installed.
+        images: At least one.
+    """
+    expected, torch_seconds = [], 0.0
+    for each in images:
+        started = time.perf_counter()
+        expected.append(source.predictor.probabilities(each.image, each.name))
+        torch_seconds += time.perf_counter() - started
+    return [_compared(source, name, graph, images, (expected, torch_seconds)) for name, graph in graphs.items()]
+
+
+def refuse_differing(parities: Sequence[Parity]) -> None:
+    """Raise RunError where a program does not predict what PyTorch predicts."""
+    wrong = [each for each in parities if not each.holds]
+    if wrong:
+        raise RunError(
+            "the export does not predict what PyTorch predicts, and is not written.",
+            examples=[
+                f"{each.runtime}: a probability differs by {each.largest_difference:.2g} (at most "
+                f"{MOST_DIFFERENCE:g}), {each.differing_pixels:,} of {each.pixels:,} pixels are predicted otherwise"
+                for each in wrong
+            ],
+            fix="export for another target, or upgrade the runtime and the exporter.",
+        )
+
+
+def _compared(
+    source: ExportSource,
+    runtime: str,
+    graph: Graph,
+    images: Sequence[ProofImage],
+    by_torch: tuple[list[NDArray[np.float32]], float],
+) -> Parity:
+    codec, largest, differing, pixels, seconds = source.card.codec, 0.0, 0, 0, 0.0
+    ours: list[Counts] = []
+    theirs: list[Counts] = []
+    for each, expected in zip(images, by_torch[0], strict=True):
+        batch = np.ascontiguousarray(each.image.transpose(2, 0, 1)[None])
+        started = time.perf_counter()
+        found = graph(batch)[0]
+        seconds += time.perf_counter() - started
+        decoded, wanted = codec.decode_array(found), codec.decode_array(expected)
+        largest = max(largest, float(np.abs(found - expected).max()))
+        differing += int((decoded != wanted).reshape(-1, *expected.shape[1:]).any(0).sum())
+        pixels += expected[0].size
+        if each.target is not None:
+            for counts, prediction in ((ours, decoded), (theirs, wanted)):
+                counts.append(count(prediction, each.target, classes=len(codec.labels), kind=codec.labels.kind))
+    difference = float(sum(ours).mean_iou - sum(theirs).mean_iou) if ours and theirs else None  # type: ignore[union-attr]
+    if difference is not None and np.isnan(difference):
+        difference = None
+    return Parity(
+        runtime, len(images), pixels, largest, differing, difference, round(seconds, 4), round(by_torch[1], 4)
+    )

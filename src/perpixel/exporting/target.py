@@ -1,0 +1,45 @@
+"""What a target is: a file of its own that has one, and a line in `perpixel.exporting.targets`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perpixel.exporting.parity import Parity
+from perpixel.exporting.source import ExportSource
+from perpixel.prediction.onnx_engine import Graph
+
+
+@dataclass(frozen=True)
+class WrittenModels:
+    """What a target wrote.
+
+    Args:
+        models: The names of the model files, whose checksums go into the card.
+        graphs: Each program that is installed and runs them: raw pixels (N, C, H, W) to probabilities (N, K, H, W).
+        fixed_hw: The one height and width that they take; None for any.
+    """
+
+    models: tuple[str, ...]
+    graphs: Mapping[str, Graph] = field(default_factory=dict)
+    fixed_hw: tuple[int, int] | None = None
+
+
+def accept_any(source: ExportSource) -> None:
+    """A target without limits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A place where an exported network is used.
+
+    Args:
+        summary: Where that is, in one line.
+        write: Writes the model files into a folder.
+        check: Raises SettingsError where the run breaks a limit of the place.
+        finish: Writes what needs card and proof: the README, examples, a model card.
+    """
+
+    summary: str
+    write: Callable[[ExportSource, Path], WrittenModels]
+    check: Callable[[ExportSource], None] = accept_any
+    finish: Callable[[ExportSource, Path, Sequence[Parity]], None] | None = None

@@ -1,0 +1,142 @@
+"""An exported network, run on windows by ONNX Runtime: no PyTorch."""
+
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.errors import RunError, SettingsError
+from perpixel.prediction.options import TTA, PredictOptions
+from perpixel.prediction.window_engine import WindowEngine
+from perpixel.store.bundle import Bundle
+
+Graph = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""Maps raw pixels (N, C, H, W) to probabilities (N, K, H, W)."""
+
+
+class OnnxEngine(WindowEngine):
+    """The graph of a bundle.
+
+    Args:
+        bundle: What was exported.
+        options: Test-time augmentation, tiles, and what runs the graph: ONNX Runtime, or "openvino".
+
+    Raises:
+        RunError: The graph is damaged, or the installed ONNX Runtime cannot run it.
+        SettingsError: The library that is to run it is not installed, or not on this device.
+    """
+
+    def __init__(self, bundle: Bundle, options: PredictOptions) -> None:
+        if options.device not in ("auto", "cpu"):
+            raise SettingsError(
+                f"a bundle is predicted on the CPU, not on {options.device}.",
+                fix="choose the device cpu, or predict with the run.",
+            )
+        self.options = options
+        self._card = bundle.card
+        content = bundle.model()
+        self._bytes = len(content)
+        self.run: Graph = GRAPHS["openvino" if options.backend == "openvino" else "onnxruntime"](content)
+
+    @property
+    def align_px(self) -> int:
+        """Windows that are multiples of this are seen by the graph as they are."""
+        return self._card.align_px
+
+    @property
+    def device_type(self) -> str:
+        """Always "cpu"."""
+        return "cpu"
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the graph."""
+        return self._bytes
+
+    def feature_map_bytes(self, batch: int, window_hw: tuple[int, int]) -> int:
+        """As PyTorch needs for the same windows, which the exporter measured."""
+        working = window_hw[0] * window_hw[1] * self.options.ratio**2
+        return int(batch * working * self._card.map_bytes_per_px)
+
+    def probabilities(self, windows: NDArray[Any]) -> NDArray[np.float32]:
+        """Map windows (N, H, W, C) as they lie in the file to probabilities (N, K, H, W) float32."""
+        batch = windows.transpose(0, 3, 1, 2)
+        views = TTA[self.options.tta or "none"]
+        total: NDArray[np.float32] | None = None
+        for turns, mirrored in views:
+            seen = np.rot90(batch, turns, (2, 3))
+            answer = self.run(np.ascontiguousarray(seen[..., ::-1] if mirrored else seen))
+            answer = np.rot90(answer[..., ::-1] if mirrored else answer, -turns, (2, 3))
+            total = answer if total is None else total + answer
+        assert total is not None, "a view is the image as it is"
+        return np.ascontiguousarray(total / np.float32(len(views)) if len(views) > 1 else total)
+
+
+def onnxruntime_graph(content: bytes) -> Graph:
+    """A graph run by ONNX Runtime in float32 on the CPU.
+
+    Raises:
+        SettingsError: It is not installed.
+        RunError: It cannot run the graph.
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "a bundle is predicted with ONNX Runtime, which is not installed.",
+            fix="pip install 'perpixel[runtime]'.",
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = _threads()
+    arena = {"arena_extend_strategy": "kSameAsRequested"}  # else it doubles, whatever is needed
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=[("CPUExecutionProvider", arena)])
+    except Exception as error:
+        raise RunError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot run this graph: {str(error).splitlines()[0]}",
+            fix="pip install --upgrade onnxruntime, or export the run again.",
+        ) from None
+    name = session.get_inputs()[0].name
+
+    def run(batch: NDArray[Any]) -> NDArray[np.float32]:
+        answer: NDArray[np.float32] = session.run(None, {name: batch})[0]
+        return answer
+
+    return run
+
+
+def openvino_graph(content: bytes) -> Graph:
+    """The same by OpenVINO.
+
+    Raises:
+        SettingsError: It is not installed, or cannot run the graph.
+    """
+    from perpixel.prediction.openvino_core import openvino_core, require_openvino
+
+    require_openvino()
+    try:
+        core = openvino_core()
+        compiled = core.compile_model(core.read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    except Exception as error:
+        raise SettingsError(
+            f"OpenVINO cannot run this graph ({type(error).__name__}).", fix="choose the backend auto."
+        ) from error
+
+    def run(batch: NDArray[Any]) -> NDArray[np.float32]:
+        answer: NDArray[np.float32] = compiled(batch)[0]
+        return answer.copy()  # it is overwritten by the next batch
+
+    return run
+
+
+def _threads() -> int:
+    """As many as OMP_NUM_THREADS says, which PyTorch follows, too; 0 for as many as there are cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(asked) if asked.isdecimal() else 0
+
+
+GRAPHS: Final[dict[str, Callable[[bytes], Graph]]] = {"onnxruntime": onnxruntime_graph, "openvino": openvino_graph}
+"""What runs a graph, by the name of the library."""

@@ -1,0 +1,191 @@
+"""A bundle proves itself, is written whole or not at all, and predicts like the run it came from."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+import perpixel
+from generated import contents
+from perpixel.errors import DataError, OutputError, RunError, SettingsError
+from perpixel.exporting import TARGETS
+from perpixel.prediction import PredictOptions, onnx_engine
+from perpixel.prediction.load import load
+from perpixel.store.bundle import Bundle, BundleCard
+
+TILED = PredictOptions(tile_px=32, overlap_px=16, whole_px=1, tta="d4", precision="32", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def bundle(cells_run, tmp_path_factory):
+    """Read only."""
+    folder = tmp_path_factory.mktemp("exports") / "cells"
+    return perpixel.export(cells_run, folder).path
+
+
+def test_the_bundle_holds_what_it_says(bundle, cells_run):
+    names = {path.name for path in bundle.iterdir()}
+    assert names == {
+        *(
+            "model.onnx",
+            "card.json",
+            "parity.json",
+            "example.py",
+            "README.md",
+            "sample_input.npy",
+            "sample_output.npy",
+        )
+    }
+    card = Bundle.open(bundle).card
+    assert card.codec == load(cells_run.folder).codec
+    assert card.trained_on["images"] == {"train": 5, "val": 2, "test": 1}
+    proof = json.loads((bundle / "parity.json").read_text(encoding="utf-8"))
+    assert {each["runtime"].split()[0] for each in proof} >= {"onnxruntime"}
+    assert all(each["largest_difference"] < 1e-5 and each["iou_difference"] == 0 for each in proof)
+
+
+def test_tiles_turns_and_blending_are_those_of_the_run(bundle, cells_run):
+    image = np.random.default_rng(0).integers(0, 256, (101, 75, 3), np.uint8)
+    expected = load(cells_run.folder, TILED).probabilities(image)
+    np.testing.assert_allclose(load(bundle, TILED).probabilities(image), expected, rtol=0, atol=1e-5)
+
+
+def test_example_and_sample_agree_without_perpixel(bundle):
+    done = subprocess.run(
+        [sys.executable, "-I", "example.py"], cwd=bundle, capture_output=True, text=True, check=True, timeout=60
+    )
+    first, *rest = done.stdout.splitlines()
+    assert float(first.split()[-1]) < 1e-5
+    assert [line.split(":")[0] for line in rest] == ["background", "foreground"]
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+import perpixel
+from perpixel.cli import main
+assert main(["predict", sys.argv[1], sys.argv[2], "--out", sys.argv[3], "--polygons", "geojson", "--overlay"]) == 0
+import numpy as np
+assert perpixel.load(sys.argv[1]).predict(np.zeros((30, 20, 3), np.uint8)).shape == (30, 20)
+"""
+
+
+def test_without_torch_the_same_files_are_written(bundle, cells_run, cells, tmp_path):
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(bundle), str(cells / "images"), str(tmp_path / "bundle")]
+    subprocess.run(command, check=True, timeout=60, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    perpixel.predict(cells_run, cells / "images", tmp_path / "run", polygons="geojson", overlay=True)
+    assert contents(tmp_path / "bundle") == contents(tmp_path / "run")
+
+
+def test_a_zip_is_a_bundle_too(cells_run, cells, tmp_path):
+    path = perpixel.export(cells_run, tmp_path / "cells.zip", images=[cells / "images"]).path
+    assert "model.onnx" in zipfile.ZipFile(path).namelist()
+    image = np.full((40, 50, 3), 90, np.uint8)
+    np.testing.assert_array_equal(perpixel.load(path).predict(image), perpixel.load(cells_run).predict(image))
+    assert [each.name for each in tmp_path.iterdir()] == ["cells.zip"]
+
+
+def test_the_schema_in_the_docs_is_that_of_the_card():
+    from pathlib import Path
+
+    stored = json.loads(Path("docs/card.schema.json").read_text(encoding="utf-8"))
+    assert stored == TypeAdapter(BundleCard).json_schema()
+
+
+def test_an_export_that_differs_is_refused_and_nothing_is_written(cells_run, tmp_path, monkeypatch):
+    def other(content):
+        return lambda batch: np.full((len(batch), 2, *batch.shape[2:]), 0.5, np.float32)
+
+    monkeypatch.setitem(onnx_engine.GRAPHS, "onnxruntime", other)
+    with pytest.raises(RunError, match=r"onnxruntime .*: a probability differs by 0"):
+        perpixel.export(cells_run, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_is_never_overwritten_unasked(cells_run, bundle, tmp_path):
+    before = contents(bundle)
+    with pytest.raises(OutputError, match="holds an export already"):
+        perpixel.export(cells_run, bundle)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years")
+    with pytest.raises(OutputError, match="exists and is not an export"):
+        perpixel.export(cells_run, tmp_path / "mine", overwrite=True)
+    assert contents(bundle) == before
+    copy = tmp_path / "copy"
+    perpixel.export(cells_run, copy)
+    (copy / "model.onnx").write_bytes(b"old")
+    perpixel.export(cells_run, copy, overwrite=True)
+    assert (copy / "model.onnx").read_bytes() != b"old"
+    assert {each.name for each in tmp_path.iterdir()} == {"mine", "copy"}
+
+
+def test_bad_runs_and_targets_are_refused(cells_run, tmp_path):
+    with pytest.raises(SettingsError, match=r"no target 'onxx'.*\n.*did you mean onnx"):
+        perpixel.export(cells_run, tmp_path / "out", target="onxx")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "settings.yaml").write_bytes((cells_run.folder / "settings.yaml").read_bytes())
+    with pytest.raises(RunError, match=r"there is no model file .*model\.safetensors"):
+        perpixel.export(run, tmp_path / "out")
+    (run / "model.safetensors").write_bytes(cells_run.model_path.read_bytes())
+    with pytest.raises(DataError, match=r"test images of .* cannot be had.*\nFix: give other images"):
+        perpixel.export(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def altered(bundle, folder, **files):
+    folder.mkdir()
+    for path in bundle.iterdir():
+        (folder / path.name).write_bytes(files.get(path.stem, path.read_bytes()))
+    return folder
+
+
+def test_damaged_bundles_are_refused(bundle, tmp_path, monkeypatch):
+    card = json.loads((bundle / "card.json").read_text(encoding="utf-8"))
+    later = json.dumps({**card, "schema": 2}).encode()
+    with pytest.raises(RunError, match=r"card.json of .* is of a later version"):
+        perpixel.load(altered(bundle, tmp_path / "later", card=later))
+    for number, text in enumerate((b"{", b"[]", json.dumps({**card, "codec": {}}).encode())):
+        with pytest.raises(RunError, match=r"card.json of .* is damaged"):
+            perpixel.load(altered(bundle, tmp_path / f"damaged-{number}", card=text))
+    with pytest.raises(RunError, match=r"model.onnx of .* has been altered or damaged"):
+        perpixel.load(altered(bundle, tmp_path / "cut", model=(bundle / "model.onnx").read_bytes()[:-9]))
+    (tmp_path / "no.zip").write_bytes(b"PK")
+    with pytest.raises(RunError, match="cannot be read"):
+        perpixel.load(tmp_path / "no.zip")
+    with pytest.raises(RunError, match=r"ONNX Runtime .* cannot run this graph"):
+        onnx_engine.onnxruntime_graph(b"graph")
+    with pytest.raises(DataError, match="has 4 channels; the model was trained on 3"):
+        perpixel.load(bundle).predict(np.zeros((5, 5, 4), np.uint8))
+    with pytest.raises(SettingsError, match="predicted on the CPU, not on cuda"):
+        load(bundle, PredictOptions(device="cuda"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(SettingsError, match=r"not installed.\nFix: pip install 'perpixel\[runtime\]'"):
+        perpixel.load(bundle)
+
+
+def test_openvino_predicts_the_bundle(bundle, cells_run):
+    pytest.importorskip("openvino")
+    image = np.random.default_rng(0).integers(0, 256, (70, 60, 3), np.uint8)
+    found = load(bundle, PredictOptions(backend="openvino")).probabilities(image)
+    np.testing.assert_allclose(found, load(cells_run.folder).probabilities(image), atol=1e-4)
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS.keys() - {"onnx"}))
+def test_every_target_proves_itself(target, cells_run, tmp_path):
+    exported = perpixel.export(cells_run, tmp_path / "out", target=target)
+    assert all(each.holds for each in exported.parities)
+    assert f"{target}, " in str(exported)
+    assert target in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert Bundle.open(tmp_path / "out").card.target == target
+
+
+def test_a_bundle_for_another_program_is_not_predicted(cells_run, tmp_path):
+    path = perpixel.export(cells_run, tmp_path / "out", target="torchscript").path
+    with pytest.raises(RunError, match=r"exported for torchscript and holds no model.onnx"):
+        perpixel.load(path)
