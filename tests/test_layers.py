@@ -13,7 +13,7 @@ LAYERS = (
     ("mathematics", ("models", "losses", "metrics", "geometry", "instances", "histogram", "labels", "schedule")),
     ("data", ("settings", "files", "dataset", "duplicates", "audit", "split", "loading", "synthetic")),
     ("decisions", ("planning", "store")),
-    ("verbs", ("training", "prediction", "evaluation", "conversion", "exporting")),
+    ("verbs", ("training", "prediction", "evaluation", "conversion", "exporting", "ranking")),
     ("telling", ("report", "web", "api", "catalogue", "__init__")),
     ("doors", ("cli", "__main__")),
 )

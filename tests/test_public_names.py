@@ -23,6 +23,8 @@ PUBLIC = (
         "predict",
         "find_lr",
         "serve",
+        "annotate",
+        "next_images",
         "train",
     ),
 )

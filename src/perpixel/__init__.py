@@ -6,7 +6,22 @@
 >>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
 """
 
-from perpixel.api import check, compare, convert, demo, evaluate, export, find_lr, load, plan, predict, serve, train
+from perpixel.api import (
+    annotate,
+    check,
+    compare,
+    convert,
+    demo,
+    evaluate,
+    export,
+    find_lr,
+    load,
+    next_images,
+    plan,
+    predict,
+    serve,
+    train,
+)
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
 
 __version__ = "0.2.0"
@@ -17,6 +32,7 @@ __all__ = [
     "PerpixelError",
     "RunError",
     "SettingsError",
+    "annotate",
     "check",
     "compare",
     "convert",
@@ -25,6 +41,7 @@ __all__ = [
     "export",
     "find_lr",
     "load",
+    "next_images",
     "plan",
     "predict",
     "serve",

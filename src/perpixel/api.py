@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from perpixel.evaluation import Comparison, Evaluation, PartName
     from perpixel.exporting import Exported
     from perpixel.prediction import Predictor, Written
+    from perpixel.ranking import RankedImage
     from perpixel.report.audit_page import Check
     from perpixel.store.run_folder import Run
     from perpixel.training import Outlook, RangeTest
@@ -412,6 +413,7 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
     port: int = 7860,
     token: str | None = None,
     read_only: bool = False,
+    labels: PathLike | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a trained model to the browser and to programs, until interrupted; needs the extra `web`.
@@ -423,6 +425,7 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
         port: The port; 0 takes a free one.
         token: What clients have to show.
         read_only: Look only: nothing is painted and nothing trained.
+        labels: The folder for what is painted; by default IMAGES-labels next to the folder of images.
         announce: Called with the page's address once the server listens.
 
     Raises:
@@ -434,8 +437,77 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel import web
 
     options = web.ServeOptions(host=host, port=port, token=token, read_only=read_only)
-    with web.serving(_model_path(run), Path(images) if images else None, options) as service:
+    paths = (Path(each) if each else None for each in (images, labels))
+    folder, labels_folder = paths
+    with web.serving(_model_path(run), folder, options, labels_folder=labels_folder) as service:
         web.serve(service, announce or (lambda _: None))
+
+
+def annotate(  # noqa: PLR0913 # each is one thing to ask for
+    images: PathLike,
+    classes: Sequence[str],
+    out: PathLike | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    token: str | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Label images in the browser from scratch, and train on the labels there; needs the extra `web`.
+
+    Args:
+        images: A folder of images.
+        classes: Names of the classes, the background first.
+        out: The folder for the labels; by default IMAGES-labels next to the folder of images.
+        host: The address to listen on; any but the loopback ones needs a token.
+        port: The port; 0 takes a free one.
+        token: What clients have to show.
+        announce: Called with the page's address once the server listens.
+
+    Raises:
+        PerpixelError: DataError, SettingsError or OutputError, with what to mend.
+    """
+    from perpixel.runtime.hardware import one_arena
+
+    one_arena()  # before torch is loaded
+    from perpixel import web
+
+    options = web.ServeOptions(host=host, port=port, token=token)
+    with web.serving(None, Path(images), options, list(classes), Path(out) if out else None) as service:
+        web.serve(service, announce or (lambda _: None))
+
+
+def next_images(
+    run: "Run | PathLike",
+    inputs: "Sequence[PathLike] | PathLike",
+    *,
+    images: int = 10,
+    strategy: str = "foreground-random",
+    seed: int = 0,
+) -> "list[RankedImage]":
+    """Rank images by what labelling them should bring, the best first.
+
+    Args:
+        run: A run, its folder, or a model file.
+        inputs: Files, folders, globs or Zarr images that are not labelled.
+        images: How many to give.
+        strategy: "random", "foreground-random" (a draw among images where the model sees something), "entropy", or
+            "class-entropy".
+        seed: Decides what is drawn.
+
+    Returns:
+        The images, each with its score.
+    """
+    from perpixel.prediction.inputs import expanded
+    from perpixel.ranking import rank_images
+    from perpixel.runtime.progress import bar
+
+    given = [inputs] if isinstance(inputs, str | Path) else inputs
+    predictor = load(run)
+    with bar("ranking") as show:
+        return rank_images(predictor, expanded([str(each) for each in given]), strategy, seed=seed, progress=show)[
+            :images
+        ]
 
 
 def demo(out: PathLike = "runs/demo", *, minutes: float = 2.0, overwrite: bool = False) -> "Evaluation":

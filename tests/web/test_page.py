@@ -1,6 +1,7 @@
 """The page in a real Chromium."""
 
 import base64
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -119,3 +120,89 @@ def test_every_control_can_be_reached_and_has_a_name(tab, page):
       ).map((each) => each.outerHTML);
     """
     assert tab.evaluate(nameless) == []
+
+
+@pytest.fixture
+def painted(cells, tmp_path):
+    with served(None, copytree(cells / "images", tmp_path / "images"), ["background", "cell"]) as server:
+        yield server
+
+
+def canvas_place(tab, x, y):
+    """Where a pixel of the image lies in the window."""
+    code = """
+      const { view } = await import("/static/app.js");
+      const box = view.canvas.getBoundingClientRect();
+      return [box.left + view.left + %s * view.scale, box.top + view.top + %s * view.scale];
+    """
+    return tab.evaluate(code % (x, y))
+
+
+def paint(tab, k, *points):
+    tab.evaluate("document.getElementById('view').focus()")
+    tab.key(str(k + 1))
+    tab.drag(*(canvas_place(tab, *point) for point in points))
+    tab.evaluate("await (await import('/static/app.js')).parts.painting.painter.queue")
+
+
+def label_values(tab):
+    code = """
+      const { parts, view } = await import("/static/app.js");
+      const tile = view.store.tiles.get(view.tilePath("labels/tiles", 0, 0, 0));
+      return tile?.content && tile.version === parts.painting.painter.state.version && !view.store.isBusy
+        && { height: tile.content.height, width: tile.content.width, values: [...tile.content.values] };
+    """
+    tab.wait(f"(await (async () => {{{code}}})())")
+    found = tab.evaluate(code)
+    return np.array(found["values"]).reshape(found["height"], found["width"]) & 255
+
+
+def test_strokes_are_kept_previewed_and_found_again(tab, painted):
+    tab.open(painted.url)
+    tab.evaluate("document.getElementById('view').focus()")
+    tab.key("b")
+    paint(tab, 1, (14, 10), (18, 12))
+    paint(tab, 0, (2, 2), (8, 2), (28, 2))
+    tab.wait("(await import('/static/app.js')).page.preview")
+    kept = np.asarray(painted.service.label_store.open(next(iter(painted.service.library.images.values()))).labels)
+    np.testing.assert_array_equal(label_values(tab), kept)
+    assert (kept[11, 16], kept[2, 5], kept[20, 20]) == (1, 0, 255)
+    tab.open(painted.url)
+    np.testing.assert_array_equal(label_values(tab), kept)
+    tab.evaluate("document.getElementById('view').focus()")
+    tab.key("u")
+    tab.evaluate("await (await import('/static/app.js')).parts.painting.painter.queue")
+    after = label_values(tab)
+    assert (after[11, 16], after[2, 5]) == (1, 255)
+    assert not tab.errors
+
+
+def test_a_polygon_is_closed_by_enter_and_a_second_tab_merges(tab, painted):
+    tab.open(painted.url)
+    tab.evaluate("document.getElementById('view').focus()")
+    tab.key("p")
+    tab.key("2")
+    for point in ((5, 5), (25, 5), (25, 18), (5, 18)):
+        tab.drag(canvas_place(tab, *point))
+    image = next(iter(painted.service.library.images.values()))
+    elsewhere = {"tool": "brush", "class_index": 0, "points": [[15, 21]], "radius": 1}
+    answer = painted.ask("POST", f"/v1/images/{image.id}/labels/strokes", elsewhere, {"If-Match": '"0"'})
+    assert answer.status == 200
+    tab.key("Enter")
+    tab.evaluate("await (await import('/static/app.js')).parts.painting.painter.queue")
+    labels = label_values(tab)
+    assert (labels[10, 10], labels[21, 15], labels[2, 2]) == (1, 0, 255)
+    tab.errors.clear()  # Chromium logs the 409
+
+
+@pytest.mark.slow
+def test_a_minute_of_training_gives_a_model_on_the_page(tab, painted):
+    tab.open(painted.url)
+    for image in list(painted.service.library.images.values())[:3]:
+        for k, points in enumerate(([[2, 2], [20, 2]], [[12, 12], [18, 14]])):
+            stroke = {"tool": "brush", "class_index": k, "points": points, "radius": 2}
+            painted.ask("POST", f"/v1/images/{image.id}/labels/strokes", stroke, {"If-Match": "*"})
+    tab.evaluate("document.getElementById('minutes').value = 1; document.getElementById('train').click()")
+    tab.wait("document.getElementById('train-state').textContent.startsWith('The first model')", 240)
+    tab.wait("!document.getElementById('predict').disabled")
+    assert layer_values(tab).shape == (24, 32)

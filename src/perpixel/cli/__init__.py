@@ -234,6 +234,8 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
 
 
 app.command()(serving.serve)
+app.command()(serving.annotate)
+app.command("next")(serving.next_images)
 
 
 @app.command()

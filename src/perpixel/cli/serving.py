@@ -1,7 +1,7 @@
 """The verbs of the server."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,16 +12,60 @@ Host = Annotated[str, typer.Option(help="the address to listen on; others than l
 Token = Annotated[str | None, typer.Option(envvar="PERPIXEL_TOKEN", help="what clients have to show")]
 
 
-def serve(  # one parameter an option
+def serve(  # noqa: PLR0913, PLR0917 # one parameter an option
     run: Annotated[Path, typer.Argument(help="a run folder or a model file", show_default=False)],
     images: Annotated[Path | None, typer.Argument(help="a folder of images to look at")] = None,
     port: Port = 7860,
     host: Host = "127.0.0.1",
     token: Token = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="the folder for what is painted; by default IMAGES-labels", show_default=False)
+    ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="look only: nothing is painted or trained")] = False,
 ) -> None:
     """Serve a model: a page in the browser, and an interface for programs."""
-    api.serve(run, images, host=host, port=port, token=token, read_only=read_only, announce=_say_address)
+    api.serve(
+        run,
+        images,
+        host=host,
+        port=port,
+        token=token,
+        read_only=read_only,
+        labels=labels,
+        announce=_say_address,
+    )
+
+
+def annotate(  # one parameter an option
+    images: Annotated[Path, typer.Argument(help="a folder of images", show_default=False)],
+    classes: Annotated[str, typer.Option(help="names, the background first: background,nucleus", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="the folder for the labels; by default IMAGES-labels", show_default=False)
+    ] = None,
+    port: Port = 7860,
+    host: Host = "127.0.0.1",
+    token: Token = None,
+) -> None:
+    """Label images in the browser from scratch, and train on the labels there."""
+    names = [name.strip() for name in classes.split(",")]
+    api.annotate(images, names, out, host=host, port=port, token=token, announce=_say_address)
+
+
+def next_images(
+    run: Annotated[Path, typer.Argument(help="a run folder or a model file", show_default=False)],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="IMAGES...", help="files, folders or globs, not labelled yet")
+    ],
+    images: Annotated[int, typer.Option(min=1, help="how many to name")] = 10,
+    strategy: Annotated[
+        Literal["random", "foreground-random", "entropy", "class-entropy"],
+        typer.Option(help="a draw, a draw among images where the model sees something, or what it is unsure of"),
+    ] = "foreground-random",
+    seed: Annotated[int, typer.Option(help="decides what is drawn")] = 0,
+) -> None:
+    """Name the images to label next, the best first."""
+    for ranked in api.next_images(run, inputs, images=images, strategy=strategy, seed=seed):
+        print(f"{ranked.score:8.4f}  {ranked.path}")
 
 
 def _say_address(address: str) -> None:

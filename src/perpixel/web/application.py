@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from perpixel.errors import PerpixelError
-from perpixel.web import image_routes, page_routes, prediction_routes
+from perpixel.web import image_routes, label_routes, page_routes, prediction_routes, preview_routes, train_routes
 from perpixel.web.endpoints import Endpoint
 from perpixel.web.guard import Guard
 from perpixel.web.service import Service
@@ -21,8 +21,9 @@ CLIENT_CLOSED = 499
 
 
 def endpoints_of(service: Service) -> list[Endpoint]:
-    """The endpoints that a server with these options has."""
-    return [*page_routes.ENDPOINTS, *prediction_routes.ENDPOINTS, *image_routes.ENDPOINTS]
+    """The endpoints that a server has."""
+    shared = (page_routes, prediction_routes, image_routes, label_routes, preview_routes, train_routes)
+    return [endpoint for routes in shared for endpoint in routes.ENDPOINTS]
 
 
 def application(service: Service) -> Starlette:

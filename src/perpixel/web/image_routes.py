@@ -137,6 +137,7 @@ def _described(found: LibraryImage) -> dict[str, Any]:
         "height": height,
         "width": width,
         "pages": header.pages,
+        "is_upload": found.is_upload,
         "tile_px": TILE_PX,
         "levels": levels(height, width),
     }

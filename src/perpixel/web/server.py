@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def serving(
-    model: Path | None, images: Path | None, options: ServeOptions, classes: Sequence[str] = ()
+    model: Path | None,
+    images: Path | None,
+    options: ServeOptions,
+    classes: Sequence[str] = (),
+    labels_folder: Path | None = None,
 ) -> "Iterator[Service]":
     """Gather what a server needs.
 
@@ -31,14 +35,18 @@ def serving(
         images: A folder of images.
         options: Address and limits.
         classes: Their names, where there is no model.
+        labels_folder: Where painted labels go; by default next to the folder of images.
 
     Raises:
         RunError: There is no model.
         DataError: There is no image.
+        OutputError: The folder for labels holds something else.
     """
     require_web()
+    from perpixel.web.label_store import LabelStore
     from perpixel.web.library import Library
     from perpixel.web.service import Model, Service
+    from perpixel.web.training_job import TrainingJob
 
     found = None if model is None else Model(load(model), model)
     paths = [] if images is None else expanded([str(images)])
@@ -46,7 +54,11 @@ def serving(
     labels = named_labels(classes) if found is None else found.predictor.codec.labels
     with TemporaryDirectory(prefix="perpixel-", ignore_cleanup_errors=True) as name:
         library = Library(paths, root, Path(name), options.upload_pixels)
-        service = Service(options, labels, found, library, Path(name))
+        service = Service(options, labels, found, library, Path(name), base=model)
+        if images is not None and not options.read_only and labels.kind == "multiclass":
+            folder = labels_folder or images.absolute().with_name(f"{images.absolute().name}-labels")
+            service.label_store = LabelStore(folder, labels)
+            service.training = TrainingJob(folder / "trained", service.adopt)
         try:
             yield service
         finally:

@@ -3,21 +3,27 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Timer
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from perpixel.labels.labels import Labels
 from perpixel.store.run_folder import Run
+from perpixel.web.label_store import LabelStore
 from perpixel.web.layers import LayerStore
 from perpixel.web.library import Library, LibraryImage
 from perpixel.web.options import ServeOptions
+from perpixel.web.previews import PreviewStore
 from perpixel.web.tiles import OpenPyramids
+from perpixel.web.training_job import TrainingJob
 from perpixel.web.worker import Worker
 
 if TYPE_CHECKING:
     from perpixel.prediction import Predictor
+
+SAVING_SECONDS: Final = 1.0
 
 
 @dataclass
@@ -48,6 +54,9 @@ class Service:
         model: What predicts; None before anything is trained.
         library: The images.
         folder: Of the server's own, for uploads and predictions; it is removed at the end.
+        label_store: What is painted; None where the server is for looking only.
+        training: What trains on it.
+        base: The model that every training starts from; None for the public weights.
     """
 
     options: ServeOptions
@@ -55,17 +64,41 @@ class Service:
     model: Model | None
     library: Library
     folder: Path
+    label_store: LabelStore | None = None
+    training: TrainingJob | None = None
+    base: Path | None = None
     pyramids: OpenPyramids = field(default_factory=OpenPyramids)
     worker: Worker = field(init=False)
     layers: LayerStore = field(init=False)
+    previews: PreviewStore = field(init=False)
 
     def __post_init__(self) -> None:
         self.worker = Worker(self.options.places)
         self.layers = LayerStore(self.folder, self.pyramids)
+        self.previews = PreviewStore(len(self.labels))
+        self._saving: Timer | None = None
+
+    def adopt(self, path: Path, predictor: "Predictor") -> None:
+        """Let another model answer from here on."""
+        self.model = Model(predictor, path)
+        self.layers.forget_all()
+
+    def save_soon(self) -> None:
+        """Write the label images a second from now, however many strokes there are until then."""
+        store = self.label_store
+        if store is not None and (self._saving is None or not self._saving.is_alive()):
+            self._saving = Timer(SAVING_SECONDS, store.save)
+            self._saving.start()
 
     def close(self) -> None:
-        """Finish the work that has begun, and let go of all files."""
+        """Finish the work that has begun, write all labels, and let go of all files."""
         self.worker.close()
+        if self.training is not None:
+            self.training.stop()
+        if self._saving is not None:
+            self._saving.join()
+        if self.label_store is not None:
+            self.label_store.save()
         self.pyramids.close()
 
     @property
@@ -93,7 +126,7 @@ class Service:
             "kind": labels.kind,
             "classes": classes,
             "is_trained": self.model is not None,
-            "read_only": self.options.read_only,
+            "can_paint": self.label_store is not None,
             "name": None,
             "channels": None,
             "dtype": None,

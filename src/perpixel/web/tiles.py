@@ -75,6 +75,13 @@ class Pyramid:
                 self._limits = contrast(self._middle())
             return picture(pixels, self._limits) if pixels.size else np.zeros((0, 0, 3), np.uint8)
 
+    def region(self, top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
+        """A part of the image at full resolution, shown like its tiles: (height, width, 3)."""
+        with self._lock:
+            if self._limits is None:
+                self._limits = contrast(self._middle())
+            return picture(self.image.read(top, left, height, width), self._limits)
+
     def _middle(self) -> NDArray[Any]:
         image = self.image
         height, width = min(SAMPLE_PX, image.height), min(SAMPLE_PX, image.width)

@@ -2,21 +2,32 @@
 
 import { maskColours, shareColours } from "./colours.js";
 import { element, listClasses, listDownloads, listImages, listLayers, say, showScores } from "./panel.js";
+import { startPainting } from "./paint_panel.js";
 import { askJson, post } from "./server.js";
 import { state as language, switchLanguage, text, translate } from "./texts.js";
+import { startTraining } from "./train_panel.js";
 import { View } from "./view.js";
 
 const PAGE_OF_IMAGES = 200;
 const UNCERTAIN = "#e0348c";
 
 export const view = new View(element("view"));
-export const page = { model: null, images: [], total: 0, image: null, prediction: null, shown: [] };
+export const page = { model: null, images: [], total: 0, image: null, prediction: null, preview: null, shown: [] };
+export const parts = {}; // painting and training, where the server takes labels
 
 async function start() {
   translate();
   listen();
   page.model = await askJson("/v1/model");
   page.shown = page.model.classes.map((each) => !each.is_background);
+  if (page.model.can_paint) {
+    parts.painting = startPainting(view, page, refreshLayers);
+    parts.training = startTraining(page, choose, async () => {
+      page.model = await askJson("/v1/model");
+      refresh();
+      if (page.image) await predict();
+    });
+  }
   refresh();
   await loadImages();
   if (page.images.length) await choose(page.images[0].id);
@@ -34,6 +45,8 @@ function refresh() {
   listLayers(model, page.prediction?.has_probabilities);
   listImages(page.images, page.image?.id, choose);
   showScores(model);
+  parts.painting?.listClassButtons();
+  parts.training?.refresh();
   if (page.image) listDownloads(page.image);
   element("predict").disabled = !model.is_trained || !page.image;
   element("download-section").hidden = !model.is_trained || !page.image;
@@ -56,7 +69,9 @@ export async function choose(id) {
     Object.assign(element("page"), { max: page.image.pages, value: 1 });
     view.show(page.image);
     say(text("size", page.image.name, page.image.width, page.image.height));
+    await parts.painting?.open(page.image);
     refresh();
+    refreshLayers();
     if (page.model.is_trained) await predict();
   });
 }
@@ -98,6 +113,17 @@ export function refreshLayers() {
     };
     const opacity = Number(element("opacity").value);
     view.layers.push({ path: `layers/${chosen}`, version: page.prediction.version, colours: colours[kind](), opacity });
+  }
+  const strokes = { opacity: Math.min(1, Number(element("opacity").value) + 0.25) };
+  if (parts.painting?.painter.state && page.image) {
+    const { painter } = parts.painting;
+    const drawn = { ...page.model, classes: page.model.classes.map((each, k) => ({ ...each, colour: painter.colours[k] })) };
+    const shownPreview = element("preview").checked && page.preview;
+    if (shownPreview) {
+      const opacity = Number(element("opacity").value);
+      view.layers = [{ path: "preview", version: page.preview, colours: maskColours(page.model, page.shown), opacity }];
+    }
+    view.layers.push({ path: "labels/tiles", version: painter.state.version, colours: maskColours(drawn, drawn.classes.map(() => true)), ...strokes });
   }
   view.redraw();
 }
@@ -141,7 +167,7 @@ const keys = {
   "=": () => view.zoom(1.5),
   "-": () => view.zoom(1 / 1.5),
   0: () => view.fit(),
-  Enter: () => page.image && page.model.is_trained && predict(),
+  Enter: () => (parts.painting?.painter.points ? parts.painting.painter.finish() : page.image && page.model.is_trained && predict()),
 };
 
 function listenForDrops(stage) {

@@ -1,0 +1,120 @@
+"""Which images to label next: what a model is unsure of, or a draw among those where it sees something.
+
+No strategy reliably beats a draw that knows where the foreground is (nnActive, arXiv 2511.19183), so that is the
+default. Class-stratified entropy with noise follows ClaSP PE (arXiv 2601.13677).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.errors import SettingsError, did_you_mean
+from perpixel.files.read import read_image
+from perpixel.labels.labels import Labels
+from perpixel.prediction import Predictor
+
+Strategy: TypeAlias = Literal["random", "foreground-random", "entropy", "class-entropy"]
+DEFAULT_STRATEGY: Final = "foreground-random"
+
+LEAST_FOREGROUND: Final = 1e-3
+"""The share of an image that has to be predicted as foreground to count as such."""
+
+NOISE: Final = 0.1
+"""The scale of the Gumbel noise on the logarithm of class-entropy: similar images are not all taken."""
+
+
+@dataclass(frozen=True)
+class RankedImage:
+    """An image and why it has its place.
+
+    Args:
+        path: The file.
+        score: Larger ones are labelled first.
+    """
+
+    path: Path
+    score: float
+
+
+def rank_images(
+    predictor: Predictor,
+    paths: Sequence[Path],
+    strategy: str = DEFAULT_STRATEGY,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[RankedImage]:
+    """Order images by what labelling them should bring.
+
+    Args:
+        predictor: The model that is to become better.
+        paths: Images that are not labelled.
+        strategy: "random"; "foreground-random": at random, images with predicted foreground first; "entropy": the
+            mean entropy of the pixels; "class-entropy": that of the pixels of each predicted class, averaged over the
+            classes, with noise.
+        seed: Decides draws and noise.
+        progress: Called with the images that are seen, and all.
+
+    Raises:
+        SettingsError: There is no such strategy.
+        DataError: An image cannot be read, or is not like the training images.
+    """
+    if strategy not in get_args(Strategy):
+        raise SettingsError(f"there is no strategy {strategy!r}.", fix=did_you_mean(strategy, get_args(Strategy)))
+    draws = np.random.default_rng(seed).random(len(paths))
+    ranked = []
+    for number, (path, drawn) in enumerate(zip(paths, draws, strict=True), start=1):
+        score = float(drawn)
+        if strategy != "random":
+            probabilities = predictor.probabilities(read_image(path), str(path))
+            score = image_score(probabilities, predictor.codec.labels, strategy, score)
+        ranked.append(RankedImage(path, score))
+        if progress is not None:
+            progress(number, len(paths))
+    return sorted(ranked, key=lambda each: -each.score)
+
+
+def image_score(probabilities: NDArray[np.float32], labels: Labels, strategy: str, drawn: float) -> float:
+    """The score of one image.
+
+    Args:
+        probabilities: (K, H, W).
+        labels: The classes.
+        strategy: Any but "random".
+        drawn: A number in 0..1 of this image's own.
+    """
+    if strategy == "foreground-random":
+        return drawn + (foreground_share(probabilities, labels) >= LEAST_FOREGROUND)
+    entropy = pixel_entropy(probabilities, labels)
+    if strategy == "entropy":
+        return float(entropy.mean())
+    owner = probabilities.argmax(0)
+    means = [float(entropy[owner == k].mean()) for k in np.unique(owner)]
+    gumbel = -np.log(-np.log(min(max(drawn, 1e-9), 1 - 1e-9)))
+    return float(np.log(max(float(np.mean(means)), 1e-9)) + NOISE * gumbel)
+
+
+def foreground_share(probabilities: NDArray[np.float32], labels: Labels) -> float:
+    """The share of the pixels that are predicted as anything but background; without a background, all of them."""
+    if labels.kind == "multilabel":
+        return float((probabilities >= 0.5).any(0).mean())
+    return 1.0 if labels.background is None else float((probabilities.argmax(0) != labels.background).mean())
+
+
+def pixel_entropy(probabilities: NDArray[np.float32], labels: Labels) -> NDArray[np.float32]:
+    """The entropy of each pixel in nats, (H, W); of multilabel classes the mean of their own.
+
+    >>> labels = Labels("multiclass", ("a", "b"), (0, 1), ((0, 0, 0), (9, 9, 9)))
+    >>> pixel_entropy(np.array([[[1.0, 0.5]], [[0.0, 0.5]]], np.float32), labels).round(3).tolist()
+    [[0.0, 0.6930000185966492]]
+    """
+    shares = np.clip(probabilities, 1e-9, 1)
+    entropy = -(shares * np.log(shares))
+    if labels.kind == "multiclass":
+        return np.asarray(entropy.sum(0), np.float32)
+    rest = np.clip(1 - probabilities, 1e-9, 1)
+    return np.asarray((entropy - rest * np.log(rest)).mean(0), np.float32)
