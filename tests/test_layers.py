@@ -14,7 +14,7 @@ LAYERS = (
     ("data", ("settings", "files", "dataset", "duplicates", "audit", "split", "loading", "synthetic")),
     ("decisions", ("planning", "store")),
     ("verbs", ("training", "prediction", "evaluation", "conversion", "exporting", "ranking")),
-    ("telling", ("report", "web", "api", "catalogue", "__init__")),
+    ("telling", ("report", "integrations", "web", "api", "catalogue", "__init__")),
     ("doors", ("cli", "__main__")),
 )
 LAYER = {room: height for height, (_, rooms) in enumerate(LAYERS) for room in rooms}

@@ -413,6 +413,7 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
     port: int = 7860,
     token: str | None = None,
     read_only: bool = False,
+    label_studio: bool = False,
     labels: PathLike | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
@@ -425,6 +426,7 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
         port: The port; 0 takes a free one.
         token: What clients have to show.
         read_only: Look only: nothing is painted and nothing trained.
+        label_studio: Also serve the routes of a Label Studio machine-learning backend.
         labels: The folder for what is painted; by default IMAGES-labels next to the folder of images.
         announce: Called with the page's address once the server listens.
 
@@ -436,9 +438,8 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
     one_arena()  # before torch is loaded
     from perpixel import web
 
-    options = web.ServeOptions(host=host, port=port, token=token, read_only=read_only)
-    paths = (Path(each) if each else None for each in (images, labels))
-    folder, labels_folder = paths
+    options = web.ServeOptions(host=host, port=port, token=token, read_only=read_only, label_studio=label_studio)
+    folder, labels_folder = (Path(each) if each else None for each in (images, labels))
     with web.serving(_model_path(run), folder, options, labels_folder=labels_folder) as service:
         web.serve(service, announce or (lambda _: None))
 

@@ -22,6 +22,9 @@ def serve(  # noqa: PLR0913, PLR0917 # one parameter an option
         Path | None, typer.Option(help="the folder for what is painted; by default IMAGES-labels", show_default=False)
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="look only: nothing is painted or trained")] = False,
+    label_studio: Annotated[
+        bool, typer.Option("--label-studio", help="also the routes of a Label Studio backend")
+    ] = False,
 ) -> None:
     """Serve a model: a page in the browser, and an interface for programs."""
     api.serve(
@@ -31,6 +34,7 @@ def serve(  # noqa: PLR0913, PLR0917 # one parameter an option
         port=port,
         token=token,
         read_only=read_only,
+        label_studio=label_studio,
         labels=labels,
         announce=_say_address,
     )

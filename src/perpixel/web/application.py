@@ -10,7 +10,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from perpixel.errors import PerpixelError
-from perpixel.web import image_routes, label_routes, page_routes, prediction_routes, preview_routes, train_routes
+from perpixel.web import (
+    image_routes,
+    label_routes,
+    label_studio_routes,
+    page_routes,
+    prediction_routes,
+    preview_routes,
+    train_routes,
+)
 from perpixel.web.endpoints import Endpoint
 from perpixel.web.guard import Guard
 from perpixel.web.service import Service
@@ -23,7 +31,8 @@ CLIENT_CLOSED = 499
 def endpoints_of(service: Service) -> list[Endpoint]:
     """The endpoints that a server has."""
     shared = (page_routes, prediction_routes, image_routes, label_routes, preview_routes, train_routes)
-    return [endpoint for routes in shared for endpoint in routes.ENDPOINTS]
+    studio = (label_studio_routes,) if service.options.label_studio else ()
+    return [endpoint for routes in (*shared, *studio) for endpoint in routes.ENDPOINTS]
 
 
 def application(service: Service) -> Starlette:

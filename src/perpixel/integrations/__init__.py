@@ -1,0 +1,1 @@
+"""Places where people already label: the formats and functions that they ask for."""
