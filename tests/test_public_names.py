@@ -21,6 +21,7 @@ PUBLIC = (
         "load",
         "plan",
         "predict",
+        "push",
         "find_lr",
         "serve",
         "annotate",

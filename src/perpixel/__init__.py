@@ -19,6 +19,7 @@ from perpixel.api import (
     next_images,
     plan,
     predict,
+    push,
     serve,
     train,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "next_images",
     "plan",
     "predict",
+    "push",
     "serve",
     "train",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Unpack
 
+from perpixel.errors import SettingsError
 from perpixel.settings.options import PlanOptions, TrainOptions, options_tree, with_options
 
 if TYPE_CHECKING:
@@ -194,7 +195,6 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         PerpixelError: DataError, SettingsError, OutputError or RunError, with what to mend.
     """
     from perpixel import training
-    from perpixel.errors import SettingsError
     from perpixel.report import write_report
     from perpixel.settings.tree import settings_from
     from perpixel.store.run_folder import Run, new_folder
@@ -234,7 +234,7 @@ def evaluate(  # each is one thing to ask for
     """Score a run on unseen images at native resolution, and write the figures and the report.
 
     Args:
-        run: The run, or its folder.
+        run: The run, its folder, or an exported bundle, for which `data` is needed.
         data: Another labelled folder, which is scored whole.
         split: Which part of the run's own data: "test", "val", "train" or "all".
         out: Where metrics.json and images.csv go, instead of RUN/evaluation.
@@ -250,6 +250,8 @@ def evaluate(  # each is one thing to ask for
 
     texts(language)  # a wrong one costs no time
     opened = _opened(run)
+    if data is None and opened.is_exported:
+        raise SettingsError(f"{opened.folder} holds no images.", fix="name a labelled folder to score it on.")
     predictor = load(opened)
     data, folder = (Path(path) if path else None for path in (data, out))
     evaluation = score(opened, predictor, data, part=split, out=folder, inside=inside)
@@ -268,7 +270,7 @@ def compare(
     """Compare runs on the same images, each with the first, and write a page of it.
 
     Args:
-        runs: Two or more, or their folders.
+        runs: Two or more, their folders, or exported bundles, for which `data` is needed.
         data: A labelled folder, which is scored whole; without it, the images that are in this part of every run.
         split: Which part: "test", "val", "train" or "all".
         out: The folder for compare.html and compare.json; by default the evaluation folder of the last run.
@@ -389,6 +391,25 @@ def export(
 
     given = None if images is None else [str(each) for each in images]
     return export_run(_opened(run), Path(out), target=target, images=given, overwrite=overwrite)
+
+
+def push(folder: PathLike, repository: str, *, private: bool = False) -> str:
+    """Upload an export made for huggingface to the Hugging Face Hub, or to the server that HF_ENDPOINT names.
+
+    Args:
+        folder: The export.
+        repository: OWNER/NAME; it is made where it is missing.
+        private: Whether a new repository is private.
+
+    Returns:
+        The address of the repository.
+
+    Raises:
+        PerpixelError: RunError, SettingsError or OutputError, with what to correct.
+    """
+    from perpixel.exporting.push import push_folder
+
+    return push_folder(Path(folder), repository, is_private=private)
 
 
 def load(run: "Run | PathLike") -> "Predictor":
@@ -546,9 +567,12 @@ def _model_path(run: "Run | PathLike") -> Path:
 
 
 def _opened(run: "Run | PathLike") -> "Run":
+    from perpixel.store.bundle import is_bundle
     from perpixel.store.run_folder import Run
 
-    return Run.open(Path(run)) if isinstance(run, str | Path) else run
+    if not isinstance(run, str | Path):
+        return run
+    return Run.of_bundle(Path(run)) if is_bundle(Path(run)) else Run.open(Path(run))
 
 
 def _tree(

@@ -66,7 +66,19 @@ def test_every_block_is_of_a_language_that_is_run_or_is_text(page):
 def test_every_command_is_one(page, monkeypatch):
     """Its options are known, its recipe exists, its settings are sound; nothing is run."""
     asked = []
-    verbs = ("check", "plan", "find_lr", "train", "evaluate", "compare", "predict", "export", "demo")
+    verbs = (
+        "check",
+        "convert",
+        "plan",
+        "find_lr",
+        "train",
+        "evaluate",
+        "compare",
+        "predict",
+        "export",
+        "push",
+        "demo",
+    )
     for home, names in ((api, verbs), (catalogue, ("models", "describe"))):
         for name in names:
             note = lambda *given, _name=name, **named: asked.append((_name, named)) or Answer()  # noqa: E731
@@ -122,7 +134,7 @@ def test_every_yaml_is_sound(page, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", sorted({*PAGES_WITH["sh"], *PAGES_WITH["python"]}), ids=str)
 def test_every_page_can_be_followed(page, reader, cells_run):
-    if page.name == "scale.md":  # goes on where the quick start ends
+    if page.name in ("scale.md", "export.md"):  # goes on where the quick start ends
         shutil.copytree(cells_run.folder, "runs/cells")
     names = {"image": np.zeros((40, 50, 3), np.uint8)}
     for block in blocks(page):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -189,3 +190,49 @@ def test_a_bundle_for_another_program_is_not_predicted(cells_run, tmp_path):
     path = perpixel.export(cells_run, tmp_path / "out", target="torchscript").path
     with pytest.raises(RunError, match=r"exported for torchscript and holds no model.onnx"):
         perpixel.load(path)
+
+
+def test_a_bundle_is_scored_where_a_run_is(bundle, cells_run, cells, tmp_path):
+    ours = perpixel.evaluate(bundle, cells, out=tmp_path / "ours").to_dict()
+    theirs = perpixel.evaluate(cells_run, cells, out=tmp_path / "theirs").to_dict()
+    assert ours["dataset"] == pytest.approx(theirs["dataset"], abs=1e-3)
+    assert (tmp_path / "ours" / "report.html").exists()
+    comparison = perpixel.compare([cells_run, bundle], cells, out=tmp_path / "compared")
+    assert abs(comparison.differences[1].value[0]) < 1e-3
+    with pytest.raises(SettingsError, match=r"holds no images.\nFix: name a labelled folder"):
+        perpixel.evaluate(bundle)
+
+
+def test_deepness_gets_what_its_code_reads(cells_run, tmp_path):
+    import onnx
+
+    path = perpixel.export(cells_run, tmp_path / "out", target="deepness").path
+    model = onnx.load(path / "model.onnx")
+    assert (model.ir_version, model.opset_import[0].version) == (8, 17)
+    metadata = {each.key: json.loads(each.value) for each in model.metadata_props}
+    assert metadata["model_type"] == "Segmentor"
+    assert metadata["class_names"] == {"0": "background", "1": "foreground"}
+    assert metadata["tile_size"] == metadata["tiles_size"] == 512
+    assert 0 < metadata["standardization_mean"][0] < 1
+
+
+def test_the_model_card_of_hugging_face_is_read_by_its_library(cells_run, cells, tmp_path):
+    hub = pytest.importorskip("huggingface_hub")
+    run = tmp_path / "run"
+    shutil.copytree(cells_run.folder, run)
+    perpixel.evaluate(run)
+    path = perpixel.export(run, tmp_path / "out", target="huggingface", images=[cells / "images"]).path
+    card = hub.ModelCard.load(path / "README.md")
+    assert card.data.pipeline_tag == "image-segmentation"
+    metrics = {each.metric_type: each for each in card.data.eval_results}
+    scores = json.loads((run / "evaluation" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["mean_iou"].metric_value == scores["dataset"]["mean_iou"]
+    assert perpixel.load(path).predict(np.zeros((9, 9, 3), np.uint8)).shape == (9, 9)
+
+
+@pytest.mark.slow
+def test_bioimageio_tests_the_package(cells_run, tmp_path):
+    core = pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed")
+    path = perpixel.export(cells_run, tmp_path / "out", target="bioimageio").path
+    summary = core.test_model(path / "bioimageio.yaml", determinism="seed_only")
+    assert summary.status == "passed", summary.format()

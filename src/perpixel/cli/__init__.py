@@ -162,7 +162,8 @@ def compare(
     language: Language = "en",
 ) -> None:
     """Compare runs on the same images, with intervals; the last path is a labelled folder if it is no run."""
-    is_data = len(runs) > 2 and not (runs[-1] / "settings.yaml").is_file()
+    known = ("settings.yaml", "card.json")  # a run's, an export's
+    is_data = len(runs) > 2 and runs[-1].is_dir() and not any((runs[-1] / name).is_file() for name in known)
     data = runs.pop() if is_data else None
     print(api.compare(runs, data, split=split, out=out, language=language))
     print(f"page: {(out or runs[-1] / 'evaluation') / 'compare.html'}")
@@ -243,7 +244,10 @@ def export(
     run: RunFolder,
     out: Annotated[Path, typer.Option(help="the folder to write, or a .zip", show_default=False)],
     target: Annotated[
-        str, typer.Option("--for", metavar="TARGET", help="onnx, torchscript: see docs/export.md")
+        str,
+        typer.Option(
+            "--for", metavar="TARGET", help="onnx, openvino, torchscript, deepness, bioimageio or huggingface"
+        ),
     ] = "onnx",
     images: Annotated[
         list[str] | None, typer.Option(help="file, folder or glob to prove it on; else the run's test images")
@@ -252,6 +256,16 @@ def export(
 ) -> None:
     """Write a run as a folder that other programs open, and prove that it predicts there what it predicts here."""
     print(api.export(run, out, target=target, images=images, overwrite=overwrite))
+
+
+@app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="an export for huggingface", show_default=False)],
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", show_default=False)],
+    private: Annotated[bool, typer.Option("--private", help="where the repository is new")] = False,
+) -> None:
+    """Upload an export to the Hugging Face Hub, with the token of `hf auth login`."""
+    print(api.push(folder, repository, private=private))
 
 
 @app.command()

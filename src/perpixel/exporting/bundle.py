@@ -87,7 +87,7 @@ def _write(source: ExportSource, name: str, target: Target, folder: Path) -> lis
     """Write all files of a target, and prove them."""
     written = target.write(source, folder)
     images = [_fitted(each, written.fixed_hw) for each in source.images]
-    parities = measured_parity(source, written.graphs, images)
+    parities = measured_parity(written.reference or source.predictor, written.graphs, images)
     refuse_differing(parities)
     checksums = {file: checksum((folder / file).read_bytes()) for file in written.models}
     card = replace(source.card, target=name, checksums=checksums)

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import RunError
-from perpixel.exporting.source import ExportSource, ProofImage
+from perpixel.exporting.source import ProofImage
+from perpixel.labels.codec import Codec
 from perpixel.metrics import Counts
 from perpixel.metrics.counting import count
+from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
 
 MOST_DIFFERENCE: Final = 1e-4
@@ -56,20 +58,22 @@ class Parity:
         return {**asdict(self), "differing_share": self.differing_pixels / self.pixels}
 
 
-def measured_parity(source: ExportSource, graphs: Mapping[str, Graph], images: Sequence[ProofImage]) -> list[Parity]:
+def measured_parity(predictor: Predictor, graphs: Mapping[str, Graph], images: Sequence[ProofImage]) -> list[Parity]:
     """Predict the images by PyTorch and by each program.
 
     Args:
-        source: The run.
+        predictor: In PyTorch.
         graphs: Of each program that is installed.
         images: At least one.
     """
     expected, torch_seconds = [], 0.0
     for each in images:
         started = time.perf_counter()
-        expected.append(source.predictor.probabilities(each.image, each.name))
+        expected.append(predictor.probabilities(each.image, each.name))
         torch_seconds += time.perf_counter() - started
-    return [_compared(source, name, graph, images, (expected, torch_seconds)) for name, graph in graphs.items()]
+    return [
+        _compared(predictor.codec, name, graph, images, (expected, torch_seconds)) for name, graph in graphs.items()
+    ]
 
 
 def refuse_differing(parities: Sequence[Parity]) -> None:
@@ -88,13 +92,13 @@ def refuse_differing(parities: Sequence[Parity]) -> None:
 
 
 def _compared(
-    source: ExportSource,
+    codec: Codec,
     runtime: str,
     graph: Graph,
     images: Sequence[ProofImage],
     by_torch: tuple[list[NDArray[np.float32]], float],
 ) -> Parity:
-    codec, largest, differing, pixels, seconds = source.card.codec, 0.0, 0, 0, 0.0
+    largest, differing, pixels, seconds = 0.0, 0, 0, 0.0
     ours: list[Counts] = []
     theirs: list[Counts] = []
     for each, expected in zip(images, by_torch[0], strict=True):

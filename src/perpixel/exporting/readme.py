@@ -36,7 +36,7 @@ def _what(source: ExportSource) -> list[str]:
 
 
 def _proof(parities: Sequence[Parity]) -> list[str]:
-    lines = ["## Proof\n", "| program | images | largest difference | pixels that differ |", "|---|---|---|---|"]
+    lines = ["## Validation\n", "| program | images | largest difference | pixels that differ |", "|---|---|---|---|"]
     return lines + [
         f"| {each.runtime} | {each.images} | {each.largest_difference:.1e} "
         f"| {each.differing_pixels:,} of {each.pixels:,} |"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,8 @@ from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, PerpixelError
 from perpixel.evaluation.scoring import part_of
 from perpixel.exporting.raw_network import RawNetwork
-from perpixel.files.read import open_image
+from perpixel.files.areas import pixel_areas
+from perpixel.files.read import open_image, read_header
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.prediction.inference import Inference
 from perpixel.prediction.inputs import expanded
@@ -96,7 +97,8 @@ def open_source(run: Run, images: Sequence[str] | None) -> ExportSource:
     proof = _given_images(images) if images else _own_images(run, predictor)
     for each in proof:
         predictor.codec.check_image(each.image, each.name)
-    return ExportSource(run, predictor, _card(run, predictor, planned), proof)
+    card = replace(_card(run, predictor, planned), resolution_cm=_resolution_cm(proof))
+    return ExportSource(run, predictor, card, proof)
 
 
 def _card(run: Run, predictor: Predictor, tta: Any) -> BundleCard:
@@ -122,6 +124,13 @@ def _card(run: Run, predictor: Predictor, tta: Any) -> BundleCard:
         trained_on={"data": run.data.name, "images": _part_sizes(run)},
         versions={name: version(name) for name in VERSIONED},
     )
+
+
+def _resolution_cm(images: Sequence[ProofImage]) -> float | None:
+    """Centimetres along a pixel of the first image, where its place on the earth is known."""
+    path = Path(images[0].name)
+    area = float(pixel_areas(read_header(path).georeference, 0, 1)[0])
+    return None if np.isnan(area) else round(100 * area**0.5, 3)
 
 
 def _origin(weights: Any, encoder: str | None) -> dict[str, str]:

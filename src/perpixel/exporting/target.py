@@ -6,6 +6,7 @@ from pathlib import Path
 
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.source import ExportSource
+from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
 
 
@@ -17,11 +18,13 @@ class WrittenModels:
         models: The names of the model files, whose checksums go into the card.
         graphs: Each program that is installed and runs them: raw pixels (N, C, H, W) to probabilities (N, K, H, W).
         fixed_hw: The one height and width that they take; None for any.
+        reference: What they are compared with, where that is not the run as it predicts.
     """
 
     models: tuple[str, ...]
     graphs: Mapping[str, Graph] = field(default_factory=dict)
     fixed_hw: tuple[int, int] | None = None
+    reference: Predictor | None = None
 
 
 def accept_any(source: ExportSource) -> None:

@@ -3,11 +3,19 @@
 from typing import Final
 
 from perpixel.exporting.target import Target
+from perpixel.exporting.to_bioimageio import BIOIMAGEIO
+from perpixel.exporting.to_deepness import DEEPNESS
+from perpixel.exporting.to_huggingface import HUGGINGFACE
 from perpixel.exporting.to_onnx import ONNX
+from perpixel.exporting.to_openvino import OPENVINO
 from perpixel.exporting.to_torchscript import TORCHSCRIPT
 
 TARGETS: Final[dict[str, Target]] = {
     "onnx": ONNX,
+    "openvino": OPENVINO,
     "torchscript": TORCHSCRIPT,
+    "deepness": DEEPNESS,
+    "bioimageio": BIOIMAGEIO,
+    "huggingface": HUGGINGFACE,
 }
 """Every target by name."""

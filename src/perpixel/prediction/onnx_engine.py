@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -108,7 +109,7 @@ def onnxruntime_graph(content: bytes) -> Graph:
     return run
 
 
-def openvino_graph(content: bytes) -> Graph:
+def openvino_graph(content: bytes | Path) -> Graph:
     """The same by OpenVINO.
 
     Raises:

@@ -67,7 +67,7 @@ def write_report(
         galleries=_galleries(run, predictor, dataset, evaluation),
         **_scores(evaluation, words),
         **_about_data(run, own),
-        settings=(run.folder / "settings.yaml").read_text(encoding="utf-8"),
+        settings="" if run.is_exported else (run.folder / "settings.yaml").read_text(encoding="utf-8"),
     )
     path = (folder or run.folder) / "report.html"
     write_text(path, page)

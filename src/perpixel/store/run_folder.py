@@ -27,6 +27,7 @@ import yaml
 from perpixel.errors import OutputError, RunError
 from perpixel.files.atomic import WRITING, cannot_write, write_text
 from perpixel.settings.tree import Settings, settings_from
+from perpixel.store.bundle import Bundle, is_bundle
 
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
 OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "report.html")
@@ -92,6 +93,18 @@ class Run:
             raise RunError(f"{path} is damaged: {error}.", fix="train again, or restore the file.") from None
         return cls(folder, data, settings_from(tree, str(path)), budget, notes)
 
+    @classmethod
+    def of_bundle(cls, path: Path) -> Self:
+        """An exported bundle as a run that has no data of its own. Raises RunError where it is damaged."""
+        card = Bundle.open(path).card
+        settings = settings_from({"model": {**card.model, "weights": "none"}})
+        return cls(path, Path(str(card.trained_on.get("data", path.stem))), settings)
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether this is an exported bundle, which has no data of its own."""
+        return is_bundle(self.folder)
+
     @property
     def model_path(self) -> Path:
         """The model file."""
@@ -115,7 +128,7 @@ class Run:
     @property
     def evaluation_folder(self) -> Path:
         """Where `evaluate` writes unless told otherwise."""
-        return self.folder / "evaluation"
+        return (self.folder.with_suffix("") if self.folder.is_file() else self.folder) / "evaluation"
 
     @property
     def is_ensemble(self) -> bool:
