@@ -246,7 +246,7 @@ def export(
     target: Annotated[
         str,
         typer.Option(
-            "--for", metavar="TARGET", help="onnx, openvino, torchscript, deepness, bioimageio or huggingface"
+            "--for", metavar="TARGET", help="onnx, openvino, torchscript, deepness, bioimageio, huggingface or web"
         ),
     ] = "onnx",
     images: Annotated[

@@ -9,6 +9,7 @@ from perpixel.exporting.to_huggingface import HUGGINGFACE
 from perpixel.exporting.to_onnx import ONNX
 from perpixel.exporting.to_openvino import OPENVINO
 from perpixel.exporting.to_torchscript import TORCHSCRIPT
+from perpixel.exporting.to_web import WEB
 
 TARGETS: Final[dict[str, Target]] = {
     "onnx": ONNX,
@@ -17,5 +18,6 @@ TARGETS: Final[dict[str, Target]] = {
     "deepness": DEEPNESS,
     "bioimageio": BIOIMAGEIO,
     "huggingface": HUGGINGFACE,
+    "web": WEB,
 }
 """Every target by name."""
