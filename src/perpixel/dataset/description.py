@@ -17,7 +17,7 @@ from perpixel.shapes import LabelKind
 FILE_NAME: Final = "dataset.yaml"
 HEAD: Final = """\
 # What perpixel understood of this folder. Edit it to overrule; the masks are then read by it.
-# root: the folder, counted from this file. masks: which folder of masks, where there are several.
+# root: the folder, counted from this file. images, masks: which folders, where there are several.
 # pairs: a CSV file of image,mask,split,group instead of finding pairs by names.
 # reading: values | halves | nonzero | alpha | instances | objects | classes | channels | pages | drawn
 # ignored: values in the masks that stand for no label; [] where each is a class.
@@ -41,6 +41,7 @@ class Description(_Part):
 
     perpixel: Literal[1]
     root: str = "."
+    images: str | None = None
     masks: str | None = None
     pairs: str | None = None
     kind: LabelKind = "multiclass"

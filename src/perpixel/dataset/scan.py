@@ -8,6 +8,8 @@ from perpixel.dataset.annotations.drawn import recognise_drawn
 from perpixel.dataset.annotations.rasters import recognise_rasters
 from perpixel.dataset.description import FILE_NAME, is_description, load_description
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
+from perpixel.dataset.layout.chosen import with_chosen
+from perpixel.dataset.layout.claims import shared_masks
 from perpixel.dataset.layout.folder import Dataset, mask_pages
 from perpixel.dataset.layout.inventory import gathered, look_at_masks
 from perpixel.dataset.layout.layouts import Layout, recognise
@@ -62,6 +64,7 @@ def _stated(path: Path, labels: Labels | None) -> tuple[Path, Stated]:
     stated = Stated(
         labels or description.labels(),
         description.reading,
+        description.images,
         description.masks,
         path.parent / description.pairs if description.pairs else None,
         description.ignored if "ignored" in description.model_fields_set else None,
@@ -73,7 +76,8 @@ def _understood(root: Path, stated: Stated) -> Dataset:
     tree = walk(root)
     layout = _layout(tree, stated)
     headers, problems = gathered(read_header, sorted({s.image for s in layout.samples}))
-    report = Report([*tree.problems, *layout.problems, *problems], list(layout.findings))
+    shared = shared_masks(layout.samples)
+    report = Report([*tree.problems, *layout.problems, *shared, *problems], list(layout.findings))
     samples = [page for s in layout.samples if s.image in headers for page in pages_of(s, headers[s.image], report)]
     pages = {s.name: mask_pages(s, stated.labels, stated.reading) for s in samples}
     facts, problems = look_at_masks(sorted({page for each in pages.values() for page in each}))
@@ -108,7 +112,11 @@ def _layout(tree: Tree, stated: Stated) -> Layout:
     """The first layout that fits; the order is that of how plainly it is said."""
     if stated.pairs is not None:
         return read_list(stated.pairs)
-    layout = recognise_list(tree) or recognise(tree, stated.masks) or recognise_rasters(tree) or recognise_drawn(tree)
+    if stated.images is not None or stated.masks is not None:
+        layout = recognise(with_chosen(tree, stated.images, stated.masks))
+    else:
+        layout = recognise_list(tree) or recognise(tree) or recognise_rasters(tree)
+    layout = layout or recognise_drawn(tree)
     if layout is not None:
         return layout
     images = [image for folder in tree.folders for image in folder.images]

@@ -1,6 +1,7 @@
 """Georeferenced rasters: which is the label of which, and whether they lie in the same place."""
 
-from perpixel.dataset.layout.layouts import Layout, sample_of
+from perpixel.dataset.layout.layouts import Layout
+from perpixel.dataset.layout.matches import sample_of
 from perpixel.dataset.layout.tree import Tree
 from perpixel.dataset.sample import info
 from perpixel.errors import DataError

@@ -12,6 +12,9 @@ VOTERS: Final = 30
 LEAST_SHARED: Final = 0.9
 """An affix counts if it explains this share of the images or of the masks."""
 
+ENDINGS: Final = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
+"""Of an image, before the mask's own: a.jpg, a.jpg.png."""
+
 Affix = tuple[str, str]
 
 
@@ -41,6 +44,28 @@ def companions(stems: Sequence[str], paired: Sequence[str]) -> list[int]:
     """Those that are a paired name with a constant ending (7 and 7_superpixels): made from the images, not images."""
     affix = _added(paired, stems)
     return [] if affix is None else [other for _, other in _with(affix, paired, stems)]
+
+
+def named_after(stems: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs (image, mask) of one folder in which each mask is its image's name and a constant that says mask.
+
+    >>> named_after(["seg_1", "seg_1_mask", "seg_2", "seg_2_mask"]), named_after(["a.jpg", "a"])
+    ([(0, 1), (2, 3)], [(1, 0)])
+    >>> named_after(["x_1", "x_2", "y_1", "y_2"]), named_after(["1", "1_thumb"])
+    ([(0, 2), (1, 3)], [])
+    """
+    lettered = [index for index, name in enumerate(stems) if re.match(r"[yY][_\- ]", name)]
+    if lettered:
+        affix_free = {f"x{stems[index][1:]}".lower(): index for index in lettered}
+        low = [name.lower() for name in stems]
+        pairs = [(index, affix_free[name]) for index, name in enumerate(low) if name in affix_free]
+        return pairs if 2 * len(pairs) == len(stems) else []
+    affix = _added(stems, stems)
+    if affix is None:
+        return []
+    says_mask = set(key_words(" ".join(affix))) & MASK_WORDS or affix[1].lower() in ENDINGS
+    pairs = _with(affix, stems, stems) if says_mask else []
+    return pairs if 2 * len(pairs) == len(stems) else []
 
 
 def _added(shorter: Sequence[str], longer: Sequence[str]) -> Affix | None:

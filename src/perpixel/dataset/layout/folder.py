@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from perpixel.dataset.annotations.shapes import fill, number
 from perpixel.dataset.description import save_description
 from perpixel.dataset.layout.inventory import OPAQUE_FROM, Page, painted
+from perpixel.dataset.layout.names import place_of
 from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.sample import Finding, Sample
 from perpixel.errors import DataError
@@ -103,8 +104,14 @@ class Dataset:
 
     def save_description(self, path: Path) -> None:
         """Write a dataset.yaml that states what was understood. Raises OutputError."""
-        apart = {p.parent.name for s in self.samples for p in s.masks if p.parent != s.image.parent}
-        masks = apart.pop() if len(apart) == 1 and self.reading not in ("classes", "objects") else None
+        apart = {p.parent for s in self.samples for p in s.masks if p.parent != s.image.parent}
+        names = {folder.name for folder in apart}
+        masks = None
+        if self.reading not in ("classes", "objects", "pages"):
+            if len(names) == 1 and place_of((min(names),)).role == "mask":
+                masks = min(names)
+            elif len(apart) == 1 and min(apart).is_relative_to(self.root):
+                masks = min(apart).relative_to(self.root).as_posix()
         save_description(path, self.root, self.labels, self.reading, masks=masks)
 
 

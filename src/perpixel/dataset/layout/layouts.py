@@ -8,20 +8,21 @@ The first that fits is taken, and every other candidate is told:
     drawn      COCO, LabelMe, YOLO, GeoJSON or Shapefile outlines (see `polygons`)
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
+from perpixel.dataset.layout.affixes import companions, named_after
+from perpixel.dataset.layout.claims import claimed_once
+from perpixel.dataset.layout.matches import Form, Match, related, sample_of
 from perpixel.dataset.layout.names import PICTURED_WORDS, Part, file_role, stem
 from perpixel.dataset.layout.pairs import Pairs, missing_masks, pair
 from perpixel.dataset.layout.tree import Folder, Tree
-from perpixel.dataset.sample import Finding, Sample, Shape, info, warning
-from perpixel.errors import DataError, Problem, did_you_mean
-
-Form: TypeAlias = Literal["values", "objects", "classes", "drawn"]
-"""How the masks of a sample are to be read: one file of values, one file an object, one file a class, outlines."""
+from perpixel.dataset.sample import Finding, Sample, info, warning
+from perpixel.errors import Problem
 
 Where: TypeAlias = tuple[tuple[str, ...], Part | None]
 
@@ -37,65 +38,59 @@ class Layout:
     problems: tuple[Problem, ...] = ()
 
 
-def recognise(tree: Tree, chosen: str | None = None) -> Layout | None:
-    """Recognise folders of masks, or masks by their names; None where there is no file of masks.
-
-    Args:
-        tree: What lies in the folder.
-        chosen: Of several folders of masks take those of this name.
-
-    Raises:
-        DataError: There is no folder of that name.
-    """
-    masks = [f for f in tree.folders if f.images and (f.path.name == chosen if chosen else f.place.role == "mask")]
-    if chosen and not masks:
-        names = {f.path.name for f in tree.folders if f.images}
-        raise DataError(f"{tree.root} has no folder {chosen!r} of masks.", fix=did_you_mean(chosen, names))
+def recognise(tree: Tree) -> Layout | None:
+    """Recognise folders of masks, or masks by their names; None where there is no file of masks."""
+    masks = [f for f in tree.folders if f.images and f.place.role == "mask"]
     instances = [f for f in tree.folders if f.images and f.place.role == "instance"]
     images = [f for f in tree.folders if f.images and f.place.role not in ("mask", "instance")]
     if images and (masks or instances):
         layout = _by_folders(images, masks or instances, instances if masks else [])
-        if layout.samples or layout.problems:
+        if any(sample.masks for sample in layout.samples) or layout.problems:
             return layout
     return _by_names(tree.folders)
 
 
 def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folder]) -> Layout:
-    candidates = _grouped(masks)
     offered = _grouped(instances)
-    samples: list[Sample] = []
-    findings: list[Finding] = []
-    problems: list[Problem] = []
-    forms: set[Form] = set()
-    class_names: set[tuple[str, ...]] = set()
-    unmatched: list[Folder] = []
-    for folder in images:
-        where = (folder.place.where, folder.place.part)
-        beside = candidates.get(where) or candidates.get((folder.place.where, None), [])
-        below = _class_folders(folder, masks)
-        if beside:
-            form, found, told, wrong = _choose(folder, beside)
-            samples += _with_instances(found, folder, offered.get(where, []))
-        elif below:
-            form, told = "classes", []
-            found, wrong = _with_classes(folder, below)
-            class_names.add(tuple(f.path.name for f in below))
-            samples += found
-        else:
-            unmatched.append(folder)
-            continue
-        forms.add(form)
-        findings += told
-        problems += wrong
-    samples += _unlabelled(unmatched, findings)
-    form = "objects" if "objects" in forms else next(iter(forms), "values")
-    classes = min(class_names, default=())
+    found = [_matched(folder, masks) for folder in images]
+    unmatched = [folder for folder, match in zip(images, found, strict=True) if match is None]
+    matches = [match for match in found if match is not None]
+    taken = {path for match in matches for sample in match.samples for path in sample.masks}
+    farther, problems = related(unmatched, masks, taken)
+    matches += farther.values()
+    matches, findings = claimed_once(matches)
+    samples = [
+        sample
+        for match in matches
+        for sample in _with_instances(
+            match.samples, match.folder, offered.get((match.folder.place.where, match.folder.place.part), [])
+        )
+    ]
+    findings += [finding for match in matches for finding in match.findings]
+    samples += _unlabelled([folder for folder in unmatched if folder.path not in farther], images, findings)
+    problems += [problem for match in matches for problem in match.problems]
+    class_names = {match.classes for match in matches if match.classes}
     if len(class_names) > 1:
         listed = tuple(", ".join(names) for names in sorted(class_names))
         problems.append(
             Problem("the folders of masks hold different classes.", "make a folder for each class.", listed)
         )
-    return Layout(form, named_apart(samples), classes, tuple(findings), tuple(problems))
+    forms = {match.form for match in matches}
+    form: Form = "objects" if "objects" in forms else next(iter(forms), "values")
+    return Layout(form, named_apart(samples), min(class_names, default=()), tuple(findings), tuple(problems))
+
+
+def _matched(folder: Folder, masks: list[Folder]) -> Match | None:
+    """The masks that stand at the same place: images/ and masks/, or masks/CLASS/."""
+    candidates = _grouped(masks)
+    place = folder.place
+    beside = candidates.get((place.where, place.part)) or candidates.get((place.where, None), [])
+    if beside:
+        return Match(folder, *_choose(folder, beside))
+    if below := _class_folders(folder, masks):
+        found, wrong = _with_classes(folder, below)
+        return Match(folder, "classes", found, [], wrong, tuple(f.path.name for f in below))
+    return None
 
 
 def _grouped(folders: list[Folder]) -> dict[Where, list[Folder]]:
@@ -134,6 +129,8 @@ def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample
     if len(folder.images) == 1 and len(best.images) > 1:
         return "objects", [sample_of(folder, folder.images[0], best.images)], findings, list(pairs.problems)
     samples = [sample_of(folder, image, (mask,)) for image, mask in pairs.pairs]
+    pairs, passed_over = _without_companions(pairs)
+    findings += passed_over
     problems = list(pairs.problems)
     if pairs.without_image:
         findings.append(_without_image(pairs, best.images))
@@ -146,6 +143,20 @@ def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample
     return "values", samples, findings, problems
 
 
+def _without_companions(pairs: Pairs) -> tuple[Pairs, list[Finding]]:
+    """Leave out what stands next to every image under its name: 7_superpixels.png next to 7.jpg."""
+    left = [stem(path.name) for path in pairs.without_mask]
+    found = companions(left, [stem(image.name) for image, _ in pairs.pairs]) if left else []
+    if not found or len(found) < len(left) or len(found) < len(pairs.pairs) / 2:
+        return pairs, []
+    told = info(
+        f"{len(left)} files next to the images are named like them and have no mask: they are not used.",
+        "move them out of the folder, or give them masks of their own names.",
+        [path.name for path in pairs.without_mask],
+    )
+    return replace(pairs, without_mask=()), [told]
+
+
 def _mostly_unlabelled(pairs: Pairs, folder: Folder) -> Finding:
     return warning(
         f"{len(pairs.without_mask)} of {len(folder.images)} images in {folder.path} have no mask, and every mask has "
@@ -155,10 +166,12 @@ def _mostly_unlabelled(pairs: Pairs, folder: Folder) -> Finding:
     )
 
 
-def _plainness(folder: Folder) -> tuple[bool, bool, str]:
+def _plainness(folder: Folder) -> tuple[bool, bool, bool, str]:
+    """In DRIVE, HRF and their like mask/ is the field of view, and manual/ the labels."""
     words = {word.lower() for word in folder.place.rest.split("_")} | {folder.place.variant.lower()}
     pictured = any(word in PICTURED_WORDS for name in words for word in name.replace("-", "_").split("_"))
-    return pictured, folder.place.rest != "", folder.path.name
+    by_hand = any(re.match(r"manual\d*$", name) for name in words | {w for n in words for w in n.split("_")})
+    return not by_hand, pictured, folder.place.rest != "", folder.path.name
 
 
 def _with_classes(folder: Folder, classes: list[Folder]) -> tuple[list[Sample], list[Problem]]:
@@ -183,11 +196,13 @@ def _with_instances(samples: list[Sample], folder: Folder, offered: list[Folder]
     return [replace(s, instances=(instances[s.image],)) if s.image in instances else s for s in samples]
 
 
-def _unlabelled(folders: list[Folder], findings: list[Finding]) -> list[Sample]:
+def _unlabelled(folders: Sequence[Folder], images: Sequence[Folder], findings: list[Finding]) -> list[Sample]:
     """Folders that are said to hold images have unlabelled ones; others are passed over, and told."""
+    told = {folder.place.part for folder in images if folder.place.role == "image"}
     samples, passed_over = [], []
     for folder in folders:
-        if folder.place.role == "image" or folder.place.part:
+        place = folder.place
+        if place.role == "image" or (place.part and (not place.where or place.part not in told)):
             samples += [sample_of(folder, image, ()) for image in folder.images]
         else:
             passed_over.append(folder)
@@ -218,10 +233,17 @@ def _by_names(folders: Sequence[Folder]) -> Layout | None:
 
 def _by_role(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
     """Images, masks and instance maps, by their names."""
-    roles = {file: file_role(stem(file.name)) for file in files}
+    stems = {file: stem(file.name) for file in files}
+    roles = {file: file_role(name) for file, name in stems.items()}
     masks = [file for file, role in roles.items() if role == "mask"]
     instances = [file for file, role in roles.items() if role == "instance"]
-    return [file for file in files if file not in masks and file not in instances], masks, instances
+    masks, instances = masks or instances, instances if masks else []
+    images = [file for file in files if file not in masks and file not in instances]
+    # every name may say mask (seg_1, seg_1_mask), or none (a.jpg, a.jpg.png)
+    if (not images or not masks) and (places := named_after(list(stems.values()))):
+        masks = [files[longer] for _, longer in places]
+        images = [files[shorter] for shorter, _ in places]
+    return images, masks, instances
 
 
 def instances_of(sample: Sample, offered: Sequence[Path]) -> tuple[Path, ...]:
@@ -280,14 +302,6 @@ def _not_used(folders: Sequence[str]) -> Finding:
         "to use one of them, give it to perpixel by itself.",
         folders,
     )
-
-
-def sample_of(
-    folder: Folder, image: Path, masks: tuple[Path, ...], shapes: tuple[Shape, ...] | None = None
-) -> Sample:
-    """A sample of this folder, of unknown size."""
-    group = "/".join(folder.place.where)
-    return Sample(stem(image.name), image, masks=masks, shapes=shapes, group=group, split=folder.place.part)
 
 
 def named_apart(samples: list[Sample]) -> tuple[Sample, ...]:

@@ -116,6 +116,8 @@ def stem(filename: str) -> str:
 def file_role(name: str) -> Role | None:
     """What the stem of a file says that it is: `cell_7_mask` a mask, `cell_7` nothing."""
     words = key_words(name)
+    if words[-2:] == ["cp", "masks"]:  # Cellpose numbers its objects
+        return "instance"
     return next((role for role, known in WORDS.items() if any(w in known and len(w) > 1 for w in words)), None)
 
 
@@ -126,7 +128,9 @@ def key(name: str) -> str:
     (True, True)
     """
     roles = IMAGE_WORDS | MASK_WORDS | INSTANCE_WORDS
-    return "_".join(word for word in key_words(name) if word not in roles or len(word) == 1)
+    words = key_words(name)
+    words = words[1:] if words[:1] in (["x"], ["y"]) and len(words) > 1 else words
+    return "_".join(word for word in words if word not in roles or len(word) == 1)
 
 
 def key_words(name: str) -> list[str]:
@@ -194,7 +198,7 @@ def _pieces(name: str) -> list[str]:
             pieces += [piece for piece in re.split(_CHINESE, word) if piece]
         else:
             capital = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", word)
-            known = any(_word(piece.lower())[0] for piece in capital)
+            known = re.search(r"[a-z][A-Z]", word) and any(_word(piece.lower())[0] for piece in capital)
             pieces += capital if known else [word]
     return pieces
 
@@ -210,5 +214,5 @@ def _word(word: str) -> tuple[Role | None, Part | None]:
             rest, _ = _word(word[len(prefix) :])
             if rest or word[len(prefix) :] in FILLERS:
                 return rest, PARTS[prefix]
-    shorter = re.sub(r"\d{3,4}$", "", word)  # train2017, masks256
+    shorter = re.sub(r"(?<=manual)\d+$|\d{3,4}$", "", word)  # manual1, train2017, masks256
     return _word(shorter) if shorter != word else (None, None)

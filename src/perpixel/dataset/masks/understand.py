@@ -38,6 +38,7 @@ class Stated:
 
     labels: Labels | None = None
     reading: Reading | None = None
+    images: str | None = None
     masks: str | None = None
     pairs: Path | None = None
     ignored: tuple[Value, ...] | None = None

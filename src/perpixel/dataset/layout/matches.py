@@ -1,0 +1,121 @@
+"""Folders of images with their masks, also where the two stand at different depths."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from perpixel.dataset.layout.names import stem
+from perpixel.dataset.layout.pairs import pair
+from perpixel.dataset.layout.tree import Folder
+from perpixel.dataset.sample import Finding, Sample, Shape
+from perpixel.errors import Problem
+
+Form: TypeAlias = Literal["values", "objects", "classes", "drawn"]
+"""How the masks of a sample are to be read: one file of values, one file an object, one file a class, outlines."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A folder of images with what was found to be its masks.
+
+    Args:
+        folder: Of images.
+        form: How the masks are to be read.
+        samples: Its images, labelled or not.
+        findings: What was decided.
+        problems: What does not fit.
+        classes: Where each class has a file of its own, their names.
+    """
+
+    folder: Folder
+    form: Form
+    samples: list[Sample]
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    classes: tuple[str, ...] = ()
+
+
+def sample_of(
+    folder: Folder, image: Path, masks: tuple[Path, ...], shapes: tuple[Shape, ...] | None = None
+) -> Sample:
+    """A sample of this folder, of unknown size."""
+    group = "/".join(folder.place.where)
+    return Sample(stem(image.name), image, masks=masks, shapes=shapes, group=group, split=folder.place.part)
+
+
+def related(
+    folders: Sequence[Folder], masks: Sequence[Folder], taken: set[Path]
+) -> tuple[dict[Path, Match], list[Problem]]:
+    """Masks at another depth (images/10k/train, labels/sem_seg/train), or parted where their images are not.
+
+    They are those of one place that pair all images or are all paired, and that nobody else claims.
+    """
+    matches: dict[Path, Match] = {}
+    problems: list[Problem] = []
+    for folder in sorted(folders, key=lambda f: f.place.role != "image"):
+        fitting = [
+            (match, mask.place.where)
+            for mask in masks
+            if _is_near(folder, mask) and (match := _whole_match(folder, mask, taken)) is not None
+        ]
+        places = {where for _, where in fitting}
+        if len(places) > 1 or (rival := _rival(folder, [m for m, _ in fitting], matches)):
+            problems.append(_which(folder, masks, taken) if len(places) > 1 else _which_images(folder, rival))
+        elif fitting:
+            best = max((match for match, _ in fitting), key=lambda m: (len(m.samples), -len(m.folder.place.rest)))
+            parted = [m for m, _ in fitting if not _masks_of(m) & _masks_of(best)]
+            chosen = [best, *parted] if folder.place.part is None else [best]
+            matches[folder.path] = replace(best, samples=[s for m in chosen for s in m.samples])
+    return matches, problems
+
+
+def _is_near(images: Folder, masks: Folder) -> bool:
+    first, second = images.place, masks.place
+    same_part = first.part == second.part or None in (first.part, second.part)
+    return same_part and (_is_within(first.where, second.where) or _is_within(second.where, first.where))
+
+
+def _is_within(few: Sequence[str], many: Sequence[str]) -> bool:
+    """Whether the names occur in the others, in their order."""
+    rest = iter(many)
+    return all(name in rest for name in few)
+
+
+def _whole_match(folder: Folder, masks: Folder, taken: set[Path]) -> Match | None:
+    free = [mask for mask in masks.images if mask not in taken]
+    pairs = pair(folder.images, free)
+    if not pairs.pairs or pairs.problems or (pairs.without_mask and pairs.without_image):
+        return None
+    split = folder.place.part or masks.place.part
+    samples = [replace(sample_of(folder, image, (mask,)), split=split) for image, mask in pairs.pairs]
+    return Match(folder, "values", samples)
+
+
+def _masks_of(match: Match) -> set[Path]:
+    return {mask for sample in match.samples for mask in sample.masks}
+
+
+def _rival(folder: Folder, fitting: Sequence[Match], matches: Mapping[Path, Match]) -> Folder | None:
+    """Another folder of images of the same kind that has the same masks."""
+    masks = {mask for match in fitting for mask in _masks_of(match)}
+    kind = folder.place.role, folder.place.part
+    others = (match for match in matches.values() if (match.folder.place.role, match.folder.place.part) == kind)
+    return next((other.folder for other in others if _masks_of(other) & masks), None)
+
+
+def _which(folder: Folder, masks: Sequence[Folder], taken: set[Path]) -> Problem:
+    names = [str(mask.path) for mask in masks if _is_near(folder, mask) and _whole_match(folder, mask, taken)]
+    return Problem(
+        f"{len(names)} folders may hold the masks of {folder.path}.",
+        f"name the right one in dataset.yaml (masks: {Path(names[-1]).name}, or its path).",
+        tuple(names),
+    )
+
+
+def _which_images(folder: Folder, rival: Folder | None) -> Problem:
+    assert rival is not None
+    return Problem(
+        f"{rival.path} and {folder.path} may both hold the images of the same masks.",
+        f"name the right one in dataset.yaml (images: {folder.path.name}); bands of one image go into one file.",
+    )
