@@ -532,12 +532,23 @@ def next_images(
         ]
 
 
-def demo(out: PathLike = "runs/demo", *, minutes: float = 2.0, overwrite: bool = False) -> "Evaluation":
+def demo(
+    out: PathLike = "runs/demo",
+    *,
+    minutes: float = 2.0,
+    drawings: int | None = None,
+    seed: int = 0,
+    small: bool = False,
+    overwrite: bool = False,
+) -> "Evaluation":
     """Generate drawings of six overlapping shapes, train, evaluate on unseen ones, and draw what was found.
 
     Args:
         out: Gets data/, run/ and predictions/.
         minutes: Of training.
+        drawings: Their number; None for 480.
+        seed: Decides the drawings.
+        small: Shapes of the sizes in the tutorial on U-Net.
         overwrite: Replace an earlier demo.
 
     Returns:
@@ -548,8 +559,8 @@ def demo(out: PathLike = "runs/demo", *, minutes: float = 2.0, overwrite: bool =
 
     folder = Path(out)
     refuse_occupied(folder / "run", overwrite=overwrite)
-    write_shapes(folder / "data", DEMO_DRAWINGS, seed=0)
-    write_shapes(folder / "unseen", DEMO_UNSEEN, seed=1)
+    write_shapes(folder / "data", drawings or DEMO_DRAWINGS, seed=seed, small=small)
+    write_shapes(folder / "unseen", DEMO_UNSEEN, seed=seed + 1, small=small)
     run = train(folder / "data", folder / "run", settings=DEMO_SETTINGS, overwrite=overwrite, minutes=minutes)
     evaluation = evaluate(run)
     predict(

@@ -1,9 +1,14 @@
 """What there is to choose from: networks, encoders and recipes."""
 
-from typing import TYPE_CHECKING
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from perpixel.errors import SettingsError
 
 if TYPE_CHECKING:
     from perpixel.models import Description
+    from perpixel.settings.recipes import Recipe
 
 
 def models() -> str:
@@ -19,29 +24,71 @@ def models() -> str:
     return "\n".join([*lines, "", f"encoders: {own}; and every other name of timm, where it is installed"])
 
 
-def recipes() -> str:
-    """List the recipes: what each trains on what, and what it mends of the tutorial that it follows."""
-    from perpixel.settings.recipes import RECIPES
+def recipes(name: str | None = None) -> str:
+    """List the recipes with what each trains; or one, with everything in its tutorial and its settings.
 
+    Args:
+        name: One of them; None for the list.
+
+    Raises:
+        SettingsError: There is no such recipe.
+    """
+    from perpixel.settings.recipes import RECIPES, recipe_named
+
+    if name is not None:
+        return _recipe_in_full(name, recipe_named(name))
     width = max(map(len, RECIPES))
-    return "\n".join(
-        f"{name:<{width}}  {recipe.summary}\n{'':<{width}}  mended: {recipe.mends}"
-        for name, recipe in RECIPES.items()
-    )
+    lines = [
+        f"{name:<{width}}  {recipe.summary}\n{'':<{width}}  fixed: {recipe.fixes}" for name, recipe in RECIPES.items()
+    ]
+    return "\n".join([*lines, "", "`perpixel recipes NAME` compares one with its tutorial, line by line."])
+
+
+def _recipe_in_full(name: str, recipe: "Recipe") -> str:
+    """Its comparison with the tutorial, and its settings."""
+    from perpixel.settings.tree import flat
+    from perpixel.settings.tutorials import TUTORIALS
+
+    def wrapped(text: str, before: str) -> str:
+        return textwrap.fill(text, 116, initial_indent=before, subsequent_indent=" " * len(before))
+
+    lines = [f"{name}: {recipe.summary}", ""]
+    for line in TUTORIALS[name]:
+        lines.append(wrapped(line.text, f"{line.verdict:<10} "))
+        lines += [wrapped(line.here, f"{'':<10} → ")] if line.here else []
+    lines += ["", "settings:"]
+    return "\n".join([*lines, *(f"  {key} = {value}" for key, value in flat(recipe.settings).items())])
 
 
 def describe(
-    model: str, size_hw: tuple[int, int], *, encoder: str | None = None, channels: int = 3, classes: int = 2
+    size_hw: tuple[int, int],
+    *,
+    settings: Mapping[str, Any],
+    recipe: str | None = None,
+    channels: int = 3,
+    classes: int = 2,
 ) -> "Description":
     """Describe a network: layers, output shapes, parameters, multiply-adds, memory for training.
 
     Args:
-        model: A name of `models`.
         size_hw: Height and width of the image, in pixels.
-        encoder: Instead of the plain network.
+        settings: Part of the settings tree, {"model": {"name": "unet", "options": {"depth": 3}}} for example. An
+            encoder that is not set is the network's own, or none.
+        recipe: A name of `recipes`, whose network it is where none is set.
         channels: Of the image.
         classes: Number of classes.
+
+    Raises:
+        SettingsError: No network is named, or a name, an option or a setting is unknown.
     """
     from perpixel.models import describe as described
+    from perpixel.settings.recipes import with_recipe
+    from perpixel.settings.tree import settings_from
 
-    return described(model, size_hw, in_channels=channels, classes=classes, encoder=encoder)
+    tree = settings if recipe is None else with_recipe(recipe, settings)
+    chosen = settings_from(tree).model
+    if "name" not in chosen.model_fields_set:
+        raise SettingsError("no network is named.", fix="name one of `perpixel models`, or a recipe.")
+    encoder = chosen.encoder if "encoder" in chosen.model_fields_set else None
+    sizes = {"in_channels": channels, "classes": classes}
+    return described(chosen.name, size_hw, encoder=encoder, **sizes, **chosen.options)

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -205,3 +207,51 @@ def test_no_rotated_crop_leaves_its_window(degrees, crop_hw):
     image, target = torch.zeros(24, 1, *size), torch.ones(24, *size, dtype=torch.uint8)
     _, labels = augment(image, target, crop_hw, settings, draws(24))
     assert (labels == 1).all()
+
+
+def flipped_like(image, view):
+    """Which flip of the image the view is."""
+    names = {"none": [], "sideways": [-1], "upward": [-2], "both": [-1, -2]}
+    return next(name for name, dims in names.items() if torch.equal(image.flip(dims), view))
+
+
+def test_with_one_flip_views_are_flipped_in_one_direction_at_most():
+    image = torch.arange(16.0).view(1, 1, 4, 4).expand(400, 1, 4, 4)
+    target = torch.zeros(400, 4, 4, dtype=torch.uint8)
+    settings = settings_with(horizontal_flip=0.3, vertical_flip=0.2, one_flip=True)
+    views, _ = augment(image, target, (4, 4), settings, draws(400))
+    shares = Counter(flipped_like(image[0], view) for view in views)
+    assert shares["both"] == 0
+    assert 90 < shares["sideways"] < 150
+    assert 55 < shares["upward"] < 105
+
+
+def test_with_one_flip_both_shares_are_of_the_same_views():
+    with pytest.raises(ValueError, match="1 at most"):
+        AugmentSettings(horizontal_flip=0.6, vertical_flip=0.6, one_flip=True)
+
+
+def test_a_translated_view_is_the_window_shifted():
+    settings = settings_with(translate_px=3.0)
+    assert window_hw((8, 8), settings) == (14, 14)
+    ramp = torch.arange(14.0).view(1, 1, 1, 14).expand(1, 1, 14, 14)
+    target = torch.zeros(1, 14, 14, dtype=torch.uint8)
+    view, labels = augment(ramp, target, (8, 8), settings, draws(1))
+    shift = view[0, 0, 0, 0] - 3
+    assert 0 < abs(shift) <= 3
+    torch.testing.assert_close(view[0, 0], (torch.arange(8.0) + 3 + shift).expand(8, 8), rtol=0, atol=1e-4)
+    assert (labels == 0).all()
+
+
+def test_colour_shifts_channels_apart_and_saturation_spreads_them_about_their_mean():
+    image, target = torch.randn(2, 3, 5, 5), torch.zeros(2, 5, 5, dtype=torch.uint8)
+    shifted, _ = augment(image, target, (5, 5), settings_with(colour=0.2), draws(2))
+    shifts = (shifted - image).flatten(2)
+    torch.testing.assert_close(shifts, shifts[..., :1].expand_as(shifts))
+    assert shifts[:, 0, 0].ne(shifts[:, 1, 0]).all()
+    assert shifts.abs().max() <= 0.4
+    spread, _ = augment(image, target, (5, 5), settings_with(saturation=2.0), draws(2))
+    torch.testing.assert_close(spread.mean(1), image.mean(1))
+    ratio = (spread - spread.mean(1, keepdim=True)) / (image - image.mean(1, keepdim=True))
+    torch.testing.assert_close(ratio, ratio[:, :1, :1, :1].expand_as(ratio), rtol=1e-3, atol=1e-3)
+    assert 0.5 <= ratio.min() <= ratio.max() <= 2

@@ -1,5 +1,7 @@
 """Each recipe resolves, is the tutorial's network, and trains; what is given goes over it."""
 
+from pathlib import Path
+
 import pytest
 
 import generated
@@ -8,6 +10,7 @@ from perpixel.errors import SettingsError
 from perpixel.planning.rules import RULES
 from perpixel.settings.recipes import RECIPES, with_recipe
 from perpixel.settings.tree import settings_from
+from perpixel.settings.tutorials import TUTORIALS, table
 from perpixel.store.run_folder import Run
 
 KINDS = {  # the folder like the tutorial's, and its classes
@@ -16,6 +19,13 @@ KINDS = {  # the folder like the tutorial's, and its classes
     "unet-shapes": (generated.write_overlapping, 6),
     "unet-cropland": (generated.write_cells, 2),
     "unetpp-nuclei": (generated.write_cells, 2),
+}
+PAGES = {
+    "membranes": "fcn-resnet-em",
+    "pets": "fcn-vgg-pets",
+    "shapes": "unet-shapes",
+    "cropland": "unet-cropland",
+    "nuclei": "unetpp-nuclei",
 }
 SMALL = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validation_passes": 1, "precision": "32"}
 COSTLY = {"fcn-resnet-em", "fcn-vgg-pets", "unet-cropland", "unetpp-nuclei"}  # 9 to 33 million parameters
@@ -75,7 +85,7 @@ def test_another_network_comes_without_the_recipes_options(given):
 def test_a_preset_takes_the_place_of_the_recipes_augmentation():
     given = {"preset": "aerial", "zoom": 2}
     assert with_recipe("unet-cropland", {"augment": given})["augment"] == given
-    assert with_recipe("unet-cropland", {"augment": {"zoom": 2}})["augment"]["horizontal_flip"] == 0.6
+    assert with_recipe("unet-cropland", {"augment": {"zoom": 2}})["augment"]["one_flip"]
 
 
 def test_a_recipe_is_not_changed_by_what_goes_over_it():
@@ -91,3 +101,34 @@ def test_an_unknown_recipe_gets_the_closest(tmp_path):
 
 def test_the_list_names_every_recipe():
     assert all(f"{name} " in catalogue.recipes() for name in RECIPES)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_compared_with_its_tutorial_line_by_line(name):
+    lines, text = TUTORIALS[name], " ".join(catalogue.recipes(name).split())
+    assert {line.verdict for line in lines} == {"same", "fixed", "different"}
+    assert all(line.here for line in lines if line.verdict != "same")
+    assert all(" ".join(line.text.split()) in text for line in lines)
+    learning_rate = RECIPES[name].settings["train"]["learning_rate"]
+    assert f"train.learning_rate = {learning_rate}" in text
+
+
+@pytest.mark.parametrize(("page", "name"), PAGES.items())
+def test_the_page_of_a_walk_shows_the_comparison(page, name):
+    text = (Path(__file__).parents[2] / "docs" / "walks" / f"{page}.md").read_text(encoding="utf-8")
+    assert table(name) in text, f"put into {page}.md:\n{table(name)}"
+
+
+def test_a_recipe_is_described_as_its_network():
+    assert catalogue.describe((32, 32), settings={}, recipe="unet-shapes", classes=6).parameters == 7_783_238
+    assert catalogue.describe((64, 64), settings={}, recipe="fcn-vgg-pets", classes=3).parameters == 24_010_179
+    over = {"model": {"options": {"depth": 1}}}
+    assert catalogue.describe((32, 32), settings=over, recipe="unet-shapes").parameters < 1_000_000
+    with pytest.raises(SettingsError, match="no network is named"):
+        catalogue.describe((32, 32), settings={})
+
+
+def test_the_croplands_flips_are_the_texts_shares_and_exclude_each_other():
+    augment = settings_from(RECIPES["unet-cropland"].settings).augment
+    assert augment.one_flip
+    assert augment.horizontal_flip == augment.vertical_flip == pytest.approx(0.6 / 2.2)

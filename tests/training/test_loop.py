@@ -334,3 +334,12 @@ def test_patience_ends_a_run_that_gets_no_better(tmp_path, cells, monkeypatch, p
 
 
 HISTORY = {"validation_mean_iou": 0.5}
+
+
+def test_a_model_file_is_kept_after_every_so_many_epochs_and_predicts(tmp_path, cells):
+    run = train(cells, tmp_path / "run", tiny_settings(keep_every=1, batch_size=2, **SIX))
+    kept = sorted(path.name for path in (run.folder / "kept").iterdir())
+    assert kept == [f"epoch-{epoch:04d}.safetensors" for epoch in range(1, len(kept) + 1)]
+    assert kept
+    network, card = load_model(run.kept_path(1))
+    assert network(torch.zeros(1, card.codec.channels, 32, 32)).shape[1] == 2

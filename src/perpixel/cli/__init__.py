@@ -67,10 +67,13 @@ def perpixel(
 def demo(
     out: Annotated[Path, typer.Option(help="gets data, run and predictions")] = Path("runs/demo"),
     minutes: Annotated[float, typer.Option(help="of training")] = 2.0,
+    drawings: Annotated[int | None, typer.Option(min=10, help="number of drawings; 480 by default")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="decides the drawings")] = 0,
+    small: Annotated[bool, typer.Option("--small", help="shapes of the sizes in the tutorial on U-Net")] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Train on generated drawings of six overlapping shapes: needs no data and no network."""
-    print(api.demo(out, minutes=minutes, overwrite=overwrite))
+    """Train on generated drawings of six overlapping shapes: needs no data and no internet connection."""
+    print(api.demo(out, minutes=minutes, drawings=drawings, seed=seed, small=small, overwrite=overwrite))
     print(f"\nreport:      {out / 'run' / 'report.html'}\npredictions: {out / 'predictions'}")
 
 
@@ -275,28 +278,34 @@ def models() -> None:
 
 
 @app.command()
-def recipes() -> None:
-    """List well-known tutorials as settings, with what is mended of each."""
-    print(catalogue.recipes())
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="one of them, compared with its tutorial line by line")] = None,
+) -> None:
+    """List well-known tutorials as settings, with what is fixed of each."""
+    print(catalogue.recipes(name))
 
 
 @app.command()
-def describe(
-    model: Annotated[str, typer.Argument(help="a name of `perpixel models`", show_default=False)],
+def describe(  # noqa: PLR0913, PLR0917 # one parameter an option
+    model: Annotated[str | None, typer.Argument(help="a name of `perpixel models`", show_default=False)] = None,
     size: Annotated[str, typer.Option(metavar="HxW", help="height and width of the image")] = "256x256",
     encoder: Annotated[str | None, typer.Option(help="instead of the plain network")] = None,
     channels: Annotated[int, typer.Option(min=1, help="of the image")] = 3,
     classes: Annotated[int, typer.Option(min=1)] = 2,
+    recipe: Annotated[str | None, typer.Option(help="a name of `perpixel recipes`, for its network")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any setting, as YAML")] = None,
 ) -> None:
     """Print layers, output shapes, parameters, multiply-adds and the memory for training."""
+    from perpixel.settings.text import assign
+    from perpixel.settings.tree import over
+
     height, cross, width = size.partition("x")
     if not (cross and height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise typer.BadParameter(f"--size {size} is not HxW, such as 224x224")
-    print(
-        catalogue.describe(
-            model, (int(height), int(width)), encoder=encoder, channels=channels, classes=classes
-        ).table()
-    )
+    named = {"name": model, "encoder": encoder}
+    tree = over({"model": {key: name for key, name in named.items() if name}}, assign({}, set_ or []))
+    size_hw = int(height), int(width)
+    print(catalogue.describe(size_hw, recipe=recipe, settings=tree, channels=channels, classes=classes).table())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from perpixel.settings.tree import AugmentSettings
@@ -27,7 +28,8 @@ def window_hw(crop_hw: tuple[int, int], settings: AugmentSettings) -> tuple[int,
 
     def reach(along: int, across: int) -> int:
         angle = min(math.radians(settings.rotate_degrees), math.atan2(across, along))
-        side = settings.zoom * (along * math.cos(angle) + across * math.sin(angle)) + 6 * settings.elastic_px
+        side = settings.zoom * (along * math.cos(angle) + across * math.sin(angle))
+        side += 6 * settings.elastic_px + 2 * settings.translate_px
         return 2 * math.ceil(side / 2) + along % 2
 
     height, width = crop_hw
@@ -60,7 +62,7 @@ def augment(
 
 
 def _moves(settings: AugmentSettings) -> bool:
-    return settings.rotate_degrees > 0 or settings.zoom > 1 or settings.elastic_px > 0
+    return settings.rotate_degrees > 0 or settings.zoom > 1 or max(settings.elastic_px, settings.translate_px) > 0
 
 
 def _move(
@@ -97,6 +99,8 @@ def _grid(crop_hw: tuple[int, int], settings: AugmentSettings, draw: np.random.G
         coarse = draw.normal(0, settings.elastic_px, (1, 2, max(2, height // 32), max(2, width // 32)))
         bend = F.interpolate(torch.from_numpy(coarse).float(), crop_hw, mode="bicubic", align_corners=True)
         grid = grid + bend[0].permute(1, 2, 0)
+    if settings.translate_px:
+        grid = grid + torch.from_numpy(draw.uniform(-settings.translate_px, settings.translate_px, 2)).float()
     return grid
 
 
@@ -109,14 +113,22 @@ def _flip(
         chance = draw.random(2)
         turns = int(draw.integers(4)) if settings.quarter_turns else 0
         turns = turns if square else 2 * (turns // 2)
-        dims = [-1] * bool(chance[0] < settings.horizontal_flip) + [-2] * bool(chance[1] < settings.vertical_flip)
+        dims = _flipped(chance, settings)
         images.append(one.flip(dims).rot90(turns, (-2, -1)))
         targets.append(labels.flip(dims).rot90(turns, (-2, -1)))
     return torch.stack(images), torch.stack(targets)
 
 
+def _flipped(chance: NDArray[np.float64], settings: AugmentSettings) -> list[int]:
+    """The axes to flip; with `one_flip` the shares of both directions exclude each other."""
+    sideways, upward = settings.horizontal_flip, settings.vertical_flip
+    if settings.one_flip:
+        return [-1] if chance[0] < sideways else [-2] * bool(chance[0] < sideways + upward)
+    return [-1] * bool(chance[0] < sideways) + [-2] * bool(chance[1] < upward)
+
+
 def _shade(image: Tensor, settings: AugmentSettings, draws: Sequence[np.random.Generator]) -> Tensor:
-    """Brightness, contrast, gamma, noise and blur of a normalised image."""
+    """Contrast, brightness, saturation, colour, gamma, noise and blur of a normalised image."""
 
     def column(values: list[float]) -> Tensor:
         return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1, 1)
@@ -127,6 +139,13 @@ def _shade(image: Tensor, settings: AugmentSettings, draws: Sequence[np.random.G
         image = (image - mean) * gain + mean
     if settings.brightness > 0:
         image = image + column([2 * settings.brightness * d.uniform(-1, 1) for d in draws])
+    if settings.saturation > 1:
+        spread = column([settings.saturation ** d.uniform(-1, 1) for d in draws])
+        grey = image.mean(1, keepdim=True)
+        image = (image - grey) * spread + grey
+    if settings.colour > 0:
+        shifts = np.stack([2 * settings.colour * d.uniform(-1, 1, image.shape[1]) for d in draws])
+        image = image + torch.from_numpy(shifts.astype(np.float32))[:, :, None, None]
     if settings.gamma > 1:
         image = _gamma(image, column([settings.gamma ** d.uniform(-1, 1) for d in draws]))
     if settings.noise > 0:

@@ -80,15 +80,21 @@ class AugmentSettings(Part):
     )
     horizontal_flip: Share = 0.5
     vertical_flip: Share = 0.5
+    one_flip: bool = Field(default=False, description="flip a view in one direction at most, never in both")
     quarter_turns: bool = True
     rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 15.0
     zoom: Annotated[float, Field(ge=1, le=4)] = Field(default=1.25, description="between 1/zoom and zoom")
+    translate_px: Annotated[float, Field(ge=0, le=512)] = Field(default=0.0, description="largest shift, each way")
     elastic_px: Annotated[float, Field(ge=0, le=64)] = Field(
         default=0.0, description="spread of a smooth displacement"
     )
     brightness: Share = Field(default=0.15, description="shift, as a share of the standard deviations' range")
     contrast: Annotated[float, Field(ge=1, le=4)] = Field(default=1.25, description="between 1/contrast and contrast")
     gamma: Annotated[float, Field(ge=1, le=4)] = Field(default=1.0, description="between 1/gamma and gamma")
+    saturation: Annotated[float, Field(ge=1, le=4)] = Field(
+        default=1.0, description="spread of the channels about their mean, between 1/saturation and saturation"
+    )
+    colour: Share = Field(default=0.0, description="as brightness, each channel by itself")
     noise: Share = Field(default=0.0, description="standard deviation, in standard deviations of the images")
     blur_px: Annotated[float, Field(ge=0, le=8)] = Field(default=0.0, description="largest sigma of a Gaussian")
 
@@ -98,6 +104,12 @@ class AugmentSettings(Part):
         if not isinstance(given, Mapping):
             return given
         return {**PRESETS.get(str(given.get("preset")), {}), **given}
+
+    @model_validator(mode="after")
+    def _one_flip_of_two(self) -> "AugmentSettings":
+        if self.one_flip and self.horizontal_flip + self.vertical_flip > 1:
+            raise ValueError("with one_flip, horizontal_flip and vertical_flip are shares of the views: 1 at most")
+        return self
 
 
 class LossSettings(Part):
@@ -174,6 +186,9 @@ class TrainSettings(Part):
         default=0.0, description="decay a step of a running mean of the weights, which is what is kept; 0 for none"
     )
     validation_passes: Count = Field(default=8, description="how often the validation images are scored, at most")
+    keep_every: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="epochs after which a model file is kept, kept/epoch-0010.safetensors; 0 for none"
+    )
     monitor: Literal["mean_iou", "mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou", "loss"] = (
         Field(default="mean_iou", description="the validation metric by which the best weights are chosen")
     )

@@ -4,6 +4,7 @@ settings.yaml      every setting resolved, the data, the versions
 model.safetensors  the best weights and all that is needed to predict
 split.csv          which image went where, and why
 history.csv        a row a validation
+kept/              a model file after every `train.keep_every` epochs
 checkpoints/       the last two states to resume from, and the last weights
 report.html        the pictures and the curves
 evaluation/        metrics.json, images.csv
@@ -31,7 +32,7 @@ from perpixel.store.bundle import Bundle, is_bundle
 
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
 OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "report.html")
-OWN_FOLDERS: Final = ("checkpoints", "evaluation", "tensorboard", "wandb", "mlflow")
+OWN_FOLDERS: Final = ("checkpoints", "kept", "evaluation", "tensorboard", "wandb", "mlflow")
 LAST_WEIGHTS: Final = Path("checkpoints", "last.safetensors")
 CHECKPOINTS_KEPT: Final = 2
 
@@ -114,6 +115,10 @@ class Run:
     def last_weights_path(self) -> Path:
         """The weights of the last step; they exist once the run is finished."""
         return self.folder / LAST_WEIGHTS
+
+    def kept_path(self, epoch: int) -> Path:
+        """The model file of an epoch, where `train.keep_every` asks for it."""
+        return self.folder / "kept" / f"epoch-{epoch:04d}.safetensors"
 
     @property
     def split_path(self) -> Path:

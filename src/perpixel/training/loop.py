@@ -129,6 +129,7 @@ class Loop:
                     self._validate(step)
                 elif time.monotonic() - self._saved > SAVED_EVERY_SECONDS:
                     self._save()
+                self._keep()
                 self._retime()
                 show(state.pace.progress(state.step), 1.0, self._note(step))
                 if self._ranks.any(stop()) and not self._is_over:
@@ -137,6 +138,14 @@ class Loop:
         if self._ranks.is_first:
             save_model(self._run.last_weights_path, self._session.card, self._weights())
         return True
+
+    def _keep(self) -> None:
+        """Write a model file after every `train.keep_every` epochs; any of them predicts."""
+        epochs, step = self._run.settings.train.keep_every, self._state.step
+        if not epochs or not self._ranks.is_first or step % (epochs * self._session.batches.steps_per_epoch):
+            return
+        epoch = step // self._session.batches.steps_per_epoch
+        save_model(self._run.kept_path(epoch), self._session.card, self._weights())
 
     def _watchers_from(self, stack: ExitStack) -> list[Watcher]:
         """Open what watches, in the one process that tells."""
