@@ -91,6 +91,7 @@ def onnxruntime_graph(content: bytes) -> Graph:
         ) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
+    options.enable_mem_pattern = False  # else twice the memory from the second window on, and no more speed
     options.intra_op_num_threads = _threads()
     arena = {"arena_extend_strategy": "kSameAsRequested"}  # else it doubles, whatever is needed
     try:
