@@ -78,6 +78,9 @@ def test_every_command_is_one(page, monkeypatch):
         "export",
         "push",
         "demo",
+        "serve",
+        "annotate",
+        "next_images",
     )
     for home, names in ((api, verbs), (catalogue, ("models", "describe"))):
         for name in names:

@@ -24,9 +24,9 @@ MARGIN_PX: Final = 64
 MOST_BLOCKS: Final = 6
 """Blocks whose features are kept; one takes about 40 MB."""
 
-SAMPLES: Final = 1000
-HIDDEN: Final = 32
-STEPS: Final = 60
+SAMPLES: Final = 600
+HIDDEN: Final = 16
+STEPS: Final = 50
 MAPS: Final = 4
 """Feature maps of the encoder that are used, the finest first: strides 2 to 16."""
 
@@ -65,13 +65,15 @@ class Head:
         """The class of every pixel of a block, (h, w)."""
         weight = self.first.weight / self.std
         bias = self.first.bias - weight @ self.mean
-        size = block.maps[0].shape[-2:]
-        hidden = bias.view(1, -1, 1, 1)
-        start = 0
-        for each in block.maps:
-            part = weight[:, start : start + each.shape[1], None, None]
-            hidden = hidden + F.interpolate(F.conv2d(each, part), size, mode="bilinear", align_corners=False)
-            start += each.shape[1]
+        widths = [each.shape[1] for each in block.maps]
+        kernels = weight[..., None, None].split(widths, 1)  # type: ignore[no-untyped-call]
+        parts = list(zip(block.maps, kernels, strict=True))
+        hidden = F.conv2d(*parts[-1], bias)
+        for each, part in reversed(parts[:-1]):  # enlarged step by step, each step a finer map is added
+            size = each.shape[-2:]
+            if hidden.shape[-2:] != size:
+                hidden = F.interpolate(hidden, size, mode="bilinear", align_corners=False)
+            hidden = hidden + F.conv2d(each, part)
         logits = F.conv2d(F.relu(hidden), self.second.weight[..., None, None], self.second.bias)
         logits = F.interpolate(logits, block.seen_hw, mode="bilinear", align_corners=False)
         return np.asarray(logits[0, :, *block.inside].argmax(0).numpy(), np.uint8)

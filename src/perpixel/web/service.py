@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -37,6 +38,11 @@ class Model:
 
     predictor: "Predictor"
     path: Path
+
+    def warm_up(self) -> None:
+        """Predict a blank image, so that the first real one does not wait for what is set up once."""
+        codec = self.predictor.codec
+        self.predictor.predict(np.zeros((256, 256, codec.channels), codec.dtype))
 
     @property
     def run(self) -> Run | None:
@@ -77,6 +83,8 @@ class Service:
         self.layers = LayerStore(self.folder, self.pyramids)
         self.previews = PreviewStore(len(self.labels))
         self._saving: Timer | None = None
+        if self.model is not None:
+            self.worker.soon(self.model.warm_up)
 
     def adopt(self, path: Path, predictor: "Predictor") -> None:
         """Let another model answer from here on."""

@@ -44,6 +44,10 @@ class Worker:
         finally:
             self._free += 1
 
+    def soon(self, work: Callable[[], object]) -> None:
+        """Run a function in its turn; nobody waits for it."""
+        self._executor.submit(work)
+
     async def run(self, request: Request, work: Callable[[], Found]) -> Found:
         """Wait for the result of a function; it is dropped where the client goes away before it has begun.
 

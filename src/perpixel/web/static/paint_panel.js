@@ -17,15 +17,30 @@ export function startPainting(view, page, refreshLayers) {
   });
   painter.colours = page.model.classes.map((each) => (each.is_background ? BACKGROUND : each.colour));
   painter.classIndex = Math.max(0, page.model.classes.findIndex((each) => !each.is_background));
-  let asked = 0;
+  let isAsking = false;
+  let isOld = false; // a stroke came while the last preview was computed
 
-  /** Ask for a prediction from the strokes alone, where the view is. */
+  /** Ask for a prediction from the strokes alone, where the view is; one at a time. */
   async function preview() {
+    isOld = true;
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      while (isOld) {
+        isOld = false;
+        await askPreview();
+      }
+    } catch (error) {
+      say(error.message, true);
+    } finally {
+      isAsking = false;
+    }
+  }
+
+  async function askPreview() {
     const { image } = page;
-    const number = (asked += 1);
     await painter.queue;
     if (painter.state.pixels.filter(Boolean).length < 2) return; // nothing to tell apart yet
-    if (number !== asked || page.image !== image) return; // a later stroke asks again
     const begin = performance.now();
     const response = await fetch(`/v1/images/${image.id}/preview`, {
       method: "POST",
@@ -34,9 +49,10 @@ export function startPainting(view, page, refreshLayers) {
     });
     const answer = await response.json();
     if (!response.ok) {
-      if (response.status !== 409) say(answer.error, true);
+      say(answer.error, true);
       return;
     }
+    if (page.image !== image) return;
     page.preview = answer.version;
     say(text("previewed", ((performance.now() - begin) / 1000).toFixed(2)));
     refreshLayers();
