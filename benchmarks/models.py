@@ -137,7 +137,7 @@ train ratio plain | automatic | predict ratio plain | automatic | train memory, 
 
 
 def cpu_flags() -> str:
-    with open("/proc/cpuinfo") as file:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
         return file.read()
 
 

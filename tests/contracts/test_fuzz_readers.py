@@ -23,7 +23,7 @@ PHOTOGRAPH = photograph(drawing(0))
 @pytest.fixture(autouse=True)
 def _little_memory(monkeypatch):
     """A mutated size may be huge without being refused; a low limit spares the machine."""
-    monkeypatch.setattr(image_module, "PIXEL_LIMIT", 2**20)
+    monkeypatch.setattr(image_module, "MAX_PIXELS", 2**20)
 
 
 def _refusal(function, *arguments):

@@ -142,7 +142,7 @@ def test_every_page_can_be_followed(page, reader, cells_run):
     names = {"image": np.zeros((40, 50, 3), np.uint8)}
     for block in blocks(page):
         if block.language == "yaml" and (file := re.match(r"# (\S+\.yaml)\n", block.text)):
-            Path(file[1]).write_text(block.text)
+            Path(file[1]).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
             exec(compile(block.text, str(page), "exec"), names)
         elif block.language == "sh" and block.is_run:

@@ -79,7 +79,7 @@ def test_a_folder_becomes_a_model_numbers_a_page_and_masks(tmp_path, capsys, wri
 
 
 def test_settings_yaml_tells_everything(cells_line, cells):
-    with open(f"{cells_line}/settings.yaml") as file:
+    with open(f"{cells_line}/settings.yaml", encoding="utf-8") as file:
         stored = yaml.safe_load(file)
     assert stored["data"] == str(cells.resolve())
     assert stored["settings"]["train"]["steps"] == 6
@@ -178,7 +178,7 @@ def test_a_file_of_settings_and_options_over_it(tmp_path, cells):
 
 
 def test_the_written_settings_train_the_same_model(tmp_path, cells, cells_line):
-    with open(f"{cells_line}/settings.yaml") as file:
+    with open(f"{cells_line}/settings.yaml", encoding="utf-8") as file:
         (tmp_path / "again.yaml").write_text(yaml.safe_dump(yaml.safe_load(file)["settings"], sort_keys=False))
     assert main(["train", str(cells), "--out", str(tmp_path / "run"), "--config", str(tmp_path / "again.yaml")]) == 0
     again = (tmp_path / "run" / "model.safetensors").read_bytes()

@@ -256,7 +256,11 @@ def test_a_split_is_saved_and_loaded(tmp_path):
     samples = _samples([f"x,{k} é" for k in range(12)])
     divided = split(samples, _audit(samples))
     divided.save(tmp_path / "split.csv")
-    assert (tmp_path / "split.csv").read_text().startswith("name,image,page,mask,group,part,reason\n")
+    assert (
+        (tmp_path / "split.csv")
+        .read_text()
+        .startswith("name,image,page,mask,group,part,reason,image_digest,label_digest\n")
+    )
     assert Split.load(tmp_path / "split.csv", samples).parts == divided.parts
     with pytest.raises(RunError, match=r"does not fit the data: 1 sample\(s\)"):
         Split.load(tmp_path / "split.csv", samples[:-1])

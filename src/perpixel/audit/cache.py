@@ -10,8 +10,9 @@ from typing import Final
 
 from perpixel.audit.figures import Audit, from_dict
 from perpixel.dataset import Dataset
-from perpixel.errors import OutputError
+from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import write_text
+from perpixel.files.parse import parse_json
 
 CACHE_VERSION: Final = 2
 
@@ -26,9 +27,9 @@ def cache_folder() -> Path:
 def recall(dataset: Dataset) -> Audit | None:
     """The figures kept from an earlier run, if they can be read; a damaged file is as good as none."""
     try:
-        data = json.loads(_cache_file(dataset).read_text(encoding="utf-8"))
+        data = parse_json(_cache_file(dataset).read_text(encoding="utf-8"), "the cache")
         return from_dict(data, dataset.findings)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError):
         return None
 
 

@@ -11,6 +11,7 @@ from perpixel.dataset.annotations.tables import parse_colour
 from perpixel.dataset.masks.classes import Reading, default_colours
 from perpixel.errors import DataError, Problem, did_you_mean
 from perpixel.files.atomic import write_text
+from perpixel.files.parse import parse_yaml
 from perpixel.labels.labels import Colour, Encoding, Labels, Value, is_multilabel
 from perpixel.shapes import LabelKind
 
@@ -83,8 +84,8 @@ def load_description(path: Path) -> Description:
         DataError: It is no YAML, has unknown keys, or contradicts itself; all of it at once.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read as YAML: {reason}.", fix="correct it, or remove it.") from error
     if not isinstance(data, dict) or "perpixel" not in data:

@@ -17,7 +17,7 @@ from perpixel.dataset.layout.pair_list import read_list, recognise_list
 from perpixel.dataset.layout.tree import Tree, walk
 from perpixel.dataset.masks.instance_maps import in_blocks
 from perpixel.dataset.masks.understand import Found, Stated, counted, renumbered, understand
-from perpixel.errors import DataError, Problem
+from perpixel.errors import DataError, Problem, is_plain
 from perpixel.files.read import read_header
 from perpixel.labels.labels import Labels
 
@@ -49,6 +49,11 @@ def scan(
 
 def _stated(path: Path, labels: Labels | None) -> tuple[Path, Stated]:
     """The folder, and what its dataset.yaml says of it."""
+    if not is_plain(str(path.absolute())):
+        raise DataError(
+            f"the path {path} is not UTF-8, or holds line breaks or other control characters.",
+            fix="rename the folders in it, or move the data.",
+        )
     if not path.exists():
         raise DataError(f"{path} does not exist.", fix="give the folder that holds the images and the masks.")
     if path.is_dir() and is_description(path / FILE_NAME):

@@ -1,5 +1,6 @@
 """One pass over the images of a part: predict each whole, score it, add up."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from perpixel.store.run_folder import Run
 T = TypeVar("T")
 PartName: TypeAlias = Literal["test", "val", "train", "all"]
 
+LOGGER: Final = logging.getLogger("perpixel")
 VALIDATION_IMAGES: Final = 64
 """Thresholds and temperature are chosen on at most so many, evenly taken."""
 CONTOUR_IMAGES: Final = 64
@@ -87,7 +89,10 @@ def part_of(run: Run, dataset: Dataset, part: PartName) -> tuple[Sample, ...]:
     """The samples of one part of a run's split. Raises DataError where it has none."""
     if part == "all":
         return dataset.samples
-    samples = Split.load(run.split_path, dataset.samples).part(part)
+    divided = Split.load(run.split_path, dataset.samples)
+    samples = divided.part(part)
+    for finding in divided.changed(samples):
+        LOGGER.warning("%s", finding.problem)
     if not samples:
         raise DataError(
             f"no image of {run.data} is in the {part} part of {run.folder}.",

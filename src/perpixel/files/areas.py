@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.files.atomic import write_text
+from perpixel.files.csv_cells import safe_cell
 from perpixel.files.read import GeoReference
 from perpixel.labels.labels import Labels
 from perpixel.shapes import TargetArray
@@ -47,7 +48,9 @@ class AreaTable:
         for page, sums in sorted(self._sums.items()):
             for name, (pixels, known, metres) in zip(self.labels.names, sums, strict=True):
                 share = f"{pixels / known:.6f}" if known else ""
-                writer.writerow([page, name, int(pixels), share, "" if np.isnan(metres) else f"{metres:.3f}"])
+                writer.writerow(
+                    [page, safe_cell(name), int(pixels), share, "" if np.isnan(metres) else f"{metres:.3f}"]
+                )
         write_text(path, text.getvalue())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Final
 
-from perpixel.errors import OutputError
+from perpixel.errors import OutputError, is_plain
 
 WRITING: Final = ".writing-"
 """How the name of a file begins that is not whole yet."""
@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as written:
+        with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
@@ -56,6 +56,11 @@ def write_text(path: Path, text: str) -> None:
 
 def refuse_unwritable(folder: Path) -> None:
     """Raise OutputError before the work where a folder cannot be made or written; nothing is made yet."""
+    if not is_plain(str(folder.absolute())):
+        raise OutputError(
+            f"the path {folder} is not UTF-8, or holds line breaks or other control characters.",
+            fix="choose another folder.",
+        )
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir():
         raise cannot_write(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))

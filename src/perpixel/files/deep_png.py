@@ -36,7 +36,7 @@ def read_deep_png(path: Path) -> NDArray[np.uint16]:
     header = deep_png_header(path)
     assert header is not None, "a PNG of several channels of 16 bits"
     height, width, channels = header
-    check_size(path, height, width, 2 * channels)
+    check_size(path, height, width, 8 * channels)  # the pixels, their filters and two copies
     row_bytes = 2 * channels * width
     with damage_told(path):
         data = path.read_bytes()

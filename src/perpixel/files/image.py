@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import DataError
-
-PIXEL_LIMIT: Final = 2**28
-"""The most pixels that an image may decode to at once (268 million): more is a decompression bomb, or a mosaic
-that wants to be a tiled TIFF, which is read window by window and has no limit."""
+from perpixel.files.limits import MAX_BYTES, MAX_PIXELS
 
 LARGEST_MEASURED: Final = 1e30
 """Floats beyond are no measurements, but the −3.4e38 by which rasters mark pixels without data."""
@@ -96,7 +93,7 @@ class OpenImage:
             (height, width, C) of the file's dtype.
 
         Raises:
-            DataError: The file is truncated or damaged, or the window holds more than PIXEL_LIMIT pixels.
+            DataError: The file is truncated or damaged, or the window holds more than MAX_PIXELS pixels.
         """
         height = self.height - top if height is None else height
         width = self.width - left if width is None else width
@@ -141,13 +138,28 @@ def unreadable(path: Path, reason: str) -> DataError:
 
 
 def check_size(path: Path, height: int, width: int, pixel_bytes: int = 1) -> None:
-    """Raise DataError for an empty image, and for one of more than PIXEL_LIMIT pixels or 16 times as many bytes."""
+    """Raise DataError for an empty image, and for one of more than MAX_PIXELS pixels or MAX_BYTES bytes.
+
+    Args:
+        path: The file.
+        height: In pixels.
+        width: In pixels.
+        pixel_bytes: What a pixel takes while it is decoded, copies included.
+    """
     if height * width == 0:
         raise DataError(f"{path} is {height} × {width} pixels: it holds no pixel.", fix="remove the file.")
-    if height * width * max(1, pixel_bytes / 16) > PIXEL_LIMIT:
+    if height * width > MAX_PIXELS:
         raise DataError(
-            f"{path} declares {height:,} × {width:,} pixels; at most {PIXEL_LIMIT:,} are decoded at once.",
-            fix="cut it into pieces, or save it as a tiled TIFF, which is read window by window.",
+            f"{path} declares {height:,} × {width:,} pixels; at most {MAX_PIXELS:,} are decoded at once.",
+            fix="cut it into pieces, or save it as a tiled TIFF, which is read window by window; or allow more by "
+            "the environment variable PERPIXEL_MAX_PIXELS.",
+        )
+    if height * width * pixel_bytes > MAX_BYTES:
+        raise DataError(
+            f"{path}: {height:,} × {width:,} pixels take {height * width * pixel_bytes:,} bytes to decode; at most "
+            f"{MAX_BYTES:,} are taken at once.",
+            fix="cut it into pieces, or save it as a tiled TIFF, which is read window by window; or allow more by "
+            "the environment variable PERPIXEL_MAX_BYTES.",
         )
 
 

@@ -3,6 +3,7 @@
 Source: Zarr 2 and 3; OME-NGFF 0.4 and 0.5 (multiscale metadata, of which the first, full resolution is used).
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import cannot_write
 from perpixel.files.image import OpenImage, damage_told, unreadable, wide_dtype
+from perpixel.files.limits import MAX_BYTES
 
 MARKS: Final = ("zarr.json", ".zarray", ".zgroup")
 """One of these files lies in every folder that is a Zarr array or group."""
@@ -47,6 +49,8 @@ def open_zarr(path: Path, page: int = 0) -> OpenImage:
         array, axes = (node, _guessed(node)) if isinstance(node, zarr.Array) else _full_resolution(node, path)
         if len(axes) != array.ndim or not set("yx") <= set(axes) <= set(AXES) or array.dtype.kind not in "biuf":
             raise unreadable(path, f"an array of shape {array.shape} and dtype {array.dtype} is no image")
+    if (chunk := math.prod(array.chunks) * array.dtype.itemsize) > MAX_BYTES:
+        raise unreadable(path, f"its chunks take {chunk:,} bytes each; at most {MAX_BYTES:,} are taken at once")
     length = dict.fromkeys(AXES, 1) | dict(zip(axes, array.shape, strict=True))
     pages = length["t"] * length["z"]
     if not 0 <= page < pages:

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngImageFile
 from perpixel.files.deep_png import deep_png_header, read_deep_png
 from perpixel.files.image import OpenImage, check_size, damage_told
 
-Image.MAX_IMAGE_PIXELS = None  # the limit is ours: files.image.PIXEL_LIMIT, checked before decoding
+Image.MAX_IMAGE_PIXELS = None  # the limits are ours: files.limits, checked before decoding
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")  # damaged metadata beside sound pixels
 
@@ -58,11 +58,19 @@ def _without_constant_alpha(path: Path) -> NDArray[np.uint16]:
 def decode(path: Path) -> Image.Image:
     """Decode the first frame, upright by its EXIF orientation; palettes become RGB, a constant alpha is dropped."""
     with damage_told(path), Image.open(path) as image:
-        check_size(path, image.height, image.width)
+        check_size(path, image.height, image.width, _decoding_bytes(image))
         plain = _plain(image)
         plain.load()
         turn = UPRIGHT.get(orientation_of(image))
         return plain if turn is None else plain.transpose(turn)
+
+
+def _decoding_bytes(image: Image.Image) -> int:
+    """What a pixel takes while it is decoded: Pillow's own, a copy to convert or turn, and the array."""
+    bands = len(image.getbands())
+    own = 4 if bands > 1 or image.mode in {"I", "F"} else 2 if image.mode.startswith("I;") else 1
+    converted = 4 if bands != 3 or image.mode not in {"RGB"} else 0
+    return own + (converted if bands > 1 or image.mode == "P" else 0) + (3 if bands > 1 or image.mode == "P" else own)
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -131,11 +139,11 @@ def picture_header(path: Path) -> tuple[int, int, int, int, str]:
     """
     if (deep := deep_png_header(path)) is not None:
         height, width, channels = deep
-        check_size(path, height, width, 2 * channels)
+        check_size(path, height, width, 8 * channels)
         channels = channels if channels == 3 else _without_constant_alpha(path).shape[2]
         return height, width, 1, channels, "uint16"
     with damage_told(path), Image.open(path) as image:
-        check_size(path, image.height, image.width)
+        check_size(path, image.height, image.width, _decoding_bytes(image))
         dtype = {"I": "float32", "F": "float32"}.get(image.mode, "uint16" if image.mode.startswith("I;") else "uint8")
         channels = 1 if len(image.getbands()) == 1 and image.mode != "P" else 3
         if "A" in image.mode or "transparency" in image.info:
@@ -156,7 +164,7 @@ def read_indices(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8] | None, bo
         pixels = pixels if alpha is None else pixels[..., :-1]
         return pixels[..., 0] if pixels.shape[2] == 1 else pixels, None, False, alpha
     with damage_told(path), Image.open(path) as image:
-        check_size(path, image.height, image.width)
+        check_size(path, image.height, image.width, _decoding_bytes(image))
         lossy = image.format in LOSSY or (image.format == "WEBP" and _is_lossy_webp(path))
         palette = None
         if image.mode == "P":

@@ -1,5 +1,6 @@
 """Read images and masks. The content decides what a file is, never its ending."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -151,7 +152,8 @@ def read_mask(path: Path, page: int = 0, box: Box | None = None) -> RawMask:
             top, left, height, width = box or (0, 0, *values.shape[:2])
             part = (slice(top, top + height), slice(left, left + width))
             mask = RawMask(values[part], palette, lossy, alpha=None if alpha is None else alpha[part])
-    return replace(mask, values=_whole_numbers(mask.values, path))
+    nodata = mask.nodata if mask.nodata is not None and math.isfinite(mask.nodata) else None  # NaN is −1 by now
+    return replace(mask, values=_whole_numbers(mask.values, path), nodata=nodata)
 
 
 def _tiff_mask(path: Path, page: int, box: Box | None) -> RawMask:
@@ -186,6 +188,8 @@ def is_image(path: Path) -> bool:
     if path.suffix.lower() in {".txt", ".json", ".csv", ".yaml", ".yml", ".md", ".xml", ".html", ".py", ".geojson"}:
         return False
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             start = file.read(12)
     except OSError:
@@ -196,6 +200,8 @@ def is_image(path: Path) -> bool:
 def _kind(path: Path) -> str:
     if is_zarr(path):
         return "zarr"
+    if path.exists() and not path.is_file():  # opening a pipe would wait for someone to write into it
+        raise unreadable(path, "it is a folder, a pipe or a device")
     with damage_told(path), path.open("rb") as file:
         start = file.read(12)
     if start.startswith(TIFF_STARTS):
@@ -205,7 +211,7 @@ def _kind(path: Path) -> str:
     if not start:
         raise unreadable(path, "it is empty")
     if not start.startswith(PICTURE_STARTS):
-        raise unreadable(path, f"its first bytes ({start[:4].hex(' ')}) are not those of an image")
+        raise unreadable(path, "its first bytes are not those of an image")
     return "picture"
 
 

@@ -14,7 +14,9 @@ from PIL import Image
 
 from perpixel.errors import DataError
 from perpixel.files.image import GeoReference, OpenImage, Window, check_size, damage_told, unreadable, wide_dtype
+from perpixel.files.limits import MAX_PAGES
 from perpixel.files.pictures import ORIENTATION, turned
+from perpixel.files.tiff_limits import refuse_bomb, refuse_segments
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised
 
@@ -72,6 +74,7 @@ def _open(file: tifffile.TiffFile, path: Path, number: int, keep_indices: bool) 
         raise unreadable(path, "its size is damaged")
     if height * width == 0:
         check_size(path, height, width)
+    refuse_segments(page, path)
     window, closing = _window(file, page, path, number)
     orientation = _orientation(page)
     if orientation != 1:
@@ -242,6 +245,7 @@ def _segment(file: tifffile.TiffFile, page: Any, index: int, lock: Lock) -> NDAr
         data = file.filehandle.read(count)
     if len(data) < count:
         raise ValueError(f"{count - len(data):,} bytes are missing")
+    refuse_bomb(data, page)
     segment: NDArray[Any] | None = page.decode(data, index, jpegtables=page.jpegtables)[0]
     return None if segment is None else segment[0]
 
@@ -255,6 +259,8 @@ def _every_page(file: tifffile.TiffFile, path: Path) -> list[Any]:
             raise unreadable(path, "its pages run in a circle")
         offsets.add(page.offset)
         pages.append(page)
+        if len(pages) > MAX_PAGES:
+            raise unreadable(path, f"it holds more than {MAX_PAGES:,} pages (PERPIXEL_MAX_PAGES allows more)")
     return pages
 
 

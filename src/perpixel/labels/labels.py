@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.errors import DataError
+from perpixel.errors import DataError, is_plain
 from perpixel.shapes import IGNORED, MAX_CLASSES, LabelKind, TargetArray
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -69,6 +69,12 @@ class Labels:
     def __post_init__(self) -> None:
         assert len(self.names) == len(self.values) == len(self.colours)
         assert self.is_multilabel == (self.encoding == "files")
+        if odd := [name for name in self.names if not is_plain(name)]:
+            raise DataError(
+                f"{len(odd)} class name(s) hold line breaks or other control characters.",
+                fix="rename the classes.",
+                examples=odd,
+            )
         if not 1 <= len(self.names) <= MAX_CLASSES:
             raise DataError(
                 f"{len(self.names)} classes; perpixel handles 1 to {MAX_CLASSES}.",

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from perpixel.errors import DataError, Problem
+from perpixel.errors import DataError, Problem, is_plain
 from perpixel.files.ome_zarr import is_zarr
 from perpixel.files.read import is_image
 from perpixel.runtime.hardware import is_first_process
@@ -26,7 +26,14 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
     for each in inputs:
         if each == "-" and not is_first_process():
             continue  # the list is the first one's, which `predict_files` gives to the others
-        found = _meant(each)
+        try:
+            found = _meant(each)
+        except (OSError, ValueError) as error:  # no permission, too long a name, a byte that no name holds
+            problems.append(Problem(f"{each} cannot be read: {error}.", fix="mend its name or its permissions."))
+            continue
+        if odd := tuple(str(path) for path in found if not is_plain(str(path))):
+            what = f"{len(odd)} file name(s) are not UTF-8, or hold line breaks or other control characters."
+            problems.append(Problem(what, "rename them; the outputs would be called the same.", odd))
         if not found:
             what = "holds no image" if Path(each).is_dir() else "does not exist"
             problems.append(Problem(f"{each} {what}.", fix="give image files, folders with images, or globs."))

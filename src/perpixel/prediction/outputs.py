@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from perpixel.errors import OutputError
-from perpixel.files.image import PIXEL_LIMIT
+from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.read import Header
 from perpixel.files.write import mask_paths
 from perpixel.labels.labels import Colour, Labels, Value
@@ -82,7 +82,7 @@ class Outputs:
 
 def needs_tiff(header: Header) -> bool:
     """Whether the outputs of such an image are TIFF: it has a place on the earth, several pages, or is very large."""
-    return header.georeference is not None or header.pages > 1 or header.height * header.width > PIXEL_LIMIT
+    return header.georeference is not None or header.pages > 1 or header.height * header.width > MAX_PIXELS
 
 
 def check_names(paths: Sequence[Path], out: Path, outputs: Outputs, labels: Labels) -> None:

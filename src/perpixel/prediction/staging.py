@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 from typing import Final
 
 from perpixel.files.atomic import cannot_write
+from perpixel.runtime.processes import is_running
 
 WRITING: Final = ".writing"
 """How the folder begins in which an image's outputs are made; machine and process follow."""
@@ -32,13 +33,9 @@ def staging(out: Path) -> Iterator[Path]:
 def remove_leftovers(out: Path) -> None:
     """Remove what processes of this machine left in `out` that are no more."""
     for folder in out.glob(f"{WRITING}-{platform.node()}-*"):
-        process = int(folder.name.split("-")[-2])
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
+        process = int(number) if (number := folder.name.split("-")[-2]).isdecimal() else 0
+        if not is_running(process):
             shutil.rmtree(folder, ignore_errors=True)
-        except PermissionError:  # it is alive and someone else's
-            continue
 
 
 def move(folder: Path, out: Path, names: Sequence[Path]) -> tuple[Path, ...]:

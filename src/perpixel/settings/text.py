@@ -1,6 +1,5 @@
 """Settings as text: files of YAML, and assignments such as `train.learning_rate=3e-4`."""
 
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,25 +8,17 @@ from typing import Any
 import yaml
 
 from perpixel.errors import SettingsError
+from perpixel.files.parse import parse_yaml
 from perpixel.settings.tree import BUDGETS, Settings, over
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which 3e-4 is a number, as in YAML 1.2; in YAML 1.1 it is a word."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
 
 
 def settings_from_file(path: Path) -> dict[str, Any]:
     """Read the tree of a YAML file of settings; unchecked. Raises SettingsError where it is not one."""
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}  # a safe loader
+        tree = parse_yaml(path.read_text(encoding="utf-8"), str(path)) or {}
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}.", fix="give an existing YAML file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise SettingsError(f"{path} is not YAML: {error}.", fix="correct that line.") from None
     if not isinstance(tree, dict):
         raise SettingsError(f"{path} holds no settings.", fix="write lines like `train: {steps: 100}`.")
@@ -79,7 +70,7 @@ def to_yaml(settings: Settings, reasons: Mapping[str, str] | None = None) -> str
 
 def _parsed(value: str, assignment: str) -> Any:
     try:
-        return yaml.load(value, _Loader)  # a safe loader
-    except yaml.YAMLError:
+        return parse_yaml(value, assignment)
+    except ValueError:
         fix = "close its brackets and quotes, and quote the whole for the shell."
         raise SettingsError(f"{assignment}: {value} is not YAML.", fix=fix) from None

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from perpixel.errors import OutputError, PerpixelError, RunError
 from perpixel.files.atomic import replacing
+from perpixel.files.parse import parse_json
 from perpixel.labels.codec import Codec
 from perpixel.models.encoders import ENCODERS
 
@@ -172,7 +173,7 @@ def _described(tensor: Tensor) -> str:
 
 def _card(path: Path, text: str, tensors: Mapping[str, Tensor]) -> ModelCard:
     try:
-        stored = json.loads(text)
+        stored = parse_json(text, str(path))
         if stored["schema"] > SCHEMA:
             raise RunError(f"{path} is of a later version of perpixel.", fix="pip install --upgrade perpixel.")
         if stored["checksum"] != _checksum(stored["card"], tensors):

@@ -26,7 +26,9 @@ from typing import Any, Final, Self
 import yaml
 
 from perpixel.errors import OutputError, RunError
-from perpixel.files.atomic import WRITING, cannot_write, write_text
+from perpixel.files.atomic import WRITING, cannot_write, refuse_unwritable, write_text
+from perpixel.files.csv_cells import CSV_ERRORS, safe_cell
+from perpixel.files.parse import parse_yaml
 from perpixel.settings.tree import Settings, settings_from
 from perpixel.store.bundle import Bundle, is_bundle
 
@@ -87,10 +89,10 @@ class Run:
             fix = "give a folder that `perpixel train` wrote."
             raise RunError(f"{folder} is not a run folder: it has no settings.yaml.", fix=fix)
         try:
-            stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+            stored = parse_yaml(path.read_text(encoding="utf-8"), str(path))
             data, tree, budget = Path(stored["data"]), stored["settings"], dict(stored["budget"])
             notes = tuple(stored["notes"])
-        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path} is damaged: {error}.", fix="train again, or restore the file.") from None
         return cls(folder, data, settings_from(tree, str(path)), budget, notes)
 
@@ -198,8 +200,11 @@ class Run:
         path = self.folder / "history.csv"
         if not path.is_file():
             return []
-        with path.open(newline="", encoding="utf-8") as file:
-            return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
+        except CSV_ERRORS as error:
+            raise RunError(f"{path} is damaged: {error}.", fix="restore the file, or train again.") from None
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -207,7 +212,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: safe_cell(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -221,6 +226,7 @@ def new_folder(data: Path, under: Path = Path("runs")) -> Path:
 def refuse_occupied(folder: Path, *, overwrite: bool) -> None:
     """Raise OutputError unless a run may be written to `folder`: it is new, empty, or a run to be replaced."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        refuse_unwritable(folder)
         return
     if not (folder / "settings.yaml").is_file():
         raise OutputError(f"{folder} exists and is not a run.", fix="choose a new or empty folder with --out.")

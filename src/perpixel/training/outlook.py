@@ -1,8 +1,6 @@
 """What a training would be: the plan with its reasons, and how far the budget goes on this machine."""
 
 import math
-import resource
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ import torch
 from perpixel.planning import Plan
 from perpixel.prediction import PredictOptions
 from perpixel.runtime.hardware import automatic_memory_format, chosen_device, keep_freed_memory
+from perpixel.runtime.processes import peak_memory_bytes
 from perpixel.settings.tree import Settings
 from perpixel.training.budget import Fit, fitted
 from perpixel.training.session import Session
@@ -105,12 +104,11 @@ def outlook(data: Path, settings: Settings) -> Outlook:
     start = prepared(data, settings)
     fit = fitted(start.session, started)
     assert fit.train.steps is not None
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Outlook(
         plan=start.plan,
         fit=fit,
         images=(len(start.parts.part("train")), len(start.parts.part("val")), len(start.parts.part("test"))),
         passes=fit.train.steps / start.session.batches.steps_per_epoch,
-        memory_mb=held // 2**20 if sys.platform == "darwin" else held // 2**10,
+        memory_mb=peak_memory_bytes() // 2**20,
         session=start.session,
     )

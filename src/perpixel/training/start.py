@@ -143,6 +143,7 @@ def resume(folder: Path, asked: Mapping[str, Any]) -> Run:
     found = ranks.once(lambda: _measured(run.data))
     if run.split_path.exists():
         parts = Split.load(run.split_path, found.dataset.samples)
+        _warn(ranks.once(lambda: parts.changed([*parts.part("train"), *parts.part("val")])))
     else:  # it was stopped between its first two files
         parts = _parts(run.settings, found)
         ranks.once(lambda: parts.save(run.split_path))

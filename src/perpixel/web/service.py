@@ -1,6 +1,5 @@
 """Everything that the routes share: the model, the images, the worker."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
@@ -10,6 +9,7 @@ import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from perpixel.files.parse import parse_json
 from perpixel.labels.labels import Labels
 from perpixel.store.run_folder import Run
 from perpixel.web.label_store import LabelStore
@@ -152,7 +152,7 @@ class Service:
 def _scores(run: Run) -> dict[str, Any] | None:
     """Mean IoU and the IoU of every class with their intervals, where the run was evaluated."""
     try:
-        stored = json.loads((run.evaluation_folder / "metrics.json").read_text(encoding="utf-8"))
+        stored = parse_json((run.evaluation_folder / "metrics.json").read_text(encoding="utf-8"), "metrics.json")
         spans = stored["intervals"]
         classes = [
             {"name": name, "iou": scores["iou"], "interval": spans["classes"][name]["iou"]}

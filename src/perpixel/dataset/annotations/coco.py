@@ -3,7 +3,6 @@
 Source: https://cocodataset.org/#format-data and `rleFrString` in pycocotools' maskApi.c.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
+from perpixel.files.limits import MAX_PIXELS
+from perpixel.files.parse import parse_json
 
 Json = dict[str, Any]
 
@@ -98,6 +99,8 @@ def _shape(annotation: Json, value: int) -> Shape | None:
     if isinstance(segmentation, dict):
         height, width = map(int, segmentation["size"])
         counts = segmentation["counts"]
+        if not 0 <= height * width <= MAX_PIXELS:
+            raise ValueError(f"run lengths of {height} × {width} pixels")
         runs = decode_runs(counts) if isinstance(counts, str) else tuple(map(int, counts))
         if min(runs, default=0) < 0 or sum(runs) != height * width:
             raise ValueError(f"run lengths that do not fill {height} × {width}")
@@ -146,6 +149,6 @@ def decode_runs(text: str) -> tuple[int, ...]:
 def parse(path: Path) -> Any:
     """Parse a JSON file; None where it is none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        return parse_json(path.read_text(encoding="utf-8-sig"), str(path))
+    except (OSError, ValueError):
         return None

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from perpixel.dataset.layout.names import natural, stem
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
+from perpixel.files.parse import parse_yaml
 from perpixel.files.read import read_header
 from perpixel.shapes import IGNORED
 
@@ -153,8 +152,8 @@ def _yolo_names(files: Sequence[Path], count: int) -> tuple[str, ...]:
     """The names of data.yaml, where they are at least as many as the classes that occur."""
     for path in files:
         try:
-            names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
-        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError):
+            names = parse_yaml(path.read_text(encoding="utf-8"), str(path))["names"]
+        except (OSError, ValueError, TypeError, KeyError):
             continue
         listed = list(names.values()) if isinstance(names, dict) else list(names) if isinstance(names, list) else []
         if len(listed) >= count:

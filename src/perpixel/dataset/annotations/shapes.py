@@ -51,7 +51,12 @@ def inside(shape: Shape, height: int, width: int) -> NDArray[np.bool_]:
         flat = np.zeros(shape.height * shape.width, bool)
         for start, end in zip(ends[::2], ends[1::2], strict=False):
             flat[start:end] = True
-        return flat.reshape(shape.width, shape.height).T[:height, :width]
+        area = np.zeros((height, width), bool)
+        drawn = flat.reshape(shape.width, shape.height).T[:height, :width]
+        area[: drawn.shape[0], : drawn.shape[1]] = (
+            drawn  # an area of another size than the image's covers what it can
+        )
+        return area
     united = np.zeros((height, width), bool)
     for rings in shape.polygons:
         united |= even_odd(rings, height, width)

@@ -1,16 +1,14 @@
 """Class lists that lie beside the data, and the few well-known data sets that come without one."""
 
 import csv
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from perpixel.dataset.layout.inventory import packed
+from perpixel.files.parse import parse_json, parse_yaml
 from perpixel.labels.labels import Colour
 
 TABLE_NAMES: Final = re.compile(r"(class|label|colou?r|codes|categor|palette)", re.IGNORECASE)
@@ -166,7 +164,7 @@ def find_tables(files: Sequence[Path]) -> list[ClassTable]:
         if TABLE_NAMES.search(path.stem) and path.suffix.lower() in READERS and path.stat().st_size < MOST_BYTES:
             try:
                 entries = READERS[path.suffix.lower()](path.read_text(encoding="utf-8-sig"))
-            except (OSError, ValueError, yaml.YAMLError, csv.Error, RecursionError):
+            except (OSError, ValueError, csv.Error):
                 continue
             if len(entries) >= 2 and len({entry.name for entry in entries}) == len(entries):
                 tables.append(ClassTable(path, tuple(entries)))
@@ -263,7 +261,7 @@ def _from_csv(text: str) -> list[ClassEntry]:
 READERS: Final[dict[str, Callable[[str], list[ClassEntry]]]] = {
     ".txt": _from_lines,
     ".csv": _from_csv,
-    ".json": lambda text: _from_object(json.loads(text)),
-    ".yaml": lambda text: _from_object(yaml.safe_load(text)),
-    ".yml": lambda text: _from_object(yaml.safe_load(text)),
+    ".json": lambda text: _from_object(parse_json(text, "the class list")),
+    ".yaml": lambda text: _from_object(parse_yaml(text, "the class list")),
+    ".yml": lambda text: _from_object(parse_yaml(text, "the class list")),
 }

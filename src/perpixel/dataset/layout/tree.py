@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from perpixel.dataset.layout.names import Place, natural, place_of
-from perpixel.errors import Problem
+from perpixel.errors import Problem, is_plain
 from perpixel.files.read import is_image
 
 NOT_DATA: Final = frozenset(
@@ -58,9 +58,11 @@ def walk(root: Path) -> Tree:
             continue
         seen.add(os.path.realpath(name))
         children[:] = sorted((c for c in children if c not in NOT_DATA and not c.startswith(".")), key=natural)
+        garbled += [repr(os.fsencode(folder / child))[1:] for child in children if not is_plain(child)]
+        children[:] = filter(is_plain, children)
         paths = []
         for file in sorted((f for f in files if not f.startswith(".")), key=natural):
-            if not _is_utf8(file):
+            if not is_plain(file):
                 garbled.append(repr(os.fsencode(folder / file))[1:])
             elif not (folder / file).exists():
                 broken.append(str(folder / file))
@@ -116,17 +118,9 @@ def _problems(closed: list[str], broken: list[str], garbled: list[str]) -> list[
     if garbled:
         problems.append(
             Problem(
-                f"{len(garbled)} file name(s) are not UTF-8.",
-                "rename them (convmv -f latin1 -t utf8 --notest).",
+                f"{len(garbled)} file name(s) are not UTF-8, or hold line breaks or other control characters.",
+                "rename them (convmv -f latin1 -t utf8 --notest for old encodings).",
                 tuple(garbled),
             )
         )
     return problems
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
