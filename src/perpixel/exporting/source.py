@@ -1,6 +1,5 @@
 """A run as an export needs it: its networks, what they were trained on, and images to prove the export on."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from perpixel.errors import DataError, PerpixelError
 from perpixel.evaluation.scoring import part_of
 from perpixel.exporting.raw_network import RawNetwork
 from perpixel.files.areas import pixel_areas
+from perpixel.files.parse import parse_json
 from perpixel.files.read import open_image, read_header
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.prediction.inference import Inference
@@ -145,7 +145,7 @@ def _origin(weights: Any, encoder: str | None) -> dict[str, str]:
 def _scores(run: Run) -> Mapping[str, Any] | None:
     """The dataset and class scores of the run's evaluation, with their intervals."""
     try:
-        metrics = json.loads((run.evaluation_folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = parse_json((run.evaluation_folder / "metrics.json").read_text(encoding="utf-8"), "metrics.json")
         kept = ("split", "images", "dataset", "classes", "intervals")
         return {key: metrics[key] for key in kept}
     except (OSError, ValueError, KeyError):

@@ -21,6 +21,7 @@ from perpixel.exporting.parity import Parity
 from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target, WrittenModels
+from perpixel.files.parse import parse_json
 from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
 from perpixel.store.bundle import MODEL, BundleCard
@@ -98,10 +99,10 @@ def refuse_unusable(metadata: Mapping[str, str], session: Any) -> None:
     Raises:
         SettingsError: The plug-in would not take it.
     """
-    names = json.loads(metadata["class_names"])
+    names = parse_json(metadata["class_names"], "class_names")
     (shape,) = (each.shape for each in session.get_inputs())
     outputs = [each.shape for each in session.get_outputs()]
-    size = [json.loads(metadata["tile_size"])] * 2
+    size = [parse_json(metadata["tile_size"], "tile_size")] * 2
     is_one = len(outputs) == 1 and list(outputs[0][1:]) == [len(names), *size]
     is_each = len(outputs) == len(names) and all(list(each[1:]) == [1, *size] for each in outputs)
     if list(names) != [str(k) for k in range(len(names))] or list(shape[2:]) != size or not (is_one or is_each):
@@ -155,7 +156,7 @@ def _as_the_plugin_runs(path: Path, metadata: Mapping[str, str]) -> tuple[str, G
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     refuse_unusable(session.get_modelmeta().custom_metadata_map, session)
     mean, std = (
-        np.array(json.loads(metadata[f"standardization_{what}"]), np.float32)[:, None, None]
+        np.array(parse_json(metadata[f"standardization_{what}"], what), np.float32)[:, None, None]
         for what in ("mean", "std")
     )
 

@@ -20,6 +20,7 @@ from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target, WrittenModels
 from perpixel.exporting.to_onnx import installed_graphs, write_model
+from perpixel.files.parse import parse_json
 
 PAGE: Final = "index.html"
 
@@ -50,7 +51,7 @@ def page(source: ExportSource, model: bytes) -> str:
 def _card(source: ExportSource) -> dict[str, Any]:
     """What the page needs of the card."""
     card, options = source.card, source.predictor.options
-    stored = json.loads(card.to_json())
+    stored = parse_json(card.to_json(), "the card")
     return {
         **{key: stored[key] for key in ("codec", "tta", "align_px", "tile_px", "overlap_px")},
         "ratio": options.ratio.as_integer_ratio(),

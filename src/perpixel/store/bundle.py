@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from perpixel.errors import PerpixelError, RunError
+from perpixel.files.parse import parse_json
 from perpixel.labels.codec import Codec
 
 SCHEMA: Final = 1
@@ -81,7 +82,7 @@ class BundleCard:
         """
         damaged = RunError(f"{place} is damaged.", fix="export the run again, or copy the bundle again.")
         try:
-            stored = json.loads(text)
+            stored = parse_json(text, str(place))
             if stored.pop("schema") > SCHEMA:
                 raise RunError(f"{place} is of a later version of perpixel.", fix="pip install --upgrade perpixel.")
             return cls(**{**stored, "codec": Codec.from_dict(stored["codec"])})

@@ -1,7 +1,6 @@
 """Routes of the labels: tiles, strokes, whole label images; each with the ETag that tells what it changes."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from perpixel.errors import DataError
+from perpixel.files.parse import parse_json
 from perpixel.files.read import read_image
 from perpixel.shapes import IGNORED
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
@@ -129,8 +129,8 @@ async def changed(request: Request, painting: Painting, change: Callable[[], Non
 async def sent_json(request: Request) -> Any:
     """The body as JSON. Raises HTTPException 400."""
     try:
-        return json.loads(await request.body())
-    except (ValueError, RecursionError):
+        return parse_json((await request.body()).decode(), "the body")
+    except (ValueError, DataError):
         raise HTTPException(400, "the body is no JSON.") from None
 
 

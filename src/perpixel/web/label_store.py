@@ -9,7 +9,8 @@ from typing import Final
 
 from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import write_text
-from perpixel.files.image import PIXEL_LIMIT
+from perpixel.files.limits import MAX_PIXELS
+from perpixel.files.parse import parse_json
 from perpixel.labels.labels import Labels
 from perpixel.web.library import LibraryImage
 from perpixel.web.painting import Painting
@@ -35,7 +36,7 @@ class LabelStore:
         self._lock = Lock()
         path = folder / CLASSES_FILE
         if path.is_file():
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = parse_json(path.read_text(encoding="utf-8"), str(path))
             if stored != list(labels.names):
                 raise OutputError(
                     f"{folder} holds labels of the classes {', '.join(map(str, stored))}, "
@@ -88,9 +89,9 @@ def _shape(image: LibraryImage) -> tuple[int, int]:
     if image.is_upload:
         raise DataError(f"{image.name} was dropped on the page.", fix="put it into the folder to label it.")
     header = image.header()
-    if header.pages > 1 or header.size[0] * header.size[1] > PIXEL_LIMIT:
+    if header.pages > 1 or header.size[0] * header.size[1] > MAX_PIXELS:
         raise DataError(
             f"{image.name} has {header.pages} pages of {header.size[0]:,} × {header.size[1]:,} pixels.",
-            fix=f"cut it into single images of at most {PIXEL_LIMIT:,} pixels to label them.",
+            fix=f"cut it into single images of at most {MAX_PIXELS:,} pixels to label them.",
         )
     return header.size

@@ -14,6 +14,7 @@ from PIL import Image
 
 from perpixel.errors import DataError, RunError
 from perpixel.files.atomic import replacing
+from perpixel.files.parse import parse_json
 from perpixel.files.write import write_png
 from perpixel.shapes import IGNORED
 from perpixel.web.strokes import Box, Stroke
@@ -155,7 +156,7 @@ class Painting:
             with replacing(self.log_path) as temporary:
                 temporary.write_bytes(whole + b"\n" if whole else b"")
         try:
-            return [json.loads(line) for line in whole.splitlines()]
+            return [parse_json(line.decode(), str(self.log_path)) for line in whole.splitlines()]
         except ValueError:
             raise RunError(
                 f"{self.log_path} is damaged.", fix="restore it, or remove it to label the image from scratch."
