@@ -17,7 +17,7 @@ from perpixel.errors import DataError, PerpixelError, RunError
 from perpixel.files import parse as parse_module
 from perpixel.files.csv_cells import plain_cell, safe_cell
 from perpixel.files.limits import limit
-from perpixel.files.parse import parse_json, parse_yaml
+from perpixel.files.parse import parse_json, parse_xml, parse_yaml
 from perpixel.labels.codec import Labels
 from perpixel.settings.text import settings_from_file
 from perpixel.split import Split
@@ -77,6 +77,14 @@ def test_json_of_many_values_is_refused(monkeypatch, tmp_path):
 def test_what_is_no_yaml_is_one_line(text):
     with pytest.raises(ValueError, match=r"^[^\n]*$"):
         parse_yaml(text, "it")
+
+
+def test_xml_has_no_entities_and_bounds():
+    assert parse_xml("<a><!-- x --><b/></a>", "it").tag == "a"
+    with pytest.raises(DataError, match=r"it holds declarations \(<!…\), which no label needs"):
+        parse_xml('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "it")
+    with pytest.raises(DataError, match="nested deeper than 64"):
+        parse_xml("<a>" * 100 + "</a>" * 100, "it")
 
 
 def test_limits_are_numbers(monkeypatch):

@@ -1,4 +1,4 @@
-"""YAML and JSON with bounds: the one place where text from outside is parsed.
+"""YAML, JSON and XML with bounds: the one place where text from outside is parsed.
 
 A few hundred bytes of YAML aliases can stand for more values than there are atoms, and brackets can nest deeper than
 a program can follow. Both are counted before anything is built.
@@ -7,6 +7,7 @@ a program can follow. Both are counted before anything is built.
 import json
 import re
 from typing import Any, Final
+from xml.etree import ElementTree
 
 import yaml
 
@@ -60,6 +61,25 @@ def parse_json(text: str, name: str) -> Any:
         if depth > MAX_DEPTH:
             raise _too_much(name, f"values nested deeper than {MAX_DEPTH}", "PERPIXEL_MAX_DEPTH")
     return json.loads(text)
+
+
+def parse_xml(text: str, name: str) -> ElementTree.Element:
+    """Parse XML without declared entities, which can stand for anything. Args and Raises as `parse_json`."""
+    if "<!" in text.replace("<!--", "").replace("<![CDATA[", ""):
+        raise _too_much(name, "declarations (<!…), which no label needs")
+    if text.count("<") > MAX_YAML_NODES:
+        raise _too_much(name, f"more than {MAX_YAML_NODES:,} tags", "PERPIXEL_MAX_YAML_NODES")
+    parser = ElementTree.XMLPullParser(("start", "end"))
+    depth = 0
+    try:
+        parser.feed(text)
+        for event, _ in parser.read_events():
+            depth += 1 if event == "start" else -1
+            if depth > MAX_DEPTH:
+                raise _too_much(name, f"values nested deeper than {MAX_DEPTH}", "PERPIXEL_MAX_DEPTH")
+        return ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise ValueError(str(error)) from None
 
 
 def _refuse_many(text: str, name: str) -> None:

@@ -10,12 +10,12 @@ Source: thi.ng/rle-pack, index.ts; label_studio_sdk.converter.brush, which the g
 import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
-from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import DataError
+from perpixel.files.parse import parse_xml
 from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED, TargetArray
 
@@ -105,8 +105,8 @@ def brush_tag(config: str) -> BrushTag:
     if len(config) > MOST_CONFIG or "<!" in config:
         raise DataError("the labelling interface is too long, or declares entities.", fix=fix)
     try:
-        root = ElementTree.fromstring(config)
-    except ElementTree.ParseError as error:
+        root = parse_xml(config, "the labelling configuration")
+    except ValueError as error:
         raise DataError(f"the labelling interface is no XML: {error}.", fix=fix) from None
     for tag in root.iter("BrushLabels"):
         names = tuple(label.get("value", "") for label in tag.iter("Label"))
