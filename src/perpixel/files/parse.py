@@ -69,7 +69,7 @@ def parse_xml(text: str, name: str) -> ElementTree.Element:
         raise _too_much(name, "declarations (<!…), which no label needs")
     if text.count("<") > MAX_YAML_NODES:
         raise _too_much(name, f"more than {MAX_YAML_NODES:,} tags", "PERPIXEL_MAX_YAML_NODES")
-    parser = ElementTree.XMLPullParser(("start", "end"))
+    parser: Any = ElementTree.XMLPullParser(("start", "end"))
     depth = 0
     try:
         parser.feed(text)
