@@ -21,6 +21,7 @@ PUBLIC = (
         "load",
         "plan",
         "predict",
+        "prune",
         "push",
         "find_lr",
         "serve",

@@ -10,6 +10,7 @@ from perpixel.settings.options import PlanOptions, TrainOptions, options_tree, w
 if TYPE_CHECKING:
     from perpixel.conversion import Converted
     from perpixel.evaluation import Comparison, Evaluation, PartName
+    from perpixel.evaluation.levels import ScoredLevel
     from perpixel.exporting import Exported
     from perpixel.prediction import Predictor, Written
     from perpixel.ranking import RankedImage
@@ -530,6 +531,21 @@ def next_images(
         return rank_images(predictor, expanded([str(each) for each in given]), strategy, seed=seed, progress=show)[
             :images
         ]
+
+
+def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "tuple[ScoredLevel, ...]":
+    """Measure and score every level of a supervised U-Net++, and write a model file of each.
+
+    Args:
+        run: The run or its folder; gets pruned/level1/, pruned/level2/ ….
+        split: The images that are scored: "test", "val", "train" or "all".
+
+    Returns:
+        The levels, the smallest first.
+    """
+    from perpixel.evaluation.levels import prune_levels
+
+    return prune_levels(_opened(run), split)
 
 
 def demo(

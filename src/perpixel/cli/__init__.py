@@ -272,6 +272,13 @@ def push(
 
 
 @app.command()
+def prune(run: RunFolder, split: Part = "val") -> None:
+    """Show what each level of a supervised U-Net++ costs and scores, and write a model file of each."""
+    for level in api.prune(run, split=split):
+        print(level)
+
+
+@app.command()
 def models() -> None:
     """List the networks and encoders, with their size and what each is for."""
     print(catalogue.models())

@@ -4,6 +4,7 @@ settings.yaml      every setting resolved, the data, the versions
 model.safetensors  the best weights and all that is needed to predict
 split.csv          which image went where, and why
 history.csv        a row a validation
+pruned/            a model file and its scores for each level, from `perpixel prune`
 kept/              a model file after every `train.keep_every` epochs
 checkpoints/       the last two states to resume from, and the last weights
 report.html        the pictures and the curves
@@ -34,7 +35,7 @@ from perpixel.store.bundle import Bundle, is_bundle
 
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
 OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "report.html")
-OWN_FOLDERS: Final = ("checkpoints", "kept", "evaluation", "tensorboard", "wandb", "mlflow")
+OWN_FOLDERS: Final = ("checkpoints", "kept", "pruned", "evaluation", "tensorboard", "wandb", "mlflow")
 LAST_WEIGHTS: Final = Path("checkpoints", "last.safetensors")
 CHECKPOINTS_KEPT: Final = 2
 

@@ -1,0 +1,80 @@
+"""What each level of a trained U-Net++ costs and scores, and a model file for each."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from perpixel.errors import RunError
+from perpixel.evaluation.scoring import PartName, evaluate
+from perpixel.files.atomic import cannot_write
+from perpixel.models import PrunedLevel, measure_levels
+from perpixel.models.unetplusplus import UNetPlusPlus
+from perpixel.prediction import PredictOptions, Predictor
+from perpixel.store.model_file import ModelCard, load_model, save_model
+from perpixel.store.run_folder import Run
+
+MEASURED_SIDE = 256
+
+
+@dataclass(frozen=True)
+class ScoredLevel:
+    """A U-Net++ pruned to one level.
+
+    Args:
+        cost: Its parameters, and multiply-adds and seconds of an image of 256 × 256 pixels.
+        mean_iou: Pooled over the images of the part.
+        path: Its model file.
+    """
+
+    cost: PrunedLevel
+    mean_iou: float
+    path: Path
+
+    def __str__(self) -> str:
+        cost = self.cost
+        return (
+            f"level {cost.level}  {cost.parameters / 1e6:6.2f} M parameters  {cost.multiply_adds / 1e9:6.1f} G "
+            f"multiply-adds  {cost.seconds:6.3f} s  mean IoU {self.mean_iou:.3f}  {self.path}"
+        )
+
+
+def prune_levels(run: Run, part: PartName = "val") -> tuple[ScoredLevel, ...]:
+    """Measure and score every level, and write RUN/pruned/levelN/ with its model file and its scores.
+
+    Args:
+        run: A plain U-Net++ that was trained with supervision.
+        part: The images that are scored; a level is best chosen by validation images.
+
+    Raises:
+        RunError: It is another network.
+        SettingsError: It was trained without a head on each column.
+        OutputError: A file cannot be written.
+    """
+    network, card = load_model(run.model_path)
+    if not isinstance(network, UNetPlusPlus):
+        raise RunError(
+            f"{run.folder} is {card.name} on {card.encoder or 'no encoder'}, which has no levels to prune to.",
+            fix="train unetplusplus without an encoder and with the option supervision: last.",
+        )
+    costs = measure_levels(network, torch.rand(1, card.codec.channels, MEASURED_SIDE, MEASURED_SIDE))
+    return tuple(_scored(run, network, card, cost, part) for cost in costs)
+
+
+def _scored(run: Run, network: UNetPlusPlus, card: ModelCard, cost: PrunedLevel, part: PartName) -> ScoredLevel:
+    widths = [down[0].out_channels for down in network.downs[: cost.level + 1]]  # type: ignore[index] # blocks
+    options = {key: value for key, value in card.options.items() if key != "head_weights"} | {"widths": widths}
+    smaller = replace(card, options=options)
+    pruned = smaller.build()
+    weights = network.pruned(cost.level).state_dict()
+    pruned.load_state_dict({name: weights[name] for name in pruned.state_dict()})
+    folder = run.folder / "pruned" / f"level{cost.level}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    path = folder / "model.safetensors"
+    save_model(path, smaller, pruned.state_dict())
+    predictor = Predictor([pruned.eval()], card.codec, options=PredictOptions(scale=card.scale, tta=card.tta))
+    scores = evaluate(run, predictor, part=part, out=folder)
+    return ScoredLevel(cost, float(scores.stacked.pooled.mean_iou), path)
