@@ -9,10 +9,11 @@ import itertools
 import time
 from pathlib import Path
 
-from perpixel.runtime.hardware import keep_freed_memory
+from perpixel.runtime.allocator import keep_freed_memory
 from perpixel.settings.tree import settings_from
 from perpixel.training.session import Session
-from perpixel.training.start import prepared
+from perpixel.training.setup import prepare_training
+from perpixel.training.timing import time_step
 
 SHARED = Path("../shared/data")
 SECONDS = 6.0
@@ -37,13 +38,13 @@ def main() -> None:
     print("| data | views a step | cold, images/s | cached, images/s | training, images/s | cached / training |")
     print("|---|---:|---:|---:|---:|---:|")
     for data in parser.parse_args().data:
-        session = prepared(SHARED / data, settings_from({"train": {"minutes": 5}})).session
+        session = prepare_training(SHARED / data, settings_from({"train": {"minutes": 5}})).session
         size = session.settings.train.batch_size
         epoch = session.batches.steps_per_epoch
         cold = size / seconds_a_batch(session, 0, epoch)
         seconds_a_batch(session, epoch, epoch)  # whatever is not cached yet
         cached = size / seconds_a_batch(session, 2 * epoch, epoch)
-        training = size / session.time_step(SECONDS)
+        training = size / time_step(session, SECONDS)
         print(
             f"| {data} | {size} | {cold:.0f} | {cached:.0f} | {training:.1f} | {cached / training:.1f} |", flush=True
         )

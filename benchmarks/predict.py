@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
-from perpixel.runtime.hardware import keep_freed_memory, one_arena
+from perpixel.runtime.allocator import keep_freed_memory, one_arena
 
 one_arena()  # before torch is loaded, as `perpixel predict` does
 

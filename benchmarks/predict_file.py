@@ -9,7 +9,7 @@ import zlib
 from itertools import cycle, islice
 from pathlib import Path
 
-from perpixel.runtime.hardware import one_arena
+from perpixel.runtime.allocator import one_arena
 
 one_arena()  # before torch is loaded, as `perpixel predict` does
 

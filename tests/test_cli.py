@@ -22,7 +22,9 @@ def asked(monkeypatch):
     calls = {}
 
     def note(name, answer):
-        monkeypatch.setattr(api, name, lambda *values, **named: calls.update({name: (values, named)}) or answer)
+        monkeypatch.setattr(
+            api, name, lambda *values, progress, **named: calls.update({name: (values, named)}) or answer
+        )
 
     note("train", SimpleNamespace(folder=Path("runs/cells")))
     note("evaluate", "the table")
@@ -127,7 +129,7 @@ def test_the_options_of_a_verb_are_those_of_its_function():
     for verb, function in (("train", api.train), ("plan", api.plan), ("find-lr", api.find_lr)):
         command = typer.main.get_command(cli.app).commands[verb]
         flags = {each.name.removesuffix("_") for each in command.params}
-        assert flags - own == inspect.signature(function).parameters.keys() - {"settings", *own}
+        assert flags - own == inspect.signature(function).parameters.keys() - {"settings", "progress", *own}
 
 
 def test_evaluate_prints_the_table(asked, capsys):

@@ -10,7 +10,7 @@ SOURCE = Path(perpixel.__file__).parent
 
 LAYERS = (
     ("ground", ("errors", "shapes", "runtime")),
-    ("mathematics", ("models", "losses", "metrics", "geometry", "instances", "histogram", "labels", "schedule")),
+    ("mathematics", ("models", "losses", "metrics", "geometry", "instances", "histogram", "labels")),
     ("data", ("settings", "files", "dataset", "duplicates", "audit", "split", "loading", "synthetic")),
     ("decisions", ("planning", "store")),
     ("verbs", ("training", "prediction", "evaluation", "conversion", "exporting", "ranking")),

@@ -1,10 +1,12 @@
 """One function a verb; each is also a command of the same name."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Unpack
 
 from perpixel.errors import SettingsError
+from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.options import PlanOptions, TrainOptions, options_tree, with_options
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from perpixel.ranking import RankedImage
     from perpixel.report.audit_page import Check
     from perpixel.store.run_folder import Run
-    from perpixel.training import Outlook, RangeTest
+    from perpixel.training import RangeTest, TrainingEstimate
 
 PathLike: TypeAlias = str | Path
 
@@ -36,25 +38,33 @@ DEMO_SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-def check(data: PathLike, out: PathLike | None = None, *, folds: int | None = None) -> "Check":
+def check(
+    data: PathLike, out: PathLike | None = None, *, folds: int | None = None, progress: Progress | None = None
+) -> "Check":
     """Audit a folder: what is understood of it, what is wrong with it, and how to mend that.
 
     Args:
         data: The folder, or a dataset.yaml.
         out: Write check.html, a page with pictures, and dataset.yaml there; edit the latter to overrule it.
         folds: Show how the images divide into so many folds, instead of training, validation and test.
+        progress: As of `train`.
 
     Returns:
         The answer; `print` shows it.
     """
     from perpixel.report.audit_page import check as examine
-    from perpixel.runtime.progress import bar
 
-    with bar("checking") as show:
-        return examine(Path(data), Path(out) if out else None, show, folds=folds)
+    return examine(Path(data), Path(out) if out else None, partial(progress or silent, "checking"), folds=folds)
 
 
-def convert(data: PathLike, out: PathLike, *, to: Literal["masks"] = "masks", overwrite: bool = False) -> "Converted":
+def convert(
+    data: PathLike,
+    out: PathLike,
+    *,
+    to: Literal["masks"] = "masks",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> "Converted":
     """Write what is understood of a folder in a plain form that other programs read, too.
 
     Args:
@@ -62,6 +72,7 @@ def convert(data: PathLike, out: PathLike, *, to: Literal["masks"] = "masks", ov
         out: The new folder.
         to: "masks" writes images/, class indices in masks/, classes.csv, manifest.csv and dataset.yaml.
         overwrite: Replace an earlier conversion in `out`.
+        progress: As of `train`.
 
     Returns:
         What was written; `print` shows it.
@@ -74,7 +85,6 @@ def convert(data: PathLike, out: PathLike, *, to: Literal["masks"] = "masks", ov
     from perpixel.conversion.convert import refuse_occupied
     from perpixel.dataset import scan
     from perpixel.errors import DataError
-    from perpixel.runtime.progress import bar
 
     answer = check(data)
     if answer.dataset is None or not answer.is_usable:
@@ -82,8 +92,7 @@ def convert(data: PathLike, out: PathLike, *, to: Literal["masks"] = "masks", ov
     refuse_occupied(answer.dataset.root, Path(out), overwrite=overwrite)
     is_cut = any(sample.corner is not None for sample in answer.dataset.samples)
     dataset = scan(Path(data), whole=True) if is_cut else answer.dataset
-    with bar("converting") as show:
-        return write(dataset, Path(out), to, overwrite=overwrite, progress=show)
+    return write(dataset, Path(out), to, overwrite=overwrite, progress=partial(progress or silent, "converting"))
 
 
 @with_options
@@ -94,8 +103,9 @@ def plan(
     settings: Mapping[str, Any] | PathLike | None = None,
     out: PathLike | None = None,
     pictures: PathLike | None = None,
+    progress: Progress | None = None,
     **options: Unpack[PlanOptions],
-) -> "Outlook":
+) -> "TrainingEstimate":
     """Decide how to train on a folder, say why, and time how far the budget goes on this machine.
 
     Args:
@@ -104,6 +114,7 @@ def plan(
         settings: Any part of the settings tree, or a YAML file of it; what is not set is planned.
         out: Write the settings there as YAML, each with its reason; `train` takes the file as its settings.
         pictures: Write a PNG of the first views there, as the network will see them, with their labels.
+        progress: Called with a task, how much of it is done, of how much, and a note; nothing is shown without.
         **options: Any of the options, by name.
 
     Returns:
@@ -115,9 +126,9 @@ def plan(
     from perpixel.files.atomic import write_text
     from perpixel.settings.text import to_yaml
     from perpixel.settings.tree import settings_from
-    from perpixel.training import outlook
+    from perpixel.training import estimate_training
 
-    answer = outlook(Path(data), settings_from(_tree(settings, recipe, options)))
+    answer = estimate_training(Path(data), settings_from(_tree(settings, recipe, options)), progress or silent)
     if out is not None and speaks():
         write_text(Path(out), to_yaml(answer.settings, answer.reasons))
     if pictures is not None and speaks():
@@ -134,6 +145,7 @@ def find_lr(
     recipe: str | None = None,
     settings: Mapping[str, Any] | PathLike | None = None,
     out: PathLike | None = None,
+    progress: Progress | None = None,
     **options: Unpack[PlanOptions],
 ) -> "RangeTest":
     """Test which learning rates a network learns at: a hundred steps at an ever higher one, from 1e-6 to 1.
@@ -143,6 +155,7 @@ def find_lr(
         recipe: A name of `recipes`; settings and options override it.
         settings: Any part of the settings tree, or a YAML file of it; what is not set is planned.
         out: Draw the loss over the rate there, as a PNG.
+        progress: Called with a task, how much of it is done, of how much, and a note; nothing is shown without.
         **options: Any of the options, by name.
 
     Returns:
@@ -157,7 +170,7 @@ def find_lr(
 
     if out is not None:
         refuse_unwritable(Path(out).parent)
-    test = range_test(Path(data), settings_from(_tree(settings, recipe, options)))
+    test = range_test(Path(data), settings_from(_tree(settings, recipe, options)), progress or silent)
     if out is not None and speaks():
         from perpixel.report.range_figure import range_figure
 
@@ -175,6 +188,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     resume: bool = False,
     overwrite: bool = False,
     language: str = "en",
+    progress: Progress | None = None,
     **options: Unpack[TrainOptions],
 ) -> "Run":
     """Train a network on a folder of images and masks, or one a fold (`data.folds`), and write the report.
@@ -187,6 +201,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         resume: Go on with the run in `out`, which was interrupted.
         overwrite: Replace the run in `out`.
         language: Of the report, "en" or "zh".
+        progress: Called with a task, how much of it is done, of how much, and a note; nothing is shown without.
         **options: Any of the options, by name.
 
     Returns:
@@ -203,13 +218,15 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     tree = _tree(settings, recipe, options)
     if resume:
         if out is None:
-            raise SettingsError("resume needs the run to go on with.", fix="name its folder with --out.")
+            raise SettingsError("resume needs the run to go on with.", fix="give its folder as `out`.")
         run = Run.open(Path(out))
         if not run.is_finished or run.report_path.exists():
-            run = training.resume(run.folder, tree)
+            run = training.resume(run.folder, tree, progress=progress or silent)
     else:
         folder = Path(out or new_folder(Path(data)))
-        run = training.train(Path(data), folder, settings_from(tree), overwrite=overwrite)
+        run = training.train(
+            Path(data), folder, settings_from(tree), overwrite=overwrite, progress=progress or silent
+        )
     if speaks():
         for each in (*map(Run.open, run.fold_folders), run):
             write_report(each, load(each), language=language)
@@ -218,12 +235,12 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
 
 def speaks() -> bool:
     """Whether this process is the one that prints and writes, where several train together."""
-    from perpixel.runtime.hardware import is_first_process
+    from perpixel.runtime.distributed import is_main_process
 
-    return is_first_process()
+    return is_main_process()
 
 
-def evaluate(  # each is one thing to ask for
+def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     run: "Run | PathLike",
     data: PathLike | None = None,
     *,
@@ -231,6 +248,7 @@ def evaluate(  # each is one thing to ask for
     out: PathLike | None = None,
     inside: str | None = None,
     language: str = "en",
+    progress: Progress | None = None,
 ) -> "Evaluation":
     """Score a run on unseen images at native resolution, and write the figures and the report.
 
@@ -241,6 +259,7 @@ def evaluate(  # each is one thing to ask for
         out: Where metrics.json and images.csv go, instead of RUN/evaluation.
         inside: The class between membranes, to compute V_rand and V_info.
         language: Of the report, "en" or "zh".
+        progress: As of `train`.
 
     Returns:
         The scores; `print` shows the table.
@@ -255,7 +274,7 @@ def evaluate(  # each is one thing to ask for
         raise SettingsError(f"{opened.folder} holds no images.", fix="name a labelled folder to score it on.")
     predictor = load(opened)
     data, folder = (Path(path) if path else None for path in (data, out))
-    evaluation = score(opened, predictor, data, part=split, out=folder, inside=inside)
+    evaluation = score(opened, predictor, data, part=split, out=folder, inside=inside, progress=progress or silent)
     write_report(opened, predictor, evaluation, data, folder, language)
     return evaluation
 
@@ -267,6 +286,7 @@ def compare(
     split: "PartName" = "test",
     out: PathLike | None = None,
     language: str = "en",
+    progress: Progress | None = None,
 ) -> "Comparison":
     """Compare runs on the same images, each with the first, and write a page of it.
 
@@ -276,6 +296,7 @@ def compare(
         split: Which part: "test", "val", "train" or "all".
         out: The folder for compare.html and compare.json; by default the evaluation folder of the last run.
         language: Of the page, "en" or "zh".
+        progress: As of `train`.
 
     Returns:
         The comparison; `print` shows the table.
@@ -286,7 +307,7 @@ def compare(
 
     texts(language)  # a wrong one costs no time
     pairs = [(run, load(run)) for run in map(_opened, runs)]
-    comparison = compared(pairs, Path(data) if data else None, part=split)
+    comparison = compared(pairs, Path(data) if data else None, part=split, progress=progress or silent)
     predictors = {name: pair[1] for name, pair in zip(comparison.names, pairs, strict=True)}
     folder = Path(out) if out else pairs[-1][0].evaluation_folder
     comparison.save(folder)
@@ -312,6 +333,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     tta: Literal["none", "hflip", "flips", "d4"] | None = None,
     backend: Literal["torch", "openvino", "auto"] = "torch",
     existing: Literal["refuse", "skip", "replace"] = "refuse",
+    progress: Progress | None = None,
 ) -> "list[Written]":
     """Predict image files; each mask is written as OUT/STEM.png (.tif for GeoTIFF and stacks).
 
@@ -333,17 +355,17 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
             "turns"; None does as the model was planned.
         backend: What runs the network on a CPU; "auto" times them, and takes the faster if it agrees.
         existing: What to do about outputs that are there already; "skip" resumes.
+        progress: As of `train`.
 
     Returns:
         What was written for each image.
     """
-    from perpixel.runtime.hardware import one_arena
+    from perpixel.runtime.allocator import one_arena
 
     one_arena()  # before torch is loaded
     from perpixel.prediction import Outputs, PredictOptions
     from perpixel.prediction.inputs import expanded
     from perpixel.prediction.load import load as load_predictor
-    from perpixel.runtime.progress import bar
 
     outputs = Outputs(
         index=index,
@@ -361,8 +383,8 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     paths = expanded([str(each) for each in given])
     predictor = load_predictor(_model_path(run), PredictOptions(tta=tta, backend=backend))
-    with bar("predicting") as show:
-        return list(predictor.predict_files(paths, Path(out), outputs, progress=show))
+    shown = partial(progress or silent, "predicting")
+    return list(predictor.predict_files(paths, Path(out), outputs, progress=shown))
 
 
 def export(
@@ -419,7 +441,7 @@ def load(run: "Run | PathLike") -> "Predictor":
     Args:
         run: A run, its folder, a model file, or an exported bundle, for which PyTorch is not needed.
     """
-    from perpixel.runtime.hardware import one_arena
+    from perpixel.runtime.allocator import one_arena
 
     one_arena()  # before torch is loaded
     from perpixel.prediction.load import load as load_predictor
@@ -455,7 +477,7 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
     Raises:
         PerpixelError: RunError, DataError, SettingsError or OutputError, with what to mend.
     """
-    from perpixel.runtime.hardware import one_arena
+    from perpixel.runtime.allocator import one_arena
 
     one_arena()  # before torch is loaded
     from perpixel import web
@@ -490,7 +512,7 @@ def annotate(  # noqa: PLR0913 # each is one thing to ask for
     Raises:
         PerpixelError: DataError, SettingsError or OutputError, with what to mend.
     """
-    from perpixel.runtime.hardware import one_arena
+    from perpixel.runtime.allocator import one_arena
 
     one_arena()  # before torch is loaded
     from perpixel import web
@@ -500,13 +522,14 @@ def annotate(  # noqa: PLR0913 # each is one thing to ask for
         web.serve(service, announce or (lambda _: None))
 
 
-def next_images(
+def next_images(  # each is one thing to ask for
     run: "Run | PathLike",
     inputs: "Sequence[PathLike] | PathLike",
     *,
     images: int = 10,
     strategy: str = "foreground-random",
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> "list[RankedImage]":
     """Rank images by what labelling them should bring, the best first.
 
@@ -517,20 +540,17 @@ def next_images(
         strategy: "random", "foreground-random" (a draw among images where the model sees something), "entropy", or
             "class-entropy".
         seed: Decides what is drawn.
+        progress: As of `train`.
 
     Returns:
         The images, each with its score.
     """
     from perpixel.prediction.inputs import expanded
     from perpixel.ranking import rank_images
-    from perpixel.runtime.progress import bar
 
     given = [inputs] if isinstance(inputs, str | Path) else inputs
-    predictor = load(run)
-    with bar("ranking") as show:
-        return rank_images(predictor, expanded([str(each) for each in given]), strategy, seed=seed, progress=show)[
-            :images
-        ]
+    paths, shown = expanded([str(each) for each in given]), partial(progress or silent, "ranking")
+    return rank_images(load(run), paths, strategy, seed=seed, progress=shown)[:images]
 
 
 def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "tuple[ScoredLevel, ...]":
@@ -548,7 +568,7 @@ def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "tuple[ScoredL
     return prune_levels(_opened(run), split)
 
 
-def demo(
+def demo(  # noqa: PLR0913 # each is one thing to ask for
     out: PathLike = "runs/demo",
     *,
     minutes: float = 2.0,
@@ -556,6 +576,7 @@ def demo(
     seed: int = 0,
     small: bool = False,
     overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> "Evaluation":
     """Generate drawings of six overlapping shapes, train, evaluate on unseen ones, and draw what was found.
 
@@ -566,6 +587,7 @@ def demo(
         seed: Decides the drawings.
         small: Shapes of the sizes in the tutorial on U-Net.
         overwrite: Replace an earlier demo.
+        progress: As of `train`.
 
     Returns:
         The scores on the test drawings.
@@ -577,14 +599,22 @@ def demo(
     refuse_occupied(folder / "run", overwrite=overwrite)
     write_shapes(folder / "data", drawings or DEMO_DRAWINGS, seed=seed, small=small)
     write_shapes(folder / "unseen", DEMO_UNSEEN, seed=seed + 1, small=small)
-    run = train(folder / "data", folder / "run", settings=DEMO_SETTINGS, overwrite=overwrite, minutes=minutes)
-    evaluation = evaluate(run)
+    run = train(
+        folder / "data",
+        folder / "run",
+        settings=DEMO_SETTINGS,
+        overwrite=overwrite,
+        minutes=minutes,
+        progress=progress,
+    )
+    evaluation = evaluate(run, progress=progress)
     predict(
         run,
         folder / "unseen" / "images",
         folder / "predictions",
         overlay=True,
         existing="replace" if overwrite else "refuse",
+        progress=progress,
     )
     return evaluation
 

@@ -14,8 +14,9 @@ import perpixel
 from generated import SIZES, TINY_OPTIONS, contents, picture_of, save
 from perpixel import api
 from perpixel.cli import main
-from perpixel.training import start
-from perpixel.training.budget import Fit
+from perpixel.settings.tree import changed
+from perpixel.training import setup
+from perpixel.training.timing import FittedBudget
 
 
 def read(path):
@@ -218,9 +219,9 @@ def test_the_demo_needs_no_data(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(api, "DEMO_SETTINGS", {**generated.TINY, "train": train})
 
     def two_steps(session, started):
-        return Fit(session.settings.train.model_copy(update={"minutes": None, "steps": 2}))
+        return FittedBudget(changed(session.settings, {"train.minutes": None, "train.steps": 2}))
 
-    monkeypatch.setattr(start, "fitted", two_steps)
+    monkeypatch.setattr(setup, "fit_budget", two_steps)
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     told = capsys.readouterr().out
     assert "filled circle" in told

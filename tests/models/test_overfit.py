@@ -10,7 +10,7 @@ from PIL import Image
 
 from perpixel.models import build
 from perpixel.models.encoders.vgg import VGG
-from perpixel.runtime.hardware import keep_freed_memory
+from perpixel.runtime.allocator import keep_freed_memory
 
 pytestmark = pytest.mark.slow
 

@@ -2,12 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generated import write_cells, write_land, write_overlapping
+from generated import write_cells, write_overlapping
 from perpixel.audit import audit
 from perpixel.dataset import scan
-from perpixel.planning import facts, facts_of
+from perpixel.planning import facts_of
 from perpixel.planning.facts import SCALES
-from perpixel.settings.tree import settings_from
 
 
 def found(folder):
@@ -30,7 +29,6 @@ def test_the_facts_are_those_of_the_training_images(tmp_path):
     assert facts.images == 3
     assert facts.pixels == sum(sample.height * sample.width for sample in dataset.samples[:3])
     assert facts.kind == "multiclass"
-    assert facts.is_grey
     assert not facts.is_georeferenced
     assert sum(facts.shares) == pytest.approx(1)
 
@@ -54,10 +52,6 @@ def test_layers_cover_each_for_itself(tmp_path):
     assert facts_of(dataset, audit(dataset), dataset.samples).covered == pytest.approx(expected)
 
 
-def test_colours_are_not_grey(tmp_path):
-    assert not found(write_land(tmp_path)).is_grey
-
-
 def test_sky_above_and_road_below_are_seen(tmp_path):
     mask = np.zeros((30, 40), np.uint8)
     mask[20:] = 1
@@ -75,8 +69,8 @@ def test_large_blocks_survive_a_coarser_resolution_and_thin_lines_do_not(tmp_pat
     blocks, lines = np.zeros((2, 64, 64), np.uint8)
     blocks[:32, :32] = 1
     lines[::8] = 1
-    large = found(write_pairs(tmp_path / "large", [blocks] * 3)).kept
-    thin = found(write_pairs(tmp_path / "thin", [lines] * 3)).kept
+    large = found(write_pairs(tmp_path / "large", [blocks] * 3)).iou_after_rescale
+    thin = found(write_pairs(tmp_path / "thin", [lines] * 3)).iou_after_rescale
     assert set(large) == set(SCALES)
     assert large[0.5] > 0.99  # a corner is rounded
     assert thin[0.5] < 0.5
@@ -86,13 +80,4 @@ def test_large_blocks_survive_a_coarser_resolution_and_thin_lines_do_not(tmp_pat
 def test_overlapping_layers_are_kept_one_by_one(tmp_path):
     facts = found(write_overlapping(tmp_path))
     assert facts.kind == "multilabel"
-    assert all(0 < kept <= 1 for kept in facts.kept.values())
-
-
-def test_each_network_is_timed_once(tmp_path, monkeypatch):
-    timed = []
-    monkeypatch.setattr(facts, "pixels_within", lambda train, card: timed.append(card.options) or 7.0)
-    payable = found(write_cells(tmp_path)).payable
-    models = [{"encoder": None, "options": {"depth": depth}} for depth in (2, 3, 2)]
-    assert [payable(settings_from({"model": model, "train": {"minutes": 1}})) for model in models] == [7.0] * 3
-    assert timed == [{"depth": 2}, {"depth": 3}]
+    assert all(0 < kept <= 1 for kept in facts.iou_after_rescale.values())

@@ -25,15 +25,13 @@ FACTS = Facts(
     pixels=10 * 512 * 512,
     median_hw=(512, 512),
     is_georeferenced=False,
-    is_grey=False,
     tilt=(0.0, 0.0),
-    payable=lambda settings: 0.0,
-    kept={0.75: 0.5, 0.5: 0.4},
+    iou_after_rescale={0.75: 0.5, 0.5: 0.4},
 )
 
 
-def planned(tree=None, **facts):
-    return plan_for(settings_from(tree or {}), replace(FACTS, **facts)).settings
+def planned(tree=None, *, pixels=lambda settings: 0.0, **facts):
+    return plan_for(settings_from(tree or {}), replace(FACTS, **facts), pixels).settings
 
 
 @pytest.mark.parametrize(
@@ -55,13 +53,12 @@ def paid(passes):
     ("passes", "decoder"), [(FULL_PASSES - 1, "light"), (2 * FULL_PASSES - 1, "light"), (2 * FULL_PASSES, "full")]
 )
 def test_the_richer_network_is_taken_where_the_minutes_pay_for_it(passes, decoder):
-    assert planned({"train": {"minutes": 5}}, payable=paid(passes)).model.options == {"decoder": decoder}
-    assert planned({"train": {"epochs": 5}}, payable=paid(passes)).model.options == {"decoder": "light"}
+    assert planned({"train": {"minutes": 5}}, pixels=paid(passes)).model.options == {"decoder": decoder}
+    assert planned({"train": {"epochs": 5}}, pixels=paid(passes)).model.options == {"decoder": "light"}
     assert (
-        planned({"model": {"options": {"decoder": "light"}}}, payable=paid(passes)).model.options["decoder"]
-        == "light"
+        planned({"model": {"options": {"decoder": "light"}}}, pixels=paid(passes)).model.options["decoder"] == "light"
     )
-    assert planned({"model": {"name": "fcn8s"}}, payable=paid(passes)).model.options == {}
+    assert planned({"model": {"name": "fcn8s"}}, pixels=paid(passes)).model.options == {}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +100,7 @@ def test_the_loss_is_that_of_the_kind_of_labels():
 )
 def test_the_working_resolution_is_the_finest_that_the_budget_pays_for_and_the_masks_survive(passes, kept, scale):
     kept = dict(zip(SCALES, kept, strict=True))
-    assert planned(kept=kept, payable=lambda settings: passes * FACTS.pixels).train.scale == scale
+    assert planned(iou_after_rescale=kept, pixels=lambda settings: passes * FACTS.pixels).train.scale == scale
 
 
 @pytest.mark.parametrize(
@@ -129,12 +126,12 @@ def test_a_batch_holds_the_same_number_of_pixels_whatever_the_crop(crop_hw, size
     ("steps_of_eight", "size"), [(LEAST_STEPS, 8), (LEAST_STEPS - 1, LEAST_BATCH), (1, LEAST_BATCH)]
 )
 def test_few_minutes_take_small_batches(steps_of_eight, size):
-    payable = 8 * 256 * 256 * steps_of_eight
-    assert planned({"train": {"minutes": 1}}, payable=lambda settings: payable).train.batch_size == size
+    within = 8 * 256 * 256 * steps_of_eight
+    assert planned({"train": {"minutes": 1}}, pixels=lambda settings: within).train.batch_size == size
 
 
 def test_a_small_batch_still_goes_round_all_processes(monkeypatch):
-    few = {"payable": lambda settings: 8 * 256 * 256}
+    few = {"pixels": lambda settings: 8 * 256 * 256}
     assert planned({"train": {"minutes": 1, "devices": 6}}, **few).train.batch_size == 8
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "8")
@@ -144,7 +141,7 @@ def test_a_small_batch_still_goes_round_all_processes(monkeypatch):
 def test_rare_classes_get_views_of_their_own():
     assert planned().train.class_balanced_fraction == 0
     rare = RARE_BELOW / 2
-    plan = plan_for(settings_from({}), replace(FACTS, shares=(1 - rare, rare)))
+    plan = plan_for(settings_from({}), replace(FACTS, shares=(1 - rare, rare)), lambda settings: 0.0)
     assert plan.settings.train.class_balanced_fraction == pytest.approx(1 / 3)
     assert "rare: water" in next(
         choice.reason for choice in plan.choices if choice.key == "train.class_balanced_fraction"
@@ -161,7 +158,7 @@ def test_classes_are_balanced_where_that_is_asked_for():
     assert planned(BALANCED, **frequencies).train.class_weights == {"ground": 0.3333, "water": 1.0, "reed": 3.0}
     overlapping = planned(BALANCED, kind="multilabel", covered=(0.5, 0.001)).train.class_weights
     assert overlapping == {"ground": 1.0, "water": 50.0}
-    balanced = plan_for(settings_from(BALANCED), FACTS).choices
+    balanced = plan_for(settings_from(BALANCED), FACTS, lambda settings: 0.0).choices
     reason = next(choice.reason for choice in balanced if choice.key == "train.class_weights")
     assert reason == "balanced: the classes' median frequency over that of each, within 1/50 and 50"
 
@@ -183,7 +180,7 @@ def test_upright_images_are_not_turned_over(tilt, upright):
 
 
 def test_every_choice_says_why_and_what_was_set_is_kept():
-    plan = plan_for(settings_from({"train": {"loss": {"focal": 2.0}, "scale": 1.0}}), FACTS)
+    plan = plan_for(settings_from({"train": {"loss": {"focal": 2.0}, "scale": 1.0}}), FACTS, lambda settings: 0.0)
     assert [choice.key for choice in plan.choices] == list(RULES)
     assert all(choice.reason for choice in plan.choices)
     by_key = {choice.key: choice for choice in plan.choices}

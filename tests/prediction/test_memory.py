@@ -86,7 +86,7 @@ def test_the_need_is_told_before_large_images_once(tmp_path, caplog):
 PEAK = """
 import sys
 from pathlib import Path
-from perpixel.runtime.hardware import one_arena
+from perpixel.runtime.allocator import one_arena
 if sys.argv[4] == "command":
     assert one_arena()
 import numpy as np, tifffile, torch

@@ -1,4 +1,5 @@
 import os
+import platform
 import subprocess
 import sys
 
@@ -7,15 +8,13 @@ import torch
 
 from perpixel.errors import SettingsError
 from perpixel.runtime import hardware as machine
+from perpixel.runtime.allocator import keep_freed_memory
+from perpixel.runtime.distributed import Started, is_main_process, started_processes
 from perpixel.runtime.hardware import (
-    Started,
     automatic_memory_format,
     automatic_precision,
-    is_first_process,
-    keep_freed_memory,
     own_device,
     refuse_missing_devices,
-    started_processes,
 )
 
 
@@ -42,7 +41,7 @@ def test_devices_that_are_not_there_are_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     refuse_missing_devices("cuda", 1)
     refuse_missing_devices("cpu", 8)
-    message = r"2 devices \(cuda\) are asked for, 1 there.\nFix: ask for at most 1: --set train.devices=1."
+    message = r"2 devices \(cuda\) are asked for, 1 there.\nFix: ask for at most 1: train.devices=1."
     with pytest.raises(SettingsError, match=message):
         refuse_missing_devices("cuda", 2)
 
@@ -63,7 +62,9 @@ def test_processes_of_a_machine_take_a_gpu_each(monkeypatch, name, device):
 def alone(monkeypatch):
     """No process was started beside this one."""
     for name in list(os.environ):
-        if name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT") or name.startswith("SLURM_"):
+        if name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT") or name.startswith(
+            "SLURM_"
+        ):
             monkeypatch.delenv(name)
     return monkeypatch
 
@@ -72,7 +73,7 @@ def test_torchrun_tells_who_was_started(alone):
     assert started_processes() is None
     for name, value in {"RANK": "2", "WORLD_SIZE": "3", "MASTER_ADDR": "there", "MASTER_PORT": "1234"}.items():
         alone.setenv(name, value)
-    assert started_processes() == Started(2, 3, "tcp://there:1234")
+    assert started_processes() == Started(2, 3, 1, "tcp://there:1234")
     alone.setenv("WORLD_SIZE", "1")
     assert started_processes() is None
 
@@ -87,29 +88,31 @@ def test_slurm_tells_who_was_started(alone, nodes, host):
     assert started_processes() is None, "a batch script runs once"
     for name, value in {"STEP_NUM_TASKS": "8", "PROCID": "5", "STEP_NODELIST": nodes, "JOB_ID": "1234567"}.items():
         alone.setenv(f"SLURM_{name}", value)
-    assert started_processes() == Started(5, 8, f"tcp://{host}:19567")
+    assert started_processes() == Started(5, 8, 1, f"tcp://{host}:19567")
+    alone.setenv("SLURM_NNODES", "2")
+    assert started_processes().on_this_machine == 4
 
 
 @pytest.mark.parametrize("name", ["RANK", "SLURM_PROCID", "LOCAL_RANK"])
 def test_the_first_of_several_processes(monkeypatch, name):
     for each in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
         monkeypatch.delenv(each, raising=False)
-    assert is_first_process()
+    assert is_main_process()
     monkeypatch.setenv(name, "0")
-    assert is_first_process()
+    assert is_main_process()
     monkeypatch.setenv(name, "1")
-    assert not is_first_process()
+    assert not is_main_process()
 
 
 def test_other_allocators_are_left_alone(monkeypatch):
-    monkeypatch.setattr(machine.platform, "libc_ver", lambda: ("musl", "1.2"))
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("musl", "1.2"))
     assert not keep_freed_memory()
 
 
-@pytest.mark.skipif(machine.platform.libc_ver()[0] != "glibc", reason="not glibc")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="not glibc")
 def test_freed_memory_is_kept_with_glibc():
     code = """
-from perpixel.runtime.hardware import keep_freed_memory
+from perpixel.runtime.allocator import keep_freed_memory
 def resident():
     return int(open("/proc/self/statm").read().split()[1])
 assert keep_freed_memory()
@@ -121,12 +124,12 @@ print((resident() - before) * 4096 >= 0.9 * 2**26)
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
-@pytest.mark.skipif(machine.platform.libc_ver()[0] != "glibc", reason="not glibc")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="not glibc")
 @pytest.mark.parametrize(("first", "grows"), [("one_arena()", False), ("True", True)])
 def test_what_one_thread_frees_another_takes_where_there_is_one_arena(first, grows):
     code = f"""
 from threading import Thread
-from perpixel.runtime.hardware import one_arena, keep_freed_memory
+from perpixel.runtime.allocator import one_arena, keep_freed_memory
 def resident():
     return int(open("/proc/self/statm").read().split()[1])
 assert {first} and keep_freed_memory()
@@ -143,7 +146,7 @@ print((resident() - before) * 4096 >= 2**23)
 
 
 def test_one_arena_comes_too_late_after_torch():
-    code = "import torch; from perpixel.runtime.hardware import one_arena; print(one_arena())"
+    code = "import torch; from perpixel.runtime.allocator import one_arena; print(one_arena())"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "False\n"
 

@@ -6,6 +6,7 @@ import yaml
 
 from generated import contents, tiny_settings
 from perpixel.errors import OutputError, RunError, SettingsError
+from perpixel.settings.tree import changed
 from perpixel.store.run_folder import Run, new_folder, refuse_occupied, table
 
 
@@ -21,7 +22,7 @@ def test_a_run_is_read_back_as_it_was_made(run):
 def test_the_budget_in_minutes_is_remembered_when_steps_are_frozen(tmp_path):
     settings = tiny_settings(steps=None, minutes=3)
     run = Run.create(tmp_path / "run", tmp_path, settings)
-    frozen = settings.model_copy(update={"train": settings.train.model_copy(update={"minutes": None, "steps": 7})})
+    frozen = changed(settings, {"train.minutes": None, "train.steps": 7})
     run.with_settings(frozen)
     opened = Run.open(run.folder)
     assert opened.budget == {"minutes": 3}

@@ -156,7 +156,8 @@ def test_another_architecture_is_refused(base):
         f"{path} has model.name = unet, not fcn8s.\nFix: leave model.name out.",
         f"{path} has model.encoder = None, not vgg16.\nFix: leave model.encoder out.",
         f"{path} has model.options = {{'width': 4, 'depth': 2}}, not {{'width': 8}}.\nFix: leave model.options out.",
-        f"both the weights a.pth and those of {path} are asked for.\nFix: give only one of model.weights and --from.",
+        f"both the weights a.pth and those of {path} are asked for.\n"
+        "Fix: give only one of model.weights and model.fine_tune_from.",
     ]
 
 
@@ -168,7 +169,7 @@ def test_weights_that_do_not_fit_are_told(base):
     assert str(caught.value) == (
         f"3 tensors of {base.path} do not fit unet.\n"
         "  - head.bias: missing there\n  - head.weight: missing there\n  - strange: not here\n"
-        "Fix: start from a model of the same version of perpixel, or without --from."
+        "Fix: start from a model of the same version of perpixel, or from none."
     )
 
 

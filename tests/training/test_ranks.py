@@ -15,6 +15,7 @@ from perpixel.dataset import scan
 from perpixel.errors import DataError, SettingsError
 from perpixel.metrics import Counts
 from perpixel.planning import card_of
+from perpixel.runtime.distributed import Started
 from perpixel.settings.tree import settings_from
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
@@ -131,10 +132,10 @@ def test_a_process_that_dies_ends_the_run_which_one_process_can_go_on_with(tmp_p
     step = Session.step
 
     def work(rank):
-        def dying(self, number, batch, pace):
+        def dying(self, number, batch, rate):
             if (number, rank) == (3, 1):
                 os.kill(os.getpid(), signal.SIGKILL)
-            return step(self, number, batch, pace)
+            return step(self, number, batch, rate)
 
         Session.step = dying  # of this process
         train(data, tmp_path / "run", settings)
@@ -142,7 +143,7 @@ def test_a_process_that_dies_ends_the_run_which_one_process_can_go_on_with(tmp_p
     first, second = joined(work, tmp_path)
     assert second == "killed"
     assert first.startswith("RunError: process 0 of 2 lost another one while training: ")
-    assert "Fix: see what that one says, and go on with `perpixel train" in first
+    assert "Fix: see what that one says, and resume the run in " in first
     run = resume(tmp_path / "run", {})
     alone = train(data, tmp_path / "alone", settings)
     for key, tensor in weights_of(alone).items():
@@ -155,32 +156,26 @@ def test_processes_stop_together(tmp_path):
     step = Session.step
 
     def work(rank):
-        def stopped(self, number, batch, pace):
+        def stopped(self, number, batch, rate):
             if (number, rank) == (1, 1):
                 signal.raise_signal(signal.SIGTERM)
-            return step(self, number, batch, pace)
+            return step(self, number, batch, rate)
 
         Session.step = stopped
         train(data, tmp_path / "run", settings)
 
     for told in joined(work, tmp_path):
-        assert told.startswith("RunError: the training was stopped after step 2 of 4.\nFix: go on with")
+        assert told.startswith("RunError: the training was stopped after step 2 of 4.\nFix: resume the run in")
     assert [path.name for path in Run.open(tmp_path / "run").checkpoints] == ["step-000000002.ckpt"]
 
 
 def test_started_processes_and_devices_must_agree(monkeypatch):
-    monkeypatch.setattr(ranks, "_started", lambda: (4, 1))
+    monkeypatch.setattr(ranks, "started_processes", lambda: Started(0, 4, 1, ""))
     with pytest.raises(
         SettingsError, match=r"train.devices = 2, but 4 processes were started on this machine.\nFix: leave"
     ):
         ranks_for(tiny_settings(devices=2, device="cpu").train)
     with pytest.raises(
-        SettingsError, match=r"a batch of 2 does not go round 4 processes.\nFix: --set train.batch_size=4 or"
+        SettingsError, match=r"batch size 2 is smaller than the 4 processes.\nFix: set train.batch_size to 4 or"
     ):
         ranks_for(tiny_settings(device="cpu").train)
-
-
-def test_slurm_tells_its_tasks(monkeypatch):
-    for name, value in {"SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_JOB_NAME": "train"}.items():
-        monkeypatch.setenv(name, value)
-    assert ranks._started() == (4, 2)

@@ -8,9 +8,10 @@ from perpixel.audit import audit
 from perpixel.dataset import scan
 from perpixel.errors import SettingsError
 from perpixel.planning import card_of, facts_of, plan_for
-from perpixel.schedule import Pace
 from perpixel.settings.tree import settings_from
+from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
+from perpixel.training.timing import time_step, time_validation
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def found(cells):
 
 def session_of(found, settings):
     dataset, figures = found
-    settings = plan_for(settings, facts_of(dataset, figures, dataset.samples[:6])).settings
+    settings = plan_for(settings, facts_of(dataset, figures, dataset.samples[:6]), lambda settings: 1e9).settings
     return Session(settings, dataset, (dataset.samples[:6], dataset.samples[6:]), card_of(settings, *found))
 
 
@@ -32,10 +33,10 @@ def encoder_settings(**train):
 def test_a_step_moves_the_weights_and_tells_what_it_did(found):
     session = session_of(found, tiny_settings())
     before = session.network.head.weight.detach().clone()
-    step = session.step(1, session.batches(1), Pace(4))
+    step = session.step(1, session.batches(1), session.learning_rate(1, StepSchedule(4)))
     assert step.loss > 0
     assert step.images == 2
-    assert step.rate == pytest.approx(
+    assert step.learning_rate == pytest.approx(
         session.settings.train.learning_rate * 0.9330127, rel=1e-6
     )  # cos² of 15 degrees
     assert step.counts.confusion.sum() <= 2 * 32 * 32
@@ -52,7 +53,7 @@ def test_the_first_weights_depend_on_the_seed_alone(found):
 
 def test_biases_and_norms_do_not_decay_and_the_encoder_has_its_own_rate(found):
     session = session_of(found, encoder_settings(encoder_lr_factor=0.25, weight_decay=0.3))
-    session.step(0, session.batches(0), Pace(1))
+    session.step(0, session.batches(0), session.learning_rate(0, StepSchedule(1)))
     groups = {}
     names = {id(parameter): name for name, parameter in session.network.named_parameters()}
     for group in session.optimiser.param_groups:
@@ -69,7 +70,7 @@ def test_biases_and_norms_do_not_decay_and_the_encoder_has_its_own_rate(found):
 def test_a_frozen_encoder_keeps_weights_and_statistics(found):
     session = session_of(found, encoder_settings(encoder_lr_factor=0))
     before = {name: tensor.clone() for name, tensor in session.network.state_dict().items()}
-    session.step(1, session.batches(1), Pace(4))
+    session.step(1, session.batches(1), session.learning_rate(1, StepSchedule(4)))
     after = session.network.state_dict()
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert "encoder" not in changed
@@ -85,7 +86,7 @@ def test_without_a_running_mean_the_network_itself_is_judged(found):
 def test_the_running_mean_of_the_weights_is_judged(found):
     session = session_of(found, tiny_settings(ema=0.9))
     first = session.network.head.weight.detach().clone()
-    session.step(1, session.batches(1), Pace(4))
+    session.step(1, session.batches(1), session.learning_rate(1, StepSchedule(4)))
     mean = 0.1 * first + 0.9 * session.network.head.weight.detach()  # of the first step, a tenth is left
     torch.testing.assert_close(session.judged.head.weight, mean)
     image = found[0].image(found[0].samples[0])
@@ -98,14 +99,14 @@ def test_a_step_that_is_not_taken_leaves_the_running_mean(found):
     session = session_of(found, tiny_settings(ema=0.9))
     before = {name: tensor.clone() for name, tensor in session.judged.state_dict().items()}
     session.loss = lambda logits, target: logits.sum() * float("nan")
-    session.step(1, session.batches(1), Pace(4))
+    session.step(1, session.batches(1), session.learning_rate(1, StepSchedule(4)))
     assert all(torch.equal(tensor, before[name]) for name, tensor in session.judged.state_dict().items())
 
 
 def test_a_frozen_encoder_is_its_own_mean(found):
     session = session_of(found, encoder_settings(encoder_lr_factor=0, ema=0.5))
     for number in range(2):
-        session.step(number, session.batches(number), Pace(4))
+        session.step(number, session.batches(number), session.learning_rate(number, StepSchedule(4)))
     network, mean = session.network.state_dict(), session.judged.state_dict()
     other = {name.split(".")[0] for name, tensor in network.items() if not torch.equal(tensor, mean[name])}
     assert other
@@ -118,7 +119,7 @@ def test_classes_weigh_in_the_loss_of_training_and_of_validation(found):
     logits, target = torch.randn(2, 2, 5, 7), torch.randint(0, 2, (2, 5, 7))
     expected = F.cross_entropy(logits, target, weight=torch.tensor([1.0, 3.0]))
     torch.testing.assert_close(session.loss(logits, target), expected)
-    torch.testing.assert_close(session._loss_here(logits, target), expected)
+    torch.testing.assert_close(session.validation_loss(logits, target), expected)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_the_gradient_is_clipped_to_its_norm(found, monkeypatch):
         return step(*arguments, **more)
 
     monkeypatch.setattr(session._optimiser, "step", looked_at)
-    session.step(0, session.batches(0), Pace(4))
+    session.step(0, session.batches(0), session.learning_rate(0, StepSchedule(4)))
     assert norms == pytest.approx([1e-3], rel=1e-3)
 
 
@@ -146,7 +147,7 @@ def test_a_drop_of_the_rate_comes_after_so_many_epochs(found):
     session = session_of(found, tiny_settings(schedule="step", step_epochs=2, step_factor=0.5))
     epoch = session.batches.steps_per_epoch
     assert epoch == 3
-    rates = [session._set_rate(number, Pace(100)) for number in range(5 * epoch)]
+    rates = [session.learning_rate(number, StepSchedule(100)).value for number in range(5 * epoch)]
     assert rates == [2e-3] * 6 + [1e-3] * 6 + [5e-4] * 3
 
 
@@ -154,8 +155,8 @@ def test_timing_takes_real_steps_and_leaves_the_session_as_it_was(found):
     session = session_of(found, tiny_settings(ema=0.9))
     networks = (session.network, session.judged)
     before = [{name: tensor.clone() for name, tensor in each.state_dict().items()} for each in networks]
-    assert session.time_step(0.0) > 0
-    assert session.time_validation() > 0
+    assert time_step(session, 0.0) > 0
+    assert time_validation(session) > 0
     for each, kept in zip(networks, before, strict=True):
         assert all(torch.equal(tensor, kept[name]) for name, tensor in each.state_dict().items())
     assert not session.state()["optimiser"]["state"]
@@ -176,7 +177,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(found):
         }
         still = {"rotate_degrees": 0, "zoom": 1}  # nothing from outside an image
         session = session_of(found, settings_from({"model": plain, "train": {**train, **whole}, "augment": still}))
-        step = session.step(0, session.batches(0), Pace(4))
+        step = session.step(0, session.batches(0), session.learning_rate(0, StepSchedule(4)))
         assert step.images == 4
         assert step.counts.confusion.sum() == 4 * 16 * 16
         weights.append((step.loss, session.network.state_dict()))
@@ -208,7 +209,7 @@ def narrow(session, monkeypatch, most, words="CUDA out of memory. Tried to alloc
 def test_a_batch_that_the_memory_does_not_hold_goes_in_parts(found, monkeypatch, caplog, words):
     session = session_of(found, tiny_settings(batch_size=5, accumulate=1))
     seen = narrow(session, monkeypatch, 2, words)
-    step = session.step(0, session.batches(0), Pace(4))
+    step = session.step(0, session.batches(0), session.learning_rate(0, StepSchedule(4)))
     assert (session.accumulate, seen, step.images) == (4, [2, 1, 1, 1], 5)
     assert [record.message for record in caplog.records] == [
         f"the memory does not hold a batch of 5 at once: it goes through the network in {parts} parts "
@@ -222,17 +223,17 @@ def test_a_crop_that_the_memory_does_not_hold_is_told(found, monkeypatch):
     narrow(session, monkeypatch, 0)
     message = (
         r"the memory does not hold a single crop of 32 × 32 pixels.\n"
-        r"Fix: choose smaller crops, such as --set train.crop_hw=\[128,128\], or a smaller network."
+        r"Fix: choose smaller crops, such as train.crop_hw=\[128,128\], or a smaller network."
     )
     with pytest.raises(SettingsError, match=message):
-        session.step(0, session.batches(0), Pace(4))
+        session.step(0, session.batches(0), session.learning_rate(0, StepSchedule(4)))
 
 
 def test_other_errors_of_torch_are_not_taken_for_memory(found, monkeypatch):
     session = session_of(found, tiny_settings(batch_size=2))
     narrow(session, monkeypatch, 0, "shapes differ")
     with pytest.raises(RuntimeError, match="shapes differ"):
-        session.step(0, session.batches(0), Pace(4))
+        session.step(0, session.batches(0), session.learning_rate(0, StepSchedule(4)))
 
 
 def test_of_several_processes_none_takes_smaller_parts_alone(found, monkeypatch):
@@ -241,7 +242,7 @@ def test_of_several_processes_none_takes_smaller_parts_alone(found, monkeypatch)
     monkeypatch.setattr(session, "ranks", Two())
     message = (
         r"the memory of process 1 does not hold its part of a batch.\n"
-        r"Fix: start again with --overwrite --set train.accumulate=2."
+        r"Fix: start again with train.accumulate=2."
     )
     with pytest.raises(SettingsError, match=message):
         session._take_smaller_parts()

@@ -12,6 +12,7 @@ import typer
 from perpixel import __version__, api, catalogue
 from perpixel.cli import serving
 from perpixel.cli.options import PlanArguments, TrainArguments, expanded, request
+from perpixel.cli.progress_bars import bars
 from perpixel.errors import PerpixelError
 
 app = typer.Typer(
@@ -73,7 +74,11 @@ def demo(
     overwrite: Overwrite = False,
 ) -> None:
     """Train on generated drawings of six overlapping shapes: needs no data and no internet connection."""
-    print(api.demo(out, minutes=minutes, drawings=drawings, seed=seed, small=small, overwrite=overwrite))
+    with bars() as progress:
+        answer = api.demo(
+            out, minutes=minutes, drawings=drawings, seed=seed, small=small, overwrite=overwrite, progress=progress
+        )
+    print(answer)
     print(f"\nreport:      {out / 'run' / 'report.html'}\npredictions: {out / 'predictions'}")
 
 
@@ -85,7 +90,8 @@ def check(
     folds: Annotated[int | None, typer.Option(min=2, help="divide into so many folds")] = None,
 ) -> int:
     """Say what a folder holds and what is wrong with it; exit code 0 if it can be used."""
-    answer = api.check(data, out, folds=folds)
+    with bars() as progress:
+        answer = api.check(data, out, folds=folds, progress=progress)
     print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) if as_json else answer)
     return 0 if answer.is_usable else 1
 
@@ -98,7 +104,9 @@ def convert(
     overwrite: Overwrite = False,
 ) -> None:
     """Write what is understood of a folder in a plain form that other programs read, too."""
-    print(api.convert(data, out, to=to, overwrite=overwrite))
+    with bars() as progress:
+        answer = api.convert(data, out, to=to, overwrite=overwrite, progress=progress)
+    print(answer)
 
 
 @app.command()
@@ -110,7 +118,8 @@ def plan(
     **asked: Unpack[PlanArguments],
 ) -> None:
     """Say how a folder would be trained on, why, and how far the budget goes on this machine."""
-    answer = api.plan(data, out=out, pictures=pictures, **request(asked))
+    with bars() as progress:
+        answer = api.plan(data, out=out, pictures=pictures, progress=progress, **request(asked))
     if api.speaks():
         print(answer)
 
@@ -123,7 +132,8 @@ def find_lr(
     **asked: Unpack[PlanArguments],
 ) -> None:
     """Test which learning rates a network learns at: a hundred steps at an ever higher one."""
-    answer = api.find_lr(data, out=out, **request(asked))
+    with bars() as progress:
+        answer = api.find_lr(data, out=out, progress=progress, **request(asked))
     if api.speaks():
         print(answer)
 
@@ -139,7 +149,10 @@ def train(
     **asked: Unpack[TrainArguments],
 ) -> None:
     """Train a network on a folder of images and masks within a budget."""
-    run = api.train(data, out, resume=resume, overwrite=overwrite, language=language, **request(asked))
+    with bars() as progress:
+        run = api.train(
+            data, out, resume=resume, overwrite=overwrite, language=language, progress=progress, **request(asked)
+        )
     if api.speaks():
         print(f"run:    {run.folder}\nreport: {run.folder / 'report.html'}\nnext:   perpixel evaluate {run.folder}")
 
@@ -154,7 +167,9 @@ def evaluate(  # one parameter an option
     language: Language = "en",
 ) -> None:
     """Score a run on unseen images at native resolution."""
-    print(api.evaluate(run, data, split=split, out=out, inside=inside, language=language))
+    with bars() as progress:
+        answer = api.evaluate(run, data, split=split, out=out, inside=inside, language=language, progress=progress)
+    print(answer)
 
 
 @app.command()
@@ -168,7 +183,9 @@ def compare(
     known = ("settings.yaml", "card.json")  # a run's, an export's
     is_data = len(runs) > 2 and runs[-1].is_dir() and not any((runs[-1] / name).is_file() for name in known)
     data = runs.pop() if is_data else None
-    print(api.compare(runs, data, split=split, out=out, language=language))
+    with bars() as progress:
+        answer = api.compare(runs, data, split=split, out=out, language=language, progress=progress)
+    print(answer)
     print(f"page: {(out or runs[-1] / 'evaluation') / 'compare.html'}")
 
 
@@ -213,24 +230,26 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
     """
     if resume and overwrite:
         raise typer.BadParameter("give only one of --resume and --overwrite")
-    written = api.predict(
-        run,
-        inputs,
-        out,
-        index=index,
-        cloud=cloud,
-        overlay=overlay,
-        areas=areas,
-        probabilities=probabilities,
-        polygons=polygons,
-        instances=instances,
-        zarr=zarr,
-        simplify_px=simplify,
-        least_px=least,
-        tta=tta,
-        backend=backend,
-        existing="replace" if overwrite else "skip" if resume else "refuse",
-    )
+    with bars() as progress:
+        written = api.predict(
+            run,
+            inputs,
+            out,
+            index=index,
+            cloud=cloud,
+            overlay=overlay,
+            areas=areas,
+            probabilities=probabilities,
+            polygons=polygons,
+            instances=instances,
+            zarr=zarr,
+            simplify_px=simplify,
+            least_px=least,
+            tta=tta,
+            backend=backend,
+            existing="replace" if overwrite else "skip" if resume else "refuse",
+            progress=progress,
+        )
     skipped = sum(each.is_skipped for each in written)
     left = f", {skipped:,} left as they were" if skipped else ""
     if written or api.speaks():  # a process may have seen tiles of what another one wrote

@@ -17,7 +17,7 @@ from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, 
 from perpixel.files.atomic import write_text
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
 from perpixel.prediction import Predictor
-from perpixel.runtime.progress import bar
+from perpixel.runtime.progress import Progress, silent
 from perpixel.store.run_folder import Run
 
 COMPARED: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy")
@@ -104,7 +104,11 @@ class Comparison:
 
 
 def compared(
-    runs: Sequence[tuple[Run, Predictor]], data: Path | None = None, *, part: PartName = "test"
+    runs: Sequence[tuple[Run, Predictor]],
+    data: Path | None = None,
+    *,
+    part: PartName = "test",
+    progress: Progress = silent,
 ) -> Comparison:
     """Score runs on the same images.
 
@@ -112,6 +116,7 @@ def compared(
         runs: Two or more, with their models.
         data: A labelled folder, scored whole; without it, the images that are in this part of every run.
         part: Which.
+        progress: Called after each image.
 
     Raises:
         SettingsError: Fewer than two runs, or runs of other classes.
@@ -131,13 +136,12 @@ def compared(
     dataset = scan(data or runs[0][0].data, labels, whole=data is not None)
     samples = dataset.samples if data is not None else _common([run for run, _ in runs], dataset, part)
     counts = []
-    with bar("comparing") as show:
-        for place, (_, predictor) in enumerate(runs):
-            scored = []
-            for sample in samples:
-                scored.append(pixel_score(answer_of(predictor, dataset, sample)).counts)
-                show(place * len(samples) + len(scored), len(runs) * len(samples))
-            counts.append(Counts.stack(scored))
+    for place, (_, predictor) in enumerate(runs):
+        scored = []
+        for sample in samples:
+            scored.append(pixel_score(answer_of(predictor, dataset, sample)).counts)
+            progress("comparing", place * len(samples) + len(scored), len(runs) * len(samples))
+        counts.append(Counts.stack(scored))
     groups, _ = groups_of_samples(dataset, samples, None if data else runs[0][0].settings.data.group_by)
     names = _names([run.folder for run, _ in runs])
     return Comparison(names, dataset, tuple(samples), tuple(counts), groups, "data" if data is not None else part)

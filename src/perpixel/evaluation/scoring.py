@@ -1,8 +1,9 @@
 """One pass over the images of a part: predict each whole, score it, add up."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -19,8 +20,8 @@ from perpixel.files.atomic import refuse_unwritable
 from perpixel.labels.labels import Labels
 from perpixel.metrics import ThresholdCurves, threshold_curves
 from perpixel.prediction import Predictor
-from perpixel.runtime.hardware import keep_freed_memory
-from perpixel.runtime.progress import Bar, bar
+from perpixel.runtime.allocator import keep_freed_memory
+from perpixel.runtime.progress import Progress, silent
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run
 
@@ -34,7 +35,7 @@ CONTOUR_IMAGES: Final = 64
 """Distances between contours are measured on at most so many, evenly taken."""
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     run: Run,
     predictor: Predictor,
     data: Path | None = None,
@@ -42,6 +43,7 @@ def evaluate(
     part: PartName = "test",
     out: Path | None = None,
     inside: str | None = None,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Score a run and write the scores to its evaluation folder.
 
@@ -53,6 +55,7 @@ def evaluate(
         out: Where to write, instead of the run's evaluation folder.
         inside: The class between membranes, for V_rand and V_info; without it they are computed where one of two
             classes is called membrane.
+        progress: Called after each image.
 
     Raises:
         DataError: The part has no images, or the data are not like the training data.
@@ -67,9 +70,8 @@ def evaluate(
     samples = task.dataset.samples if data is not None else part_of(run, task.dataset, part)
     if not samples:
         raise DataError(f"{data} has no labelled image.", fix="add masks beside the images.")
-    chosen = _choose(run, task, data)
-    with bar("evaluating") as show:
-        images, curves, softened = _passed(task, samples, chosen, show)
+    chosen = _choose(run, task, data, partial(progress, "choosing thresholds on validation images"))
+    images, curves, softened = _passed(task, samples, chosen, partial(progress, "evaluating"))
     groups, grouped_by = groups_of_samples(task.dataset, samples, None if data else run.settings.data.group_by)
     evaluation = Evaluation(
         "data" if data is not None else part,
@@ -96,7 +98,7 @@ def part_of(run: Run, dataset: Dataset, part: PartName) -> tuple[Sample, ...]:
     if not samples:
         raise DataError(
             f"no image of {run.data} is in the {part} part of {run.folder}.",
-            fix="choose another part with --split, or name a labelled folder to score.",
+            fix="choose another part, or name a labelled folder to score.",
         )
     return samples
 
@@ -132,7 +134,7 @@ class _Task:
 
 
 def _passed(
-    task: _Task, samples: Sequence[Sample], chosen: Chosen | None, show: Bar
+    task: _Task, samples: Sequence[Sample], chosen: Chosen | None, show: Callable[[float, float], None]
 ) -> tuple[tuple[ImageScore, ...], ThresholdCurves, ThresholdCurves | None]:
     """The scores of every image, the curves of all, and the curves after temperature scaling."""
     labels = task.predictor.codec.labels
@@ -159,7 +161,7 @@ def _true_instances(dataset: Dataset, sample: Sample) -> list[NDArray[np.int32]]
     return known if len(known) == layers else None
 
 
-def _choose(run: Run, task: _Task, data: Path | None) -> Chosen | None:
+def _choose(run: Run, task: _Task, data: Path | None, show: Callable[[float, float], None]) -> Chosen | None:
     """Look at the run's validation images; None where there are none, or data or split are gone."""
     if not run.data.exists() or not run.split_path.is_file():
         return None
@@ -167,10 +169,9 @@ def _choose(run: Run, task: _Task, data: Path | None) -> Chosen | None:
     own = task if data is None else _Task(task.predictor, scan(run.data, labels), None)
     samples = _evenly(Split.load(run.split_path, own.dataset.samples).part("val"), VALIDATION_IMAGES)
     choice = Choice(labels)
-    with bar("looking at validation images") as show:
-        for number, answer in enumerate(own.answers(samples), start=1):
-            choice.add(answer.probabilities, answer.target)
-            show(number, len(samples))
+    for number, answer in enumerate(own.answers(samples), start=1):
+        choice.add(answer.probabilities, answer.target)
+        show(number, len(samples))
     return choice.made()
 
 
@@ -185,7 +186,7 @@ def _inside(labels: Labels, name: str | None) -> int | None:
     if not two:
         raise SettingsError(
             f"V_rand and V_info need two multiclass classes; there are {len(labels)} {labels.kind} ones.",
-            fix="leave --inside out.",
+            fix="name no class as `inside`.",
         )
     return labels.names.index(name)
 

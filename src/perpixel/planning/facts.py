@@ -1,6 +1,6 @@
 """What the rules look at: sizes, classes, and two things that only the masks can tell."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -14,9 +14,6 @@ from torch import Tensor
 from perpixel.audit import Audit
 from perpixel.dataset import Dataset, Sample
 from perpixel.metrics import Counts, count
-from perpixel.planning.card import card_of
-from perpixel.planning.speed import pixels_within
-from perpixel.settings.tree import Settings
 from perpixel.shapes import IGNORED, LabelKind, TargetArray
 
 SCALES: Final = (0.75, 0.5)
@@ -39,12 +36,10 @@ class Facts:
         pixels: Of all training images together.
         median_hw: Of the heights and of the widths of the training images, in pixels.
         is_georeferenced: Whether the images lie on the earth.
-        is_grey: Whether all channels have the same statistics, or there is one.
         tilt: How unlike the classes of the upper and the lower third are, and those of the left and the right third;
             each the total variation distance, 0..1.
-        payable: Pixels that training sees within the budget of some settings; a rule that asks has them measured.
-        kept: For each of SCALES the IoU of the masks with themselves after scaling down and up again, of the class
-            that suffers most; 1 where nothing is lost.
+        iou_after_rescale: For each of SCALES the IoU of the masks with themselves after scaling down and up again,
+            of the class that suffers most; 1 where nothing is lost.
     """
 
     kind: LabelKind
@@ -56,10 +51,8 @@ class Facts:
     pixels: int
     median_hw: tuple[float, float]
     is_georeferenced: bool
-    is_grey: bool
     tilt: tuple[float, float]
-    payable: Callable[[Settings], float]
-    kept: dict[float, float]
+    iou_after_rescale: dict[float, float]
 
 
 def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Facts:
@@ -86,26 +79,9 @@ def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Fac
         pixels=sum(sample.height * sample.width for sample in samples),
         median_hw=(median(sample.height for sample in samples), median(sample.width for sample in samples)),
         is_georeferenced=any(sample.bounds is not None for sample in samples),
-        is_grey=len(set(figures.mean)) == 1 and len(set(figures.std)) == 1,
         tilt=_tilt(targets, len(labels)),
-        payable=_once_each(lambda settings: pixels_within(settings.train, card_of(settings, dataset, figures))),
-        kept={scale: _kept(targets, len(labels), labels.kind, scale) for scale in SCALES},
+        iou_after_rescale={scale: _iou_after_rescale(targets, len(labels), labels.kind, scale) for scale in SCALES},
     )
-
-
-def _once_each(measure: Callable[[Settings], float]) -> Callable[[Settings], float]:
-    """Time each network once; where minutes are not the budget, nothing is timed."""
-    known: dict[str, float] = {}
-
-    def measured(settings: Settings) -> float:
-        if settings.train.minutes is None:
-            return measure(settings)
-        name = str(settings.model)
-        if name not in known:
-            known[name] = measure(settings)
-        return known[name]
-
-    return measured
 
 
 def _tilt(targets: Sequence[TargetArray], classes: int) -> tuple[float, float]:
@@ -132,7 +108,7 @@ def _pixels(target: TargetArray, classes: int) -> NDArray[np.float64]:
     return counted
 
 
-def _kept(targets: Sequence[TargetArray], classes: int, kind: LabelKind, scale: float) -> float:
+def _iou_after_rescale(targets: Sequence[TargetArray], classes: int, kind: LabelKind, scale: float) -> float:
     total = Counts.zero(classes, kind)
     for target in targets:
         layers = _layers(target, classes)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from perpixel.planning.facts import Facts
-from perpixel.planning.rules import RULES
+from perpixel.planning.rules import RULES, PixelsWithinBudget
 from perpixel.settings.tree import Settings, changed
 
 LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", "balanced", {}, ())
@@ -42,12 +42,13 @@ class Plan:
     choices: tuple[Choice, ...]
 
 
-def plan_for(settings: Settings, facts: Facts) -> Plan:
+def plan_for(settings: Settings, facts: Facts, pixels: PixelsWithinBudget) -> Plan:
     """Decide by RULES what was not set; what was set is kept and may decide other values.
 
     Args:
         settings: What the user asked for.
         facts: What the data are.
+        pixels: Measures what the budget holds, where a rule asks.
     """
     choices = []
     for key, rule in RULES.items():
@@ -57,7 +58,7 @@ def plan_for(settings: Settings, facts: Facts) -> Plan:
         if name in part.model_fields_set and given not in LEFT_OPEN:
             choices.append(Choice(key, given, "as asked for"))
             continue
-        value, reason = rule(facts, settings)
+        value, reason = rule(facts, settings, pixels)
         settings = changed(settings, {key: value})
         choices.append(Choice(key, getattr(getattr(settings, section), name), reason))
     return Plan(settings, tuple(choices))

@@ -12,11 +12,15 @@ from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
 from perpixel.losses.table import WEIGHED
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, MODELS
 from perpixel.planning.facts import SCALES, Facts
-from perpixel.runtime.hardware import automatic_precision, chosen_device, started_processes
-from perpixel.settings.tree import Settings
+from perpixel.runtime.distributed import started_processes
+from perpixel.runtime.hardware import automatic_precision, chosen_device
+from perpixel.settings.tree import Settings, changed
 from perpixel.shapes import LabelKind
 
-Rule = Callable[[Facts, Settings], tuple[Any, str]]
+PixelsWithinBudget = Callable[[Settings], float]
+"""Pixels that training sees within the budget of some settings, measured where minutes are the budget."""
+
+Rule = Callable[[Facts, Settings, PixelsWithinBudget], tuple[Any, str]]
 
 LOSS: Final[dict[LabelKind, dict[str, float]]] = {
     "multiclass": {"cross_entropy": 1.0, "dice": 1.0},
@@ -50,14 +54,14 @@ RARE_BELOW: Final = 0.02
 """Share of the labelled pixels below which a class is rare."""
 
 
-def _encoder(facts: Facts, settings: Settings) -> tuple[str | None, str]:
+def _encoder(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[str | None, str]:
     name = settings.model.name
     if name in MODELS and MODELS[name].plain is not None and MODELS[name].on_encoder is not None:
         return DEFAULT_ENCODER, "small, fast, and has seen ImageNet: its weights are at hand without a network"
     return None, f"{name} has its own"
 
 
-def _options(facts: Facts, settings: Settings) -> tuple[Mapping[str, Any], str]:
+def _options(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[Mapping[str, Any], str]:
     model = settings.model
     if model.name != DEFAULT_MODEL or model.encoder is None:
         return {}, f"{model.name} as it is"
@@ -65,8 +69,8 @@ def _options(facts: Facts, settings: Settings) -> tuple[Mapping[str, Any], str]:
     if settings.train.minutes is None:
         return light, "a fraction of the cost of a full one"
     for options in (light, full):
-        tried = settings.model_copy(update={"model": model.model_copy(update={"options": options})})
-        passes = facts.payable(tried) / facts.pixels
+        tried = changed(settings, {"model.options": options})
+        passes = pixels(tried) / facts.pixels
         if passes < FULL_PASSES:
             return light, (
                 f"timed here, the minutes show every part of the images {passes:.0f} times with a "
@@ -75,7 +79,7 @@ def _options(facts: Facts, settings: Settings) -> tuple[Mapping[str, Any], str]:
     return full, f"timed here, the minutes show every part of the images {passes:.0f} times with it"
 
 
-def _precision(facts: Facts, settings: Settings) -> tuple[str, str]:
+def _precision(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[str, str]:
     device = chosen_device(settings.train.device)
     precision = automatic_precision(device)
     if precision == "bf16":
@@ -83,20 +87,22 @@ def _precision(facts: Facts, settings: Settings) -> tuple[str, str]:
     return precision, f"this machine's {device} has no hardware for bfloat16 and would be slower with it"
 
 
-def _rate(facts: Facts, settings: Settings) -> tuple[float, str]:
+def _rate(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[float, str]:
     optimiser = settings.train.optimiser
     if _is_default(settings) and optimiser == "adamw":
         return DEFAULT_RATE, "found by trials of the default network"
     return RATES[optimiser], f"usual for {optimiser}; `perpixel rates` tries others"
 
 
-def _loss(facts: Facts, settings: Settings) -> tuple[Mapping[str, float], str]:
+def _loss(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[Mapping[str, float], str]:
     if is_multilabel(facts.kind):
         return LOSS[facts.kind], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
     return LOSS[facts.kind], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
 
 
-def _class_weights(facts: Facts, settings: Settings) -> tuple[str | Mapping[str, float], str]:
+def _class_weights(
+    facts: Facts, settings: Settings, pixels: PixelsWithinBudget
+) -> tuple[str | Mapping[str, float], str]:
     train, rare = settings.train, _rare_classes(facts)
     if is_multilabel(facts.kind):
         weights, reason = positive_weight(facts.covered), "pixels without the class over those with it"
@@ -110,31 +116,32 @@ def _class_weights(facts: Facts, settings: Settings) -> tuple[str | Mapping[str,
     return softened, f"rare: {', '.join(rare)}; the square root of {reason}"
 
 
-def _scale(facts: Facts, settings: Settings) -> tuple[float, str]:
-    survived = [scale for scale in sorted(SCALES) if facts.kept[scale] >= LEAST_KEPT]
+def _scale(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[float, str]:
+    survived = [scale for scale in sorted(SCALES) if facts.iou_after_rescale[scale] >= LEAST_KEPT]
     if not survived:
         finest = max(SCALES)
-        return 1.0, f"at {finest:g} of the resolution the masks would keep an IoU of {facts.kept[finest]:.3f} only"
-    passes = facts.payable(settings) / facts.pixels
+        iou = facts.iou_after_rescale[finest]
+        return 1.0, f"at {finest:g} of the resolution the masks would keep an IoU of {iou:.3f} only"
+    passes = pixels(settings) / facts.pixels
     scale = next((scale for scale in (1.0, *reversed(survived)) if passes / scale**2 >= PASSES), survived[0])
     if scale == 1:
         return scale, f"the budget shows every part of the images {passes:.0f} times at full resolution"
     return scale, (
         f"the budget shows every part {passes / scale**2:.0f} times there, {passes:.0f} times at full resolution, "
-        f"and the masks keep an IoU of {facts.kept[scale]:.3f}"
+        f"and the masks keep an IoU of {facts.iou_after_rescale[scale]:.3f}"
     )
 
 
-def _crop(facts: Facts, settings: Settings) -> tuple[tuple[int, int], str]:
+def _crop(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[tuple[int, int], str]:
     within = [int(side * settings.train.scale) // CROP_MULTIPLE * CROP_MULTIPLE for side in facts.median_hw]
     height, width = (max(CROP_MULTIPLE, min(LARGEST_CROP, side)) for side in within)
     return (height, width), f"fits into the median image, {facts.median_hw[0]:g} × {facts.median_hw[1]:g} pixels"
 
 
-def _batch(facts: Facts, settings: Settings) -> tuple[int, str]:
+def _batch(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[int, str]:
     height, width = settings.train.crop_hw
     size = most = max(1, min(LARGEST_BATCH, VIEW_PIXELS // (height * width)))
-    views = inf if settings.train.minutes is None else facts.payable(settings) / (height * width)
+    views = inf if settings.train.minutes is None else pixels(settings) / (height * width)
     started = started_processes()
     processes = started.number if started else settings.train.devices or 1
     while size // 2 >= max(LEAST_BATCH, processes) and views / size < LEAST_STEPS:
@@ -144,26 +151,26 @@ def _batch(facts: Facts, settings: Settings) -> tuple[int, str]:
     return size, f"about {VIEW_PIXELS // 1000:,} thousand pixels a step" if size < LARGEST_BATCH else "the most views"
 
 
-def _turns(facts: Facts, settings: Settings) -> tuple[bool, str]:
+def _turns(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[bool, str]:
     if _is_upright(facts):
         return False, _upright(facts)
     return True, "above and below look alike in the masks"
 
 
-def _vertical(facts: Facts, settings: Settings) -> tuple[float, str]:
+def _vertical(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[float, str]:
     if _is_upright(facts):
         return 0.0, _upright(facts)
     return 0.5, "above and below look alike in the masks"
 
 
-def _rare(facts: Facts, settings: Settings) -> tuple[float, str]:
+def _rare(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[float, str]:
     rare = _rare_classes(facts)
     if not rare:
         return 0.0, f"every class has at least {RARE_BELOW:.0%} of the labelled pixels"
     return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
 
 
-def _tta(facts: Facts, settings: Settings) -> tuple[str, str]:
+def _tta(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[str, str]:
     if facts.median_hw[0] * facts.median_hw[1] > LARGEST_FLIPPED:
         return "none", "the images are large, and each further look costs as much as the first"
     if not settings.augment.horizontal_flip:

@@ -8,7 +8,7 @@ from pathlib import Path
 from perpixel.errors import DataError, Problem, is_plain
 from perpixel.files.ome_zarr import is_zarr
 from perpixel.files.read import is_image
-from perpixel.runtime.hardware import is_first_process
+from perpixel.runtime.distributed import is_main_process
 
 
 def expanded(inputs: Sequence[str]) -> list[Path]:
@@ -24,7 +24,7 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
     paths: dict[Path, None] = {}
     problems = []
     for each in inputs:
-        if each == "-" and not is_first_process():
+        if each == "-" and not is_main_process():
             continue  # the list is the first one's, which `predict_files` gives to the others
         try:
             found = _meant(each)

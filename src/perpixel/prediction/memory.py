@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from perpixel.runtime.hardware import keep_freed_memory, one_arena, return_freed_memory
+from perpixel.runtime.allocator import keep_freed_memory, one_arena, return_freed_memory
 
 PROCESS_BYTES: Final = 340 * 2**20
 """Python, torch and the libraries of images, before anything is read."""

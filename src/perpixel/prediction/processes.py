@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import RunError
-from perpixel.runtime.hardware import started_processes
+from perpixel.runtime.distributed import started_processes
 
 if TYPE_CHECKING:
     from torch import distributed

@@ -1,68 +1,19 @@
-"""What this machine does best: memory allocation, precision and memory format, chosen once per process."""
+"""What this machine does best: device, precision and memory format."""
 
-import ctypes
-import os
-import platform
-import re
-import sys
 from dataclasses import dataclass
-from functools import cache
-from threading import active_count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from perpixel.errors import SettingsError
+from perpixel.runtime.distributed import local_rank
 
 if TYPE_CHECKING:
     import torch
 
+Placeable = TypeVar("Placeable", bound=Any)
+
 Device = Literal["cuda", "mps", "cpu"]
 Precision = Literal["32", "bf16"]
 """float32 throughout, or bfloat16 autocast."""
-
-_M_ARENA_MAX, _M_MMAP_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -4, -3, -1  # malloc.h of glibc
-_KEEP = 2**31 - 1
-_MANY_MAPS, _MAPPED_BYTES = 65_536, 2**18
-
-
-@cache
-def one_arena() -> bool:
-    """Let all threads of this process allocate from one arena of glibc, and tell whether they do.
-
-    What one thread frees another can take, so that kept memory does not grow with threads around a prediction. glibc
-    hears it before a second thread allocates, so that it comes too late after torch.
-    """
-    if platform.libc_ver()[0] != "glibc" or "torch" in sys.modules or active_count() > 1:
-        return False
-    return bool(ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1))
-
-
-def keep_freed_memory() -> bool:
-    """Let glibc keep large freed blocks instead of returning them to the system, for this process.
-
-    A training step allocates the same feature maps again and again; fetching their pages anew each time costs
-    more than some layers. The process then keeps its peak memory.
-
-    Returns:
-        True if the allocator took the settings; False where it is not glibc.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
-    return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _KEEP))
-
-
-def return_freed_memory() -> bool:
-    """Let glibc return large freed blocks to the system at once, for this process.
-
-    Without it the allocator learns to keep blocks of up to 32 MiB, and a long prediction in several threads grows.
-
-    Returns:
-        True if the allocator took the settings; False where it is not glibc.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
-    return bool(mallopt(_M_MMAP_MAX, _MANY_MAPS)) and bool(mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES))
 
 
 def chosen_device(name: str) -> Device:
@@ -94,8 +45,7 @@ def own_device(name: str) -> "torch.device":
     kind = chosen_device(name)
     if kind != "cuda":
         return torch.device(kind)
-    number = int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
-    return torch.device(kind, number % torch.cuda.device_count())
+    return torch.device(kind, local_rank() % torch.cuda.device_count())
 
 
 def refuse_missing_devices(device: Device, number: int) -> None:
@@ -106,45 +56,49 @@ def refuse_missing_devices(device: Device, number: int) -> None:
     if number > there:
         raise SettingsError(
             f"{number} devices ({device}) are asked for, {there} there.",
-            fix=f"ask for at most {there}: --set train.devices={there}.",
+            fix=f"ask for at most {there}: train.devices={there}.",
         )
 
 
 @dataclass(frozen=True)
-class Started:
-    """This process among those that torchrun or SLURM's srun started together.
+class Hardware:
+    """How this machine computes, decided once and handed down.
 
     Args:
-        rank: Its number, from 0.
-        number: How many there are.
-        address: Where they meet, tcp://HOST:PORT.
+        device: Its type.
+        precision: "32", or "bf16" for autocast.
+        memory_format: The order in which feature maps lie.
     """
 
-    rank: int
-    number: int
-    address: str
+    device: Device
+    precision: Precision
+    memory_format: "torch.memory_format"
+
+    def autocast(self) -> "torch.autocast":
+        """The context in which a network computes."""
+        import torch
+
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def placed(self, it: Placeable) -> Placeable:
+        """A network or a batch (N, C, H, W) on the device, in the memory format."""
+        placed: Placeable = it.to(self.device, memory_format=self.memory_format)
+        return placed
 
 
-def started_processes() -> Started | None:
-    """What torchrun or srun tell this process; None where it was started alone."""
-    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
-        rank, number = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        host, port = "127.0.0.1", 29_500  # torchrun names both
-    elif "SLURM_STEP_NUM_TASKS" in os.environ:  # the step is srun's; a batch script has none
-        rank, number = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_STEP_NUM_TASKS"])
-        nodes = os.environ["SLURM_STEP_NODELIST"]
-        host = re.sub(r"\[(\w+)[^]]*]", r"\1", nodes).partition(",")[0]  # the first of gpu[07-09,12] is gpu07
-        port = 15_000 + int(os.environ["SLURM_JOB_ID"]) % 10_000
-    else:
-        return None
-    host, port = os.environ.get("MASTER_ADDR", host), int(os.environ.get("MASTER_PORT", port))
-    return Started(rank, number, f"tcp://{host}:{port}") if number > 1 else None
+def resolved_hardware(device: str, precision: str) -> Hardware:
+    """Decide what the settings leave to this machine.
 
+    Args:
+        device: "auto", "cpu", "cuda" or "mps".
+        precision: "auto", "32" or "bf16".
 
-def is_first_process() -> bool:
-    """Whether this is the first, or only, of the processes that torchrun, SLURM or Fabric started together."""
-    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
-    return next((os.environ[name] for name in names if name in os.environ), "0") == "0"
+    Raises:
+        SettingsError: The device is not there.
+    """
+    kind = chosen_device(device)
+    chosen = automatic_precision(kind) if precision == "auto" else precision
+    return Hardware(kind, "bf16" if chosen == "bf16" else "32", automatic_memory_format(kind))
 
 
 def automatic_precision(device: "torch.device | str") -> Precision:

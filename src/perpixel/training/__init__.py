@@ -1,7 +1,11 @@
-"""Training: the best network within the budget, resumable to the bit."""
+"""Training: the best network within the budget, resumable to the bit.
 
-from perpixel.training.folds import resume, train
-from perpixel.training.outlook import Outlook, outlook
-from perpixel.training.rate_range import RangeTest, range_test
+setup → timing → step → trainer: `setup` reads, splits and plans, `timing` turns the budget into steps, `step` and
+`session` take one, `trainer` goes on to the last; `runs` does all of it, for one network or one a fold.
+"""
 
-__all__ = ["Outlook", "RangeTest", "outlook", "range_test", "resume", "train"]
+from perpixel.training.estimate import TrainingEstimate, estimate_training
+from perpixel.training.lr_finder import RangeTest, range_test
+from perpixel.training.runs import resume, train
+
+__all__ = ["RangeTest", "TrainingEstimate", "estimate_training", "range_test", "resume", "train"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from perpixel.errors import Problem, RunError, SettingsError
 from perpixel.models import SegmentationModel, build
 from perpixel.models.weights import adapt_first_convolution
-from perpixel.settings.tree import Settings
+from perpixel.settings.tree import Settings, changed
 from perpixel.store.model_file import ModelCard, load_model
 
 CONTINUES: Final = {"fcn16s": ("fcn32s",), "fcn8s": ("fcn32s", "fcn16s")}
@@ -56,14 +56,14 @@ def as_base(settings: Settings, base: Base) -> Settings:
         if value not in (have[key], "auto")
     ]
     if model.weights not in ("auto", "none"):
-        fix = "give only one of model.weights and --from."
+        fix = "give only one of model.weights and model.fine_tune_from."
         problems.append(Problem(f"both the weights {model.weights} and those of {base.path} are asked for.", fix=fix))
     if problems:
         raise SettingsError.of(problems)
-    train = settings.train
-    if "scale" not in train.model_fields_set:
-        train = train.model_copy(update={"scale": card.scale})
-    return settings.model_copy(update={"model": model.model_copy(update=have), "train": train})
+    changes: dict[str, Any] = {f"model.{key}": value for key, value in have.items()}
+    if "scale" not in settings.train.model_fields_set:
+        changes["train.scale"] = card.scale
+    return changed(settings, changes)
 
 
 def normalised_as(card: ModelCard, base: Base) -> ModelCard:
@@ -111,7 +111,7 @@ def take_over(base: Base, network: SegmentationModel, card: ModelCard) -> list[s
         raise RunError(
             f"{len(strange)} tensors of {base.path} do not fit {card.name}.",
             examples=sorted(strange),
-            fix="start from a model of the same version of perpixel, or without --from.",
+            fix="start from a model of the same version of perpixel, or from none.",
         )
     network.load_state_dict(state)
     return _told(base, card, pairs)

@@ -3,14 +3,14 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from perpixel.errors import SettingsError
 from perpixel.models import MODELS, missing_weights
 from perpixel.models.torchvision_weights import network_of
 from perpixel.models.weights import read_state
 from perpixel.planning import Choice, Plan
-from perpixel.settings.tree import Settings
+from perpixel.settings.tree import Settings, changed
 from perpixel.store.model_file import is_model
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -35,7 +35,7 @@ def with_public_file(settings: Settings) -> Settings:
             f"both the weights {model.weights} and those of {path} are asked for.",
             fix="give only one of model.weights and model.fine_tune_from.",
         )
-    update = {"fine_tune_from": None, "weights": str(path)}
+    update: dict[str, Any] = {"model.fine_tune_from": None, "model.weights": str(path)}
     if "name" not in model.model_fields_set:
         name = network_of(read_state(path))
         if name is None:
@@ -43,8 +43,8 @@ def with_public_file(settings: Settings) -> Settings:
                 f"{path} does not say which network it is for.",
                 fix="name it by model.name and model.encoder: fcn_tutorial and vgg16, for example.",
             )
-        update |= {"name": name, "encoder": MODELS[name].encoder}
-    return settings.model_copy(update={"model": model.model_copy(update=update)})
+        update |= {"model.name": name, "model.encoder": MODELS[name].encoder}
+    return changed(settings, update)
 
 
 def with_weights_at_hand(plan: Plan) -> Plan:
@@ -52,17 +52,20 @@ def with_weights_at_hand(plan: Plan) -> Plan:
 
     An encoder that was to be frozen is then trained: frozen, it would never have learnt anything.
     """
-    model, train = plan.settings.model, plan.settings.train
+    model = plan.settings.model
+    changes: dict[str, Any] = {"model.weights": "none"}
     if model.weights != "auto" or model.encoder is None:
         return plan
     problem = missing_weights(model.name, model.encoder)
     if problem is None:
         return plan
     reason = f"the public weights of {model.encoder} cannot be had, so the network starts from random weights"
-    if train.encoder_lr_factor == 0:
+    if plan.settings.train.encoder_lr_factor == 0:
         reason += ", and its encoder is trained, too"
-        train = train.model_copy(update={"encoder_lr_factor": 1.0})
+        changes |= {"train.encoder_lr_factor": 1.0}
     LOGGER.warning("%s\n%s.", problem, reason[0].upper() + reason[1:])
-    model = model.model_copy(update={"weights": "none"})
-    settings = plan.settings.model_copy(update={"model": model, "train": train})
-    return replace(plan, settings=settings, choices=(Choice("model.weights", "none", reason), *plan.choices))
+    return replace(
+        plan,
+        settings=changed(plan.settings, changes),
+        choices=(Choice("model.weights", "none", reason), *plan.choices),
+    )

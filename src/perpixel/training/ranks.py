@@ -1,7 +1,6 @@
 """The processes that train one network together: what each does alone, and what they agree on."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -10,13 +9,12 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from perpixel.errors import PerpixelError, Problem, RunError, SettingsError
 from perpixel.metrics import Counts
+from perpixel.runtime.distributed import started_processes
 from perpixel.runtime.hardware import Device, chosen_device, refuse_missing_devices
 from perpixel.settings.tree import TrainSettings
 from perpixel.training.validation import Validation
@@ -152,18 +150,18 @@ def ranks_for(train: TrainSettings) -> Ranks:
         SettingsError: The devices are not there, or not as many as the processes; or a batch does not go round.
     """
     device = chosen_device(train.device)
-    started = _started()
-    if started is not None and train.devices not in (None, started[0]):
+    started = started_processes()
+    if started is not None and train.devices not in (None, started.on_this_machine):
         raise SettingsError(
-            f"train.devices = {train.devices}, but {started[0]} processes were started on this machine.",
+            f"train.devices = {train.devices}, but {started.on_this_machine} processes were started on this machine.",
             fix="leave train.devices out: each process takes a device.",
         )
-    devices, machines = started or (train.devices or 1, 1)
+    devices, machines = (started.on_this_machine, started.machines) if started else (train.devices or 1, 1)
     refuse_missing_devices(device, devices)
     if train.batch_size < devices * machines:
         raise SettingsError(
-            f"a batch of {train.batch_size} does not go round {devices * machines} processes.",
-            fix=f"--set train.batch_size={devices * machines} or more; it is the batch of all of them together.",
+            f"batch size {train.batch_size} is smaller than the {devices * machines} processes.",
+            fix=f"set train.batch_size to {devices * machines} or more; it is the batch of all of them together.",
         )
     return _joined(device, devices, machines)
 
@@ -179,14 +177,3 @@ def _joined(device: Device, devices: int, machines: int) -> Ranks:
     if not ranks.is_first:
         LOGGER.setLevel(logging.ERROR)
     return ranks
-
-
-def _started() -> tuple[int, int] | None:
-    """Processes on this machine, and machines, where torchrun or SLURM started several."""
-    if TorchElasticEnvironment.detect():
-        here = int(os.environ["LOCAL_WORLD_SIZE"])
-        return here, int(os.environ["WORLD_SIZE"]) // here
-    if SLURMEnvironment.detect():
-        machines = int(os.environ.get("SLURM_NNODES", "1"))
-        return int(os.environ["SLURM_NTASKS"]) // machines, machines
-    return None

@@ -1,11 +1,8 @@
 """Everything that a training step needs, made from settings and data, and the step itself."""
 
-import copy
 import logging
-import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -16,43 +13,25 @@ from torch import Tensor, nn
 from perpixel.dataset import Dataset, Sample
 from perpixel.errors import SettingsError
 from perpixel.loading.batches import Batch, Batches, PixelStore, ahead
-from perpixel.losses import LossTerm, by_class, supervised, weighted
+from perpixel.losses import LossTerm, by_class, weighted
 from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
-from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, chosen_device
-from perpixel.schedule import Pace, rate
+from perpixel.runtime.hardware import resolved_hardware
 from perpixel.settings.tree import Settings
 from perpixel.store.model_file import ModelCard
 from perpixel.training.averaging import Average
 from perpixel.training.difficulty import tally_of
 from perpixel.training.fine_tuning import Base, take_over
+from perpixel.training.loggers import watched
 from perpixel.training.optimiser import optimiser_for
 from perpixel.training.ranks import ranks_for
+from perpixel.training.schedule import LearningRate, StepSchedule, learning_rate_share
+from perpixel.training.step import StepResult, loss_of
 from perpixel.training.validation import Validation, validate
-from perpixel.training.watching import watched
 
 LOGGER: Final = logging.getLogger("perpixel")
 OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one training step gave, over all processes.
-
-    Args:
-        loss: Mean over the batch; not finite where the step was skipped.
-        images: Number of views in the batch.
-        counts: Right and wrong pixels of the views.
-        tally: (2, images) int64, `tally_of` the views; (2, 0) where no view is drawn by it.
-        rate: The learning rate.
-    """
-
-    loss: float
-    images: int
-    counts: Counts
-    tally: NDArray[np.int64]
-    rate: float
 
 
 class Session:
@@ -67,9 +46,12 @@ class Session:
 
     Attributes:
         notes: What was taken from the base, in sentences.
+        dataset: Where images are read from.
+        loss: (logits, target) → scalar, over all processes.
+        validation_loss: The same, of this process.
         ranks: The processes that share every batch and every validation.
         tallied: Number of training images whose difficulty counts: all for `train.hard_example_fraction`, else none.
-        accumulate: Parts of a batch that go through the network one by one; more where the memory asks for it.
+        accumulate: Micro-batches of a batch; more where the memory asks for it.
     """
 
     def __init__(
@@ -85,21 +67,19 @@ class Session:
         self.settings = settings
         self.validation_samples = parts[1]
         self.tallied = len(parts[0]) if train.hard_example_fraction else 0
-        self._dataset = dataset
+        self.dataset = dataset
         self.ranks = ranks_for(train)
         self.accumulate = train.accumulate
         torch.manual_seed(settings.seed)
-        self._device = chosen_device(train.device)
-        self._memory_format = automatic_memory_format(self._device)
-        self._precision = automatic_precision(self._device) if train.precision == "auto" else train.precision
+        self._hardware = resolved_hardware(train.device, train.precision)
         self._fabric = self.ranks.fabric
         network = card.build(settings.model.weights if base is None else "none")
         self.notes = [] if base is None else take_over(base, network, card)
-        network.to(memory_format=self._memory_format)  # type: ignore[call-overload] # torch's stubs leave it out
+        network.to(memory_format=self._hardware.memory_format)  # type: ignore[call-overload] # torch's stubs leave it out
         self._loss_weights = network.loss_weights
         self._fabric.to_device(network)
         self._average = Average(network, train.ema) if train.ema else None
-        if self.ranks.number > 1 and self._device == "cuda":
+        if self.ranks.number > 1 and self._hardware.device == "cuda":
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call] # in place
         self.network = network
         self.optimiser = optimiser_for(network, train)
@@ -109,7 +89,7 @@ class Session:
         by_index = None if isinstance(weights, str) else by_class(weights, labels.names)
         terms = [LossTerm(each.name, each.weight, each.options) for each in train.loss]
         self.loss = weighted(terms, labels.kind, class_weights=by_index, reduce=self.ranks.reduce)
-        self._loss_here = weighted(terms, labels.kind, class_weights=by_index)
+        self.validation_loss = weighted(terms, labels.kind, class_weights=by_index)
         store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb)
         self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)
 
@@ -128,31 +108,40 @@ class Session:
         slots = self.ranks.share(range(self.settings.train.batch_size))
         return ahead(lambda step: self.batches(step, slots, errors), first)
 
-    def step(self, number: int, batch: Batch, pace: Pace) -> Step:
+    def learning_rate(self, number: int, schedule: StepSchedule) -> LearningRate:
+        """What the schedule of the settings has for step `number` (from 0)."""
+        train = self.settings.train
+        drops = number // self.batches.steps_per_epoch // train.step_epochs
+        progress = schedule.progress(number)
+        share = learning_rate_share(progress, train.schedule, train.warmup, drops, train.step_factor)
+        return LearningRate(train.learning_rate, share)
+
+    def step(self, number: int, batch: Batch, rate: LearningRate) -> StepResult:
         """Take training step `number` (from 0) unless the loss or its gradient is not finite.
 
         Args:
             number: Decides what is random in it.
             batch: This process's slots.
-            pace: Tells the learning rate.
+            rate: The learning rate.
 
         Raises:
             SettingsError: The memory does not hold a single crop.
         """
         while True:
             try:
-                return self._step(number, batch, pace)
+                return self._step(number, batch, rate)
             except RuntimeError as error:
                 if not any(words in str(error) for words in OUT_OF_MEMORY):
                     raise
             self._take_smaller_parts()  # outside, where the failed step's tensors are gone
 
-    def _step(self, number: int, batch: Batch, pace: Pace) -> Step:
+    def _step(self, number: int, batch: Batch, rate: LearningRate) -> StepResult:
         train = self.settings.train
         entropy = [self.settings.seed, number, self.ranks.rank]
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
         self._train_mode()
-        rate_now = self._set_rate(number, pace)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate.highest * group["factor"] * rate.share
         self._optimiser.zero_grad()
         parts = min(self.accumulate, train.batch_size // self.ranks.number)
         pieces = zip(batch.image.tensor_split(parts), batch.target.tensor_split(parts), strict=True)
@@ -171,17 +160,15 @@ class Session:
         else:
             value = float("nan")
         counts, tally = self._answers(np.concatenate(predictions), batch)
-        return Step(value, train.batch_size, counts, tally, rate_now)
+        return StepResult(value, train.batch_size, counts, tally, rate.value)
 
     def _pass(self, image: Tensor, target: Tensor) -> tuple[Tensor, NDArray[Any]]:
-        """The loss of some views, and how they are answered."""
-        image = self._fabric.to_device(image.contiguous(memory_format=self._memory_format))
-        with torch.autocast(self._device, torch.bfloat16, enabled=self._precision == "bf16"):
-            outputs = self._module.training_outputs(image)
-        outputs = {name: logits.float() for name, logits in outputs.items()}
-        loss = supervised(outputs, self._fabric.to_device(target), self.loss, self._loss_weights)
+        """The loss of a micro-batch, and what is predicted for it."""
+        image = self._fabric.to_device(image.contiguous(memory_format=self._hardware.memory_format))
+        target, forward = self._fabric.to_device(target), self._module.training_outputs
+        loss, logits = loss_of(forward, image, target, self.loss, self._loss_weights, self._hardware)
         with torch.no_grad():
-            prediction = self.card.codec.answer(outputs["logits"])
+            prediction = self.card.codec.answer(logits)
         return loss, prediction.cpu().numpy()
 
     def _answers(self, prediction: NDArray[Any], batch: Batch) -> tuple[Counts, NDArray[np.int64]]:
@@ -201,18 +188,18 @@ class Session:
     def _take_smaller_parts(self) -> None:
         """Halve what goes through the network at once."""
         train = self.settings.train
-        if self._device == "cuda":
+        if self._hardware.device == "cuda":
             torch.cuda.empty_cache()
         if self.ranks.number > 1:
             raise SettingsError(
                 f"the memory of process {self.ranks.rank} does not hold its part of a batch.",
-                fix=f"start again with --overwrite --set train.accumulate={2 * self.accumulate}.",
+                fix=f"start again with train.accumulate={2 * self.accumulate}.",
             )
         if self.accumulate >= train.batch_size:
             height, width = train.crop_hw
             raise SettingsError(
                 f"the memory does not hold a single crop of {height} × {width} pixels.",
-                fix="choose smaller crops, such as --set train.crop_hw=[128,128], or a smaller network.",
+                fix="choose smaller crops, such as train.crop_hw=[128,128], or a smaller network.",
             )
         self.accumulate = min(2 * self.accumulate, train.batch_size)
         LOGGER.warning(
@@ -226,20 +213,22 @@ class Session:
         """Score the validation images whole, each in one of the processes."""
         self.ranks.equalise(self.judged)
         mine = self.ranks.share(self.validation_samples)
-        return self.ranks.total_validation(validate(self.predictor(), self._dataset, mine, self._loss_here))
+        return self.ranks.total_validation(validate(self.predictor(), self.dataset, mine, self.validation_loss))
 
     def pictures(self, number: int) -> dict[str, NDArray[np.uint8]]:
         """The first validation images beside truth and prediction, by name; see `watching.watched`."""
         predictor, shown = self.predictor(), {}
         for sample in self.validation_samples[:number]:
-            image = self._dataset.image(sample)
+            image = self.dataset.image(sample)
             prediction = predictor.predict(image, str(sample.image))
-            shown[sample.name] = watched(image, self._dataset.target(sample), prediction, self.card.codec.labels)
+            shown[sample.name] = watched(image, self.dataset.target(sample), prediction, self.card.codec.labels)
         return shown
 
     def predictor(self) -> Predictor:
         """What is judged, as it stands, ready to predict."""
-        options = PredictOptions(scale=self.card.scale, precision=self._precision, device=self._device)
+        options = PredictOptions(
+            scale=self.card.scale, precision=self._hardware.precision, device=self._hardware.device
+        )
         return Predictor(self.judged, self.card.codec, options=options)
 
     def state(self) -> dict[str, Any]:
@@ -254,46 +243,7 @@ class Session:
         if self._average is not None:
             self._average.load_state_dict(state["average"])
 
-    def time_step(self, seconds: float, least: int = 3) -> float:
-        """Seconds of a training step, the median of real steps; the session is left as it was.
-
-        Args:
-            seconds: How long to measure.
-            least: Steps to take even if they last longer.
-        """
-        state = copy.deepcopy(self.state())
-        times: list[float] = []
-        start = time.monotonic()
-        with closing(self.stream(0)) as batches:
-            for number, batch in enumerate(batches):
-                before = time.monotonic()
-                self.step(number, batch, Pace(10**6))
-                times.append(time.monotonic() - before)
-                if self.ranks.any(len(times) > least and time.monotonic() - start > seconds):
-                    break
-        self.load(state)
-        return self.ranks.first(float(np.median(times[1:])))
-
-    def time_validation(self) -> float:
-        """Seconds that a validation will last, from one image of the largest size; the lesser of two, warmed up."""
-        areas = [sample.height * sample.width for sample in self.validation_samples]
-        largest = self.validation_samples[int(np.argmax(areas))]
-        times = []
-        for _ in range(3):
-            start = time.monotonic()
-            validate(self.predictor(), self._dataset, [largest], self._loss_here)
-            times.append(time.monotonic() - start)
-        return self.ranks.first(min(times[1:]) * sum(areas) / max(areas) / self.ranks.number)
-
     def _train_mode(self) -> None:
         self._module.train()
         if self.is_frozen and self.network.encoder is not None:
             self.network.encoder.eval()  # its batch statistics stay those of its weights
-
-    def _set_rate(self, number: int, pace: Pace) -> float:
-        train = self.settings.train
-        drops = number // self.batches.steps_per_epoch // train.step_epochs
-        share = rate(pace.progress(number), train.schedule, train.warmup, drops, train.step_factor)
-        for group in self.optimiser.param_groups:
-            group["lr"] = train.learning_rate * group["factor"] * share
-        return train.learning_rate * share

@@ -12,13 +12,12 @@ from perpixel.errors import DataError, OutputError, RunError, SettingsError
 from perpixel.losses import weighted
 from perpixel.prediction import PredictOptions
 from perpixel.prediction.load import load
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import changed, settings_from
 from perpixel.split import Split
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
-from perpixel.training import resume, train
-from perpixel.training import start as start_module
-from perpixel.training.budget import Fit
+from perpixel.training import resume, setup, timing, train
+from perpixel.training.timing import FittedBudget
 from perpixel.training.validation import validate
 
 
@@ -101,9 +100,9 @@ def test_epochs_become_steps(tmp_path, cells):
 
 
 def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
-    monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 5.0)
-    monkeypatch.setattr(start_module.Session, "time_validation", lambda self: 2.0)
-    monkeypatch.setattr("perpixel.training.loop.Loop._retime", lambda self: None)
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds: 5.0)
+    monkeypatch.setattr(timing, "time_validation", lambda session: 2.0)
+    monkeypatch.setattr("perpixel.training.trainer.Trainer._retime", lambda self: None)
     run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validation_passes=8))
     assert run.budget == {"minutes": 1}
     assert run.settings.train.minutes is None
@@ -112,8 +111,8 @@ def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
 
 
 def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch):
-    monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 4.0)
-    monkeypatch.setattr(start_module.Session, "time_validation", lambda self: 20.0)
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds: 4.0)
+    monkeypatch.setattr(timing, "time_validation", lambda session: 20.0)
     message = (
         r"train.minutes = 0.5 holds 2 training steps beside one validation, which lasts 20 s.\n"
         r"Fix: give at least 1.7 minutes, or fewer or smaller validation images."
@@ -125,10 +124,10 @@ def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch
 
 @pytest.mark.parametrize("data", [{}, {"folds": 2}])
 def test_a_budget_too_small_leaves_the_run_that_it_was_to_replace(tmp_path, cells, cells_run, monkeypatch, data):
-    monkeypatch.setattr(start_module.Session, "time_step", lambda self, seconds: 100.0)
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds: 100.0)
     shutil.copytree(cells_run.folder, tmp_path / "run")
     settings = tiny_settings(steps=None, minutes=1)
-    settings = settings.model_copy(update={"data": settings.data.model_copy(update=data)})
+    settings = changed(settings, {f"data.{name}": value for name, value in data.items()})
     with pytest.raises(SettingsError, match="holds 0 training steps"):
         train(cells, tmp_path / "run", settings, overwrite=True)
     assert contents(tmp_path / "run") == contents(cells_run.folder)
@@ -138,11 +137,11 @@ def test_timing_leaves_network_and_optimiser_as_they_were(tmp_path, cells, cells
     """The steps that minutes turn into give the weights that so many steps give."""
 
     def timed(session, started):
-        session.time_step(0.01)
-        session.time_validation()
-        return Fit(session.settings.train.model_copy(update={"minutes": None, "steps": 4}))
+        timing.time_step(session, 0.01)
+        timing.time_validation(session)
+        return FittedBudget(changed(session.settings, {"train.minutes": None, "train.steps": 4}))
 
-    monkeypatch.setattr(start_module, "fitted", timed)
+    monkeypatch.setattr(setup, "fit_budget", timed)
     run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1))
     assert run.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
 
@@ -186,7 +185,7 @@ def test_overwriting_replaces_the_run(tmp_path, cells):
 
 
 def test_a_finished_run_is_not_resumed(cells_run):
-    with pytest.raises(RunError, match=r"is finished.\nFix: train again with another --out, or with --overwrite."):
+    with pytest.raises(RunError, match=r"is finished.\nFix: train into another folder, or overwrite it."):
         resume(cells_run.folder, {})
 
 
@@ -203,7 +202,7 @@ def test_a_run_is_not_resumed_with_other_settings(cells_run):
         f"{cells_run.folder} was trained with other settings.\n"
         "  - train.batch_size: 2 there, 3 asked for\n"
         "  - seed: 0 there, 7 asked for\n"
-        "Fix: resume without them, or train anew with another --out."
+        "Fix: resume without them, or train from scratch into another folder."
     )
 
 
@@ -234,7 +233,7 @@ def test_a_frozen_encoder_needs_weights(tmp_path, cells):
     settings = settings_from({"model": {"weights": "none"}, "train": {"encoder_lr_factor": 0, "steps": 2}})
     message = (
         r'train.encoder_lr_factor = 0 freezes an encoder that has learnt nothing: model.weights = "none".\n'
-        r"Fix: --set model.weights=auto, start --from a run, or train the encoder, too."
+        r"Fix: set model.weights to auto, fine-tune from a run, or train the encoder, too."
     )
     with pytest.raises(SettingsError, match=message):
         train(cells, tmp_path / "run", settings)

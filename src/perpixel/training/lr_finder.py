@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 
 from perpixel.errors import RunError
-from perpixel.runtime.progress import bar
-from perpixel.schedule import Pace
+from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import Settings
+from perpixel.training.schedule import LearningRate
 from perpixel.training.session import Session
-from perpixel.training.start import prepared
+from perpixel.training.setup import prepare_training
 
 STEPS: Final = 100
 LOWEST: Final = 1e-6
@@ -64,18 +64,19 @@ class RangeTest:
         rows = [f"{self.rates[place]:>8.1e}  {self.smoothed[place]:.4f}" for place in places]
         answer = "the loss fell at none of these rates"
         if (best := self.suggested) is not None:
-            answer = f"the loss falls steepest at {best:.1e}: --set train.learning_rate={best:.1e}"
+            answer = f"the loss falls steepest at {best:.1e}: train.learning_rate={best:.1e}"
         return "\n".join([f"{'rate':>8}  smoothed loss", *rows, "", answer])
 
 
-def range_test(data: Path, settings: Settings) -> RangeTest:
+def range_test(data: Path, settings: Settings, progress: Progress = silent) -> RangeTest:
     """Take steps as training would, at rates that rise evenly in their logarithm; nothing is kept.
 
     It ends after STEPS steps, or where the smoothed loss is above DIVERGED times its least, or not finite.
 
     Args:
         data: The folder, or a dataset.yaml.
-        settings: What is not set is planned; its rate and schedule are not looked at.
+        settings: What is not set is planned; its learning rate and schedule are not looked at.
+        progress: Called as the work goes on.
 
     Raises:
         DataError: The data cannot be used as they are.
@@ -84,28 +85,27 @@ def range_test(data: Path, settings: Settings) -> RangeTest:
 
     Source: Smith (2017), section 3.3, with a rate that rises by factors.
     """
-    return tried(prepared(data, settings).session, np.geomspace(LOWEST, HIGHEST, STEPS).tolist())
+    session = prepare_training(data, settings, progress).session
+    return tried(session, np.geomspace(LOWEST, HIGHEST, STEPS).tolist(), progress)
 
 
-def tried(session: Session, rates: Sequence[float]) -> RangeTest:
+def tried(session: Session, rates: Sequence[float], progress: Progress = silent) -> RangeTest:
     """Take a step at each of the rates, until the loss diverges; the session is moved on by it."""
-    settings, losses = session.settings, list[float]()
-    with closing(session.stream(0)) as batches, bar("trying rates") as show:
+    losses: list[float] = []
+    with closing(session.stream(0)) as batches:
         for rate, batch in zip(rates, batches, strict=False):
-            constant = settings.train.model_copy(update={"schedule": "constant", "learning_rate": rate})
-            session.settings = settings.model_copy(update={"train": constant})
-            loss = session.step(len(losses), batch, Pace(len(rates))).loss
+            loss = session.step(len(losses), batch, LearningRate(rate)).loss
             if math.isnan(loss):
                 break
             losses.append(loss)
             means = smoothed(losses)
-            show(len(losses), len(rates), f"rate {rate:.1e}  loss {means[-1]:.3f}")
+            progress("trying learning rates", len(losses), len(rates), f"rate {rate:.1e}  loss {means[-1]:.3f}")
             if len(losses) >= WINDOW and means[-1] > DIVERGED * min(means):
                 break
     if len(losses) < WINDOW:
         raise RunError(
             f"the loss was not finite at a rate of {rates[len(losses)]:.1e}, in step {len(losses) + 1}.",
-            fix="train in full precision (--set train.precision=32), or see what `perpixel check` says of the data.",
+            fix="train in full precision (train.precision=32), or see what `perpixel check` says of the data.",
         )
     return RangeTest(tuple(rates[: len(losses)]), tuple(losses))
 

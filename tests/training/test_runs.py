@@ -8,7 +8,7 @@ from generated import contents, tiny_settings, write_cells
 from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, RunError, SettingsError
 from perpixel.prediction.load import load
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import changed, settings_from
 from perpixel.split import Split
 from perpixel.store.run_folder import Run
 from perpixel.training import resume, train
@@ -16,7 +16,7 @@ from perpixel.training import resume, train
 
 def of_folds(number, **train):
     settings = tiny_settings(**{"validation_passes": 1, "steps": 2, **train})
-    return settings.model_copy(update={"data": settings.data.model_copy(update={"folds": number})})
+    return changed(settings, {"data.folds": number})
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Where scores and pictures go beside the run folder, while a training goes on."""
+"""Loggers: where scores and pictures go, next to the run folder, while a training goes on."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ from perpixel.shapes import TargetArray
 LARGEST_PX: Final = 512
 
 
-class Watcher(Protocol):
+class Logger(Protocol):
     """What is told after each validation."""
 
     def scores(self, row: Mapping[str, float], step: int) -> None:
@@ -135,7 +135,7 @@ class MLflow:
         return begun
 
 
-WATCHERS: Final[dict[str, Callable[[Path, int], Watcher]]] = {
+LOGGERS: Final[dict[str, Callable[[Path, int], Logger]]] = {
     "tensorboard": TensorBoard,
     "wandb": WeightsAndBiases,
     "mlflow": MLflow,

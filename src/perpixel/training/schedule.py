@@ -11,7 +11,7 @@ ONE_CYCLE_START: Final = 1 / 25
 
 
 @dataclass(frozen=True)
-class Pace:
+class StepSchedule:
     """The number of steps of a run, and its progress, which stays continuous when that number is changed.
 
     Args:
@@ -19,9 +19,9 @@ class Pace:
         anchor_step: The step at which `steps` was set last.
         anchor_progress: The progress at that step, in 0..1.
 
-    >>> Pace(100).progress(50)
+    >>> StepSchedule(100).progress(50)
     0.5
-    >>> Pace(100).retimed(50, 75).progress(50), Pace(100).retimed(50, 75).progress(75)
+    >>> StepSchedule(100).retimed(50, 75).progress(50), StepSchedule(100).retimed(50, 75).progress(75)
     (0.5, 1.0)
     """
 
@@ -47,7 +47,27 @@ class Pace:
         return math.floor(self.progress(step) * times + 1e-9) > math.floor(self.progress(step - 1) * times + 1e-9)
 
 
-def rate(progress: float, schedule: Schedule, warmup: float = 0.1, drops: int = 0, factor: float = 0.1) -> float:
+@dataclass(frozen=True)
+class LearningRate:
+    """The learning rate of a step.
+
+    Args:
+        highest: That of the whole schedule.
+        share: Of it, in this step.
+    """
+
+    highest: float
+    share: float = 1.0
+
+    @property
+    def value(self) -> float:
+        """Their product."""
+        return self.highest * self.share
+
+
+def learning_rate_share(
+    progress: float, schedule: Schedule, warmup: float = 0.1, drops: int = 0, factor: float = 0.1
+) -> float:
     """The learning rate as a share of the highest.
 
     Args:
@@ -59,8 +79,8 @@ def rate(progress: float, schedule: Schedule, warmup: float = 0.1, drops: int = 
         drops: How many drops of "step" lie behind.
         factor: What each drop multiplies by.
 
-    >>> rate(0.1, "one-cycle"), round(rate(1.0, "one-cycle"), 6), rate(0.5, "step", drops=2, factor=0.5)
-    (1.0, 0.0, 0.25)
+    >>> learning_rate_share(0.1, "one-cycle"), round(learning_rate_share(1.0, "one-cycle"), 6)
+    (1.0, 0.0)
     """
     if schedule == "constant":
         return 1.0

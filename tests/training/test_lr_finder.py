@@ -7,17 +7,17 @@ from PIL import Image
 import perpixel
 from generated import TINY, contents, tiny_settings
 from perpixel.errors import OutputError, RunError
-from perpixel.schedule import Pace
 from perpixel.training import RangeTest
-from perpixel.training.rate_range import DIVERGED, HIGHEST, LOWEST, STEPS, WINDOW, smoothed, tried
-from perpixel.training.session import Step
-from perpixel.training.start import prepared
+from perpixel.training.lr_finder import DIVERGED, HIGHEST, LOWEST, STEPS, WINDOW, smoothed, tried
+from perpixel.training.schedule import LearningRate
+from perpixel.training.setup import prepare_training
+from perpixel.training.step import StepResult
 
 RATES = np.geomspace(LOWEST, HIGHEST, STEPS).tolist()
 
 
 class Told:
-    """A session whose losses are known before; remembers the settings of each step."""
+    """A session whose losses are known before; remembers the learning rate of each step."""
 
     def __init__(self, losses):
         self.settings = tiny_settings(learning_rate=7.0, schedule="poly")
@@ -26,10 +26,10 @@ class Told:
     def stream(self, first):
         yield from range(first, 10**6)
 
-    def step(self, number, batch, pace):
+    def step(self, number, batch, rate):
         assert number == batch == len(self.seen)
-        self.seen.append(self.settings.train)
-        return Step(self.losses[number], 2, None, None, 0.0)
+        self.seen.append(rate.value)
+        return StepResult(self.losses[number], 2, None, None, 0.0)
 
 
 def test_the_mean_is_corrected_for_its_beginning():
@@ -42,8 +42,8 @@ def test_the_mean_is_corrected_for_its_beginning():
 def test_every_step_has_its_rate_and_nothing_else_of_the_schedule():
     told = Told([1.0] * STEPS)
     test = tried(told, RATES)
-    assert [train.learning_rate for train in told.seen] == list(test.rates) == RATES
-    assert {train.schedule for train in told.seen} == {"constant"}
+    assert told.seen == list(test.rates) == RATES
+    assert told.settings.train.learning_rate == 7.0
     assert (RATES[0], RATES[-1]) == (pytest.approx(LOWEST), pytest.approx(HIGHEST))
 
 
@@ -63,7 +63,9 @@ def test_it_ends_where_the_loss_is_not_finite():
 
 
 def test_a_loss_that_is_not_finite_from_the_beginning_is_told():
-    message = r"the loss was not finite at a rate of 1.5e-06, in step 4.\nFix: train in full precision \(--set"
+    message = (
+        r"the loss was not finite at a rate of 1.5e-06, in step 4.\nFix: train in full precision \(train.precision=32"
+    )
     with pytest.raises(RunError, match=message):
         tried(Told([1.0, 1.0, 1.0, math.nan]), RATES)
 
@@ -75,7 +77,7 @@ def test_the_suggestion_is_where_the_mean_falls_steepest(middle):
     lines = [np.polyfit(range(WINDOW), test.smoothed[n : n + WINDOW], 1)[0] for n in range(STEPS - WINDOW + 1)]
     assert test.suggested == RATES[int(np.argmin(lines)) + WINDOW // 2]
     assert middle < test.suggested < 5 * middle  # smoothing lags
-    assert f"--set train.learning_rate={test.suggested:.1e}" in str(test)
+    assert f": train.learning_rate={test.suggested:.1e}" in str(test)
 
 
 @pytest.mark.parametrize("losses", [[1.0] * STEPS, np.linspace(1, 2, STEPS).tolist()])
@@ -88,11 +90,9 @@ def test_a_loss_that_never_falls_suggests_nothing(losses):
 def test_the_steps_are_those_of_training(cells):
     """The first one at its rate is the first of a training with a constant schedule; the rate moves the weights."""
     settings = tiny_settings(learning_rate=0.5, schedule="constant")
-    session, other = (prepared(cells, settings).session for _ in range(2))
+    session, other = (prepare_training(cells, settings).session for _ in range(2))
     test = tried(session, [1e-2] * WINDOW)
-    constant = settings.train.model_copy(update={"learning_rate": 1e-2})
-    other.settings = other.settings.model_copy(update={"train": constant})
-    losses = [other.step(number, other.batches(number), Pace(9)).loss for number in range(WINDOW)]
+    losses = [other.step(number, other.batches(number), LearningRate(1e-2)).loss for number in range(WINDOW)]
     assert test.losses == tuple(losses)
     assert other.optimiser.param_groups[0]["lr"] == session.optimiser.param_groups[0]["lr"] == 1e-2
 

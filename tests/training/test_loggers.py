@@ -10,8 +10,8 @@ import pytest
 
 from generated import binary_labels, tiny_settings
 from perpixel.errors import RunError, SettingsError
-from perpixel.training import resume, train, watching
-from perpixel.training.loop import Loop
+from perpixel.training import loggers, resume, train
+from perpixel.training.trainer import Trainer
 
 
 class Notebook:
@@ -33,7 +33,7 @@ class Notebook:
 
 
 def test_watchers_are_told_after_each_validation(tmp_path, cells, monkeypatch):
-    monkeypatch.setitem(watching.WATCHERS, "tensorboard", Notebook)
+    monkeypatch.setitem(loggers.LOGGERS, "tensorboard", Notebook)
     monkeypatch.setattr(Notebook, "told", [])
     run = train(cells, tmp_path / "run", tiny_settings(loggers=["tensorboard"], steps=4, validation_passes=2))
     rows = [line.split(",") for line in run.split_path.read_text().splitlines() if ",val," in line]
@@ -46,17 +46,17 @@ def test_watchers_are_told_after_each_validation(tmp_path, cells, monkeypatch):
 def test_tensorboard_shows_curves_and_pictures_and_a_resumed_run_goes_on(tmp_path, cells, monkeypatch):
     reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     settings = tiny_settings(loggers=["tensorboard"], steps=4, validation_passes=2)
-    save = Loop._save
+    save = Trainer._save
 
     def dying(self):
         if self._state.step == 4:
             raise RunError("killed.", fix="resume.")
         save(self)
 
-    monkeypatch.setattr(Loop, "_save", dying)
+    monkeypatch.setattr(Trainer, "_save", dying)
     with pytest.raises(RunError, match="killed"):
         train(cells, tmp_path / "run", settings)
-    monkeypatch.setattr(Loop, "_save", save)
+    monkeypatch.setattr(Trainer, "_save", save)
     run = resume(tmp_path / "run", {})
     events = reading.EventAccumulator(str(run.folder / "tensorboard"))
     events.Reload()
@@ -67,9 +67,9 @@ def test_tensorboard_shows_curves_and_pictures_and_a_resumed_run_goes_on(tmp_pat
     assert all([event.step for event in events.Images(name)] == [2, 4] for name in events.Tags()["images"])
 
 
-@pytest.mark.parametrize("name", watching.WATCHERS)
+@pytest.mark.parametrize("name", loggers.LOGGERS)
 def test_what_is_not_installed_is_told_before_the_work(tmp_path, cells, monkeypatch, name):
-    monkeypatch.setattr(watching, "find_spec", lambda name: None)
+    monkeypatch.setattr(loggers, "find_spec", lambda name: None)
     message = rf"train.loggers asks for {name}, which is not installed.\nFix: pip install 'perpixel\[{name}\]'."
     with pytest.raises(SettingsError, match=message):
         train(cells, tmp_path / "run", tiny_settings(loggers=[name]))
@@ -77,20 +77,20 @@ def test_what_is_not_installed_is_told_before_the_work(tmp_path, cells, monkeypa
 
 
 def test_every_watcher_can_be_asked_for_and_is_an_extra():
-    names = list(watching.WATCHERS)
+    names = list(loggers.LOGGERS)
     assert tiny_settings(loggers=names).train.loggers == tuple(names)
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
-    assert watching.WATCHERS.keys() <= project["optional-dependencies"].keys()
+    assert loggers.LOGGERS.keys() <= project["optional-dependencies"].keys()
 
 
 def test_a_picture_is_image_truth_and_prediction():
     image = np.full((4, 6, 3), 100, np.uint8)
     truth, prediction = np.zeros((4, 6), np.uint8), np.ones((4, 6), np.uint8)
-    shown = watching.watched(image, truth, prediction, binary_labels())
+    shown = loggers.watched(image, truth, prediction, binary_labels())
     assert shown.shape == (4, 18, 3)
     assert (shown[:, :6] == 100).all()
     assert not np.array_equal(shown[:, 6:12], shown[:, 12:])
-    large = watching.watched(np.zeros((1025, 10, 1), np.uint8), *np.zeros((2, 1025, 10), np.uint8), binary_labels())
+    large = loggers.watched(np.zeros((1025, 10, 1), np.uint8), *np.zeros((2, 1025, 10), np.uint8), binary_labels())
     assert large.shape == (342, 12, 3)
 
 
@@ -126,7 +126,7 @@ def wandb(monkeypatch):
 
 
 def test_weights_and_biases_writes_into_the_run_and_sends_nothing(tmp_path, wandb):
-    watcher = watching.WeightsAndBiases(tmp_path, 0)
+    watcher = loggers.WeightsAndBiases(tmp_path, 0)
     watcher.scores({"step": 2, "train_loss": 0.5}, 2)
     watcher.pictures({"a": np.zeros((4, 12, 3), np.uint8)}, 2)
     watcher.close()
@@ -147,7 +147,7 @@ def test_weights_and_biases_go_where_they_are_asked_to_and_on_under_one_id(tmp_p
     monkeypatch.setenv("WANDB_PROJECT", "nuclei")
     for folder in ("a", "a", "b"):
         (tmp_path / folder).mkdir(exist_ok=True)
-        watching.WeightsAndBiases(tmp_path / folder, 0)
+        loggers.WeightsAndBiases(tmp_path / folder, 0)
     first, again, other = (call[1] for call in wandb if call[0] == "init")
     assert (first["mode"], first["project"], first["resume"]) == ("online", "nuclei", "allow")
     assert first["id"] == again["id"] != other["id"]
@@ -188,7 +188,7 @@ def mlflow(monkeypatch):
 
 
 def test_mlflow_writes_into_the_run(tmp_path, mlflow):
-    watcher = watching.MLflow(tmp_path, 0)
+    watcher = loggers.MLflow(tmp_path, 0)
     watcher.scores({"step": 2, "train_loss": 0.5}, 2)
     watcher.pictures({"a": np.zeros((4, 12, 3), np.uint8)}, 2)
     watcher.close()
@@ -202,12 +202,12 @@ def test_mlflow_writes_into_the_run(tmp_path, mlflow):
         ("ended", "run 3"),
     ]
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
-    watching.MLflow(tmp_path, 2).scores({"train_loss": 0.4}, 4)
+    loggers.MLflow(tmp_path, 2).scores({"train_loss": 0.4}, 4)
     assert mlflow[-1] == ("run 3", "train_loss", 0.4, 4)  # a resumed run goes on
 
 
 def test_mlflow_goes_to_the_server_that_is_asked_for(tmp_path, mlflow, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
-    watching.MLflow(tmp_path, 0)
+    loggers.MLflow(tmp_path, 0)
     assert mlflow[:2] == [("client", "http://localhost:5000"), ("made", "perpixel", None)]
     assert [path.name for path in (tmp_path / "mlflow").iterdir()] == ["run-id"]

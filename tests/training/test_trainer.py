@@ -1,5 +1,6 @@
 import math
 import signal
+from dataclasses import dataclass, field, fields
 
 import pytest
 import torch
@@ -8,9 +9,11 @@ from generated import tiny_settings
 from perpixel.errors import OutputError, RunError
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
-from perpixel.training import budget, loop, resume, start, train
-from perpixel.training.loop import Loop
+from perpixel.training import checkpoint, resume, runs, setup, timing, train, trainer
+from perpixel.training.difficulty import Difficulty
+from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
+from perpixel.training.trainer import Trainer
 from perpixel.training.validation import Validation
 
 TIMED = ("seconds", "images_per_second", "waiting_share")
@@ -32,11 +35,11 @@ def at_step(monkeypatch, number, act):
     """Do something within step `number` (from 0), once."""
     take, done = Session.step, []
 
-    def step(self, now, batch, pace):
+    def step(self, now, batch, rate):
         if now == number and not done:
             done.append(now)
             act()
-        return take(self, now, batch, pace)
+        return take(self, now, batch, rate)
 
     monkeypatch.setattr(Session, "step", step)
 
@@ -53,7 +56,7 @@ def test_a_run_that_was_stopped_and_resumed_is_the_same_to_the_bit(
     tmp_path, cells, straight, monkeypatch, number, step
 ):
     at_step(monkeypatch, step, lambda: signal.raise_signal(number))
-    message = rf"the training was stopped after step {step + 1} of 6.\nFix: go on with `perpixel train .* --resume`."
+    message = rf"the training was stopped after step {step + 1} of 6.\nFix: resume the run in .*run."
     with pytest.raises(RunError, match=message):
         train(cells, tmp_path / "run", tiny_settings(**SIX))
     assert not (tmp_path / "run" / "checkpoints" / "last.safetensors").exists()
@@ -143,7 +146,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_told(tmp_path, cells, monkey
     for path in Run.open(tmp_path / "run").checkpoints:
         path.write_bytes(b"nothing")
     with pytest.raises(
-        RunError, match=r"every checkpoint of .*run is damaged.\nFix: train it anew with --overwrite."
+        RunError, match=r"every checkpoint of .*run is damaged.\nFix: train it from scratch with overwrite."
     ):
         resume(tmp_path / "run", {})
 
@@ -164,12 +167,12 @@ def spoiled(monkeypatch, numbers, value=math.nan):
     """Make the loss of some steps not finite."""
     take = Session.step
 
-    def step(self, now, batch, pace):
+    def step(self, now, batch, rate):
         sound = self.loss
         if now in numbers:
             self.loss = lambda logits, target: sound(logits, target) * value
         try:
-            return take(self, now, batch, pace)
+            return take(self, now, batch, rate)
         finally:
             self.loss = sound
 
@@ -200,12 +203,12 @@ def test_a_gradient_that_is_not_finite_is_skipped_too(tmp_path, cells, monkeypat
 
 
 def test_a_training_that_diverges_is_stopped_with_what_helps(tmp_path, cells, monkeypatch):
-    monkeypatch.setattr(loop, "SKIPPED_IN_A_ROW", 3)
+    monkeypatch.setattr(trainer, "SKIPPED_IN_A_ROW", 3)
     spoiled(monkeypatch, {1, 3, 4, 5})  # step 2 begins the count anew
     message = (
         r"the loss was not finite in the last 3 steps, up to step 6.\n"
-        r"Fix: lower the rate \(--set train.learning_rate=0.0002\) or train in full precision "
-        r"\(--set train.precision=32\); the best weights so far are kept."
+        r"Fix: lower the learning rate \(train.learning_rate=0.0002\) or train in full precision "
+        r"\(train.precision=32\); the best weights so far are kept."
     )
     with pytest.raises(RunError, match=message):
         train(cells, tmp_path / "run", tiny_settings(steps=9, validation_passes=3))
@@ -260,7 +263,7 @@ def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(
     tmp_path, cells, monkeypatch, timed, real, slowed, steps, last_rate
 ):
     clock = Clock()
-    for module in (loop, start, budget):
+    for module in (trainer, setup, timing):
         monkeypatch.setattr(module, "time", clock)
     take, validate = Session.step, Session.validate
 
@@ -272,8 +275,8 @@ def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(
         clock.now += 0.2
         return validate(self)
 
-    monkeypatch.setattr(Session, "time_step", lambda self, seconds: timed)
-    monkeypatch.setattr(Session, "time_validation", lambda self: 0.2)
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds: timed)
+    monkeypatch.setattr(timing, "time_validation", lambda session: 0.2)
     monkeypatch.setattr(Session, "step", step)
     monkeypatch.setattr(Session, "validate", scored)
     run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.1, validation_passes=2))
@@ -295,12 +298,12 @@ def test_smaller_parts_are_written_down_and_resumed_to_the_bit(tmp_path, cells, 
     take = Session.step
 
     def stepping(crash_at):
-        def step(self, now, batch, pace):
+        def step(self, now, batch, rate):
             if now == crash_at:
                 raise Crash
             if now == 3:
                 run_out(self)
-            return take(self, now, batch, pace)
+            return take(self, now, batch, rate)
 
         monkeypatch.setattr(Session, "step", step)
 
@@ -315,6 +318,41 @@ def test_smaller_parts_are_written_down_and_resumed_to_the_bit(tmp_path, cells, 
     same(resume(tmp_path / "run", {}), whole)
 
 
+@dataclass
+class Grown(checkpoint.TrainingState):
+    """A state that somebody added a field to."""
+
+    losses: list[float] = field(default_factory=list)
+
+
+def test_a_field_that_is_added_to_the_state_is_resumed(tmp_path, cells, monkeypatch):
+    for module in (checkpoint, runs):
+        monkeypatch.setattr(module, "TrainingState", Grown)
+    count, states = Trainer._count_skipped, []
+
+    def noted(self, step):
+        self._state.losses.append(step.loss)
+        states.append(self._state)
+        count(self, step)
+
+    monkeypatch.setattr(Trainer, "_count_skipped", noted)
+    train(cells, tmp_path / "whole", tiny_settings(**SIX))
+    whole = states[-1].losses
+    at_step(monkeypatch, 2, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(RunError, match="stopped after step 3"):
+        train(cells, tmp_path / "run", tiny_settings(**SIX))
+    resume(tmp_path / "run", {})
+    assert states[-1].losses == whole
+    assert len(whole) == 6
+
+
+def test_every_field_of_the_state_is_in_a_checkpoint(straight):
+    stored = torch.load(straight.checkpoints[0], weights_only=True)["state"]
+    assert stored.keys() == {each.name for each in fields(checkpoint.TrainingState)}
+    for name, kind in (("schedule", StepSchedule), ("sums", checkpoint.RunningSums), ("difficulty", Difficulty)):
+        assert stored[name].keys() == {each.name for each in fields(kind)}
+
+
 SCORES = [0.5, 0.6, 0.6, 0.7, 0.65, 0.7, 0.9]
 
 
@@ -322,7 +360,7 @@ SCORES = [0.5, 0.6, 0.6, 0.7, 0.65, 0.7, 0.9]
 def test_patience_ends_a_run_that_gets_no_better(tmp_path, cells, monkeypatch, patience, validations):
     scores = iter(SCORES)
     monkeypatch.setattr(Validation, "scores", property(lambda self: {"loss": 1.0, "mean_iou": next(scores)}))
-    monkeypatch.setattr(Loop, "_record", lambda self, validation, step: self._state.history.append(HISTORY))
+    monkeypatch.setattr(Trainer, "_record", lambda self, validation, step: self._state.history.append(HISTORY))
     settings = tiny_settings(steps=7, validation_passes=7, early_stopping=patience, monitor="mean_iou")
     run = train(cells, tmp_path / "run", settings)
     state = torch.load(run.checkpoints[0], weights_only=True)["state"]

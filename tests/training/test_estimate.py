@@ -3,22 +3,21 @@ import pytest
 from generated import tiny_settings
 from perpixel.settings.text import settings_from_file
 from perpixel.settings.tree import settings_from
-from perpixel.training import outlook, train
-from perpixel.training.session import Session
+from perpixel.training import estimate_training, timing, train
 
 
 def test_the_plan_is_the_one_that_training_follows(tmp_path, cells):
     asked = tiny_settings(steps=2, validation_passes=1)
-    planned = outlook(cells, asked)
+    planned = estimate_training(cells, asked)
     run = train(cells, tmp_path / "run", asked)
     assert planned.settings == run.settings
     assert [str(choice) for choice in planned.plan.choices] == list(run.notes)
 
 
 def test_minutes_become_the_steps_that_they_hold(cells, monkeypatch):
-    monkeypatch.setattr(Session, "time_step", lambda self, seconds: 0.5)
-    monkeypatch.setattr(Session, "time_validation", lambda self: 1.0)
-    planned = outlook(cells, tiny_settings(steps=None, minutes=2, validation_passes=2))
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds: 0.5)
+    monkeypatch.setattr(timing, "time_validation", lambda session: 1.0)
+    planned = estimate_training(cells, tiny_settings(steps=None, minutes=2, validation_passes=2))
     assert 220 <= planned.settings.train.steps <= 236  # (120 s − 2 s − what reading took) / 0.5 s
     assert planned.passes == pytest.approx(planned.settings.train.steps / planned.session.batches.steps_per_epoch)
     told = str(planned)
@@ -33,7 +32,7 @@ def test_minutes_become_the_steps_that_they_hold(cells, monkeypatch):
 
 def test_nothing_is_written(cells):
     before = sorted(cells.rglob("*"))
-    outlook(cells, tiny_settings())
+    estimate_training(cells, tiny_settings())
     assert sorted(cells.rglob("*")) == before
 
 

@@ -1,7 +1,6 @@
 """What a training would be: the plan with its reasons, and how far the budget goes on this machine."""
 
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,21 +8,23 @@ import torch
 
 from perpixel.planning import Plan
 from perpixel.prediction import PredictOptions
-from perpixel.runtime.hardware import automatic_memory_format, chosen_device, keep_freed_memory
+from perpixel.runtime.allocator import keep_freed_memory
+from perpixel.runtime.hardware import resolved_hardware
 from perpixel.runtime.processes import peak_memory_bytes
+from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import Settings
-from perpixel.training.budget import Fit, fitted
 from perpixel.training.session import Session
-from perpixel.training.start import prepared
+from perpixel.training.setup import prepare_training
+from perpixel.training.timing import FittedBudget
 
 
 @dataclass(frozen=True)
-class Outlook:
+class TrainingEstimate:
     """A plan, tried out on this machine.
 
     Args:
         plan: Its choices and reasons.
-        fit: How the budget is spent; its steps were timed if minutes are the budget.
+        budget: How it is spent; its steps were timed if minutes are the budget.
         images: Number of training, validation and test images.
         passes: How often the budget shows each part of each training image.
         memory_mb: The most that this process held after the steps that were timed, in MiB.
@@ -31,7 +32,7 @@ class Outlook:
     """
 
     plan: Plan
-    fit: Fit
+    budget: FittedBudget
     images: tuple[int, int, int]
     passes: float
     memory_mb: int
@@ -40,7 +41,7 @@ class Outlook:
     @property
     def settings(self) -> Settings:
         """Everything decided, the number of steps too."""
-        return self.plan.settings.model_copy(update={"train": self.fit.train})
+        return self.budget.settings
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -49,7 +50,7 @@ class Outlook:
 
     def __str__(self) -> str:
         rows = [(choice.key, choice.shown, choice.reason) for choice in self.plan.choices]
-        rows.append(("train.steps", f"{self.fit.train.steps:,}", self._pace()))
+        rows.append(("train.steps", f"{self.budget.settings.train.steps:,}", self._pace()))
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         lines = [f"{key:<{widths[0]}}  {value:<{widths[1]}}  {reason}" for key, value, reason in rows]
         train, validation, test = self.images
@@ -65,8 +66,8 @@ class Outlook:
         )
 
     def _memory(self) -> str:
-        device = chosen_device(self.settings.train.device)
-        is_last = automatic_memory_format(device) == torch.channels_last
+        hardware = resolved_hardware(self.settings.train.device, self.settings.train.precision)
+        is_last, device = hardware.memory_format == torch.channels_last, hardware.device
         order = "channels last" if is_last else "channels first"
         kept = ", and memory that a step frees is kept for the next one" if keep_freed_memory() else ""
         return f"feature maps lie {order}, which is faster on {device}{kept}"
@@ -83,32 +84,36 @@ class Outlook:
 
     def _pace(self) -> str:
         seen = f"which show every part of the images {self.passes:.1f} times"
-        if not self.fit.step_seconds:
+        if not self.budget.step_seconds:
             return f"the budget as it was given, {seen}"
-        validations = f"{self.fit.train.validation_passes} validations of {self.fit.validation_seconds:.1f} s"
-        return f"what the minutes hold at {self.fit.step_seconds:.2f} s a step and {validations}, {seen}"
+        validations = (
+            f"{self.budget.settings.train.validation_passes} validations of {self.budget.validation_seconds:.1f} s"
+        )
+        return f"what the minutes hold at {self.budget.step_seconds:.2f} s a step and {validations}, {seen}"
 
 
-def outlook(data: Path, settings: Settings) -> Outlook:
+def estimate_training(data: Path, settings: Settings, progress: Progress = silent) -> TrainingEstimate:
     """Plan a training and time it, without training.
 
     Args:
         data: The folder, or a dataset.yaml.
         settings: What is not set is planned.
+        progress: Called as the work goes on.
 
     Raises:
         DataError: The data cannot be used as they are.
         SettingsError: A setting cannot be met.
     """
-    started = time.monotonic()
-    start = prepared(data, settings)
-    fit = fitted(start.session, started)
-    assert fit.train.steps is not None
-    return Outlook(
-        plan=start.plan,
-        fit=fit,
-        images=(len(start.parts.part("train")), len(start.parts.part("val")), len(start.parts.part("test"))),
-        passes=fit.train.steps / start.session.batches.steps_per_epoch,
+    setup = prepare_training(data, settings, progress).fitted()
+    plan, budget = setup.plan, setup.budget
+    assert plan is not None
+    assert budget is not None
+    assert budget.settings.train.steps is not None
+    return TrainingEstimate(
+        plan=plan,
+        budget=budget,
+        images=(len(setup.parts.part("train")), len(setup.parts.part("val")), len(setup.parts.part("test"))),
+        passes=budget.settings.train.steps / setup.session.batches.steps_per_epoch,
         memory_mb=peak_memory_bytes() // 2**20,
-        session=start.session,
+        session=setup.session,
     )

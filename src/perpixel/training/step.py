@@ -1,0 +1,55 @@
+"""One training step, whoever takes it: the training, the timing of the plan, the learning-rate finder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from perpixel.losses import Loss, supervised
+from perpixel.metrics import Counts
+from perpixel.runtime.hardware import Hardware
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one training step gave, over all processes.
+
+    Args:
+        loss: Mean over the batch; not finite where the step was skipped.
+        images: Number of crops in the batch.
+        counts: Right and wrong pixels of the crops.
+        tally: (2, images) int64, `tally_of` the crops; (2, 0) where no crop is drawn by it.
+        learning_rate: The highest of the groups of weights.
+    """
+
+    loss: float
+    images: int
+    counts: Counts
+    tally: NDArray[np.int64]
+    learning_rate: float
+
+
+def loss_of(
+    outputs_of: Callable[[Tensor], Mapping[str, Tensor]],
+    image: Tensor,
+    target: Tensor,
+    loss: Loss,
+    weights: Mapping[str, float],
+    hardware: Hardware,
+) -> tuple[Tensor, Tensor]:
+    """The loss of a micro-batch, ready for backward, and its logits (N, K, H, W) float32.
+
+    Args:
+        outputs_of: The network's `training_outputs`.
+        image: (N, C, H, W) float32, on the device.
+        target: (N, H, W) int64 or (N, K, H, W) uint8, on the device.
+        loss: (logits, target) → scalar.
+        weights: Of each output of the network, by its name.
+        hardware: Decides the precision.
+    """
+    with hardware.autocast():
+        outputs = outputs_of(image)
+    outputs = {name: logits.float() for name, logits in outputs.items()}
+    return supervised(outputs, target, loss, weights), outputs["logits"]
