@@ -256,4 +256,4 @@ def test_wrong_usage_ends_with_2_and_says_what_is_right(arguments, capsys):
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])
 def test_help_is_no_error(arguments, capsys):
     assert main(arguments) == 0
-    assert "A label for every pixel" in capsys.readouterr().out or arguments[0] == "train"
+    assert "Semantic segmentation" in capsys.readouterr().out or arguments[0] == "train"
