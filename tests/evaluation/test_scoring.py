@@ -135,7 +135,7 @@ def test_a_part_without_images_is_told(tmp_path, cells):
     dataset = scan(cells)
     run = Run.create(tmp_path / "run", cells, generated.tiny_settings())
     split(dataset.samples, audit(dataset), fractions=(0.8, 0.2, 0.0)).save(run.split_path)
-    message = r"no image of .*cells is in the test part of .*run.\nFix: choose another part with --split, or name"
+    message = r"no image of .*cells is in the test part of .*run.\nFix: choose another part, or name"
     with pytest.raises(DataError, match=message):
         part_of(run, dataset, "test")
 
