@@ -18,7 +18,9 @@ def land(tmp_path_factory):
 
 def _planned_card(tree, dataset, figures):
     tree = {"train": {"scale": 1}, **tree}
-    settings = plan_for(settings_from(tree), facts_of(dataset, figures, dataset.samples)).settings
+    settings = plan_for(
+        settings_from(tree), facts_of(dataset, figures, dataset.samples), lambda settings: 0.0
+    ).settings
     return card_of(settings, dataset, figures)
 
 
