@@ -1,7 +1,5 @@
 """Understand a folder, or say exactly what to mend."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from perpixel.dataset.annotations.drawn import recognise_drawn
@@ -22,17 +20,13 @@ from perpixel.files.read import read_header
 from perpixel.labels.labels import Labels
 
 
-def scan(
-    path: Path, labels: Labels | None = None, *, whole: bool = False, unlabelled: Sequence[int] | None = None
-) -> Dataset:
+def scan(path: Path, labels: Labels | None = None, *, whole: bool = False) -> Dataset:
     """Understand a folder of images and masks.
 
     Args:
         path: The folder, or a dataset.yaml that describes one. A dataset.yaml in the folder counts.
         labels: Read the masks by these, say those of a trained model; values unknown to them are an error.
         whole: Leave rasters whole that would be cut into blocks to be divided, see `in_blocks`.
-        unlabelled: Values of the masks that stand for no label; every other is a class then. Overrules `ignored` of a
-            dataset.yaml without classes.
 
     Returns:
         The data set. Every mask has been looked at once, and every image's header.
@@ -41,8 +35,6 @@ def scan(
         DataError: All that must be mended, at once.
     """
     root, stated = _stated(Path(path), labels)
-    if unlabelled is not None:
-        stated = replace(stated, ignored=tuple(unlabelled))
     dataset = _understood(root, stated)
     return dataset if whole else in_blocks(dataset)
 

@@ -118,8 +118,10 @@ def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 def _plain(image: Image.Image) -> Image.Image:
     """The same as gray (8, 16, 32 bit or float) or RGB, with an alpha only if it varies."""
     match image.mode:
-        case "P" | "PA":
-            image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+        case "PA":
+            image = image.convert("RGBA")
+        case "P":  # one of its colours may be transparent, which is no channel of a picture
+            image = image.convert("RGBA").convert("RGB") if "transparency" in image.info else image.convert("RGB")
         case "CMYK" | "YCbCr" | "LAB" | "HSV" | "RGBX" | "RGBa":
             image = image.convert("RGB")
         case "1":

@@ -67,6 +67,7 @@ class RawMask:
         nodata: The value that the file names as no data.
         georeference: For GeoTIFF.
         alpha: (H, W), where the file has one beside the values; 0 is transparent.
+        pages: Pages in the file.
     """
 
     values: NDArray[Any]
@@ -75,6 +76,7 @@ class RawMask:
     nodata: float | None = None
     georeference: GeoReference | None = None
     alpha: NDArray[Any] | None = None
+    pages: int = 1
 
 
 def open_image(path: Path, page: int = 0) -> OpenImage:
@@ -171,7 +173,9 @@ def _tiff_mask(path: Path, page: int, box: Box | None) -> RawMask:
         if alpha is not None and image.georeference is not None and values.shape[-1] == 1:
             values = np.where(alpha[..., None] == 0, -1, values.astype(np.int32))  # GDAL's alpha: outside of the data
             alpha = None
-        return RawMask(_flat(values), image.palette, image.lossy, image.nodata, image.georeference, alpha)
+        return RawMask(
+            _flat(values), image.palette, image.lossy, image.nodata, image.georeference, alpha, image.pages
+        )
 
 
 def _as_shown(values: NDArray[Any]) -> NDArray[Any]:

@@ -41,6 +41,7 @@ class MaskFacts:
         channels: Of "channels", how many.
         georeference: For GeoTIFF.
         clear: Pixels that are transparent, where the file has an alpha; else None.
+        pages: Pages in the file.
     """
 
     height: int
@@ -53,6 +54,7 @@ class MaskFacts:
     channels: int = 1
     georeference: GeoReference | None = None
     clear: int | None = None
+    pages: int = 1
 
 
 def look_at_masks(pages: Sequence[Page]) -> tuple[dict[Page, MaskFacts], list[Problem]]:
@@ -108,7 +110,9 @@ def facts_of(mask: RawMask) -> MaskFacts:
     used = {v: packed(palette[v]) for v in counts if 0 <= v < 256} if palette is not None else {}
     channels = values.shape[2] if kind == "channels" else 1
     clear = None if mask.alpha is None else int((mask.alpha < OPAQUE_FROM).sum())
-    return MaskFacts(height, width, kind, counts, used, mask.lossy, mask.nodata, channels, mask.georeference, clear)
+    return MaskFacts(
+        height, width, kind, counts, used, mask.lossy, mask.nodata, channels, mask.georeference, clear, mask.pages
+    )
 
 
 def painted(mask: RawMask) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """Decide the classes and how the masks are read, from what the masks hold and what the user states."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from perpixel.errors import DataError, Problem
 from perpixel.labels.labels import Labels, Value
 from perpixel.shapes import IGNORED
 
+NUMBERED_BY_CELLPOSE: Final = "_cp_masks"
+"""How cellpose names its masks, which number the objects."""
 BINARY: Final[frozenset[Reading]] = frozenset({"halves", "nonzero", "alpha"})
 """Readings that make background (0) and foreground (255) of whatever the masks hold."""
 
@@ -123,7 +126,9 @@ def _by_values(found: Found, stated: Stated) -> Understood:
     tables = find_tables([f for folder in tree.folders for f in folder.others if len(folder.place.where) <= 1])
     present = sorted({value for fact in facts.values() for value in fact.values})
     named = {folder.path for folder in tree.folders if folder.place.role == "instance"}
-    named_so = all(path.parent in named for path, _ in facts)
+    named_so = all(path.parent in named or path.stem.endswith(NUMBERED_BY_CELLPOSE) for path, _ in facts)
+    if stated.reading is None and (layered := _with_layers(found)):
+        raise layered
     is_listed = any(table.for_values(present) is not None for table in tables)
     if stated.reading is None and not is_listed and number_objects(facts, shapes, named_so=named_so):
         told = info(
@@ -134,6 +139,25 @@ def _by_values(found: Found, stated: Stated) -> Understood:
     folders = frozenset(part.lower() for f in tree.folders for part in f.path.relative_to(tree.root).parts)
     images = [stem(sample.image.name) for sample in found.samples if sample.is_labelled]
     return infer(Evidence(list(facts.values()), tables, folders, images, shapes, stated.ignored, stated.reading))
+
+
+def _with_layers(found: Found) -> DataError | None:
+    """What to say of masks with several pages for images of one: which class a page holds is not known."""
+    pages = Counter(sample.image for sample in found.samples)
+    several = [
+        str(path)
+        for sample in found.samples
+        for path in sample.masks
+        if pages[sample.image] == 1 and found.facts[path, sample.mask_page].pages > 1
+    ]
+    if not several:
+        return None
+    return DataError(
+        f"{len(several)} masks have several pages, and their images one.",
+        fix="write a dataset.yaml into the folder that lists the classes, one a page, with the line 'reading: "
+        "pages'; or 'reading: values' if the first page holds all classes.",
+        examples=several,
+    )
 
 
 def counted(sample: Sample, facts: Mapping[Page, MaskFacts], understood: Understood) -> Sample:

@@ -23,6 +23,8 @@ NO_BORDER: Final = 1.35
 a panchromatic image 1.7, membranes 1.6; training areas drawn into a satellite image 1.3."""
 REAL_BORDER: Final = 1.5
 """Above, objects end there."""
+STROKES_FROM: Final = 0.85
+"""The share of the pixels from which 0 may lie around strokes."""
 SPARSE: Final = 0.95
 """The share of the pixels from which 0 may be what nobody has labelled."""
 VOID_NAMES: Final = frozenset(
@@ -73,11 +75,24 @@ def unlabelled_values(seen: MaskValues, chosen: Iterable[int] | None) -> tuple[t
     rest = set(seen.counts) - set(why)
     if 255 in rest and 255 not in seen.named and len(rest) >= 3 and (reason := _why_255_is_no_class(seen, rest)):
         why[255] = reason
+    if 0 in set(seen.counts) - set(why) - set(seen.named) and _is_beside_strokes(seen, set(seen.counts) - set(why)):
+        raise question(
+            0,
+            f"it covers {seen.share(0):.0%} of the pixels, the classes hardly touch each other, and the images do "
+            "not change where they end: they look like strokes, and 0 like what nobody has labelled",
+        )
     return tuple(why), _told(seen, why)
 
 
 def _is_void(value: int, name: str, seen: MaskValues) -> bool:
     return value in seen.counts and (value == 255 or name == "__ignore__") and name.strip().lower() in VOID_NAMES
+
+
+def _is_beside_strokes(seen: MaskValues, values: set[int]) -> bool:
+    """Whether classes are strokes on 0: two or more, sparse, apart, and ending where the images do not change."""
+    if len(values) < 3 or seen.share(0) < STROKES_FROM or seen.shapes.contact_share(0) > ISLANDS:
+        return False
+    return seen.shapes.border_contrast(0) <= NO_BORDER
 
 
 def _told(seen: MaskValues, why: dict[int, str]) -> list[Finding]:
