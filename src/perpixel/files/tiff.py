@@ -307,6 +307,12 @@ def _georeference(page: Any, path: Path) -> GeoReference | None:
         transform = (sx, 0.0, x - column * sx, 0.0, -sy, y + row * sy)
     else:
         return None
+    keys = page.tags.get(34735)  # groups of four: the key, where its value is, how many, the value
+    if keys is not None and any(
+        keys.value[at] == 1025 and keys.value[at + 3] == 2 for at in range(4, len(keys.value) - 3, 4)
+    ):
+        a, b, c, d, e, f = transform  # PixelIsPoint: the tags place the centre of a pixel, not its corner
+        transform = (a, b, c - (a + b) / 2, d, e, f - (d + e) / 2)
     return GeoReference(_crs_wkt(path), tuple(map(float, transform)))  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ Source: https://cocodataset.org/#format-data and `rleFrString` in pycocotools' m
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
+from perpixel.files.read import read_header
 
 Json = dict[str, Any]
 
 
 def is_coco(data: Any) -> bool:
     """Whether parsed JSON is a COCO file of objects."""
-    return isinstance(data, dict) and all(
+    if not isinstance(data, dict) or not all(
         isinstance(data.get(k), list) for k in ("images", "annotations", "categories")
-    )
+    ):
+        return False
+    return not any(isinstance(a, dict) and "segments_info" in a for a in data["annotations"][:1])  # panoptic
 
 
 def read_coco(files: Mapping[Path, Json], images: Sequence[Path]) -> Drawn:
@@ -55,24 +59,27 @@ def _read_one(
     path: Path, data: Json, names: list[str], by_name: Mapping[str, list[Path]], shapes: dict[Path, list[Shape]]
 ) -> list[Problem]:
     category = {c["id"]: names.index(str(c["name"])) + 1 for c in data["categories"]}
-    place: dict[Any, Path] = {}
+    place: dict[str, Path] = {}
+    scale: dict[str, tuple[float, float]] = {}
     missing = []
     for entry in data["images"]:
-        file = str(entry["file_name"])
-        found = [image for image in by_name.get(Path(file).name, []) if image.as_posix().endswith(file)]
-        found = found or by_name.get(Path(file).name, [])
+        file = str(entry["file_name"]).replace("\\", "/")
+        name = file.rsplit("/", 1)[-1]
+        found = [image for image in by_name.get(name, []) if image.as_posix().endswith(f"/{file}")]
+        found = found or by_name.get(name, [])
         if len(found) == 1:
-            place[entry["id"]] = found[0]
+            scale[str(entry["id"])] = scale_to(found[0], entry.get("height"), entry.get("width"))
+            place[str(entry["id"])] = found[0]
             shapes.setdefault(found[0], [])
         else:
             missing.append(file)
     boxes = 0
     for annotation in data["annotations"]:
-        image = place.get(annotation["image_id"])
+        image = place.get(str(annotation["image_id"]))
         if image is None:
             continue
         if shape := _shape(annotation, category[annotation["category_id"]]):
-            shapes[image].append(shape)
+            shapes[image].append(scaled(shape, *scale[str(annotation["image_id"])]))
         else:
             boxes += 1
     problems = []
@@ -108,6 +115,38 @@ def _shape(annotation: Json, value: int) -> Shape | None:
     if not segmentation:
         return None
     return Shape(value, tuple((ring_of(flat),) for flat in segmentation))
+
+
+def scale_to(image: Path, height: Any, width: Any) -> tuple[float, float]:
+    """How much larger (down, across) an image is than its annotation file says.
+
+    Raises:
+        ValueError: The proportions differ, so that the image was cut or turned since.
+    """
+    if not (isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0):
+        return 1.0, 1.0
+    try:
+        size = read_header(image).size
+    except DataError:  # told with the images
+        return 1.0, 1.0
+    if size == (height, width):
+        return 1.0, 1.0
+    down, across = size[0] / height, size[1] / width
+    if abs(down * width - size[1]) > max(down, 1.0) and abs(across * height - size[0]) > max(across, 1.0):
+        raise ValueError(f"{image.name} is {size[0]} × {size[1]}, and was {height} × {width} when it was annotated")
+    return down, across
+
+
+def scaled(shape: Shape, down: float, across: float) -> Shape:
+    """The shape on an image of another size. Raises ValueError for run lengths, which count pixels."""
+    if (down, across) == (1.0, 1.0):
+        return shape
+    if shape.runs:
+        raise ValueError("run lengths that count the pixels of an image of another size")
+    moved = tuple(
+        tuple(tuple((x * across, y * down) for x, y in outline) for outline in rings) for rings in shape.polygons
+    )
+    return replace(shape, polygons=moved)
 
 
 def ring_of(flat: Sequence[float]) -> Ring:

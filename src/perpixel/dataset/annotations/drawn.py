@@ -39,6 +39,11 @@ def recognise_drawn(tree: Tree) -> Layout | None:
     return Layout("drawn", named_apart(samples), drawn.classes, (told,), problems)
 
 
+def names_of(files: Sequence[Path]) -> list[Path]:
+    """The files that may name YOLO's classes: data.yaml, classes.txt."""
+    return [f for f in files if f.suffix.lower() in {".yaml", ".yml"} or f.name.lower() == "classes.txt"]
+
+
 def _read(files: Sequence[Path], images: Sequence[Path]) -> tuple[Drawn | None, str]:
     """The first format that fits."""
     parsed: dict[Path, Any] = {path: parse(path) for path in files if path.suffix.lower() == ".json"}
@@ -46,8 +51,8 @@ def _read(files: Sequence[Path], images: Sequence[Path]) -> tuple[Drawn | None, 
         return read_coco(coco, images), "COCO"
     if labelme := {path: data for path, data in parsed.items() if is_labelme(data)}:
         return read_labelme(labelme, images), "LabelMe"
-    texts = [path for path in files if path.suffix.lower() == ".txt"]
-    if drawn := read_yolo(texts, images, [path for path in files if path.suffix.lower() in {".yaml", ".yml"}]):
+    texts = [path for path in files if path.suffix.lower() == ".txt" and path.name.lower() != "classes.txt"]
+    if drawn := read_yolo(texts, images, names_of(files)):
         return drawn, "YOLO"
     layers = [path for path in files if path.suffix.lower() in {".geojson", ".shp"}]
     layers += [path for path in parsed if path not in layers]

@@ -1,20 +1,40 @@
 """Outlines in one text file an image: LabelMe JSON and YOLO segments."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from perpixel.dataset.annotations.coco import scale_to
 from perpixel.dataset.layout.names import natural, stem
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.parse import parse_yaml
 from perpixel.files.read import read_header
-from perpixel.shapes import IGNORED
+from perpixel.shapes import IGNORED, MAX_CLASSES
 
 BACKGROUND_NAMES = frozenset({"_background_", "background"})
 IGNORED_NAMES = frozenset({"__ignore__", "ignore", "void"})
 CIRCLE_CORNERS = 64
+FARTHEST_SHARE = 1.5
+"""Outlines may leave the image a little; a greater share of its size is a number of pixels."""
+
+
+def _by_stem(images: Sequence[Path]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for image in images:
+        found[stem(image.name)].append(image)
+    return found
+
+
+def image_near(path: Path, images: Sequence[Path]) -> Path:
+    """Of images of one name that in whose path most folders are those of the annotation file.
+
+    >>> image_near(Path("val/labels/0.txt"), [Path("train/images/0.png"), Path("val/images/0.png")]).parts[0]
+    'val'
+    """
+    return max(images, key=lambda image: (image.parent == path.parent, len({*image.parts} & {*path.parts})))
 
 
 def is_labelme(data: Any) -> bool:
@@ -27,22 +47,28 @@ def read_labelme(files: Mapping[Path, dict[str, Any]], images: Sequence[Path]) -
 
     Source: https://github.com/wkentaro/labelme (shape types polygon, rectangle and circle).
     """
-    by_stem = {stem(image.name): image for image in images}
+    by_stem = _by_stem(images)
     problems: list[Problem] = []
     odd: list[str] = []
     alone: list[str] = []
     drawn: dict[Path, list[tuple[str, tuple[Ring, ...]]]] = {}
     for path, data in files.items():
-        image = by_stem.get(stem(path.name)) or by_stem.get(
-            stem(str(data["imagePath"]).replace("\\", "/").split("/")[-1])
-        )
+        named = stem(str(data["imagePath"]).replace("\\", "/").split("/")[-1])
+        images_of = by_stem.get(stem(path.name)) or by_stem.get(named)
+        image = image_near(path, images_of) if images_of else None
         if image is None:
             alone.append(path.name)
             continue
         found = drawn.setdefault(image, [])
+        try:
+            down, across = scale_to(image, data.get("imageHeight"), data.get("imageWidth"))
+        except ValueError as error:
+            problems.append(Problem(f"{path.name}: {error}.", "annotate the image as it is now."))
+            continue
         for shape in data["shapes"]:
             try:
-                found.append((str(shape["label"]), (_labelme_ring(shape),)))
+                outline = tuple((x * across, y * down) for x, y in _labelme_ring(shape))
+                found.append((str(shape["label"]), (outline,)))
             except (KeyError, TypeError, ValueError, IndexError):
                 odd.append(f"{path.name}: {shape.get('shape_type') if isinstance(shape, dict) else shape}")
     if odd:
@@ -91,12 +117,22 @@ def read_yolo(files: Sequence[Path], images: Sequence[Path], names_files: Sequen
 
     Source: https://docs.ultralytics.com/datasets/segment/
     """
-    by_stem = {stem(image.name): image for image in images}
-    lines = {path: _numbers(path) for path in files if stem(path.name) in by_stem}
+    by_stem = _by_stem(images)
+    homes = {path: image_near(path, images_of) for path in files if (images_of := by_stem.get(stem(path.name)))}
+    lines = {path: _numbers(path) for path in homes}
     known = {path: rows for path, rows in lines.items() if rows is not None}
     if not any(known.values()):
         return None
     problems = []
+    in_pixels = [path.name for path, rows in known.items() if any(v > FARTHEST_SHARE for r in rows for v in r[1:])]
+    if in_pixels:
+        problems.append(
+            Problem(
+                f"{len(in_pixels)} YOLO files hold pixels, not shares of the image's size.",
+                "divide x by the width and y by the height.",
+                tuple(in_pixels),
+            )
+        )
     boxes = [path.name for path, rows in known.items() if any(len(row) == 5 for row in rows)]
     odd = [
         path.name for path in lines if path not in known or any(len(r) < 5 or len(r) % 2 == 0 for r in known[path])
@@ -115,7 +151,7 @@ def read_yolo(files: Sequence[Path], images: Sequence[Path], names_files: Sequen
         )
     shapes: dict[Path, tuple[Shape, ...]] = {}
     for path, rows in known.items():
-        image = by_stem[stem(path.name)]
+        image = homes[path]
         try:
             height, width = read_header(image).size
         except DataError:  # told with the images
@@ -152,10 +188,15 @@ def _yolo_names(files: Sequence[Path], count: int) -> tuple[str, ...]:
     """The names of data.yaml, where they are at least as many as the classes that occur."""
     for path in files:
         try:
-            names = parse_yaml(path.read_text(encoding="utf-8"), str(path))["names"]
+            text = path.read_text(encoding="utf-8-sig")
+            plain = [line.strip() for line in text.splitlines() if line.strip()]
+            names = plain if path.suffix.lower() == ".txt" else parse_yaml(text, str(path))["names"]
         except (OSError, ValueError, TypeError, KeyError):
             continue
-        listed = list(names.values()) if isinstance(names, dict) else list(names) if isinstance(names, list) else []
+        listed = list(names) if isinstance(names, list) else []
+        if isinstance(names, dict) and all(str(k).isdigit() and int(k) < MAX_CLASSES for k in names):
+            numbered = {int(k): name for k, name in names.items()}
+            listed = [numbered.get(k, f"class {k}") for k in range(max(numbered, default=-1) + 1)]
         if len(listed) >= count:
             return tuple(map(str, listed))
     return tuple(f"class {k}" for k in range(count))

@@ -18,7 +18,7 @@ def recognise_rasters(tree: Tree) -> Layout | None:
             headers = {path: read_header(path) for path in folder.images}
         except DataError:
             continue
-        labels = [path for path, h in headers.items() if h.channels == 1 and h.dtype in ("uint8", "uint16")]
+        labels = [path for path, h in headers.items() if h.channels == 1 and h.dtype == "uint8"]
         first, second = headers.values()
         if len(labels) != 1 or not _one_grid(first, second):
             continue

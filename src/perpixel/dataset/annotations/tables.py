@@ -251,7 +251,9 @@ def _from_csv(text: str) -> list[ClassEntry]:
         name = next((low[word] for word in ("name", "class", "label", "title") if low.get(word)), None)
         if name is None:
             return _from_lines(text)
-        value = next((low[word] for word in ("value", "id", "index") if low.get(word, "").isdigit()), None)
+        value = next(
+            (low[word] for word in ("value", "pixel value", "id", "index") if low.get(word, "").isdigit()), None
+        )
         rgb = [low.get(channel, low.get(channel[0], "")) for channel in ("red", "green", "blue")]
         colour = parse_colour(rgb) or parse_colour(low.get("color") or low.get("colour") or low.get("rgb") or "")
         entries.append(ClassEntry(name, int(value) if value else None, colour))

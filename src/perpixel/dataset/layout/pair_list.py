@@ -34,9 +34,16 @@ def recognise_list(tree: Tree) -> Layout | None:
     for folder in tree.folders:
         if folder.path == tree.root:
             for path in folder.others:
-                if path.suffix.lower() == ".csv" and (found := _columns(path)) and {"image", "mask"} <= set(found):
+                if path.suffix.lower() == ".csv" and _is_list(path):
                     return read_list(path)
     return None
+
+
+def _is_list(path: Path) -> bool:
+    try:
+        return {"image", "mask"} <= set(_columns(path))
+    except DataError:  # a table of something else
+        return False
 
 
 def read_list(path: Path) -> Layout:
@@ -57,10 +64,10 @@ def read_list(path: Path) -> Layout:
     odd: list[str] = []
     for number, row in enumerate(rows, start=2):
         cell = {name: (row.get(column) or "").strip() for name, column in columns.items()}
-        files = [path.parent / cell[name] for name in ("image", "mask") if cell[name]]
+        files = [_file(path.parent, cell[name]) for name in ("image", "mask") if cell[name]]
         lost += [f"line {number}: {file}" for file in files if not file.is_file()]
         part = PARTS.get(cell.get("split", "").lower())
-        if cell.get("split") and part is None:
+        if cell.get("split") and part is None and not cell["split"].isdigit():  # a number of a fold is no split
             odd.append(f"line {number}: {cell['split']!r}, {did_you_mean(cell['split'], ('train', 'val', 'test'))}")
         if cell["image"] and all(file.is_file() for file in files):
             masks = tuple(files[1:])
@@ -84,6 +91,12 @@ def read_list(path: Path) -> Layout:
         problems.append(Problem(f"{path} lists no image.", "add a row for each image."))
     told = info(f"the pairs are those of {path.name}.", "remove or rename it to let perpixel find the pairs.")
     return Layout("values", named_apart(samples), (), (told,), tuple(problems))
+
+
+def _file(folder: Path, name: str) -> Path:
+    """The file of that name; one written on Windows separates folders by backslashes."""
+    path = folder / name
+    return folder / name.replace("\\", "/") if "\\" in name and not path.is_file() else path
 
 
 def _columns(path: Path) -> Mapping[str, str]:
