@@ -33,6 +33,10 @@ def cells(tmp_path_factory):
 @pytest.fixture(scope="session")
 def cells_run(tmp_path_factory, cells):
     """A run trained on `cells`; read only, copy it to change it."""
+    from perpixel.evaluation import calibrate
+    from perpixel.prediction.load import load
     from perpixel.training import train
 
-    return train(cells, tmp_path_factory.mktemp("runs") / "cells", generated.tiny_settings())
+    run = train(cells, tmp_path_factory.mktemp("runs") / "cells", generated.tiny_settings())
+    calibrate(run, load(run.folder))
+    return run

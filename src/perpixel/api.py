@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from perpixel.evaluation import Comparison, Evaluation, PartName
     from perpixel.evaluation.levels import ScoredLevel
     from perpixel.exporting import Exported
+    from perpixel.labels.decision import Threshold
     from perpixel.prediction import Predictor, Written
     from perpixel.ranking import RankedImage
     from perpixel.report.audit_page import Check
@@ -228,9 +229,21 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
             Path(data), folder, settings_from(tree), overwrite=overwrite, progress=progress or silent
         )
     if speaks():
+        single = [Run.open(folder) for folder in run.fold_folders] or [run]
+        for each in single:
+            _calibrated(each, progress or silent)
         for each in (*map(Run.open, run.fold_folders), run):
             write_report(each, load(each), language=language)
     return run
+
+
+def _calibrated(run: "Run", progress: Progress) -> None:
+    """Fit temperature and thresholds, unless the model has some."""
+    from perpixel.evaluation import calibrate
+
+    predictor = load(run)
+    if predictor.calibration is None and run.data.exists():
+        calibrate(run, predictor, partial(progress, "looking at validation images"))
 
 
 def speaks() -> bool:
@@ -247,6 +260,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     split: "PartName" = "test",
     out: PathLike | None = None,
     inside: str | None = None,
+    threshold: "Threshold | None" = None,
     language: str = "en",
     progress: Progress | None = None,
 ) -> "Evaluation":
@@ -258,6 +272,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         split: Which part of the run's own data: "test", "val", "train" or "all".
         out: Where metrics.json and images.csv go, instead of RUN/evaluation.
         inside: The class between membranes, to compute V_rand and V_info.
+        threshold: How probabilities become classes, as in `predict`.
         language: Of the report, "en" or "zh".
         progress: As of `train`.
 
@@ -272,7 +287,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     opened = _opened(run)
     if data is None and opened.is_exported:
         raise SettingsError(f"{opened.folder} holds no images.", fix="name a labelled folder to score it on.")
-    predictor = load(opened)
+    predictor = load(opened, threshold=threshold)
     data, folder = (Path(path) if path else None for path in (data, out))
     evaluation = score(opened, predictor, data, part=split, out=folder, inside=inside, progress=progress or silent)
     write_report(opened, predictor, evaluation, data, folder, language)
@@ -331,6 +346,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     simplify_px: float = 0,
     least_px: int = 0,
     tta: Literal["none", "hflip", "flips", "d4"] | None = None,
+    threshold: "Threshold | None" = None,
     backend: Literal["torch", "openvino", "auto"] = "torch",
     existing: Literal["refuse", "skip", "replace"] = "refuse",
     progress: Progress | None = None,
@@ -353,6 +369,8 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         least_px: Leave objects of fewer pixels out of polygons and instances.
         tta: Average over the image and its "mirror" image, its four "flips", or its eight flips and quarter
             "turns"; None does as the model was planned.
+        threshold: How probabilities become classes: "calibrated" by what was fitted on validation images, "argmax"
+            for the most probable class, or a number from which a class is taken; None as was better on validation.
         backend: What runs the network on a CPU; "auto" times them, and takes the faster if it agrees.
         existing: What to do about outputs that are there already; "skip" resumes.
         progress: As of `train`.
@@ -382,7 +400,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     )
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     paths = expanded([str(each) for each in given])
-    predictor = load_predictor(_model_path(run), PredictOptions(tta=tta, backend=backend))
+    predictor = load_predictor(_model_path(run), PredictOptions(tta=tta, backend=backend, threshold=threshold))
     shown = partial(progress or silent, "predicting")
     return list(predictor.predict_files(paths, Path(out), outputs, progress=shown))
 
@@ -435,18 +453,20 @@ def push(folder: PathLike, repository: str, *, private: bool = False) -> str:
     return push_folder(Path(folder), repository, is_private=private)
 
 
-def load(run: "Run | PathLike") -> "Predictor":
+def load(run: "Run | PathLike", *, threshold: "Threshold | None" = None) -> "Predictor":
     """Load a trained model: `load(run).predict(image)` maps (H, W, C) or (H, W) to a mask (H, W).
 
     Args:
         run: A run, its folder, a model file, or an exported bundle, for which PyTorch is not needed.
+        threshold: How probabilities become classes, as in `predict`.
     """
     from perpixel.runtime.allocator import one_arena
 
     one_arena()  # before torch is loaded
+    from perpixel.prediction import PredictOptions
     from perpixel.prediction.load import load as load_predictor
 
-    return load_predictor(_model_path(run))
+    return load_predictor(_model_path(run), PredictOptions(threshold=threshold))
 
 
 def serve(  # noqa: PLR0913 # each is one thing to ask for

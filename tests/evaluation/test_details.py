@@ -13,7 +13,7 @@ from generated import save
 from perpixel.dataset import Sample, scan
 from perpixel.errors import DataError, OutputError, SettingsError
 from perpixel.evaluation import ImageScore, details, evaluate
-from perpixel.evaluation.chosen import Choice, tempered
+from perpixel.evaluation.calibrating import Fitting
 from perpixel.evaluation.image import Answer
 from perpixel.instances import METHODS
 from perpixel.labels.codec import Codec
@@ -26,6 +26,8 @@ from perpixel.training import train
 
 class Oracle:
     """Stands for a predictor: gives the probabilities (K, H, W) that it was made with, by the name of the image."""
+
+    calibration = decision = None
 
     def __init__(self, labels, answers):
         self.codec = Codec(labels, "uint8", (0.0,) * 3, (1.0,) * 3)
@@ -198,14 +200,14 @@ def test_predictions_of_another_size_are_told():
 
 def test_a_temperature_of_one_changes_nothing_and_a_higher_one_doubts_more():
     p = np.random.default_rng(0).dirichlet((1, 1, 1), (8, 8)).transpose(2, 0, 1).astype(np.float32)
-    np.testing.assert_allclose(tempered(p, 1.0, generated.exclusive_labels()), p, atol=1e-5)
+    np.testing.assert_allclose(generated.exclusive_labels().tempered(p, 1.0), p, atol=1e-5)
     several = Labels("multilabel", ("a", "b", "c"), (255,) * 3, ((0, 0, 0),) * 3, encoding="files")
-    np.testing.assert_allclose(tempered(p, 1.0, several), p, atol=1e-5)
-    softer = tempered(p, 3.0, generated.exclusive_labels())
+    np.testing.assert_allclose(several.tempered(p, 1.0), p, atol=1e-5)
+    softer = generated.exclusive_labels().tempered(p, 3.0)
     np.testing.assert_allclose(softer.sum(0), 1, atol=1e-6)
     assert (softer.max(0) <= p.max(0) + 1e-6).all()
     assert (softer.argmax(0) == p.argmax(0)).all()
 
 
 def test_nothing_is_chosen_without_a_validation_image():
-    assert Choice(generated.exclusive_labels()).made() is None
+    assert Fitting(generated.exclusive_labels()).fitted() is None

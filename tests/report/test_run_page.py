@@ -158,11 +158,10 @@ def test_a_run_whose_data_are_gone_is_told_on_another_folder(tmp_path):
     data.rename(tmp_path / "elsewhere")
     predictor = load(run.folder)
     evaluation = evaluate(run, predictor, tmp_path / "elsewhere")
-    assert evaluation.chosen is None
+    assert evaluation.calibration is None
     page = Page(write_report(run, predictor, evaluation, tmp_path / "elsewhere").read_text(encoding="utf-8"))
     assert "Lowest mean IoU" in page.text
     assert "Findings in the data" not in page.text
-    assert evaluation.to_dict()["calibration"]["temperature"] is None
 
 
 def test_the_page_speaks_the_language_asked_for(line, tmp_path):

@@ -27,6 +27,14 @@ Data = Annotated[Path, typer.Argument(help="a folder of images and masks, or a d
 RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
 Part = Annotated[Literal["test", "val", "train", "all"], typer.Option(help="part of the run's data")]
 Language = Annotated[Literal["en", "zh"], typer.Option(help="of the report")]
+ThresholdText = Annotated[
+    str | None,
+    typer.Option(
+        "--threshold",
+        metavar="calibrated|argmax|0.5",
+        help="how probabilities become classes; else as validation says",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
 
 RENAMED_WORDS: Final = {
@@ -158,17 +166,27 @@ def train(
 
 
 @app.command()
-def evaluate(  # one parameter an option
+def evaluate(  # noqa: PLR0913, PLR0917 # one parameter an option
     run: RunFolder,
     data: Annotated[Path | None, typer.Argument(help="another labelled folder, scored whole")] = None,
     split: Part = "test",
     out: Annotated[Path | None, typer.Option(help="where to write instead of RUN/evaluation")] = None,
     inside: Annotated[str | None, typer.Option(help="the class between membranes, for V_rand and V_info")] = None,
+    threshold: ThresholdText = None,
     language: Language = "en",
 ) -> None:
     """Score a run on unseen images at native resolution."""
     with bars() as progress:
-        answer = api.evaluate(run, data, split=split, out=out, inside=inside, language=language, progress=progress)
+        answer = api.evaluate(
+            run,
+            data,
+            split=split,
+            out=out,
+            inside=inside,
+            threshold=_threshold(threshold),
+            language=language,
+            progress=progress,
+        )
     print(answer)
 
 
@@ -217,6 +235,7 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
         Literal["none", "hflip", "flips", "d4"] | None,
         typer.Option(help="average over 1, 2, 4 or 8 flips and quarter turns; else as the model was planned"),
     ] = None,
+    threshold: ThresholdText = None,
     backend: Annotated[
         Literal["torch", "openvino", "auto"], typer.Option(help="on a CPU; auto takes the faster that agrees")
     ] = "torch",
@@ -246,6 +265,7 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
             simplify_px=simplify,
             least_px=least,
             tta=tta,
+            threshold=_threshold(threshold),
             backend=backend,
             existing="replace" if overwrite else "skip" if resume else "refuse",
             progress=progress,
@@ -332,6 +352,17 @@ def describe(  # noqa: PLR0913, PLR0917 # one parameter an option
     tree = over({"model": {key: name for key, name in named.items() if name}}, assign({}, set_ or []))
     size_hw = int(height), int(width)
     print(catalogue.describe(size_hw, recipe=recipe, settings=tree, channels=channels, classes=classes).table())
+
+
+def _threshold(text: str | None) -> float | Literal["calibrated", "argmax"] | None:
+    """The value of --threshold."""
+    words: dict[str, Literal["calibrated", "argmax"]] = {"calibrated": "calibrated", "argmax": "argmax"}
+    if text is None or text in words:
+        return None if text is None else words[text]
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"--threshold {text} is neither calibrated, argmax nor a number") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """Honest numbers: every image of a part predicted whole at native resolution, scored, and written down."""
 
-from perpixel.evaluation.chosen import Chosen
+from perpixel.evaluation.calibrating import calibrate
 from perpixel.evaluation.comparison import COMPARED, Comparison, compared
 from perpixel.evaluation.image import ImageScore
 from perpixel.evaluation.result import CLASS_SCORES, DATASET_SCORES, DEFINITIONS, Evaluation
@@ -11,11 +11,11 @@ __all__ = [
     "COMPARED",
     "DATASET_SCORES",
     "DEFINITIONS",
-    "Chosen",
     "Comparison",
     "Evaluation",
     "ImageScore",
     "PartName",
+    "calibrate",
     "compared",
     "evaluate",
     "part_of",

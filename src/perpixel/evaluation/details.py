@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.evaluation.chosen import Chosen
 from perpixel.evaluation.image import CONTOUR_SCORES, ImageScore
 from perpixel.instances import METHODS
+from perpixel.labels.decision import Calibration, Decision
 from perpixel.metrics import Counts, InstanceCounts, Interval, ThresholdCurves, bootstrap_interval
 
 WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")
@@ -47,13 +47,15 @@ def image_means(stacked: Counts, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def curve_scores(curves: ThresholdCurves, chosen: Chosen | None, part: str, names: Sequence[str]) -> dict[str, Any]:
+def curve_scores(
+    curves: ThresholdCurves, calibrated: Calibration | None, part: str, names: Sequence[str]
+) -> dict[str, Any]:
     """Areas under the curves, with their error, and what the threshold chosen on validation gives."""
     low, high = curves.average_precision_bounds
     counts = curves.counts
     scores = {}
     for k, name in enumerate(names):
-        threshold = chosen.thresholds[k] if chosen else np.nan
+        threshold = calibrated.thresholds[k] if calibrated else np.nan
         at = None
         if np.isfinite(threshold) and part not in ("val", "all"):
             there = counts[round(threshold * curves.bins)]
@@ -70,7 +72,7 @@ def curve_scores(curves: ThresholdCurves, chosen: Chosen | None, part: str, name
 
 
 def calibration(
-    curves: ThresholdCurves, softened: ThresholdCurves | None, chosen: Chosen | None, names: Sequence[str]
+    curves: ThresholdCurves, softened: ThresholdCurves | None, calibrated: Calibration | None, names: Sequence[str]
 ) -> dict[str, Any]:
     """How honest the probabilities are, before and after temperature scaling."""
 
@@ -79,10 +81,21 @@ def calibration(
         return {"expected_calibration_error": number(error[k]), "brier": number(of.brier[k])}
 
     return {
-        "temperature": number(chosen.temperature) if chosen else None,
-        "validation_images": chosen.images if chosen else 0,
+        "temperature": number(calibrated.temperature) if calibrated else None,
+        "validation_images": calibrated.images if calibrated else 0,
         "classes": {name: scores(curves, k) for k, name in enumerate(names)},
         "after_temperature": softened and {name: scores(softened, k) for k, name in enumerate(names)},
+    }
+
+
+def decision(made: Decision, calibrated: Calibration | None, names: Sequence[str]) -> dict[str, Any]:
+    """How probabilities became classes, and what validation images say about it."""
+    return {
+        "threshold": made.name,
+        "thresholds": dict(zip(names, made.thresholds, strict=True)) if made.thresholds else None,
+        "reason": made.reason,
+        "validation_mean_iou": calibrated
+        and {"calibrated": calibrated.calibrated_iou, "without": calibrated.plain_iou},
     }
 
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from perpixel.evaluation import details
-from perpixel.evaluation.chosen import Chosen
 from perpixel.evaluation.details import number, numbers
 from perpixel.evaluation.image import ImageScore
 from perpixel.files.atomic import write_text
+from perpixel.labels.decision import Calibration, Decision
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
 from perpixel.store.run_folder import table
@@ -35,7 +35,10 @@ DEFINITIONS: Final = {
     "drawn with their shares",
     "threshold": "chosen on validation images for the highest IoU; null at_threshold where it was chosen on images "
     "that are scored here",
-    "temperature": "fitted on validation images; it changes no mask, only how sure it sounds",
+    "temperature": "fitted on validation images; it changes no mask, only the confidence of the probabilities",
+    "decision": "how probabilities became the classes that are scored, as predict does: calibrated (each class from "
+    "a threshold that validation images chose), argmax (the most probable class) or a number; what validation "
+    "says is measured on the half of its images that did not choose",
     "boundary": "boundary_iou is pooled; the others are means over measured images; distances in pixels, where both "
     "contours exist, and one_missing counts the images where just one does",
     "instances": "connected are the pixels of a class that are connected by their sides (four neighbours), watershed "
@@ -56,7 +59,8 @@ class Evaluation:
         images: One score an image, at least one.
         curves: Every threshold, over all images.
         softened: The same after temperature scaling.
-        chosen: What validation images chose; None where there were none.
+        calibration: What was fitted on validation images; None where there were none.
+        decision: How probabilities became classes; None where only counts are known.
         groups: The group of each image where images belong together.
         grouped_by: What tells the groups, such as "name".
     """
@@ -66,7 +70,8 @@ class Evaluation:
     images: tuple[ImageScore, ...]
     curves: ThresholdCurves | None = None
     softened: ThresholdCurves | None = None
-    chosen: Chosen | None = None
+    calibration: Calibration | None = None
+    decision: Decision | None = None
     groups: tuple[str, ...] | None = None
     grouped_by: str | None = None
 
@@ -120,8 +125,9 @@ class Evaluation:
             "frequency_weighted_iou": number(pooled.frequency_weighted_iou),
             "specificity": dict(zip(names, numbers(pooled.specificity), strict=True)),
             "confusion": None if pooled.confusion is None else pooled.confusion.tolist(),
-            "curves": self.curves and details.curve_scores(self.curves, self.chosen, self.part, names),
-            "calibration": self.curves and details.calibration(self.curves, self.softened, self.chosen, names),
+            "curves": self.curves and details.curve_scores(self.curves, self.calibration, self.part, names),
+            "calibration": self.curves and details.calibration(self.curves, self.softened, self.calibration, names),
+            "decision": self.decision and details.decision(self.decision, self.calibration, names),
             "boundary": details.boundary_scores(self.images, names),
             "instances": details.instance_scores(self.images, self.groups),
             "membranes": details.membranes(self.images, self.groups),
@@ -167,6 +173,8 @@ class Evaluation:
             name, value = score.replace("_", " ").replace("iou", "IoU"), getattr(pooled, score)
             note = f"  (without looking at the image: {blind:.4f})" if score == "mean_iou" else ""
             lines.append(f"  {name:<15} {_spelled(value)}  {_span(whole.low[place], whole.high[place])}{note}")
+        if self.decision is not None:
+            lines.append(f"  {'decided by':<15} {self.decision.name} ({self.decision.reason})")
         for score, (found, _) in details.best_membranes(self.images, self.groups).items():
             name = score.replace("v", "V")
             lines.append(f"  {name:<15} {_spelled(found.value)}  {_span(found.low, found.high)}")

@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, SettingsError, did_you_mean
-from perpixel.evaluation.chosen import Choice, Chosen, tempered
+from perpixel.evaluation.calibrating import evenly
 from perpixel.evaluation.image import Answer, ImageScore, full_score
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
+from perpixel.labels.decision import Calibration
 from perpixel.labels.labels import Labels
 from perpixel.metrics import ThresholdCurves, threshold_curves
 from perpixel.prediction import Predictor
@@ -25,12 +25,9 @@ from perpixel.runtime.progress import Progress, silent
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run
 
-T = TypeVar("T")
 PartName: TypeAlias = Literal["test", "val", "train", "all"]
 
 LOGGER: Final = logging.getLogger("perpixel")
-VALIDATION_IMAGES: Final = 64
-"""Thresholds and temperature are chosen on at most so many, evenly taken."""
 CONTOUR_IMAGES: Final = 64
 """Distances between contours are measured on at most so many, evenly taken."""
 
@@ -70,8 +67,8 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     samples = task.dataset.samples if data is not None else part_of(run, task.dataset, part)
     if not samples:
         raise DataError(f"{data} has no labelled image.", fix="add masks beside the images.")
-    chosen = _choose(run, task, data, partial(progress, "choosing thresholds on validation images"))
-    images, curves, softened = _passed(task, samples, chosen, partial(progress, "evaluating"))
+    calibration = predictor.calibration
+    images, curves, softened = _passed(task, samples, calibration, partial(progress, "evaluating"))
     groups, grouped_by = groups_of_samples(task.dataset, samples, None if data else run.settings.data.group_by)
     evaluation = Evaluation(
         "data" if data is not None else part,
@@ -79,7 +76,8 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         images,
         curves=curves,
         softened=softened,
-        chosen=chosen,
+        calibration=calibration,
+        decision=predictor.decision,
         groups=groups,
         grouped_by=grouped_by,
     )
@@ -106,7 +104,7 @@ def part_of(run: Run, dataset: Dataset, part: PartName) -> tuple[Sample, ...]:
 def answer_of(predictor: Predictor, dataset: Dataset, sample: Sample) -> Answer:
     """Predict an image and read its truth. Raises DataError."""
     probabilities = predictor.probabilities(dataset.image(sample), str(sample.image))
-    prediction = predictor.codec.decode(torch.from_numpy(probabilities)[None])[0].numpy()
+    prediction = predictor.codec.decode_array(probabilities)
     return Answer(sample, predictor.codec.labels, probabilities, prediction, dataset.target(sample))
 
 
@@ -134,20 +132,23 @@ class _Task:
 
 
 def _passed(
-    task: _Task, samples: Sequence[Sample], chosen: Chosen | None, show: Callable[[float, float], None]
+    task: _Task,
+    samples: Sequence[Sample],
+    calibration: Calibration | None,
+    show: Callable[[float, float], None],
 ) -> tuple[tuple[ImageScore, ...], ThresholdCurves, ThresholdCurves | None]:
     """The scores of every image, the curves of all, and the curves after temperature scaling."""
     labels = task.predictor.codec.labels
     curves = ThresholdCurves.zero(len(labels))
-    softened = curves if chosen is not None and np.isfinite(chosen.temperature) else None
-    measured = set(_evenly(range(len(samples)), CONTOUR_IMAGES))
+    softened = curves if calibration is not None else None
+    measured = set(evenly(range(len(samples)), CONTOUR_IMAGES))
     images = []
     for number, answer in enumerate(task.answers(samples)):
         instances = _true_instances(task.dataset, answer.sample)
         images.append(full_score(answer, instances, inside=task.inside, contours=number in measured))
         curves += threshold_curves(answer.probabilities, answer.target)
-        if softened is not None and chosen is not None:
-            soft = tempered(answer.probabilities, chosen.temperature, labels)
+        if softened is not None and calibration is not None:
+            soft = labels.tempered(answer.probabilities, calibration.temperature)
             softened += threshold_curves(soft, answer.target)
         show(number + 1, len(samples))
     return tuple(images), curves, softened
@@ -159,20 +160,6 @@ def _true_instances(dataset: Dataset, sample: Sample) -> list[NDArray[np.int32]]
     each = [dataset.instances(sample, k if layers > 1 else None) for k in range(layers)]
     known = [instances for instances in each if instances is not None]
     return known if len(known) == layers else None
-
-
-def _choose(run: Run, task: _Task, data: Path | None, show: Callable[[float, float], None]) -> Chosen | None:
-    """Look at the run's validation images; None where there are none, or data or split are gone."""
-    if not run.data.exists() or not run.split_path.is_file():
-        return None
-    labels = task.predictor.codec.labels
-    own = task if data is None else _Task(task.predictor, scan(run.data, labels), None)
-    samples = _evenly(Split.load(run.split_path, own.dataset.samples).part("val"), VALIDATION_IMAGES)
-    choice = Choice(labels)
-    for number, answer in enumerate(own.answers(samples), start=1):
-        choice.add(answer.probabilities, answer.target)
-        show(number, len(samples))
-    return choice.made()
 
 
 def _inside(labels: Labels, name: str | None) -> int | None:
@@ -189,8 +176,3 @@ def _inside(labels: Labels, name: str | None) -> int | None:
             fix="name no class as `inside`.",
         )
     return labels.names.index(name)
-
-
-def _evenly(items: Sequence[T], limit: int) -> Sequence[T]:
-    """At most so many, evenly taken."""
-    return [items[i * len(items) // limit] for i in range(limit)] if len(items) > limit else items

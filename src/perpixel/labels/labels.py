@@ -119,6 +119,11 @@ class Labels:
         """Every class but the background."""
         return tuple(k for k in range(len(self)) if k != self.background)
 
+    @property
+    def positive(self) -> int:
+        """Of two classes the one that a threshold is about: the foreground, or else the second."""
+        return 0 if self.background == 1 else 1
+
     def class_mask(self, target: TargetArray, k: int) -> NDArray[np.bool_]:
         """Which pixels (H, W) of a target, (H, W) or (K, H, W), have class k; ignored ones have none."""
         return np.asarray(target[k] == 1 if self.is_multilabel else target == k)
@@ -154,6 +159,15 @@ class Labels:
         weights = np.exp(logits if self.is_multilabel else logits - logits.max(0))
         found: Floats = weights / (1 + weights if self.is_multilabel else weights.sum(0))
         return found
+
+    def tempered(self, probabilities: Floats, temperature: float) -> Floats:
+        """Probabilities (K, …) of the logits divided by the temperature.
+
+        >>> labels = Labels("multiclass", ("a", "b"), (0, 1), ((0, 0, 0),) * 2)
+        >>> labels.tempered(np.array([[[0.9]], [[0.1]]], np.float32), 2.0).ravel().round(2).tolist()
+        [0.75, 0.25]
+        """
+        return self.probabilities(self.logits(probabilities) / np.float32(temperature))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from perpixel.geometry.tiling import Blender, Block, Tile, Tiling
 from perpixel.labels.codec import Codec, mask_of
+from perpixel.labels.decision import Calibration, decide
 from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, keeps_freed_memory
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.pipeline import ahead
@@ -75,8 +76,10 @@ class ArrayPredictor:
             evaluation mode and on the device. Or a `WindowEngine`, which has options of its own.
         codec: The one that the network was trained with.
         options: Tiles, views, resolution, device.
+        calibration: What was fitted on validation images.
 
     Attributes:
+        decision: How probabilities become classes, and why so.
         backend: What runs the network and why, once that is decided: with the first image of many tiles.
         largest_px: Pixels of the largest image whose need of memory was told.
     """
@@ -87,8 +90,10 @@ class ArrayPredictor:
         codec: Codec,
         *,
         options: PredictOptions | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.codec = codec
+        self.calibration = calibration
         self.backend = ""
         self.largest_px = 0
         if isinstance(network, WindowEngine):
@@ -98,6 +103,9 @@ class ArrayPredictor:
 
             self.inference = Inference.on_device(network, codec, options or PredictOptions())
         self.options = self.inference.options
+        self.decision = decide(codec.labels, self.options.threshold, calibration)
+        if self.decision.thresholds or self.options.threshold is not None:
+            self.codec = replace(codec, thresholds=self.decision.thresholds)
 
     def probabilities(self, image: NDArray[Any], name: str = "the image") -> NDArray[np.float32]:
         """Predict an image in memory.
@@ -117,6 +125,12 @@ class ArrayPredictor:
         for block, _ in self._blocks(source, name):
             result[:, *block.place] = block.values
         return result
+
+    def calibrated(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities (K, H, W) as they are written: at the fitted temperature where the decision is calibrated."""
+        if self.calibration is None or self.decision.name != "calibrated":
+            return probabilities
+        return self.codec.labels.tempered(probabilities, self.calibration.temperature)
 
     def predict(self, image: NDArray[Any], name: str = "the image") -> TargetArray:
         """Predict an image in memory as a target: (H, W) class indices, or (K, H, W) in {0, 1}; uint8.

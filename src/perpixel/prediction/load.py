@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from perpixel.errors import RunError
+from perpixel.labels.decision import mean_calibration
 from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.predictor import Predictor
 from perpixel.store.bundle import Bundle, is_bundle
@@ -32,7 +33,8 @@ def load(path: Path, options: PredictOptions | None = None) -> Predictor:
         raise RunError(f"the folds of {path} differ in classes, normalisation or working resolution.", fix=fix)
     options = options or PredictOptions()
     options = replace(options, scale=first.scale, tta=options.tta or first.tta)
-    return Predictor([network for network, _ in loaded], first.codec, options=options)
+    calibration = mean_calibration([card.calibration for card in cards])
+    return Predictor([network for network, _ in loaded], first.codec, options=options, calibration=calibration)
 
 
 def load_bundle(bundle: Bundle, options: PredictOptions) -> Predictor:

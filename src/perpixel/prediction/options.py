@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Final, Literal
 
 from perpixel.errors import SettingsError
+from perpixel.labels.decision import Threshold
 
 LARGEST_DENOMINATOR: Final = 8
 """Of the working resolution: p/q of the native one with q up to this, or 1/q."""
@@ -41,6 +42,8 @@ class PredictOptions:
         device: "auto" takes the accelerator where there is one.
         precision: "auto" takes bfloat16 on a GPU that multiplies it; on a CPU, for images of many tiles, where a
             short timing finds it faster and at most a thousandth of the pixels change; else float32.
+        threshold: How probabilities become classes: "calibrated", "argmax" or a number, see
+            `perpixel.labels.decision.decide`; None takes what was better on validation images.
         backend: What runs the network on a CPU for images of many tiles: "torch"; "openvino" (in float32); or "auto",
             the faster of the two by a short timing, if they agree.
 
@@ -58,6 +61,7 @@ class PredictOptions:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "32", "bf16"] = "auto"
     backend: Literal["torch", "openvino", "auto"] = "torch"
+    threshold: Threshold | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= 2 * self.overlap_px <= self.tile_px or self.tile_px < 1:

@@ -54,7 +54,7 @@ def predicted_pieces(
         probabilities: The dtype in which they are wanted, if at all; see `quantised`.
     """
     for block, empty in finished(predictor.tiling(*size), answers):
-        wanted = None if probabilities is None else quantised(block.values, probabilities)
+        wanted = None if probabilities is None else quantised(predictor.calibrated(block.values), probabilities)
         yield Piece(page, block.top, block.left, predictor.decode(block, empty), wanted)
 
 

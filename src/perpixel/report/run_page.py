@@ -89,7 +89,7 @@ def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> dict[str, A
     if evaluation is None:
         return {"figures": None}
     figures = evaluation.to_dict()
-    labels, chosen = evaluation.labels, evaluation.chosen
+    labels, calibrated = evaluation.labels, evaluation.calibration
     drawn = {k: labels.colours[k] for k in sections.drawn_classes(evaluation)}
     each = np.asarray(evaluation.stacked.mean_iou)
     return {
@@ -102,7 +102,9 @@ def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> dict[str, A
         "instance_columns": sections.INSTANCE_COLUMNS,
         "confusion_rows": sections.confusion_rows(evaluation.stacked.pooled, labels),
         "thresholds": evaluation.curves
-        and threshold_figure(evaluation.curves, chosen.thresholds if chosen else None, drawn, words),
+        and threshold_figure(
+            evaluation.curves, np.array(calibrated.thresholds) if calibrated else None, drawn, words
+        ),
         "image_curves": image_curves({evaluation.part: each}, words),
     }
 

@@ -151,6 +151,17 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "aggregated_jaccard": ("aggregated Jaccard", "聚合 Jaccard"),
     "predicted": ("predicted", "预测数"),
     "true": ("true", "真实数"),
+    "decided_by": ("How probabilities become classes", "概率如何变为类别"),
+    "decided_calibrated": (
+        "calibrated: from the thresholds on that validation images chose",
+        "已校准：采用验证图像选出的阈值",
+    ),
+    "decided_argmax": ("argmax: the most probable class", "argmax：概率最高的类别"),
+    "decided_number": ("from this probability on:", "概率阈值："),
+    "decided_validation": (
+        "mean IoU on validation images, calibrated / without:",
+        "验证图像上的平均 IoU，校准后 / 未校准：",
+    ),
     "connected": ("connected", "连通区域"),
     "watershed": ("watershed: cut where they touch", "分水岭：在相接处分开"),
     "v_rand": ("V_rand", "V_rand"),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -15,6 +15,7 @@ from perpixel.errors import OutputError, PerpixelError, RunError
 from perpixel.files.atomic import replacing
 from perpixel.files.parse import parse_json
 from perpixel.labels.codec import Codec
+from perpixel.labels.decision import Calibration
 from perpixel.models.encoders import ENCODERS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class ModelCard:
         codec: Classes, normalisation, thresholds.
         scale: Working resolution over native resolution, in (0, 1].
         options: Further keywords of the architecture.
+        calibration: What was fitted on validation images at the end of the training.
         views: Over which flips and turns of an image predictions are averaged, see `perpixel.prediction`.
     """
 
@@ -45,6 +47,7 @@ class ModelCard:
     scale: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
     tta: Literal["none", "hflip", "flips", "d4"] = "none"
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         assert 0 < self.scale <= 1, "the working resolution is a share of the native one"
@@ -93,6 +96,12 @@ def is_model(path: Path) -> bool:
             return KEY in (file.metadata() or {})
     except (SafetensorError, OSError):
         return False
+
+
+def set_calibration(path: Path, calibration: Calibration) -> None:
+    """Store a calibration in a model file, which keeps all else. Raises RunError or OutputError."""
+    network, card = load_model(path)
+    save_model(path, replace(card, calibration=calibration), network.state_dict())
 
 
 def load_model(path: Path) -> "tuple[SegmentationModel, ModelCard]":
