@@ -100,7 +100,7 @@ def image_score(probabilities: NDArray[np.float32], labels: Labels, strategy: st
 
 def foreground_share(probabilities: NDArray[np.float32], labels: Labels) -> float:
     """The share of the pixels that are predicted as anything but background; without a background, all of them."""
-    if labels.kind == "multilabel":
+    if labels.is_multilabel:
         return float((probabilities >= 0.5).any(0).mean())
     return 1.0 if labels.background is None else float((probabilities.argmax(0) != labels.background).mean())
 
@@ -114,7 +114,7 @@ def pixel_entropy(probabilities: NDArray[np.float32], labels: Labels) -> NDArray
     """
     shares = np.clip(probabilities, 1e-9, 1)
     entropy = -(shares * np.log(shares))
-    if labels.kind == "multiclass":
+    if not labels.is_multilabel:
         return np.asarray(entropy.sum(0), np.float32)
     rest = np.clip(1 - probabilities, 1e-9, 1)
     return np.asarray((entropy - rest * np.log(rest)).mean(0), np.float32)

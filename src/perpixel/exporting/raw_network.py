@@ -30,7 +30,7 @@ class RawNetwork(nn.Module):
     def __init__(self, networks: Sequence[nn.Module], codec: Codec, ratio: Fraction, align_px: int) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        self.is_multiclass = codec.labels.kind == "multiclass"
+        self.is_multiclass = not codec.labels.is_multilabel
         self.align_px = align_px
         self.reduce = Reduce(ratio) if ratio != 1 else None
         self.register_buffer("mean", torch.tensor(codec.mean, dtype=torch.float32).view(1, -1, 1, 1))

@@ -81,7 +81,7 @@ def plugin_metadata(card: BundleCard, tile_px: int) -> dict[str, str]:
         "tile_size": tile_px,  # what its code reads
         "tiles_size": tile_px,  # what its documentation says
         "tiles_overlap": OVERLAP_PERCENT,
-        "seg_thresh": min(codec.thresholds, default=0.5) if codec.labels.kind == "multilabel" else 0.0,
+        "seg_thresh": min(codec.thresholds, default=0.5) if codec.labels.is_multilabel else 0.0,
         "seg_small_segment": 0,
         "standardization_mean": [mean / 255 for mean in codec.mean],
         "standardization_std": [std / 255 for std in codec.std],
@@ -121,7 +121,7 @@ def _check(source: ExportSource) -> None:
             fix="export for onnx and predict GeoTIFFs with `perpixel predict`, or train on images of 8 bits.",
         )
     thresholds = set(codec.thresholds)
-    if codec.labels.kind == "multilabel" and len(thresholds) > 1:
+    if codec.labels.is_multilabel and len(thresholds) > 1:
         raise SettingsError(
             f"Deepness has one threshold for all classes; this run has {len(thresholds)}.",
             fix="export for onnx and predict with `perpixel predict`.",
@@ -135,8 +135,8 @@ def _write(source: ExportSource, folder: Path) -> WrittenModels:
     labels = codec.labels
     predictor = Predictor(source.networks, codec, options=replace(source.predictor.options, scale=1.0))
     tile_px = -(-TILE_PX // predictor.inference.align_px) * predictor.inference.align_px
-    outputs = ["probabilities"] if labels.kind == "multiclass" else [f"class_{k}" for k in range(len(labels))]
-    network = DeepnessNetwork(source.networks, labels.kind == "multiclass")
+    outputs = [f"class_{k}" for k in range(len(labels))] if labels.is_multilabel else ["probabilities"]
+    network = DeepnessNetwork(source.networks, not labels.is_multilabel)
     example = torch.zeros(1, codec.channels, tile_px, tile_px)
     write_plain_onnx(network, example, path, opset=OPSET, names=("image", *outputs))
     metadata = plugin_metadata(source.card, tile_px)

@@ -55,7 +55,7 @@ def serving(
     with TemporaryDirectory(prefix="perpixel-", ignore_cleanup_errors=True) as name:
         library = Library(paths, root, Path(name), options.upload_pixels)
         service = Service(options, labels, found, library, Path(name), base=model)
-        if images is not None and not options.read_only and labels.kind == "multiclass":
+        if images is not None and not options.read_only and not labels.is_multilabel:
             folder = labels_folder or images.absolute().with_name(f"{images.absolute().name}-labels")
             service.label_store = LabelStore(folder, labels)
             service.training = TrainingJob(folder / "trained", service.adopt)
