@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test check slow docs docs-test clean
+.PHONY: setup demo test check slow docs docs-test test-matrix clean
 
 setup: $(INSTALLED)
 
@@ -33,6 +33,16 @@ docs: setup
 
 docs-test: setup
 	$(BIN)/pytest -m "slow or not slow" tests/docs
+
+# The tests as other processors and other numbers of threads would run them.
+test-matrix: setup
+	for isa in AVX2 AVX512_CORE AVX512_CORE_VNNI AVX512_CORE_BF16 DEFAULT; do \
+	  for capability in default avx2 avx512; do \
+	    echo "ONEDNN_MAX_CPU_ISA=$$isa ATEN_CPU_CAPABILITY=$$capability"; \
+	    ONEDNN_MAX_CPU_ISA=$$isa ATEN_CPU_CAPABILITY=$$capability $(BIN)/pytest -n auto || exit 1; \
+	  done; \
+	done
+	for threads in 1 2 4; do echo "OMP_NUM_THREADS=$$threads"; OMP_NUM_THREADS=$$threads $(BIN)/pytest -n auto || exit 1; done
 
 clean:
 	rm -rf $(VENV) runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

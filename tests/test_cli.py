@@ -173,7 +173,7 @@ def test_every_output_of_predict_reaches_it(asked):
     assert asked["predict"][1] == {
         "index": True, "cloud": True, "overlay": False, "areas": True, "probabilities": "uint16",
         "polygons": "geopackage", "instances": "watershed", "zarr": True, "simplify_px": 1.5, "least_px": 9,
-        "tta": "d4", "backend": "auto", "existing": "refuse",
+        "tta": "d4", "threshold": None, "backend": "auto", "existing": "refuse",
     }  # fmt: skip
 
 

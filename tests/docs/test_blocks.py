@@ -81,6 +81,7 @@ def test_every_command_is_one(page, monkeypatch):
         "serve",
         "annotate",
         "next_images",
+        "prune",
     )
     for home, names in ((api, verbs), (catalogue, ("models", "describe"))):
         for name in names:

@@ -9,6 +9,7 @@ import perpixel
 from generated import contents, tiny_settings
 from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, RunError, SettingsError
+from perpixel.evaluation import calibrate
 from perpixel.losses import weighted
 from perpixel.prediction import PredictOptions
 from perpixel.prediction.load import load
@@ -56,6 +57,7 @@ def test_model_safetensors_holds_the_weights_of_the_best_validation(tmp_path, ce
 
 def test_equal_settings_train_to_equal_bits(tmp_path, cells, cells_run):
     again = train(cells, tmp_path / "again", tiny_settings())
+    calibrate(again, load(again.folder))
     assert again.model_path.read_bytes() == cells_run.model_path.read_bytes()
     assert again.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
 
