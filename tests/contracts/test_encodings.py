@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -11,6 +12,7 @@ from PIL import Image
 from folders import COLOURS, drawing, photograph, save, save_palette
 from perpixel.dataset import scan
 from perpixel.errors import DataError
+from perpixel.files.read import turned
 from perpixel.labels.codec import mask_of
 
 
@@ -192,15 +194,97 @@ def test_the_mask_is_turned_as_its_image(tmp_path):
         np.testing.assert_array_equal(dataset.target(sample), np.rot90(target, -1))
 
 
-def test_a_square_image_that_is_turned_turns_its_mask_and_tells(tmp_path):
-    target = drawing(3, 3, 24, 24)
+def turned_pairs(folder, orientation, way, *, side=(48, 48), blank=False, count=3):
+    """Photographs with an orientation tag, and masks that lie as they are stored or as they are shown."""
     exif = Image.Exif()
-    exif[0x0112] = 3
-    save(tmp_path / "images" / "a.jpg", photograph(target), exif=exif)
-    save(tmp_path / "masks" / "a.png", target)
+    exif[0x0112] = orientation
+    targets = []
+    for index in range(count):
+        target = drawing(index + 3, 3, *side)
+        pixels = np.full((*side, 3), 90 + index, np.uint8) if blank else photograph(target)
+        save(folder / "images" / f"{index}.jpg", pixels, exif=exif, quality=95)
+        shown = turned(target, orientation)
+        save(folder / "masks" / f"{index}.png", target if way == "stored" else shown)
+        targets.append(shown)
+    return targets
+
+
+@pytest.mark.parametrize("way", ["stored", "shown"])
+@pytest.mark.parametrize("orientation", [2, 3, 4, 5, 6, 7, 8])
+def test_borders_tell_how_the_masks_of_turned_images_lie(tmp_path, orientation, way):
+    targets = turned_pairs(tmp_path, orientation, way)
     dataset = scan(tmp_path)
-    np.testing.assert_array_equal(dataset.target(dataset.samples[0]), np.rot90(target, 2))
-    assert "turned by their EXIF orientation, and their masks were turned alike" in dataset.findings[0].problem.what
+    for sample, shown in zip(dataset.samples, targets, strict=True):
+        np.testing.assert_array_equal(dataset.target(sample), shown)
+    assert f"their masks are taken as {way}: so their borders lie where the images change" in told(dataset)
+
+
+@pytest.mark.parametrize("way", ["stored", "shown"])
+def test_masks_whose_size_tells_it_speak_for_the_others(tmp_path, way):
+    half_turned = turned_pairs(tmp_path, 3, way, side=(24, 32), blank=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = drawing(9, 3, 24, 32)
+    save(tmp_path / "images" / "plain.jpg", np.full((24, 32, 3), 90, np.uint8), exif=exif)
+    save(tmp_path / "masks" / "plain.png", plain if way == "stored" else turned(plain, 6))
+    dataset = scan(tmp_path)
+    for sample, shown in zip(dataset.samples[:3], half_turned, strict=True):
+        np.testing.assert_array_equal(dataset.target(sample), shown)
+    assert f"taken as {way}: as those of this folder whose size tells it" in told(dataset)
+
+
+def test_where_nothing_tells_how_masks_lie_it_is_asked(tmp_path):
+    targets = turned_pairs(tmp_path, 6, "shown", blank=True)
+    with pytest.raises(
+        DataError, match=r"nothing tells whether their masks lie[\s\S]*Fix: say mask_orientation: stored"
+    ):
+        scan(tmp_path)
+    for way, expected in (("shown", targets), ("stored", [turned(target, 6) for target in targets])):
+        (tmp_path / "dataset.yaml").write_text(f"perpixel: 1\nmask_orientation: {way}\n", encoding="utf-8")
+        dataset = scan(tmp_path)
+        for sample, target in zip(dataset.samples, expected, strict=True):
+            np.testing.assert_array_equal(dataset.target(sample), target)
+
+
+@pytest.mark.parametrize("ending", ["tif", "png"])
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_a_mask_with_a_tag_of_its_own_is_turned_by_it(tmp_path, orientation, ending):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    targets = [drawing(seed, 3, 24, 24) for seed in (3, 4)]
+    for index, target in enumerate(targets):
+        save(tmp_path / "images" / f"{index}.jpg", np.full((24, 24, 3), 90, np.uint8), exif=exif)
+        mask = tmp_path / "masks" / f"{index}.{ending}"
+        if ending == "tif":
+            mask.parent.mkdir(exist_ok=True)
+            tifffile.imwrite(mask, target, extratags=[(274, 3, 1, orientation, True)])
+        else:
+            save(mask, target, exif=exif)
+    dataset = scan(tmp_path)
+    for sample, target in zip(dataset.samples, targets, strict=True):
+        np.testing.assert_array_equal(dataset.target(sample), turned(target, orientation))
+
+
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (-1, 1), (1, -1), (-1, -1)])
+def test_rasters_of_one_place_whose_rows_run_the_other_way_are_mirrored(tmp_path, across, down):
+    targets = [drawing(seed, 3, 24, 32) for seed in (3, 4)]
+    for index, target in enumerate(targets):
+        origin = (100.0 if across > 0 else 132.0, 224.0 if down > 0 else 200.0)
+        for folder, pixels, (x, y), signs in (
+            ("images", photograph(target), origin, (across, down)),
+            ("masks", target[::down, ::across], (100.0, 224.0), (1, 1)),
+        ):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            matrix = (signs[0], 0, 0, x, 0, -signs[1], 0, y, 0, 0, 0, 0, 0, 0, 0, 1)
+            tags = [(34264, 12, 16, tuple(map(float, matrix)), True)]
+            tifffile.imwrite(tmp_path / folder / f"{index}.tif", pixels, extratags=tags)
+    dataset = scan(tmp_path, whole=True)
+    for sample, target in zip(dataset.samples, targets, strict=True):
+        np.testing.assert_array_equal(dataset.target(sample), target)
+
+
+def told(dataset):
+    return " ".join(finding.problem.what for finding in dataset.findings)
 
 
 def test_one_hot_channels_of_other_values_are_refused(tmp_path):

@@ -61,7 +61,7 @@ def write_mask_folder(dataset: Dataset, folder: Path, final: Path, progress: Pro
     write_classes(folder / MARK, dataset.labels)
     labels = as_indices(dataset.labels)
     reading: Reading = "pages" if labels.is_multilabel else "values"
-    save_description(folder / FILE_NAME, folder, labels, reading, pairs=PAIRS)
+    save_description(folder / FILE_NAME, folder, labels, reading, pairs=PAIRS, mask_orientation="shown")
 
 
 def as_indices(labels: Labels) -> Labels:

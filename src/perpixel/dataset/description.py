@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from perpixel.dataset.annotations.tables import parse_colour
 from perpixel.dataset.masks.classes import Reading, default_colours
+from perpixel.dataset.turns import MaskOrientation
 from perpixel.errors import DataError, Problem, did_you_mean
 from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_yaml
@@ -22,6 +23,7 @@ HEAD: Final = """\
 # pairs: a CSV file of image,mask,split,group instead of finding pairs by names.
 # reading: values | halves | nonzero | alpha | instances | objects | classes | channels | pages | drawn
 # ignored: values in the masks that stand for no label; [] where each is a class.
+# mask_orientation: stored | shown, where images are turned by a tag: as their pixels lie, or as a viewer shows them.
 """
 
 
@@ -48,6 +50,7 @@ class Description(_Part):
     kind: LabelKind = "multiclass"
     encoding: Encoding = "index"
     reading: Reading | None = None
+    mask_orientation: MaskOrientation | None = None
     classes: tuple[ClassLine, ...] = ()
     ignored: tuple[int | Colour, ...] = ()
 
@@ -103,7 +106,7 @@ def load_description(path: Path) -> Description:
     return description
 
 
-def save_description(  # one parameter a key
+def save_description(  # noqa: PLR0913 # one parameter a key
     path: Path,
     root: Path,
     labels: Labels,
@@ -111,6 +114,7 @@ def save_description(  # one parameter a key
     *,
     masks: str | None = None,
     pairs: str | None = None,
+    mask_orientation: MaskOrientation | None = None,
 ) -> None:
     """Write a dataset.yaml. Raises OutputError."""
     try:
@@ -125,6 +129,7 @@ def save_description(  # one parameter a key
         "kind": labels.kind,
         "encoding": labels.encoding,
         "reading": reading,
+        "mask_orientation": mask_orientation,
         "classes": [
             {"name": name, "value": spelled(value), "colour": spelled(colour)}
             for name, value, colour in zip(labels.names, labels.values, labels.colours, strict=True)

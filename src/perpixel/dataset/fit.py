@@ -7,7 +7,8 @@ from pathlib import Path
 
 from perpixel.dataset.annotations.rasters import elsewhere
 from perpixel.dataset.layout.inventory import MaskFacts, Page
-from perpixel.dataset.sample import Finding, Sample, info, warning
+from perpixel.dataset.sample import Finding, Sample, info
+from perpixel.dataset.turns import MaskOrientation, with_turns
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import Header, read_header
 
@@ -51,20 +52,32 @@ def pages_of(sample: Sample, header: Header, report: Report) -> list[Sample]:
 
 
 def fitted(
-    samples: Sequence[Sample], headers: Mapping[Path, Header], facts: Mapping[Page, MaskFacts], report: Report
+    samples: Sequence[Sample],
+    headers: Mapping[Path, Header],
+    facts: Mapping[Page, MaskFacts],
+    report: Report,
+    orientation: MaskOrientation | None,
 ) -> list[Sample]:
-    """Those whose masks fit, with the turn that the mask needs to lie as its image is read."""
+    """Those whose masks fit, with the turn that the mask needs to lie as its image is read.
+
+    Args:
+        samples: Images with their masks.
+        headers: Of the images.
+        facts: Of the masks.
+        report: Takes what does not fit.
+        orientation: How masks lie where an image is turned and nothing tells it.
+    """
     fitting: list[Sample] = []
     unequal: list[str] = []
     astray: list[str] = []
-    guessed: list[str] = []
     for sample in samples:
         pages = [facts[path, sample.mask_page] for path in sample.masks if (path, sample.mask_page) in facts]
         if len(pages) < len(sample.masks):
             continue
         header = headers[sample.image]
         sizes = {(fact.height, fact.width) for fact in pages}
-        lying, shown = (header.height, header.width), header.size
+        shown = header.size
+        lying = (header.height, header.width) if all(fact.orientation == 1 for fact in pages) else shown
         reasons = [elsewhere(header.georeference, shown, f.georeference, (f.height, f.width)) for f in pages]
         if any(reasons):
             astray.append(f"{sample.masks[0]}: {next(filter(None, reasons))}")
@@ -72,9 +85,7 @@ def fitted(
             height, width = next(iter(sizes - {shown}))
             unequal.append(f"{sample.image} is {shown[0]} × {shown[1]}, its mask {height} × {width}")
         else:
-            if header.orientation != 1 and sizes == {lying} == {shown}:
-                guessed.append(sample.image.name)
-            fitting.append(replace(sample, mask_turn=header.orientation if sizes == {lying} else 1))
+            fitting.append(sample)
     if unequal:
         report.problems.append(
             Problem(
@@ -91,15 +102,10 @@ def fitted(
                 tuple(astray),
             )
         )
-    if guessed:
-        report.findings.append(
-            warning(
-                f"{len(guessed)} images are turned by their EXIF orientation, and their masks were turned alike.",
-                "look at the overlays; where a mask is wrong, save its image upright without the tag.",
-                guessed,
-            )
-        )
-    return fitting
+    turns = with_turns(fitting, {sample.name: headers[sample.image] for sample in fitting}, facts, orientation)
+    report.problems += [turns.problem] if turns.problem else []
+    report.findings += [turns.finding] if turns.finding else []
+    return list(turns.samples)
 
 
 def one_kind(samples: Sequence[Sample], headers: Mapping[Path, Header], report: Report) -> tuple[int, str]:

@@ -65,6 +65,7 @@ def _stated(path: Path, labels: Labels | None) -> tuple[Path, Stated]:
         description.masks,
         path.parent / description.pairs if description.pairs else None,
         description.ignored if "ignored" in description.model_fields_set else None,
+        description.mask_orientation,
     )
     return root, stated
 
@@ -79,7 +80,7 @@ def _understood(root: Path, stated: Stated) -> Dataset:
     pages = {s.name: mask_pages(s, stated.labels, stated.reading) for s in samples}
     facts, problems = look_at_masks(sorted({page for each in pages.values() for page in each}))
     report.problems += problems
-    samples = fitted(samples, headers, facts, report)
+    samples = fitted(samples, headers, facts, report, stated.mask_orientation)
     channels, dtype = one_kind(samples, headers, report)
     if not any(sample.is_labelled for sample in samples) and not report.problems:
         report.problems.append(Problem("no image has a mask.", "put the masks in a folder masks/ beside images/."))

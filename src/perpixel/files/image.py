@@ -61,6 +61,7 @@ class OpenImage:
         has_alpha: Whether the last channel of a TIFF is an alpha by its tag.
         lossy: Whether the compression altered the values.
         white_is_zero: Whether the file says that 0 is white, and the values lie as in the file.
+        orientation: The tag of a TIFF by which it is turned, 1..8.
         window: How to read; use `read`.
         closing: How to let go of the file.
     """
@@ -79,6 +80,7 @@ class OpenImage:
     has_alpha: bool = False
     lossy: bool = False
     white_is_zero: bool = False
+    orientation: int = 1
 
     def read(self, top: int = 0, left: int = 0, height: int | None = None, width: int | None = None) -> NDArray[Any]:
         """Read the window, or the whole page.

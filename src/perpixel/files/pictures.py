@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,22 +153,35 @@ def picture_header(path: Path) -> tuple[int, int, int, int, str]:
         return image.height, image.width, orientation_of(image), channels, dtype
 
 
-def read_indices(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8] | None, bool, NDArray[Any] | None]:
-    """Decode a mask as it lies: palette indices stay indices, nothing is turned.
+class Indices(NamedTuple):
+    """A mask as it is stored.
 
-    Returns:
-        (H, W) or (H, W, C) values; the palette (256, 3) or None; whether the format is lossy; the alpha (H, W) or
-        None, at most 255 where a pixel is opaque.
+    Args:
+        values: (H, W) or (H, W, C).
+        alpha: (H, W) or None; at most 255, where a pixel is opaque.
+        palette: (256, 3) or None.
+        lossy: Whether the format altered the values.
+        orientation: The tag by which it is to be turned, 1..8.
     """
+
+    values: NDArray[Any]
+    alpha: NDArray[Any] | None = None
+    palette: NDArray[np.uint8] | None = None
+    lossy: bool = False
+    orientation: int = 1
+
+
+def read_indices(path: Path) -> Indices:
+    """Decode a mask as it lies: palette indices stay indices, nothing is turned."""
     if deep_png_header(path) is not None:
         pixels = read_deep_png(path)
         alpha = (pixels[..., -1] >> 8).astype(np.uint8) if pixels.shape[2] in (2, 4) else None
         pixels = pixels if alpha is None else pixels[..., :-1]
-        return pixels[..., 0] if pixels.shape[2] == 1 else pixels, None, False, alpha
+        return Indices(pixels[..., 0] if pixels.shape[2] == 1 else pixels, alpha)
     with damage_told(path), Image.open(path) as image:
         check_size(path, image.height, image.width, _decoding_bytes(image))
         lossy = image.format in LOSSY or (image.format == "WEBP" and _is_lossy_webp(path))
-        palette = None
+        orientation, palette = orientation_of(image), None
         if image.mode == "P":
             image.load()
             flat = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
@@ -178,7 +191,7 @@ def read_indices(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8] | None, bo
         alpha = np.asarray(image.getchannel("A")) if image.mode in {"LA", "RGBA", "PA"} else None
         values = np.asarray(image if is_plain else image.convert("L" if image.mode == "LA" else "RGB"))
         values = np.where(values, 255, 0).astype(np.uint8) if values.dtype == bool else values
-        return values, palette, lossy, alpha
+        return Indices(values, alpha, palette, lossy, orientation)
 
 
 def _is_lossy_webp(path: Path) -> bool:

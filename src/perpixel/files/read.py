@@ -58,7 +58,7 @@ class Header:
 
 @dataclass(frozen=True)
 class RawMask:
-    """A mask as it lies in its file, not yet turned.
+    """A mask as it lies in its file, turned by the file's own orientation tag.
 
     Args:
         values: (H, W) integers, (H, W, 3) colours, or (H, W, C).
@@ -68,6 +68,7 @@ class RawMask:
         georeference: For GeoTIFF.
         alpha: (H, W), where the file has one beside the values; 0 is transparent.
         pages: Pages in the file.
+        orientation: The tag by which it was turned, 1..8.
     """
 
     values: NDArray[Any]
@@ -77,6 +78,7 @@ class RawMask:
     georeference: GeoReference | None = None
     alpha: NDArray[Any] | None = None
     pages: int = 1
+    orientation: int = 1
 
 
 def open_image(path: Path, page: int = 0) -> OpenImage:
@@ -150,10 +152,13 @@ def read_mask(path: Path, page: int = 0, box: Box | None = None) -> RawMask:
             with _open_array(path) as image:
                 mask = RawMask(_flat(image.window(*(box or (0, 0, image.height, image.width)))))
         case _:
-            values, palette, lossy, alpha = read_indices(path)
+            found = read_indices(path)
+            values, alpha = (None if each is None else turned(each, found.orientation) for each in found[:2])
+            assert values is not None
             top, left, height, width = box or (0, 0, *values.shape[:2])
             part = (slice(top, top + height), slice(left, left + width))
-            mask = RawMask(values[part], palette, lossy, alpha=None if alpha is None else alpha[part])
+            alpha = None if alpha is None else alpha[part]
+            mask = RawMask(values[part], found.palette, found.lossy, alpha=alpha, orientation=found.orientation)
     nodata = mask.nodata if mask.nodata is not None and math.isfinite(mask.nodata) else None  # NaN is −1 by now
     return replace(mask, values=_whole_numbers(mask.values, path), nodata=nodata)
 
@@ -174,7 +179,14 @@ def _tiff_mask(path: Path, page: int, box: Box | None) -> RawMask:
             values = np.where(alpha[..., None] == 0, -1, values.astype(np.int32))  # GDAL's alpha: outside of the data
             alpha = None
         return RawMask(
-            _flat(values), image.palette, image.lossy, image.nodata, image.georeference, alpha, image.pages
+            _flat(values),
+            image.palette,
+            image.lossy,
+            image.nodata,
+            image.georeference,
+            alpha,
+            image.pages,
+            image.orientation,
         )
 
 

@@ -106,6 +106,7 @@ def _open(file: tifffile.TiffFile, path: Path, number: int, keep_indices: bool) 
         has_alpha=has_alpha,
         lossy=int(page.compression) in LOSSY,
         white_is_zero=white_is_zero,
+        orientation=orientation,
     )
 
 

@@ -31,7 +31,7 @@ class MaskFacts:
     """What one mask file holds.
 
     Args:
-        height: In pixels, as it lies in the file.
+        height: In pixels, turned by the file's own orientation tag.
         width: Likewise.
         kind: "index" (one channel, or three equal ones), "colour", or "channels" (one a class).
         values: Pixels of each value; colours as 0xRRGGBB. For "channels" the values over all of them.
@@ -42,6 +42,7 @@ class MaskFacts:
         georeference: For GeoTIFF.
         clear: Pixels that are transparent, where the file has an alpha; else None.
         pages: Pages in the file.
+        orientation: The tag by which it was turned, 1..8.
     """
 
     height: int
@@ -55,6 +56,7 @@ class MaskFacts:
     georeference: GeoReference | None = None
     clear: int | None = None
     pages: int = 1
+    orientation: int = 1
 
 
 def look_at_masks(pages: Sequence[Page]) -> tuple[dict[Page, MaskFacts], list[Problem]]:
@@ -111,7 +113,18 @@ def facts_of(mask: RawMask) -> MaskFacts:
     channels = values.shape[2] if kind == "channels" else 1
     clear = None if mask.alpha is None else int((mask.alpha < OPAQUE_FROM).sum())
     return MaskFacts(
-        height, width, kind, counts, used, mask.lossy, mask.nodata, channels, mask.georeference, clear, mask.pages
+        height,
+        width,
+        kind,
+        counts,
+        used,
+        mask.lossy,
+        mask.nodata,
+        channels,
+        mask.georeference,
+        clear,
+        mask.pages,
+        mask.orientation,
     )
 
 

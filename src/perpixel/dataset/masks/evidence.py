@@ -6,7 +6,7 @@ values alone leave two readings, a few masks are looked at.
 
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -111,21 +111,8 @@ class Shapes:
 
         An object ends where the image changes. A stroke, or an outline drawn well inside a field, ends anywhere: 1.
         """
-        across, elsewhere = np.zeros(2), np.zeros(2)
-        for page, mask in self._looked_at.items():
-            image = self._image(page, mask.shape)
-            if image is None:
-                continue
-            inside = mask == rest
-            for axis in (0, 1):
-                differs = _apart(inside, axis, np.not_equal)
-                change = np.abs(_apart(image, axis, np.subtract)).mean(axis=-1)
-                change = np.where(np.isfinite(change), change, 0)
-                across += change[differs].sum(), differs.sum()
-                elsewhere += change[~differs].sum(), (~differs).sum()
-        if not across[1] or not elsewhere[0]:
-            return float("nan")
-        return float(across[0] / across[1] / (elsewhere[0] / elsewhere[1]))
+        pictures = ((self._image(page, mask.shape), mask == rest) for page, mask in self._looked_at.items())
+        return border_contrast((image, inside) for image, inside in pictures if image is not None)
 
     def _image(self, page: Page, size: tuple[int, ...]) -> NDArray[np.float32] | None:
         """The image of a mask, each channel with spread 1; None where it cannot be read or is of another size."""
@@ -140,10 +127,7 @@ class Shapes:
                 pixels = file.read(top, left, *size).astype(np.float32)
         except DataError:
             return None
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            spread = np.nanstd(pixels, axis=(0, 1))
-        return (pixels / np.where(spread > 0, spread, 1)).astype(np.float32)
+        return spread_to_one(pixels)
 
     def plateaus(self, least: int, greatest: int) -> float:
         """Of the gray pixels between two levels, the share in whose neighbourhood the gray hardly changes."""
@@ -189,6 +173,30 @@ def _corner(size: tuple[int, int]) -> tuple[int, int]:
 def _middle(values: NDArray[Any]) -> NDArray[Any]:
     top, left = _corner((values.shape[0], values.shape[1]))
     return values[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE]
+
+
+def border_contrast(pictures: Iterable[tuple[NDArray[np.float32], NDArray[Any]]]) -> float:
+    """How much more images (H, W, C) change where masks (H, W) do than elsewhere, as a ratio; NaN if unknown."""
+    across, elsewhere = np.zeros(2), np.zeros(2)
+    for image, mask in pictures:
+        for axis in (0, 1):
+            differs = _apart(mask, axis, np.not_equal)
+            change = np.abs(_apart(image, axis, np.subtract)).mean(axis=-1)
+            change = np.where(np.isfinite(change), change, 0)
+            across += change[differs].sum(), differs.sum()
+            elsewhere += change[~differs].sum(), (~differs).sum()
+    if not across[1] or not elsewhere[0]:
+        return float("nan")
+    return float(across[0] / across[1] / (elsewhere[0] / elsewhere[1]))
+
+
+def spread_to_one(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """An image (H, W, C) with standard deviation 1 in each channel; NaN counts nowhere."""
+    pixels = pixels.astype(np.float32)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        spread = np.nanstd(pixels, axis=(0, 1))
+    return (pixels / np.where(spread > 0, spread, 1)).astype(np.float32)
 
 
 def _apart(array: NDArray[Any], axis: int, compare: Any) -> NDArray[Any]:

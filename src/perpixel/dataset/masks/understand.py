@@ -25,6 +25,7 @@ from perpixel.dataset.masks.classes import (
 from perpixel.dataset.masks.evidence import Shapes
 from perpixel.dataset.masks.numbered import number_objects
 from perpixel.dataset.sample import Sample, Shape, info
+from perpixel.dataset.turns import MaskOrientation
 from perpixel.errors import DataError, Problem
 from perpixel.labels.labels import Labels, Value
 from perpixel.shapes import IGNORED
@@ -45,6 +46,7 @@ class Stated:
     masks: str | None = None
     pairs: Path | None = None
     ignored: tuple[Value, ...] | None = None
+    mask_orientation: MaskOrientation | None = None
 
 
 @dataclass(frozen=True)
