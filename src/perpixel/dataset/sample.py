@@ -1,7 +1,7 @@
 """One image and what is known of its mask."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -126,8 +126,10 @@ class Drawn:
         classes: Names; the value of the first is 1, and 0 is the background.
         shapes: Of each image that is labelled, in the order of drawing.
         problems: What could not be read.
+        splits: Of images that a file named after a subset lists (instances_train.json), that subset.
     """
 
     classes: tuple[str, ...]
     shapes: Mapping[Path, tuple[Shape, ...]]
     problems: tuple[Problem, ...] = ()
+    splits: Mapping[Path, Part] = field(default_factory=dict)

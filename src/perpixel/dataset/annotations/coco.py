@@ -4,11 +4,12 @@ Source: https://cocodataset.org/#format-data and `rleFrString` in pycocotools' m
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from perpixel.dataset.layout.names import Part, part_of
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
@@ -40,12 +41,27 @@ def read_coco(files: Mapping[Path, Json], images: Sequence[Path]) -> Drawn:
     by_name: dict[str, list[Path]] = defaultdict(list)
     for image in images:
         by_name[image.name].append(image)
+    splits: dict[Path, Part] = {}
     for path, data in files.items():
         try:
-            problems += _read_one(path, data, names, by_name, shapes)
+            listed, found = _read_one(path, data, names, by_name, shapes)
+            problems += [*found, *_assigned(path, listed, splits)]
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             problems.append(Problem(f"{path} is not sound COCO: {error!r}.", "export the annotations again."))
-    return Drawn(tuple(names), {image: tuple(found) for image, found in shapes.items()}, tuple(problems))
+    drawn = {image: tuple(found) for image, found in shapes.items()}
+    return Drawn(tuple(names), drawn, tuple(problems), splits if len(set(splits.values())) > 1 else {})
+
+
+def _assigned(path: Path, images: Iterable[Path], splits: dict[Path, Part]) -> list[Problem]:
+    """Note the subset that a file's name says (instances_train.json) for the images that it lists."""
+    part = part_of(path.stem)
+    if part is None:
+        return []
+    twice = tuple(image.name for image in images if splits.setdefault(image, part) != part)
+    if not twice:
+        return []
+    what = f"{len(twice)} images that {path} lists for {part} are listed for another subset, too."
+    return [Problem(what, "list each image in one of the files.", twice)]
 
 
 def _categories(files: Mapping[Path, Json]) -> list[str]:
@@ -57,7 +73,8 @@ def _categories(files: Mapping[Path, Json]) -> list[str]:
 
 def _read_one(
     path: Path, data: Json, names: list[str], by_name: Mapping[str, list[Path]], shapes: dict[Path, list[Shape]]
-) -> list[Problem]:
+) -> tuple[list[Path], list[Problem]]:
+    """Add the shapes of one file; give the images that it lists, and what is wrong."""
     category = {c["id"]: names.index(str(c["name"])) + 1 for c in data["categories"]}
     place: dict[str, Path] = {}
     scale: dict[str, tuple[float, float]] = {}
@@ -98,7 +115,7 @@ def _read_one(
                 "export them with segmentations.",
             )
         )
-    return problems
+    return list(place.values()), problems
 
 
 def _shape(annotation: Json, value: int) -> Shape | None:

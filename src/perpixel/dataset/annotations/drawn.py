@@ -1,6 +1,7 @@
 """Recognise labels that are drawn as outlines: COCO, LabelMe, YOLO segments, GeoJSON, Shapefile."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from perpixel.dataset.annotations.labelled_shapes import is_labelme, read_labelm
 from perpixel.dataset.layout.layouts import Layout, named_apart
 from perpixel.dataset.layout.matches import sample_of
 from perpixel.dataset.layout.tree import Tree
-from perpixel.dataset.sample import Drawn, info
+from perpixel.dataset.sample import Drawn, Sample, info
 from perpixel.errors import Problem
 
 
@@ -24,7 +25,7 @@ def recognise_drawn(tree: Tree) -> Layout | None:
     if drawn is None:
         return None
     samples = [
-        sample_of(folder, image, (), shapes=drawn.shapes.get(image))
+        _with_split(sample_of(folder, image, (), shapes=drawn.shapes.get(image)), drawn)
         for folder in tree.folders
         for image in folder.images
     ]
@@ -37,6 +38,11 @@ def recognise_drawn(tree: Tree) -> Layout | None:
     if not drawn.shapes and not problems:
         problems = (Problem(f"the {source} files list no image that is here.", "put the images beside them."),)
     return Layout("drawn", named_apart(samples), drawn.classes, (told,), problems)
+
+
+def _with_split(sample: Sample, drawn: Drawn) -> Sample:
+    """The subset of the folder counts; else that of the file that lists the image."""
+    return sample if sample.split is not None else replace(sample, split=drawn.splits.get(sample.image))
 
 
 def names_of(files: Sequence[Path]) -> list[Path]:

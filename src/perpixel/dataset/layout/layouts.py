@@ -20,6 +20,7 @@ from perpixel.dataset.layout.claims import claimed_once
 from perpixel.dataset.layout.matches import Form, Match, related, sample_of
 from perpixel.dataset.layout.names import PICTURED_WORDS, Part, file_role, stem
 from perpixel.dataset.layout.pairs import Pairs, missing_masks, pair
+from perpixel.dataset.layout.several import by_class, with_numbered
 from perpixel.dataset.layout.tree import Folder, Tree
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
@@ -77,7 +78,14 @@ def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folde
         )
     forms = {match.form for match in matches}
     form: Form = "objects" if "objects" in forms else next(iter(forms), "values")
-    return Layout(form, named_apart(samples), min(class_names, default=()), tuple(findings), tuple(problems))
+    classes: tuple[str, ...] = min(class_names, default=())
+    if form == "objects":
+        named, ordered, unclear = by_class([sample for sample in samples if sample.masks])
+        problems += unclear
+        if named:
+            form, classes = "classes", named
+            samples = [*ordered, *(sample for sample in samples if not sample.masks)]
+    return Layout(form, named_apart(samples), classes, tuple(findings), tuple(problems))
 
 
 def _matched(folder: Folder, masks: list[Folder]) -> Match | None:
@@ -132,15 +140,21 @@ def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample
     pairs, passed_over = _without_companions(pairs)
     findings += passed_over
     problems = list(pairs.problems)
+    samples, left = with_numbered(samples, pairs.without_image)
+    pairs = replace(pairs, without_image=tuple(left))
+    if any(len(sample.masks) > 1 for sample in samples) and not left:
+        return "objects", samples, findings, [*problems, *_missing(pairs, folder, best)]
     if pairs.without_image:
         findings.append(_without_image(pairs, best.images))
     elif len(pairs.without_mask) > len(pairs.pairs) > 0:
         samples += [sample_of(folder, image, ()) for image in pairs.without_mask]
         findings.append(_mostly_unlabelled(pairs, folder))
         return "values", samples, findings, problems
-    if pairs.without_mask:
-        problems.append(missing_masks(pairs, folder.images, best.images))
-    return "values", samples, findings, problems
+    return "values", samples, findings, [*problems, *_missing(pairs, folder, best)]
+
+
+def _missing(pairs: Pairs, images: Folder, masks: Folder) -> list[Problem]:
+    return [missing_masks(pairs, images.images, masks.images)] if pairs.without_mask else []
 
 
 def _without_companions(pairs: Pairs) -> tuple[Pairs, list[Finding]]:
@@ -228,7 +242,8 @@ def _by_names(folders: Sequence[Folder]) -> Layout | None:
     if unused := [str(folder.path) for folder, images, masks, _ in found if not (images and masks)]:
         findings.append(_not_used(unused))
     problems = tuple(problem for layout in layouts for problem in layout.problems)
-    return Layout("values", named_apart(samples), (), tuple(findings), problems) if samples or problems else None
+    form: Form = "objects" if any(layout.form == "objects" for layout in layouts) else "values"
+    return Layout(form, named_apart(samples), (), tuple(findings), problems) if samples or problems else None
 
 
 def _by_role(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
@@ -267,11 +282,11 @@ def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layou
     problems = list(pairs.problems)
     if pairs.without_mask:
         problems.append(missing_masks(pairs, images, masks))
-    if pairs.without_image:
-        findings.append(_without_image(pairs, masks))
-    return Layout(
-        "values", tuple(sample_of(folder, i, (m,)) for i, m in pairs.pairs), (), tuple(findings), tuple(problems)
-    )
+    samples, left = with_numbered([sample_of(folder, i, (m,)) for i, m in pairs.pairs], pairs.without_image)
+    if left:
+        findings.append(_without_image(replace(pairs, without_image=tuple(left)), masks))
+    form: Form = "objects" if any(len(sample.masks) > 1 for sample in samples) else "values"
+    return Layout(form, tuple(samples), (), tuple(findings), tuple(problems))
 
 
 def _across_folders(images: Sequence[tuple[Folder, list[Path]]], masks: Sequence[Path]) -> Layout | None:

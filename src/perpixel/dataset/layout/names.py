@@ -113,6 +113,16 @@ def stem(filename: str) -> str:
     return name if dot and name and re.fullmatch(r"[A-Za-z][A-Za-z0-9]{1,7}", ending) else filename
 
 
+def part_of(name: str) -> Part | None:
+    """The subset that the stem of a list or of an annotation file names.
+
+    >>> part_of("instances_train2017"), part_of("person_keypoints"), part_of("val"), part_of("train_val")
+    ('train', None, 'val', None)
+    """
+    found = {part for word in _pieces(name) if (part := _word(word.lower())[1]) is not None}
+    return found.pop() if len(found) == 1 else None
+
+
 def file_role(name: str) -> Role | None:
     """What the stem of a file says that it is: `cell_7_mask` a mask, `cell_7` nothing."""
     words = key_words(name)

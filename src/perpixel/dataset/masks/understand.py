@@ -35,6 +35,9 @@ NUMBERED_BY_CELLPOSE: Final = "_cp_masks"
 BINARY: Final[frozenset[Reading]] = frozenset({"halves", "nonzero", "alpha"})
 """Readings that make background (0) and foreground (255) of whatever the masks hold."""
 
+MOST_CLASSES_IN_PIECES: Final = 16
+"""A piece of a mask with more values than these has smoothed borders; with fewer, but more than two, classes."""
+
 
 @dataclass(frozen=True)
 class Stated:
@@ -112,6 +115,7 @@ def _inferred(found: Found, stated: Stated) -> Understood:
         values = tuple(range(len(names)))
         return Understood(Labels("multiclass", names, values, default_colours(values)), "drawn")
     if layout.form == "objects":
+        _refuse_classes_in_objects(facts)
         return Understood(merged_objects(), "objects")
     if layout.form == "classes":
         value = max((v for fact in facts.values() for v in fact.values), default=255)
@@ -121,6 +125,21 @@ def _inferred(found: Found, stated: Stated) -> Understood:
     if stated.reading in BINARY:
         return binary(stated.reading)
     return _by_values(found, stated)
+
+
+def _refuse_classes_in_objects(facts: Mapping[Page, MaskFacts]) -> None:
+    """Several files an image are merged, so that none may hold classes of its own."""
+    several = [f"{path}: {len(fact.values)} values" for (path, _), fact in facts.items() if _is_several(fact)]
+    if several:
+        raise DataError(
+            f"{len(several)} of {len(facts)} mask files, of which several belong to one image, hold several classes.",
+            examples=several,
+            fix="merge the files of each image into one mask, or list the right ones in a CSV file (pairs: FILE).",
+        )
+
+
+def _is_several(fact: MaskFacts) -> bool:
+    return fact.kind == "index" and not fact.lossy and 2 < len(fact.values) <= MOST_CLASSES_IN_PIECES
 
 
 def _by_values(found: Found, stated: Stated) -> Understood:

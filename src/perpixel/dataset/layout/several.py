@@ -1,0 +1,89 @@
+"""Several mask files of one image: objects one by one, one file a class, or more objects under a number."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from perpixel.dataset.layout.names import INSTANCE_WORDS, MASK_WORDS, stem
+from perpixel.dataset.sample import Sample
+from perpixel.errors import Problem
+
+GENERIC = (
+    MASK_WORDS | INSTANCE_WORDS | {"object", "obj", "part", "piece", "cell", "nucleus", "polygon", "region", "roi"}
+)
+"""Words that name what a file is, not which class it shows."""
+
+
+def class_of(mask: Path, sample: Sample) -> str:
+    """What a mask file's name says beside the names of its image and its folders; empty for objects by number.
+
+    >>> from pathlib import Path
+    >>> sample = Sample("scan", Path("case1/images/scan.png"), group="case1")
+    >>> [class_of(Path(name), sample) for name in ("liver.png", "case1_tumor.png", "mask_3.png", "0a1b.png", "b.png")]
+    ['liver', 'tumor', '', '', '']
+    """
+    name = stem(mask.name).lower()
+    for own in (sample.name, stem(sample.image.name), *sample.group.split("/")):
+        name = name.replace(own.lower(), " ") if own else name
+    words = [word for word in re.split(r"[\W_]+", name) if word and not word.isdigit() and word not in GENERIC]
+    return " ".join(words) if all(word.isalpha() and len(word) > 1 for word in words) else ""
+
+
+def by_class(samples: Sequence[Sample]) -> tuple[tuple[str, ...], list[Sample], list[Problem]]:
+    """Read files as classes where the same names recur from image to image: liver.png and tumor.png of each.
+
+    Args:
+        samples: Each with several mask files.
+
+    Returns:
+        The classes, the samples with a mask for each class in their order, and what speaks against it; no classes
+        where the files are objects.
+    """
+    names = [[class_of(mask, sample) for mask in sample.masks] for sample in samples]
+    seen = Counter(name for each in names for name in set(each) if name)
+    classes = tuple(sorted(name for name, count in seen.items() if count > 1 and 2 * count > len(samples)))
+    if len(classes) < 2:
+        return (), list(samples), []
+    unclear = [
+        f"{sample.image}: {', '.join(mask.name for mask in sample.masks)}"
+        for sample, found in zip(samples, names, strict=True)
+        if sorted(found) != list(classes)
+    ]
+    if unclear:
+        told = (
+            f"the mask files of {len(unclear)} of {len(samples)} images are not one for each of {', '.join(classes)}."
+        )
+        return (
+            classes,
+            [],
+            [Problem(told, "give each image one file a class; an empty one where it is not.", (*unclear,))],
+        )
+    ordered = [
+        replace(sample, masks=tuple(mask for _, mask in sorted(zip(found, sample.masks, strict=True))))
+        for sample, found in zip(samples, names, strict=True)
+    ]
+    return classes, ordered, []
+
+
+def with_numbered(samples: Sequence[Sample], left: Sequence[Path]) -> tuple[list[Sample], list[Path]]:
+    """Give masks that are left over to the image whose mask has their name without a number: a_mask_1 to a_mask.
+
+    >>> from pathlib import Path
+    >>> sample = Sample("a", Path("a.png"), masks=(Path("a_mask.png"),))
+    >>> found, left = with_numbered([sample], [Path("a_mask_1.png"), Path("a_mask_x.png")])
+    >>> [mask.name for mask in found[0].masks], [mask.name for mask in left]
+    (['a_mask.png', 'a_mask_1.png'], ['a_mask_x.png'])
+    """
+    home = {(mask.parent, stem(mask.name)): sample.name for sample in samples for mask in sample.masks}
+    more: dict[str, list[Path]] = {}
+    rest: list[Path] = []
+    for mask in left:
+        numbered = re.fullmatch(r"(.+?)[ _\-.]*\(?\d+\)?", stem(mask.name))
+        name = home.get((mask.parent, numbered[1])) if numbered else None
+        if name is None:
+            rest.append(mask)
+        else:
+            more.setdefault(name, []).append(mask)
+    return [replace(s, masks=(*s.masks, *more.get(s.name, ()))) for s in samples], rest
