@@ -50,7 +50,7 @@ def test_what_was_done_is_said_and_kept(tmp_path, cells_run, base, caplog):
     run = train(write_land(tmp_path / "land"), tmp_path / "run", of_run(cells_run, scale=0.25))
     told = [
         f"The weights of {cells_run.folder} (unet, plain) are taken over.",
-        "The classes are others: the last layer begins anew for class 0 and class 1 and class 2, "
+        "The classes are others: the last layer is re-initialised for class 0 and class 1 and class 2, "
         "drops background and foreground.",
         f"It works at {base.card.scale:g} of the native resolution, this run at 0.25.",
     ]
@@ -79,7 +79,7 @@ def test_classes_of_the_same_name_keep_their_row(base):
     assert torch.equal(fresh.head.weight[1], before[1])
     assert torch.equal(fresh.head.weight[2], weight[0])
     assert torch.equal(fresh.head.bias[[0, 2]], trained.weights["head.bias"][[1, 0]])
-    assert told[1] == "The classes are others: the last layer keeps road and sky, begins anew for tree, drops car."
+    assert told[1] == "The classes are others: the last layer keeps road and sky, is re-initialised for tree, drops car."
     body = {name for name in trained.weights if not name.startswith("head.")}
     assert all(torch.equal(fresh.state_dict()[name], trained.weights[name]) for name in body)
 
@@ -119,7 +119,7 @@ def test_a_coarser_fcn_does_not_continue_from_a_finer_one(base):
 
 def test_labels_of_another_kind_begin_the_last_layer_anew(tmp_path, cells_run):
     run = train(write_overlapping(tmp_path / "shapes"), tmp_path / "run", of_run(cells_run))
-    assert run.notes[1] == "Its labels are multiclass, these multilabel: the last layer begins anew."
+    assert run.notes[1] == "Its labels are multiclass, these multilabel: the last layer is re-initialised."
 
 
 def test_other_channels_fit_the_first_convolution(tmp_path, cells_run):

@@ -149,7 +149,7 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
                 severity,
                 Problem(
                     f"{len(result.empty)} of {len(dataset.samples)} masks hold the background only.",
-                    "nothing to mend if these images show nothing; else draw their masks.",
+                    "nothing to fix if these images show nothing; else draw their masks.",
                     result.empty,
                 ),
             )
@@ -158,7 +158,7 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
         found.append(
             warning(
                 f"{len(result.duplicates)} pair(s) of images show the same (copies, turned or flipped too).",
-                "nothing to mend: they are kept on one side of the split; remove copies that are not wanted.",
+                "nothing to fix: they are kept on one side of the split; remove copies that are not wanted.",
                 tuple(f"{first} and {second}" for first, second in result.duplicates),
             )
         )

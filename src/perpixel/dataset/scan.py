@@ -83,7 +83,7 @@ def _understood(root: Path, stated: Stated) -> Dataset:
     samples = fitted(samples, headers, facts, report, stated.mask_orientation)
     channels, dtype = one_kind(samples, headers, report)
     if not any(sample.is_labelled for sample in samples) and not report.problems:
-        report.problems.append(Problem("no image has a mask.", "put the masks in a folder masks/ beside images/."))
+        report.problems.append(Problem("no image has a mask.", "put the masks in a folder masks/ next to images/."))
     used = {page: facts[page] for page in dict.fromkeys(page for s in samples for page in pages[s.name])}
     try:
         understood = understand(Found(tree, layout, samples, used), stated) if samples else None

@@ -66,7 +66,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     task = _Task(predictor, scan(data or run.data, labels, whole=data is not None), _inside(labels, inside))
     samples = task.dataset.samples if data is not None else part_of(run, task.dataset, part)
     if not samples:
-        raise DataError(f"{data} has no labelled image.", fix="add masks beside the images.")
+        raise DataError(f"{data} has no labelled image.", fix="add masks next to the images.")
     calibration = predictor.calibration
     images, curves, softened = _passed(task, samples, calibration, partial(progress, "evaluating"))
     groups, grouped_by = groups_of_samples(task.dataset, samples, None if data else run.settings.data.group_by)

@@ -125,7 +125,7 @@ class damage_told:  # noqa: N801  (reads as a clause in a with statement)
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, PermissionError):
             raise DataError(
-                f"{self.path} may not be read: permission denied.", fix="mend its permissions (chmod u+r)."
+                f"{self.path} may not be read: permission denied.", fix="change its permissions (chmod u+r)."
             ) from error
         if isinstance(error, Exception) and not isinstance(error, DataError):
             raise unreadable(self.path, _reason(error)) from error

@@ -91,7 +91,7 @@ def _rate(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple
     optimiser = settings.train.optimiser
     if _is_default(settings) and optimiser == "adamw":
         return DEFAULT_RATE, "found by trials of the default network"
-    return RATES[optimiser], f"usual for {optimiser}; `perpixel rates` tries others"
+    return RATES[optimiser], f"usual for {optimiser}; the learning-rate finder tries others"
 
 
 def _loss(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[Mapping[str, float], str]:

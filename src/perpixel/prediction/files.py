@@ -277,7 +277,7 @@ def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -
             raise OutputError(
                 f"{out} holds {len(there)} output(s) of {path.name} already.",
                 examples=[str(each) for each in there],
-                fix="skip such images with --resume, write them anew with --overwrite, or choose another --out.",
+                fix="skip such images with --resume, write them again with --overwrite, or choose another --out.",
             )
         if names and len(there) == len(names):
             return Written(path, tuple(there), is_skipped=True)

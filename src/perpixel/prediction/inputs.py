@@ -29,7 +29,7 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
         try:
             found = _meant(each)
         except (OSError, ValueError) as error:  # no permission, too long a name, a byte that no name holds
-            problems.append(Problem(f"{each} cannot be read: {error}.", fix="mend its name or its permissions."))
+            problems.append(Problem(f"{each} cannot be read: {error}.", fix="correct its name or its permissions."))
             continue
         if odd := tuple(str(path) for path in found if not is_plain(str(path))):
             what = f"{len(odd)} file name(s) are not UTF-8, or hold line breaks or other control characters."

@@ -67,7 +67,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "点击图片（或按回车键）查看大图；方向键切换，Esc 关闭。",
     ),
     "reduced": ("reduced; the files hold the full size", "已缩小；原文件为完整尺寸"),
-    "no_findings": ("Nothing to mend.", "没有需要修正的问题。"),
+    "no_findings": ("Nothing to fix.", "没有需要修正的问题。"),
     "fix": ("Fix:", "修正："),
     "every_setting": ("every setting of this run, and the versions", "本次运行的全部设置与版本"),
     "images_by_group": ("groups", "分组"),

@@ -173,12 +173,12 @@ def _told(base: Base, card: ModelCard, pairs: Sequence[tuple[int, int]]) -> list
         sentences.append(f"{here.name} continues from it: what it adds scores zero at first.")
     ours, theirs = here.codec.labels, there.codec.labels
     if ours.kind != theirs.kind:
-        sentences.append(f"Its labels are {theirs.kind}, these {ours.kind}: the last layer begins anew.")
+        sentences.append(f"Its labels are {theirs.kind}, these {ours.kind}: the last layer is re-initialised.")
     elif ours.names != theirs.names:
         kept = {name for k, name in enumerate(ours.names) if k in dict(pairs)}
         parts = {
             "keeps": [name for name in ours.names if name in kept],
-            "begins anew for": [name for name in ours.names if name not in kept],
+            "is re-initialised for": [name for name in ours.names if name not in kept],
             "drops": [name for name in theirs.names if name not in kept],
         }
         told = ", ".join(f"{verb} {' and '.join(names)}" for verb, names in parts.items() if names)

@@ -75,7 +75,7 @@ def fit_budget(session: Session, started: float) -> FittedBudget:
     if steps < LEAST_STEPS:
         needed = (budget - left + validation_seconds + 2 * LEAST_STEPS * step_seconds) / 60
         raise SettingsError(
-            f"train.minutes = {train.minutes:g} holds {max(steps, 0)} training steps beside one validation, "
+            f"train.minutes = {train.minutes:g} holds {max(steps, 0)} training steps next to one validation, "
             f"which lasts {validation_seconds:.0f} s.",
             fix=f"give at least {math.ceil(needed * 10) / 10:g} minutes, or fewer or smaller validation images.",
         )

@@ -104,7 +104,7 @@ def _read_one(
         problems.append(
             Problem(
                 f"{len(missing)} of {len(data['images'])} images listed in {path} are not here, or several are.",
-                "put the images beside it, under the names that it gives.",
+                "put the images next to it, under the names that it gives.",
                 tuple(missing),
             )
         )

@@ -32,11 +32,11 @@ def recognise_drawn(tree: Tree) -> Layout | None:
     told = info(
         f"the labels are outlines ({source}); a pixel belongs to the one that holds its centre, a later one covers "
         "an earlier one, and the rest is background.",
-        fix="nothing to mend; give masks instead where the order matters.",
+        fix="nothing to fix; give masks instead where the order matters.",
     )
     problems = drawn.problems
     if not drawn.shapes and not problems:
-        problems = (Problem(f"the {source} files list no image that is here.", "put the images beside them."),)
+        problems = (Problem(f"the {source} files list no image that is here.", "put the images next to them."),)
     return Layout("drawn", named_apart(samples), drawn.classes, (told,), problems)
 
 

@@ -103,7 +103,7 @@ def _problems(closed: list[str], broken: list[str], garbled: list[str]) -> list[
         problems.append(
             Problem(
                 f"{len(closed)} folder(s) may not be read: permission denied.",
-                "mend their permissions (chmod u+rx).",
+                "change their permissions (chmod u+rx).",
                 tuple(closed),
             )
         )
