@@ -48,7 +48,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    message = r"cannot write .*a.txt: No space left on device.\nFix: free some space, change the permissions, or choose"
+    message = r"cannot write .*a.txt: No space left on device.\nFix: free some space, change the permissions, or"
     with pytest.raises(OutputError, match=message):
         write_text(path, "new")
     assert path.read_text() == "old"

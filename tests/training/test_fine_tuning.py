@@ -79,7 +79,8 @@ def test_classes_of_the_same_name_keep_their_row(base):
     assert torch.equal(fresh.head.weight[1], before[1])
     assert torch.equal(fresh.head.weight[2], weight[0])
     assert torch.equal(fresh.head.bias[[0, 2]], trained.weights["head.bias"][[1, 0]])
-    assert told[1] == "The classes are others: the last layer keeps road and sky, is re-initialised for tree, drops car."
+    expected = "The classes are others: the last layer keeps road and sky, is re-initialised for tree, drops car."
+    assert told[1] == expected
     body = {name for name in trained.weights if not name.startswith("head.")}
     assert all(torch.equal(fresh.state_dict()[name], trained.weights[name]) for name in body)
 

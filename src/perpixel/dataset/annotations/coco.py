@@ -47,7 +47,9 @@ def read_coco(files: Mapping[Path, Json], images: Sequence[Path]) -> Drawn:
             listed, found = _read_one(path, data, names, by_name, shapes)
             problems += [*found, *_assigned(path, listed, splits)]
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-            problems.append(Problem(f"{path} is not sound COCO: {error!r}.", "export the annotations again."))
+            fix = "export the annotations again, at the size of their images or as polygons."
+            reason = str(error) if isinstance(error, ValueError) else repr(error)
+            problems.append(Problem(f"{path} is not sound COCO: {reason}.", fix))
     drawn = {image: tuple(found) for image, found in shapes.items()}
     return Drawn(tuple(names), drawn, tuple(problems), splits if len(set(splits.values())) > 1 else {})
 
