@@ -270,3 +270,19 @@ def test_a_split_is_saved_and_loaded(tmp_path):
     (tmp_path / "split.csv").write_text("nam\n1\n")
     with pytest.raises(RunError, match="cannot be read as a split"):
         Split.load(tmp_path / "split.csv", samples)
+
+
+def test_two_folders_that_are_mixed_are_reported():
+    samples = _samples([f"s{k}" for k in range(8)], ["patient1", "patient2"] * 4)
+    (found,) = split(samples, _audit(samples)).findings
+    assert found.severity == "warning"
+    assert "images of patient1 and of patient2 are in several of them" in found.problem.what
+
+
+def test_how_images_are_grouped_is_reported():
+    groups = ["a", "b", "c"] * 3
+    samples = _samples([f"s{k}" for k in range(9)], groups)
+    divided = split(samples, _audit(samples))
+    assert divided.findings[0].problem.what == "images of one group stay in one subset: 3 groups by folder."
+    parts = [{divided.parts[s.name][0] for s in samples if s.group == group} for group in "abc"]
+    assert {len(each) for each in parts} == {1}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perpixel.audit import Audit
 from perpixel.dataset import Finding, Sample
 from perpixel.dataset.layout.names import natural
-from perpixel.dataset.sample import warning
+from perpixel.dataset.sample import info, warning
 from perpixel.duplicates import together
 from perpixel.errors import DataError
 from perpixel.split.groups import groups_of
@@ -125,6 +125,7 @@ def _divided(
 ) -> dict[str, tuple[SplitPart, str]]:
     """Divide by units; a single stack is cut into blocks."""
     told = groups_of(samples, group_by)
+    findings += _grouping(samples, told)
     stacks = _stacks(samples, audit) if told is None else []
     if stacks:
         return _blocks(samples, stacks, audit, shares, random)
@@ -136,6 +137,24 @@ def _divided(
         for unit, place in zip(units, places, strict=True)
         for member in unit.members
     }
+
+
+def _grouping(samples: Sequence[Sample], told: tuple[list[str], str] | None) -> list[Finding]:
+    """How the images were grouped; or that they lie in two folders, which are too few to be kept apart."""
+    if told is not None:
+        names = sorted(set(told[0]), key=natural)
+        what = f"images of one group stay in one subset: {len(names)} groups by {told[1]}."
+        return [info(what, "say otherwise with the setting data.group_by.", names)]
+    folders = sorted({sample.group for sample in samples}, key=natural)
+    if len(folders) != 2 or len(samples) <= 2:
+        return []
+    return [
+        warning(
+            f"the images lie in 2 folders, too few for three subsets: images of {' and of '.join(folders)} "
+            "are in several of them. Where a folder is a patient, a film or a place, the scores are too good.",
+            "add images of a third one, or put the folders into train/, val/ and test/.",
+        )
+    ]
 
 
 def _usable(
