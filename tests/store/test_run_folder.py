@@ -95,7 +95,7 @@ def test_overwriting_removes_the_run_and_nothing_else(run, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"cannot write .*file/run: Not a directory.\nFix: free some space, mend"):
+    with pytest.raises(OutputError, match=r"cannot write .*file/run: Not a directory.\nFix: free some space, change"):
         Run.create(tmp_path / "file" / "run", tmp_path, tiny_settings())
 
 
