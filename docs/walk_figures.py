@@ -17,7 +17,7 @@ from perpixel.dataset import scan
 from perpixel.evaluation.scoring import answer_of, part_of
 from perpixel.files.write import picture
 from perpixel.metrics import count
-from perpixel.report.pictures import labelled
+from perpixel.report.thumbnails import labelled
 from perpixel.store.run_folder import Run
 
 SIDE = 224

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Unpack
 
 from perpixel.errors import SettingsError
 from perpixel.runtime.progress import Progress, silent
-from perpixel.settings.options import PlanOptions, TrainOptions, options_tree, with_options
+from perpixel.settings.training_options import PlanOptions, TrainOptions, options_tree, with_options
 
 if TYPE_CHECKING:
     from perpixel.conversion import Converted

@@ -13,7 +13,7 @@ from folders import drawing, photograph, save, save_palette
 from perpixel.dataset import scan
 from perpixel.dataset.description import load_description
 from perpixel.errors import PerpixelError
-from perpixel.files import image as image_module
+from perpixel.files import open_image as image_module
 from perpixel.files.read import open_image, read_header, read_image, read_mask
 
 CASES = [pytest.param(100, id="some"), pytest.param(1000, id="many", marks=pytest.mark.slow)]

@@ -12,7 +12,7 @@ from perpixel.dataset import scan
 from perpixel.dataset.masks.void import is_even
 from perpixel.errors import DataError
 from perpixel.files.deep_png import read_deep_png
-from perpixel.files.image import without_sentinels
+from perpixel.files.open_image import without_sentinels
 
 
 def _folder(root, masks, images=None, **options):

@@ -12,7 +12,7 @@ from rasterio.transform import Affine
 from folders import drawing, photograph, save
 from perpixel.dataset import scan
 from perpixel.dataset.annotations.coco import decode_runs
-from perpixel.dataset.annotations.shapes import even_odd
+from perpixel.dataset.annotations.filling import even_odd
 from perpixel.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

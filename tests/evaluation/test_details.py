@@ -14,7 +14,7 @@ from perpixel.dataset import Sample, scan
 from perpixel.errors import DataError, OutputError, SettingsError
 from perpixel.evaluation import ImageScore, details, evaluate
 from perpixel.evaluation.calibrating import Fitting
-from perpixel.evaluation.image import Answer
+from perpixel.evaluation.image_score import Answer
 from perpixel.instances import METHODS
 from perpixel.labels.codec import Codec
 from perpixel.labels.labels import Labels

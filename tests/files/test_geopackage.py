@@ -10,7 +10,7 @@ from rasterio.crs import CRS
 
 from perpixel.errors import OutputError
 from perpixel.files.geopackage import writing_geopackage
-from perpixel.files.image import GeoReference
+from perpixel.files.open_image import GeoReference
 from perpixel.files.places import Place
 
 RING = np.array([(0, 0), (4, 0), (4, 3), (0, 3)])

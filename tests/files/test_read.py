@@ -14,8 +14,8 @@ from PIL import Image, ImageOps
 from rasterio.transform import Affine
 
 from perpixel.errors import DataError
-from perpixel.files.image import damage_told
 from perpixel.files.limits import MAX_PIXELS
+from perpixel.files.open_image import damage_told
 from perpixel.files.read import open_image, read_header, read_image, read_mask
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -7,7 +7,7 @@ from skimage.measure import label as skimage_label
 
 from perpixel.dataset import Sample
 from perpixel.errors import SettingsError
-from perpixel.evaluation.image import Answer, predicted_instances
+from perpixel.evaluation.image_score import Answer, predicted_instances
 from perpixel.geometry.components import RegionFinder
 from perpixel.instances import METHODS, find_instances, label
 from perpixel.prediction import Outputs, Predictor

@@ -11,7 +11,7 @@ from PIL import Image
 from generated import write_cells
 from perpixel.dataset import scan
 from perpixel.evaluation.scoring import part_of
-from perpixel.runtime.processes import is_running, peak_memory_bytes
+from perpixel.runtime.operating_system import is_running, peak_memory_bytes
 from perpixel.split import Split
 from perpixel.store.run_folder import Run
 

@@ -15,7 +15,7 @@ import tifffile
 from folders import save
 from perpixel.dataset import scan
 from perpixel.errors import DataError
-from perpixel.files import image as image_module
+from perpixel.files import open_image as image_module
 from perpixel.files import tiff as tiff_module
 from perpixel.files import tiff_limits
 from perpixel.files.read import is_image, open_image, read_header, read_image, read_mask

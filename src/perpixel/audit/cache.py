@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from perpixel.audit.figures import Audit, from_dict
+from perpixel.audit.summary import Audit, from_dict
 from perpixel.dataset import Dataset
 from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import write_text

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.audit.cache import recall, remember
-from perpixel.audit.figures import Audit, ClassFigures
 from perpixel.audit.measure import Intensities, Measure, measure, pooled
+from perpixel.audit.summary import Audit, ClassFigures
 from perpixel.dataset import Dataset, Finding, Sample
 from perpixel.dataset.layout.inventory import Progress, gathered
 from perpixel.dataset.layout.names import natural

@@ -11,8 +11,8 @@ import typer
 
 from perpixel import __version__, api, catalogue
 from perpixel.cli import serving
-from perpixel.cli.options import PlanArguments, TrainArguments, expanded, request
 from perpixel.cli.progress_bars import bars
+from perpixel.cli.training_arguments import PlanArguments, TrainArguments, expanded, request
 from perpixel.errors import PerpixelError
 
 app = typer.Typer(

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from perpixel.dataset.layout.names import Part
 from perpixel.errors import Problem
-from perpixel.files.image import Box
+from perpixel.files.open_image import Box
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 

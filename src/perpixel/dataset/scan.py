@@ -9,10 +9,10 @@ from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
 from perpixel.dataset.layout.chosen import with_chosen
 from perpixel.dataset.layout.claims import shared_masks
 from perpixel.dataset.layout.folder import Dataset, mask_pages
+from perpixel.dataset.layout.folder_tree import Tree, walk
 from perpixel.dataset.layout.inventory import gathered, look_at_masks
 from perpixel.dataset.layout.layouts import Layout, recognise
 from perpixel.dataset.layout.pair_list import read_list, recognise_list
-from perpixel.dataset.layout.tree import Tree, walk
 from perpixel.dataset.masks.instance_maps import in_blocks
 from perpixel.dataset.masks.understand import Found, Stated, counted, renumbered, understand
 from perpixel.errors import DataError, Problem, is_plain

@@ -2,7 +2,7 @@
 
 from perpixel.evaluation.calibrating import calibrate
 from perpixel.evaluation.comparison import COMPARED, Comparison, compared
-from perpixel.evaluation.image import ImageScore
+from perpixel.evaluation.image_score import ImageScore
 from perpixel.evaluation.result import CLASS_SCORES, DATASET_SCORES, DEFINITIONS, Evaluation
 from perpixel.evaluation.scoring import PartName, evaluate, part_of
 

@@ -12,7 +12,7 @@ import numpy as np
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, SettingsError
 from perpixel.evaluation.details import number, span
-from perpixel.evaluation.image import pixel_score
+from perpixel.evaluation.image_score import pixel_score
 from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, part_of
 from perpixel.files.atomic import write_text
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference

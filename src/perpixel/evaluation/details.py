@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.evaluation.image import CONTOUR_SCORES, ImageScore
+from perpixel.evaluation.image_score import CONTOUR_SCORES, ImageScore
 from perpixel.instances import METHODS
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.metrics import Counts, InstanceCounts, Interval, ThresholdCurves, bootstrap_interval

@@ -11,7 +11,7 @@ import numpy as np
 
 from perpixel.evaluation import details
 from perpixel.evaluation.details import number, numbers
-from perpixel.evaluation.image import ImageScore
+from perpixel.evaluation.image_score import ImageScore
 from perpixel.files.atomic import write_text
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.labels.labels import Labels

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, SettingsError, did_you_mean
 from perpixel.evaluation.calibrating import evenly
-from perpixel.evaluation.image import Answer, ImageScore, full_score
+from perpixel.evaluation.image_score import Answer, ImageScore, full_score
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
 from perpixel.labels.decision import Calibration

@@ -3,7 +3,7 @@
 export_run(run, "bundle", target="onnx")   model.onnx, card.json, parity.json, example.py, README.md
 """
 
-from perpixel.exporting.bundle import Exported, export_run
+from perpixel.exporting.export_folder import Exported, export_run
 from perpixel.exporting.targets import TARGETS
 
 __all__ = ["TARGETS", "Exported", "export_run"]

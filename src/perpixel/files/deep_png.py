@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.files.image import check_size, damage_told, unreadable
+from perpixel.files.open_image import check_size, damage_told, unreadable
 
 PNG_START: Final = b"\x89PNG\r\n\x1a\n"
 CHANNELS: Final = {2: 3, 4: 2, 6: 4}

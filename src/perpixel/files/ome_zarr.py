@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import cannot_write
-from perpixel.files.image import OpenImage, damage_told, unreadable, wide_dtype
 from perpixel.files.limits import MAX_BYTES
+from perpixel.files.open_image import OpenImage, damage_told, unreadable, wide_dtype
 
 MARKS: Final = ("zarr.json", ".zarray", ".zgroup")
 """One of these files lies in every folder that is a Zarr array or group."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import OutputError
-from perpixel.files.image import GeoReference
+from perpixel.files.open_image import GeoReference
 from perpixel.files.tiff_writer import Tag
 
 GEOKEYS_TAG: Final = 34735

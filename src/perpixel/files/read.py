@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from perpixel.files.deep_png import deep_png_header
-from perpixel.files.image import Box, GeoReference, OpenImage, check_size, damage_told, unreadable, wide_dtype
 from perpixel.files.ome_zarr import is_zarr, open_zarr
-from perpixel.files.pictures import decode, open_picture, picture_header, read_indices, turned
+from perpixel.files.open_image import Box, GeoReference, OpenImage, check_size, damage_told, unreadable, wide_dtype
+from perpixel.files.pillow_images import decode, open_picture, picture_header, read_indices, turned
 from perpixel.files.tiff import inverted, open_tiff, tiff_orientation
 
 __all__ = [

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from perpixel.errors import DataError
-from perpixel.files.image import GeoReference, OpenImage, Window, check_size, damage_told, unreadable, wide_dtype
 from perpixel.files.limits import MAX_PAGES
-from perpixel.files.pictures import ORIENTATION, turned
+from perpixel.files.open_image import GeoReference, OpenImage, Window, check_size, damage_told, unreadable, wide_dtype
+from perpixel.files.pillow_images import ORIENTATION, turned
 from perpixel.files.tiff_limits import refuse_bomb, refuse_segments
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised

@@ -5,8 +5,8 @@ better, and gives 0 with a zero gradient where there is nothing to learn from.
 """
 
 from perpixel.losses.balance import by_class, median_frequency, positive_weight
+from perpixel.losses.loss_options import LossTerm
 from perpixel.losses.lovasz import lovasz_hinge, lovasz_softmax
-from perpixel.losses.options import LossTerm
 from perpixel.losses.pixels import bce, cross_entropy, focal
 from perpixel.losses.regions import dice, focal_tversky, jaccard, tversky
 from perpixel.losses.sums import Reduce

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from perpixel.losses.options import Range
+from perpixel.losses.loss_options import Range
 from perpixel.losses.questions import channel_probs, truth_and_valid
 from perpixel.losses.sums import Reduce, here, mean_of_terms
 

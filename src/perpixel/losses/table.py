@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
+from perpixel.losses.loss_options import LossTerm, option_problems
 from perpixel.losses.lovasz import lovasz_hinge, lovasz_softmax
-from perpixel.losses.options import LossTerm, option_problems
 from perpixel.losses.pixels import bce, cross_entropy, focal
 from perpixel.losses.regions import dice, focal_tversky, jaccard, tversky
 from perpixel.losses.sums import Reduce, here

@@ -5,8 +5,8 @@ Predictor(network, codec).predict_file("a.tif", "out")  a file, a piece at a tim
 """
 
 from perpixel.prediction.files import Written
-from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.outputs import Outputs
+from perpixel.prediction.predict_options import PredictOptions
 from perpixel.prediction.predictor import Predictor
 
 __all__ = ["Outputs", "PredictOptions", "Predictor", "Written"]

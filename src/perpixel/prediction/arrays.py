@@ -12,8 +12,8 @@ from perpixel.geometry.tiling import Blender, Block, Tile, Tiling
 from perpixel.labels.codec import Codec, mask_of
 from perpixel.labels.decision import Calibration, decide
 from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, keeps_freed_memory
-from perpixel.prediction.options import PredictOptions
 from perpixel.prediction.pipeline import ahead
+from perpixel.prediction.predict_options import PredictOptions
 from perpixel.prediction.sources import ArraySource, Source, outside, window_at
 from perpixel.prediction.window_engine import EngineShape, WindowEngine
 from perpixel.shapes import IGNORED, MaskArray, TargetArray

@@ -20,7 +20,7 @@ from perpixel.prediction.memory import settle_freed_memory
 from perpixel.prediction.outputs import Outputs, check_names, needs_tiff
 from perpixel.prediction.pieces import Piece, predicted_pieces, unknown_pieces
 from perpixel.prediction.pipeline import Consumer, ahead
-from perpixel.prediction.processes import Processes, joined
+from perpixel.prediction.process_group import Processes, joined
 from perpixel.prediction.sharing import SharedImage, divided, end_sharing, planned, see_with_first
 from perpixel.prediction.sinks import sinks
 from perpixel.prediction.staging import move, remove_leftovers, staging

@@ -21,7 +21,7 @@ from perpixel.prediction.backends import (
     chosen_precision,
 )
 from perpixel.prediction.openvino_core import require_openvino
-from perpixel.prediction.options import TTA, PredictOptions
+from perpixel.prediction.predict_options import TTA, PredictOptions
 from perpixel.prediction.window_engine import EngineShape, WindowEngine
 from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, has_bf16_instructions, own_device
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from perpixel.errors import RunError
 from perpixel.labels.decision import mean_calibration
-from perpixel.prediction.options import PredictOptions
+from perpixel.prediction.predict_options import PredictOptions
 from perpixel.prediction.predictor import Predictor
 from perpixel.store.bundle import Bundle, is_bundle
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import RunError, SettingsError
-from perpixel.prediction.options import TTA, PredictOptions
+from perpixel.prediction.predict_options import TTA, PredictOptions
 from perpixel.prediction.window_engine import WindowEngine
 from perpixel.store.bundle import Bundle
 

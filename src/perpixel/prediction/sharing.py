@@ -20,7 +20,7 @@ from perpixel.files.read import Header, open_image
 from perpixel.prediction.arrays import Answer, ArrayPredictor, Batch
 from perpixel.prediction.memory import settle_freed_memory
 from perpixel.prediction.pipeline import ahead
-from perpixel.prediction.processes import FIRST, Processes
+from perpixel.prediction.process_group import FIRST, Processes
 from perpixel.prediction.window_engine import EngineShape
 
 

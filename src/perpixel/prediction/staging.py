@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from typing import Final
 
 from perpixel.files.atomic import cannot_write
-from perpixel.runtime.processes import is_running
+from perpixel.runtime.operating_system import is_running
 
 WRITING: Final = ".writing"
 """How the folder begins in which an image's outputs are made; machine and process follow."""

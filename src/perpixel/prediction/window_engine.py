@@ -10,7 +10,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from perpixel.geometry.tiling import Tiling
-from perpixel.prediction.options import PredictOptions
+from perpixel.prediction.predict_options import PredictOptions
 
 EngineShape = tuple[int, ...] | Literal["bf16"] | None
 

@@ -13,7 +13,7 @@ from perpixel.dataset.layout.inventory import Progress
 from perpixel.errors import DataError
 from perpixel.files.atomic import write_text
 from perpixel.report.page import rendered
-from perpixel.report.pictures import overlaid, thumbnail
+from perpixel.report.thumbnails import overlaid, thumbnail
 from perpixel.split import Split, SplitPart, split
 
 PAGE_NAME: Final = "check.html"

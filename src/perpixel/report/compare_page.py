@@ -10,8 +10,8 @@ from perpixel.evaluation import COMPARED, Comparison
 from perpixel.files.atomic import write_text
 from perpixel.prediction import Predictor
 from perpixel.report import sections
-from perpixel.report.figures import RUN_COLOURS, image_curves
-from perpixel.report.layers import Painter, Shown
+from perpixel.report.curves import RUN_COLOURS, image_curves
+from perpixel.report.image_layers import Painter, Shown
 from perpixel.report.page import rendered
 from perpixel.report.texts import texts
 

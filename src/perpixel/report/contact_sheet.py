@@ -12,7 +12,7 @@ from perpixel.files.atomic import replacing
 from perpixel.files.write import contrast, picture
 from perpixel.labels.codec import Codec
 from perpixel.loading.batches import Batch
-from perpixel.report.pictures import labelled
+from perpixel.report.thumbnails import labelled
 
 TTA: Final = 8
 VIEW_PX: Final = 160

@@ -14,8 +14,8 @@ from perpixel.evaluation import Evaluation
 from perpixel.files.atomic import write_text
 from perpixel.prediction import Predictor
 from perpixel.report import sections
-from perpixel.report.figures import image_curves, threshold_figure, training_curves
-from perpixel.report.layers import ERROR_COLOURS, Painter, Shown
+from perpixel.report.curves import image_curves, threshold_figure, training_curves
+from perpixel.report.image_layers import ERROR_COLOURS, Painter, Shown
 from perpixel.report.page import rendered
 from perpixel.report.texts import texts
 from perpixel.split import Split, groups_of

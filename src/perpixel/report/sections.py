@@ -10,7 +10,7 @@ import numpy as np
 from perpixel.evaluation import DATASET_SCORES, Evaluation
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts
-from perpixel.report.figures import line_colour
+from perpixel.report.curves import line_colour
 from perpixel.split import Split
 
 PARTS: Final = ("train", "val", "test", "gap")

@@ -10,7 +10,7 @@ from perpixel.planning import Plan
 from perpixel.prediction import PredictOptions
 from perpixel.runtime.allocator import keep_freed_memory
 from perpixel.runtime.hardware import resolved_hardware
-from perpixel.runtime.processes import peak_memory_bytes
+from perpixel.runtime.operating_system import peak_memory_bytes
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import Settings
 from perpixel.training.session import Session

@@ -3,7 +3,7 @@
 `serving` builds the server; `perpixel serve` and `perpixel annotate` run it.
 """
 
-from perpixel.web.options import ServeOptions
+from perpixel.web.serve_options import ServeOptions
 from perpixel.web.server import serve, serving
 
 __all__ = ["ServeOptions", "serve", "serving"]

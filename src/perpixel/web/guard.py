@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from perpixel.web.options import LOOPBACK, ServeOptions
+from perpixel.web.serve_options import LOOPBACK, ServeOptions
 
 COOKIE: Final = "perpixel_token"
 OPEN_PATHS: Final = ("/health",)

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from perpixel.web.answers import answered
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
-from perpixel.web.layers import TilePlace
 from perpixel.web.library import LibraryImage, called
+from perpixel.web.prediction_layers import TilePlace
 from perpixel.web.prediction_routes import ANSWERS, AS, IMAGE_BODY, form_of, sent
 from perpixel.web.tiles import TILE_PX, levels, png
 from perpixel.web.uploads import received

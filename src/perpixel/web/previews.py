@@ -12,7 +12,7 @@ from perpixel.models import ENCODERS
 from perpixel.models.base import Encoder
 from perpixel.models.weights import load_encoder_weights
 from perpixel.shapes import IGNORED
-from perpixel.web.layers import TilePlace
+from perpixel.web.prediction_layers import TilePlace
 from perpixel.web.preview import Previewer, blocks_in, place_of_block
 from perpixel.web.tiles import TILE_PX, Pyramid
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from perpixel.errors import OutputError, SettingsError
 from perpixel.prediction.inputs import expanded
 from perpixel.prediction.load import load
-from perpixel.web.options import ServeOptions
+from perpixel.web.serve_options import ServeOptions
 
 if TYPE_CHECKING:
     from uvicorn import Server

@@ -13,10 +13,10 @@ from perpixel.files.parse import parse_json
 from perpixel.labels.labels import Labels
 from perpixel.store.run_folder import Run
 from perpixel.web.label_store import LabelStore
-from perpixel.web.layers import LayerStore
 from perpixel.web.library import Library, LibraryImage
-from perpixel.web.options import ServeOptions
+from perpixel.web.prediction_layers import LayerStore
 from perpixel.web.previews import PreviewStore
+from perpixel.web.serve_options import ServeOptions
 from perpixel.web.tiles import OpenPyramids
 from perpixel.web.training_job import TrainingJob
 from perpixel.web.worker import Worker

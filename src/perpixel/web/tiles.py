@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from perpixel.files.image import OpenImage
+from perpixel.files.open_image import OpenImage
 from perpixel.files.read import open_image
 from perpixel.files.write import contrast, picture
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from perpixel.errors import DataError
-from perpixel.files.image import damage_told
+from perpixel.files.open_image import damage_told
 from perpixel.files.read import read_header
 
 CHUNK: Final = 2**20

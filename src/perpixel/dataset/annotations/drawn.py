@@ -8,9 +8,9 @@ from typing import Any
 from perpixel.dataset.annotations.coco import is_coco, parse, read_coco
 from perpixel.dataset.annotations.geo import read_geo
 from perpixel.dataset.annotations.labelled_shapes import is_labelme, read_labelme, read_yolo
+from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout, named_apart
 from perpixel.dataset.layout.matches import sample_of
-from perpixel.dataset.layout.tree import Tree
 from perpixel.dataset.sample import Drawn, Sample, info
 from perpixel.errors import Problem
 

@@ -1,8 +1,8 @@
 """Georeferenced rasters: which is the label of which, and whether they lie in the same place."""
 
+from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.layout.matches import sample_of
-from perpixel.dataset.layout.tree import Tree
 from perpixel.dataset.sample import info
 from perpixel.errors import DataError
 from perpixel.files.read import GeoReference, Header, read_header

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from perpixel.dataset.layout.folder_tree import Folder, Tree
 from perpixel.dataset.layout.names import Place, Role, place_of
-from perpixel.dataset.layout.tree import Folder, Tree
 from perpixel.errors import DataError, did_you_mean
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.dataset.annotations.shapes import fill, number
+from perpixel.dataset.annotations.filling import fill, number
 from perpixel.dataset.description import save_description
 from perpixel.dataset.layout.inventory import OPAQUE_FROM, Page, painted
 from perpixel.dataset.layout.names import place_of

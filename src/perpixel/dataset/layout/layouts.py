@@ -17,11 +17,11 @@ from typing import TypeAlias
 
 from perpixel.dataset.layout.affixes import companions, named_after
 from perpixel.dataset.layout.claims import claimed_once
+from perpixel.dataset.layout.folder_tree import Folder, Tree
 from perpixel.dataset.layout.matches import Form, Match, related, sample_of
 from perpixel.dataset.layout.names import PICTURED_WORDS, Part, file_role, stem
 from perpixel.dataset.layout.pairs import Pairs, missing_masks, pair
 from perpixel.dataset.layout.several import by_class, with_numbered
-from perpixel.dataset.layout.tree import Folder, Tree
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
 

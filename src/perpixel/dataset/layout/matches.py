@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from perpixel.dataset.layout.folder_tree import Folder
 from perpixel.dataset.layout.names import stem
 from perpixel.dataset.layout.pairs import pair
-from perpixel.dataset.layout.tree import Folder
 from perpixel.dataset.sample import Finding, Sample, Shape
 from perpixel.errors import Problem
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout, named_apart
 from perpixel.dataset.layout.names import PARTS, stem
-from perpixel.dataset.layout.tree import Tree
 from perpixel.dataset.sample import Sample, info
 from perpixel.errors import DataError, Problem, did_you_mean
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from perpixel.dataset.annotations.tables import find_tables
+from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.inventory import MaskFacts, Page, packed
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.layout.names import stem
-from perpixel.dataset.layout.tree import Tree
 from perpixel.dataset.masks.classes import (
     Evidence,
     Reading,

@@ -10,7 +10,7 @@ from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from perpixel.files.deep_png import deep_png_header, read_deep_png
-from perpixel.files.image import OpenImage, check_size, damage_told
+from perpixel.files.open_image import OpenImage, check_size, damage_told
 
 Image.MAX_IMAGE_PIXELS = None  # the limits are ours: files.limits, checked before decoding
 ImageFile.LOAD_TRUNCATED_IMAGES = False

@@ -8,12 +8,12 @@ import numpy as np
 from torch import distributed
 
 from forked import joined
-from perpixel.prediction import processes
-from perpixel.prediction.processes import Processes
+from perpixel.prediction import process_group
+from perpixel.prediction.process_group import Processes
 
 
 def test_a_single_process_has_all():
-    alone = processes.joined()
+    alone = process_group.joined()
     assert (alone.rank, alone.number, alone.is_first) == (0, 1, True)
     assert alone.part(range(3)) == range(3)
     assert alone.first("mine") == "mine"
@@ -22,8 +22,8 @@ def test_a_single_process_has_all():
 
 def test_what_processes_tell_each_other(tmp_path):
     def work(rank):
-        three = processes.joined()
-        assert processes.joined() is three
+        three = process_group.joined()
+        assert process_group.joined() is three
         assert (three.rank, three.number, three.is_first) == (rank, 3, rank == 0)
         assert three.first(f"of {rank}") == "of 0"
         assert three.gathered(rank * 10) == [0, 10, 20]
@@ -48,7 +48,7 @@ def test_what_processes_tell_each_other(tmp_path):
 def test_processes_that_trained_together_stay_together(tmp_path):
     def work(rank):
         distributed.init_process_group("gloo")
-        assert processes.joined().gathered(rank) == [0, 1]
+        assert process_group.joined().gathered(rank) == [0, 1]
 
     assert joined(work, tmp_path) == ["", ""]
 
@@ -58,14 +58,14 @@ def test_processes_of_slurm_meet(tmp_path):
         del os.environ["RANK"], os.environ["TORCHELASTIC_RUN_ID"]
         names = {"SLURM_PROCID": str(rank), "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "node[1-2]"}
         os.environ |= {**names, "SLURM_JOB_ID": "7"}
-        assert processes.joined().gathered(rank) == [0, 1]
+        assert process_group.joined().gathered(rank) == [0, 1]
 
     assert joined(work, tmp_path) == ["", ""]
 
 
 def test_a_lost_process_is_told(tmp_path):
     def work(rank):
-        two = processes.joined()
+        two = process_group.joined()
         if rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         two.receive(1)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from generated import exclusive_labels, overlapping_labels
-from perpixel.report.layers import ALL_PX, ERROR_COLOURS, Painter, class_places, error_kinds
+from perpixel.report.image_layers import ALL_PX, ERROR_COLOURS, Painter, class_places, error_kinds
 
 
 def opened(uri):

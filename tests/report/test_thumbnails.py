@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from generated import exclusive_labels, overlapping_labels
-from perpixel.report.pictures import LEAST_PX, WIDTH_PX, overlaid, thumbnail
+from perpixel.report.thumbnails import LEAST_PX, WIDTH_PX, overlaid, thumbnail
 from perpixel.shapes import IGNORED
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, ParamSpec, TypeVar, get_args, get_type
 
 import typer
 
-from perpixel.settings.options import Option, PlanOptions, TrainOptions, options_tree
+from perpixel.settings.training_options import Option, PlanOptions, TrainOptions, options_tree
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import pytest
 import generated
 import perpixel
 from perpixel.errors import SettingsError
-from perpixel.settings.options import OPTIONS, options_tree
+from perpixel.settings.training_options import OPTIONS, options_tree
 from perpixel.settings.tree import Settings, changed, flat
 from perpixel.training import train
 
