@@ -18,6 +18,7 @@ import pytest
 
 import generated
 from perpixel import api, catalogue
+from perpixel.api import demo_verb
 from perpixel.cli import main
 from perpixel.dataset.description import is_description, load_description
 from perpixel.settings.recipes import with_recipe
@@ -172,6 +173,7 @@ def reader(tmp_path, monkeypatch):
         }
         return train(data, out, settings=tree, recipe=recipe, **named)
 
-    monkeypatch.setattr(api, "train", briefly)
+    for home in (api, demo_verb):
+        monkeypatch.setattr(home, "train", briefly)
     monkeypatch.setattr("perpixel.train", briefly)
-    monkeypatch.setattr(api, "DEMO_DRAWINGS", 12)
+    monkeypatch.setattr(demo_verb, "DEMO_DRAWINGS", 12)

@@ -12,7 +12,7 @@ from PIL import Image
 import generated
 import perpixel
 from generated import SIZES, TINY_OPTIONS, contents, picture_of, save
-from perpixel import api
+from perpixel.api import demo_verb
 from perpixel.cli import main
 from perpixel.settings.tree import changed
 from perpixel.training import setup
@@ -213,10 +213,10 @@ def test_the_models_are_listed(capsys):
 
 
 def test_the_demo_needs_no_data(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(api, "DEMO_DRAWINGS", 8)
-    monkeypatch.setattr(api, "DEMO_UNSEEN", 2)
+    monkeypatch.setattr(demo_verb, "DEMO_DRAWINGS", 8)
+    monkeypatch.setattr(demo_verb, "DEMO_UNSEEN", 2)
     train = {key: value for key, value in generated.TINY["train"].items() if key != "steps"}
-    monkeypatch.setattr(api, "DEMO_SETTINGS", {**generated.TINY, "train": train})
+    monkeypatch.setattr(demo_verb, "DEMO_SETTINGS", {**generated.TINY, "train": train})
 
     def two_steps(session, started):
         return FittedBudget(changed(session.settings, {"train.minutes": None, "train.steps": 2}))

@@ -1,0 +1,69 @@
+"""The functions on labelled folders: check and convert."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from perpixel.api.given import PathLike
+from perpixel.runtime.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from perpixel.conversion import Converted
+    from perpixel.report.audit_page import Check
+
+
+def check(
+    data: PathLike, out: PathLike | None = None, *, folds: int | None = None, progress: Progress | None = None
+) -> "Check":
+    """Audit a folder: what is understood of it, what is wrong with it, and how to mend that.
+
+    Args:
+        data: The folder, or a dataset.yaml.
+        out: Write check.html, a page with pictures, and dataset.yaml there; edit the latter to overrule it.
+        folds: Show how the images divide into so many folds, instead of training, validation and test.
+        progress: As of `train`.
+
+    Returns:
+        The answer; `print` shows it.
+    """
+    from perpixel.report.audit_page import check as examine
+
+    return examine(Path(data), Path(out) if out else None, partial(progress or silent, "checking"), folds=folds)
+
+
+def convert(
+    data: PathLike,
+    out: PathLike,
+    *,
+    to: Literal["masks"] = "masks",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> "Converted":
+    """Write what is understood of a folder in a plain form that other programs read, too.
+
+    Args:
+        data: The folder, or a dataset.yaml.
+        out: The new folder.
+        to: "masks" writes images/, class indices in masks/, classes.csv, manifest.csv and dataset.yaml.
+        overwrite: Replace an earlier conversion in `out`.
+        progress: As of `train`.
+
+    Returns:
+        What was written; `print` shows it.
+
+    Raises:
+        DataError: What `check` calls an error.
+        OutputError: `out` holds something, or cannot be written.
+    """
+    from perpixel.conversion import convert as write
+    from perpixel.conversion.convert import refuse_occupied
+    from perpixel.dataset import scan
+    from perpixel.errors import DataError
+
+    answer = check(data)
+    if answer.dataset is None or not answer.is_usable:
+        raise DataError.of(finding.problem for finding in answer.findings if finding.severity == "error")
+    refuse_occupied(answer.dataset.root, Path(out), overwrite=overwrite)
+    is_cut = any(sample.corner is not None for sample in answer.dataset.samples)
+    dataset = scan(Path(data), whole=True) if is_cut else answer.dataset
+    return write(dataset, Path(out), to, overwrite=overwrite, progress=partial(progress or silent, "converting"))

@@ -1,0 +1,79 @@
+"""The demo: drawings, a training, an evaluation and predictions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from perpixel.api.evaluation_verbs import evaluate
+from perpixel.api.given import PathLike
+from perpixel.api.prediction_verbs import predict
+from perpixel.api.training_verbs import train
+from perpixel.runtime.progress import Progress
+
+if TYPE_CHECKING:
+    from perpixel.evaluation import Evaluation
+
+DEMO_DRAWINGS: Final = 480
+DEMO_UNSEEN: Final = 6
+DEMO_SETTINGS: Final[dict[str, Any]] = {
+    "train": {"validation_passes": 6},
+    "augment": {  # a shape is never turned, and always white
+        "horizontal_flip": 0,
+        "vertical_flip": 0,
+        "quarter_turns": False,
+        "rotate_degrees": 0,
+        "zoom": 1,
+        "brightness": 0,
+        "contrast": 1,
+    },
+}
+
+
+def demo(  # noqa: PLR0913 # each is one thing to ask for
+    out: PathLike = "runs/demo",
+    *,
+    minutes: float = 2.0,
+    drawings: int | None = None,
+    seed: int = 0,
+    small: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> "Evaluation":
+    """Generate drawings of six overlapping shapes, train, evaluate on unseen ones, and draw what was found.
+
+    Args:
+        out: Gets data/, run/ and predictions/.
+        minutes: Of training.
+        drawings: Their number; None for 480.
+        seed: Decides the drawings.
+        small: Shapes of the sizes in the tutorial on U-Net.
+        overwrite: Replace an earlier demo.
+        progress: As of `train`.
+
+    Returns:
+        The scores on the test drawings.
+    """
+    from perpixel.store.run_folder import refuse_occupied
+    from perpixel.synthetic import write_shapes
+
+    folder = Path(out)
+    refuse_occupied(folder / "run", overwrite=overwrite)
+    write_shapes(folder / "data", drawings or DEMO_DRAWINGS, seed=seed, small=small)
+    write_shapes(folder / "unseen", DEMO_UNSEEN, seed=seed + 1, small=small)
+    run = train(
+        folder / "data",
+        folder / "run",
+        settings=DEMO_SETTINGS,
+        overwrite=overwrite,
+        minutes=minutes,
+        progress=progress,
+    )
+    evaluation = evaluate(run, progress=progress)
+    predict(
+        run,
+        folder / "unseen" / "images",
+        folder / "predictions",
+        overlay=True,
+        existing="replace" if overwrite else "refuse",
+        progress=progress,
+    )
+    return evaluation

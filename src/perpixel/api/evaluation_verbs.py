@@ -1,0 +1,108 @@
+"""The functions that score trained models: evaluate, compare and prune."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perpixel.api.given import PathLike, opened_run
+from perpixel.api.prediction_verbs import load
+from perpixel.errors import SettingsError
+from perpixel.runtime.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from perpixel.evaluation import Comparison, Evaluation, PartName
+    from perpixel.evaluation.levels import ScoredLevel
+    from perpixel.labels.decision import Threshold
+    from perpixel.store.run_folder import Run
+
+
+def evaluate(  # noqa: PLR0913 # each is one thing to ask for
+    run: "Run | PathLike",
+    data: PathLike | None = None,
+    *,
+    split: "PartName" = "test",
+    out: PathLike | None = None,
+    inside: str | None = None,
+    threshold: "Threshold | None" = None,
+    language: str = "en",
+    progress: Progress | None = None,
+) -> "Evaluation":
+    """Score a run on unseen images at native resolution, and write the figures and the report.
+
+    Args:
+        run: The run, its folder, or an exported bundle, for which `data` is needed.
+        data: Another labelled folder, which is scored whole.
+        split: Which part of the run's own data: "test", "val", "train" or "all".
+        out: Where metrics.json and images.csv go, instead of RUN/evaluation.
+        inside: The class between membranes, to compute V_rand and V_info.
+        threshold: How probabilities become classes, as in `predict`.
+        language: Of the report, "en" or "zh".
+        progress: As of `train`.
+
+    Returns:
+        The scores; `print` shows the table.
+    """
+    from perpixel.evaluation import evaluate as score
+    from perpixel.report import write_report
+    from perpixel.report.texts import texts
+
+    texts(language)  # a wrong one costs no time
+    opened = opened_run(run)
+    if data is None and opened.is_exported:
+        raise SettingsError(f"{opened.folder} holds no images.", fix="name a labelled folder to score it on.")
+    predictor = load(opened, threshold=threshold)
+    data, folder = (Path(path) if path else None for path in (data, out))
+    evaluation = score(opened, predictor, data, part=split, out=folder, inside=inside, progress=progress or silent)
+    write_report(opened, predictor, evaluation, data, folder, language)
+    return evaluation
+
+
+def compare(
+    runs: "Sequence[Run | PathLike]",
+    data: PathLike | None = None,
+    *,
+    split: "PartName" = "test",
+    out: PathLike | None = None,
+    language: str = "en",
+    progress: Progress | None = None,
+) -> "Comparison":
+    """Compare runs on the same images, each with the first, and write a page of it.
+
+    Args:
+        runs: Two or more, their folders, or exported bundles, for which `data` is needed.
+        data: A labelled folder, which is scored whole; without it, the images that are in this part of every run.
+        split: Which part: "test", "val", "train" or "all".
+        out: The folder for compare.html and compare.json; by default the evaluation folder of the last run.
+        language: Of the page, "en" or "zh".
+        progress: As of `train`.
+
+    Returns:
+        The comparison; `print` shows the table.
+    """
+    from perpixel.evaluation import compared
+    from perpixel.report import write_comparison
+    from perpixel.report.texts import texts
+
+    texts(language)  # a wrong one costs no time
+    pairs = [(run, load(run)) for run in map(opened_run, runs)]
+    comparison = compared(pairs, Path(data) if data else None, part=split, progress=progress or silent)
+    predictors = {name: pair[1] for name, pair in zip(comparison.names, pairs, strict=True)}
+    folder = Path(out) if out else pairs[-1][0].evaluation_folder
+    comparison.save(folder)
+    write_comparison(comparison, predictors, folder / "compare.html", language)
+    return comparison
+
+
+def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "tuple[ScoredLevel, ...]":
+    """Measure and score every level of a supervised U-Net++, and write a model file of each.
+
+    Args:
+        run: The run or its folder; gets pruned/level1/, pruned/level2/ ….
+        split: The images that are scored: "test", "val", "train" or "all".
+
+    Returns:
+        The levels, the smallest first.
+    """
+    from perpixel.evaluation.levels import prune_levels
+
+    return prune_levels(opened_run(run), split)

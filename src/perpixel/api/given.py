@@ -1,0 +1,40 @@
+"""What the functions are given, opened: paths, runs, settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from perpixel.settings.training_options import options_tree
+
+if TYPE_CHECKING:
+    from perpixel.store.run_folder import Run
+
+PathLike: TypeAlias = str | Path
+
+
+def model_path(run: "Run | PathLike") -> Path:
+    """The folder of a run, or the path of what else holds a model."""
+    return Path(run) if isinstance(run, str | Path) else run.folder
+
+
+def opened_run(run: "Run | PathLike") -> "Run":
+    """The run that lies in a folder, or that an exported bundle stands for."""
+    from perpixel.store.bundle import is_bundle
+    from perpixel.store.run_folder import Run
+
+    if not isinstance(run, str | Path):
+        return run
+    return Run.of_bundle(Path(run)) if is_bundle(Path(run)) else Run.open(Path(run))
+
+
+def settings_tree(
+    settings: Mapping[str, Any] | PathLike | None, recipe: str | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options over the settings, and both over those of the recipe."""
+    from perpixel.settings.recipes import with_recipe
+    from perpixel.settings.text import settings_from_file
+    from perpixel.settings.tree import over
+
+    given = settings_from_file(Path(settings)) if isinstance(settings, str | Path) else settings or {}
+    tree = over(given, options_tree(options))
+    return tree if recipe is None else with_recipe(recipe, tree)

@@ -1,0 +1,137 @@
+"""The functions on unlabelled images: predict, load and next_images."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from perpixel.api.given import PathLike, model_path
+from perpixel.runtime.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from perpixel.labels.decision import Threshold
+    from perpixel.prediction import Predictor, Written
+    from perpixel.ranking import RankedImage
+    from perpixel.store.run_folder import Run
+
+
+def predict(  # noqa: PLR0913 # each is one thing to ask for
+    run: "Run | PathLike",
+    inputs: "Sequence[PathLike] | PathLike",
+    out: PathLike,
+    *,
+    index: bool = False,
+    cloud: bool = False,
+    overlay: bool = False,
+    areas: bool = False,
+    probabilities: Literal["uint8", "uint16", "float32"] | None = None,
+    polygons: Literal["geojson", "geopackage"] | None = None,
+    instances: Literal["connected", "watershed"] | None = None,
+    zarr: bool = False,
+    simplify_px: float = 0,
+    least_px: int = 0,
+    tta: Literal["none", "hflip", "flips", "d4"] | None = None,
+    threshold: "Threshold | None" = None,
+    backend: Literal["torch", "openvino", "auto"] = "torch",
+    existing: Literal["refuse", "skip", "replace"] = "refuse",
+    progress: Progress | None = None,
+) -> "list[Written]":
+    """Predict image files; each mask is written as OUT/STEM.png (.tif for GeoTIFF and stacks).
+
+    Args:
+        run: A run, its folder, a model file, or an exported bundle, for which PyTorch is not needed.
+        inputs: Files, folders, globs or Zarr images; "-" for a list on standard input.
+        out: The folder to write to.
+        index: Write class indices instead of the values of the training masks.
+        cloud: Write the masks of GeoTIFFs as cloud-optimised ones.
+        overlay: Write the image with the classes' colours over it, too.
+        areas: Write a table of what each class covers, too.
+        probabilities: Write them, too: times 255, times 65535, or as they are.
+        polygons: Write the outlines of the objects, too.
+        instances: Write the objects' numbers, too: "connected" pixels of a class, or by "watershed" cut at necks.
+        zarr: Write the class indices as OME-Zarr, too.
+        simplify_px: How far polygons may leave the pixels' edges to have fewer corners.
+        least_px: Leave objects of fewer pixels out of polygons and instances.
+        tta: Average over the image and its "mirror" image, its four "flips", or its eight flips and quarter
+            "turns"; None does as the model was planned.
+        threshold: How probabilities become classes: "calibrated" by what was fitted on validation images, "argmax"
+            for the most probable class, or a number from which a class is taken; None as was better on validation.
+        backend: What runs the network on a CPU; "auto" times them, and takes the faster if it agrees.
+        existing: What to do about outputs that are there already; "skip" resumes.
+        progress: As of `train`.
+
+    Returns:
+        What was written for each image.
+    """
+    from perpixel.runtime.allocator import one_arena
+
+    one_arena()  # before torch is loaded
+    from perpixel.prediction import Outputs, PredictOptions
+    from perpixel.prediction.inputs import expanded
+    from perpixel.prediction.load import load as load_predictor
+
+    outputs = Outputs(
+        index=index,
+        cloud=cloud,
+        overlay=overlay,
+        areas=areas,
+        probabilities=probabilities,
+        polygons=polygons,
+        instances=instances,
+        zarr=zarr,
+        simplify_px=simplify_px,
+        least_px=least_px,
+        existing=existing,
+    )
+    given = [inputs] if isinstance(inputs, str | Path) else inputs
+    paths = expanded([str(each) for each in given])
+    predictor = load_predictor(model_path(run), PredictOptions(tta=tta, backend=backend, threshold=threshold))
+    shown = partial(progress or silent, "predicting")
+    return list(predictor.predict_files(paths, Path(out), outputs, progress=shown))
+
+
+def load(run: "Run | PathLike", *, threshold: "Threshold | None" = None) -> "Predictor":
+    """Load a trained model: `load(run).predict(image)` maps (H, W, C) or (H, W) to a mask (H, W).
+
+    Args:
+        run: A run, its folder, a model file, or an exported bundle, for which PyTorch is not needed.
+        threshold: How probabilities become classes, as in `predict`.
+    """
+    from perpixel.runtime.allocator import one_arena
+
+    one_arena()  # before torch is loaded
+    from perpixel.prediction import PredictOptions
+    from perpixel.prediction.load import load as load_predictor
+
+    return load_predictor(model_path(run), PredictOptions(threshold=threshold))
+
+
+def next_images(  # each is one thing to ask for
+    run: "Run | PathLike",
+    inputs: "Sequence[PathLike] | PathLike",
+    *,
+    images: int = 10,
+    strategy: str = "foreground-random",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> "list[RankedImage]":
+    """Rank images by what labelling them should bring, the best first.
+
+    Args:
+        run: A run, its folder, or a model file.
+        inputs: Files, folders, globs or Zarr images that are not labelled.
+        images: How many to give.
+        strategy: "random", "foreground-random" (a draw among images where the model sees something), "entropy", or
+            "class-entropy".
+        seed: Decides what is drawn.
+        progress: As of `train`.
+
+    Returns:
+        The images, each with its score.
+    """
+    from perpixel.prediction.inputs import expanded
+    from perpixel.ranking import rank_images
+
+    given = [inputs] if isinstance(inputs, str | Path) else inputs
+    paths, shown = expanded([str(each) for each in given]), partial(progress or silent, "ranking")
+    return rank_images(load(run), paths, strategy, seed=seed, progress=shown)[:images]
