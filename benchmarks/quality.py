@@ -17,9 +17,9 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from perpixel.dataset.synthetic import write_shapes
 from perpixel.models.smp_adapter import build_smp
 from perpixel.models.weights import packaged_state
-from perpixel.synthetic import write_shapes
 
 SHARED = Path("../shared/data")
 TUTORIAL = {

@@ -3,12 +3,17 @@
 import os
 import signal
 
+import hypothesis
 import pytest
 import torch
 
 import generated
 
 torch.set_num_threads(1)
+hypothesis.settings.register_profile(  # how fast a busy machine draws examples says nothing of the code
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell ignores Ctrl-C, as in the background
 
 

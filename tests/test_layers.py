@@ -10,11 +10,11 @@ SOURCE = Path(perpixel.__file__).parent
 
 LAYERS = (
     ("ground", ("errors", "shapes", "runtime")),
-    ("mathematics", ("models", "losses", "metrics", "geometry", "instances", "histogram", "labels")),
-    ("data", ("settings", "files", "dataset", "duplicates", "audit", "split", "loading", "synthetic")),
+    ("mathematics", ("models", "losses", "metrics", "geometry", "instances", "labels")),
+    ("data", ("settings", "files", "dataset", "audit", "split", "loading")),
     ("decisions", ("planning", "store")),
-    ("verbs", ("training", "prediction", "evaluation", "conversion", "exporting", "ranking")),
-    ("telling", ("report", "integrations", "web", "api", "catalogue", "__init__")),
+    ("verbs", ("training", "prediction", "evaluation", "conversion", "exporting")),
+    ("telling", ("report", "integrations", "web", "api", "__init__")),
     ("doors", ("cli", "__main__")),
 )
 LAYER = {room: height for height, (_, rooms) in enumerate(LAYERS) for room in rooms}
@@ -90,7 +90,7 @@ def test_mathematics_touches_no_files_and_no_settings():
 
 def test_doors_know_the_verbs_the_catalogue_the_settings_and_the_errors():
     rooms = {room for path in FILES if room_of(path) == "cli" for room, _ in rooms_imported(path)}
-    assert rooms <= {"api", "catalogue", "cli", "errors", "settings", "__version__"}
+    assert rooms <= {"api", "cli", "errors", "settings", "__version__"}
 
 
 def test_each_big_library_has_one_home():

@@ -10,7 +10,7 @@ from scipy import ndimage
 from folders import drawing, pairs, photograph, save
 from perpixel.audit import audit, cache_folder, from_dict, run
 from perpixel.dataset import scan
-from perpixel.duplicates import ALIKE, near_duplicates, neighbours_alike, oriented, thumbnail
+from perpixel.dataset.duplicates import ALIKE, near_duplicates, neighbours_alike, oriented, thumbnail
 from perpixel.errors import DataError
 
 

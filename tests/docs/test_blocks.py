@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import generated
-from perpixel import api, catalogue
-from perpixel.api import demo_verb
+from perpixel import api
+from perpixel.api import catalogue, demo_verb
 from perpixel.cli import main
 from perpixel.dataset.description import is_description, load_description
 from perpixel.settings.recipes import with_recipe

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import generated
-from perpixel import api, catalogue
+from perpixel import api
+from perpixel.api import catalogue
 from perpixel.errors import SettingsError
 from perpixel.planning.rules import RULES
 from perpixel.settings.recipes import RECIPES, with_recipe

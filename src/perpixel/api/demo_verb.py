@@ -52,8 +52,8 @@ def demo(  # noqa: PLR0913 # each is one thing to ask for
     Returns:
         The scores on the test drawings.
     """
+    from perpixel.dataset.synthetic import write_shapes
     from perpixel.store.run_folder import refuse_occupied
-    from perpixel.synthetic import write_shapes
 
     folder = Path(out)
     refuse_occupied(folder / "run", overwrite=overwrite)

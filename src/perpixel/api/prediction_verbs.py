@@ -11,7 +11,7 @@ from perpixel.runtime.progress import Progress, silent
 if TYPE_CHECKING:
     from perpixel.labels.decision import Threshold
     from perpixel.prediction import Predictor, Written
-    from perpixel.ranking import RankedImage
+    from perpixel.prediction.ranking import RankedImage
     from perpixel.store.run_folder import Run
 
 
@@ -130,7 +130,7 @@ def next_images(  # each is one thing to ask for
         The images, each with its score.
     """
     from perpixel.prediction.inputs import expanded
-    from perpixel.ranking import rank_images
+    from perpixel.prediction.ranking import rank_images
 
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     paths, shown = expanded([str(each) for each in given]), partial(progress or silent, "ranking")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample
+from perpixel.dataset.duplicates import Thumbnail, thumbnail
 from perpixel.dataset.layout.folder import as_channels
-from perpixel.duplicates import Thumbnail, thumbnail
 from perpixel.files.read import decode_picture, open_image
-from perpixel.histogram import byte_histogram
+from perpixel.geometry.histogram import byte_histogram
 from perpixel.shapes import IGNORED
 
 BARS: Final = 64

@@ -11,10 +11,10 @@ from perpixel.audit.cache import recall, remember
 from perpixel.audit.measure import Intensities, Measure, measure, pooled
 from perpixel.audit.summary import Audit, ClassFigures
 from perpixel.dataset import Dataset, Finding, Sample
+from perpixel.dataset.duplicates import SIDE, near_duplicates, neighbours_alike
 from perpixel.dataset.layout.inventory import Progress, gathered
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Severity, warning
-from perpixel.duplicates import SIDE, near_duplicates, neighbours_alike
 from perpixel.errors import DataError, Problem
 
 OBJECT_SAMPLES: Final = 32

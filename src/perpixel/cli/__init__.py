@@ -9,7 +9,8 @@ from typing import Annotated, Final, Literal, Unpack
 
 import typer
 
-from perpixel import __version__, api, catalogue
+from perpixel import __version__, api
+from perpixel.api import catalogue
 from perpixel.cli import serving
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.training_arguments import PlanArguments, TrainArguments, expanded, request

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import DataError
-from perpixel.histogram import byte_histogram
+from perpixel.geometry.histogram import byte_histogram
 from perpixel.metrics.counts import Counts, Int64s
 from perpixel.shapes import IGNORED, LabelKind, TargetArray
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from perpixel.audit import Audit
 from perpixel.dataset import Finding, Sample
+from perpixel.dataset.duplicates import together
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import info, warning
-from perpixel.duplicates import together
 from perpixel.errors import DataError
 from perpixel.split.groups import groups_of
 from perpixel.split.parts import PARTS, Split, SplitPart

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from perpixel.ranking import DEFAULT_STRATEGY, RankedImage, rank_images
+from perpixel.prediction.ranking import DEFAULT_STRATEGY, RankedImage, rank_images
 from perpixel.shapes import IGNORED
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
 from perpixel.web.image_routes import number

@@ -14,7 +14,7 @@ from PIL import Image
 
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import GeoReference, RawMask, read_mask
-from perpixel.histogram import byte_histogram
+from perpixel.geometry.histogram import byte_histogram
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from perpixel.histogram import byte_histogram
+from perpixel.geometry.histogram import byte_histogram
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(0, 9), st.integers(0, 9))))

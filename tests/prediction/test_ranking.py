@@ -6,7 +6,7 @@ import generated
 from perpixel import next_images
 from perpixel.cli import main
 from perpixel.errors import SettingsError
-from perpixel.ranking import foreground_share, image_score, pixel_entropy, rank_images
+from perpixel.prediction.ranking import foreground_share, image_score, pixel_entropy, rank_images
 
 LABELS = generated.binary_labels()
 

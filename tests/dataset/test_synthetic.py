@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from perpixel.dataset import scan
-from perpixel.synthetic import SHAPES, drawing, write_shapes
+from perpixel.dataset.synthetic import SHAPES, drawing, write_shapes
 
 
 @pytest.mark.parametrize("seed", range(8))
