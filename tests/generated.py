@@ -1,5 +1,7 @@
 """Small data sets, labels and settings that several tests share; everything is decided by a seed."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,8 @@ from PIL import Image
 
 from perpixel.labels.codec import Codec
 from perpixel.labels.labels import Labels
-from perpixel.settings.tree import settings_from
+from perpixel.runtime.race import Race
+from perpixel.settings.tree import Settings, settings_from
 
 SIZES = ((24, 32), (32, 32), (40, 28), (32, 24), (28, 36), (36, 36), (24, 24), (40, 40))
 """Heights and widths that the generated images take in turn."""
@@ -41,6 +44,21 @@ COLOURS = ((0, 0, 0), (0, 0, 200), (0, 160, 0))
 def tiny_settings(**train):
     """The settings of TINY, with some keys of `train` changed."""
     return settings_from({**TINY, "train": {**TINY["train"], **train}})
+
+
+@dataclass(frozen=True)
+class PlayedTimings:
+    """A machine whose speed is told, see `perpixel.planning.timings`."""
+
+    pixels: Callable[[Settings], float] = lambda settings: 0.0
+    precision: Race | None = None
+    memory_format: Race | None = None
+
+    def precisions(self, settings):
+        return self.precision
+
+    def memory_formats(self, settings):
+        return self.memory_format
 
 
 def binary_labels(**more):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from generated import write_cells, write_land
+from generated import PlayedTimings, write_cells, write_land
 from perpixel.audit import audit
 from perpixel.dataset import scan
 from perpixel.models import encoder_statistics
@@ -18,9 +18,7 @@ def land(tmp_path_factory):
 
 def _planned_card(tree, dataset, figures):
     tree = {"train": {"scale": 1}, **tree}
-    settings = plan_for(
-        settings_from(tree), facts_of(dataset, figures, dataset.samples), lambda settings: 0.0
-    ).settings
+    settings = plan_for(settings_from(tree), facts_of(dataset, figures, dataset.samples), PlayedTimings()).settings
     return card_of(settings, dataset, figures)
 
 

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from perpixel.planning import Facts, plan_for, rules
+from generated import PlayedTimings
+from perpixel.planning import Facts, plan_for
 from perpixel.planning.facts import SCALES
 from perpixel.planning.rules import (
     FULL_PASSES,
@@ -13,6 +14,7 @@ from perpixel.planning.rules import (
     RARE_BELOW,
     RULES,
 )
+from perpixel.runtime.race import race
 from perpixel.settings.tree import settings_from
 
 FACTS = Facts(
@@ -31,7 +33,7 @@ FACTS = Facts(
 
 
 def planned(tree=None, *, pixels=lambda settings: 0.0, **facts):
-    return plan_for(settings_from(tree or {}), replace(FACTS, **facts), pixels).settings
+    return plan_for(settings_from(tree or {}), replace(FACTS, **facts), PlayedTimings(pixels)).settings
 
 
 @pytest.mark.parametrize(
@@ -75,11 +77,46 @@ def test_the_learning_rate_is_that_of_the_network_and_its_optimiser(tree, rate):
     assert planned(tree).train.learning_rate == rate
 
 
-@pytest.mark.parametrize("precision", ["32", "bf16"])
-def test_the_precision_is_what_the_machine_is_fast_with(monkeypatch, precision):
-    monkeypatch.setattr(rules, "automatic_precision", lambda device: precision)
-    assert planned().train.precision == precision
-    assert planned({"train": {"precision": "bf16"}}).train.precision == "bf16"
+def raced(one, other):
+    """A race on a clock that the work moves."""
+    now = [0.0]
+
+    def work(seconds):
+        def run():
+            now[0] += seconds
+
+        return run
+
+    return race(work(one), work(other), seconds=1, clock=lambda: now[0])
+
+
+def choices(timings, tree=None):
+    return {each.key: each for each in plan_for(settings_from(tree or {}), FACTS, timings).choices}
+
+
+@pytest.mark.parametrize(
+    ("float32", "bfloat16", "precision"),
+    [(0.47, 0.71, "32"), (0.71, 0.47, "bf16"), (0.5, 0.49, "32")],
+    ids=["bfloat16 is slower", "bfloat16 is faster", "as fast as it can be told"],
+)
+def test_the_precision_is_the_one_that_was_faster_here(float32, bfloat16, precision):
+    choice = choices(PlayedTimings(precision=raced(float32, bfloat16)))["train.precision"]
+    assert choice.value == precision
+    assert f"{float32} s with float32 and {bfloat16} s with bfloat16" in choice.reason
+
+
+def test_bfloat16_is_not_timed_where_it_would_be_emulated_or_was_asked_for():
+    choice = choices(PlayedTimings())["train.precision"]
+    assert (choice.value, choice.reason.split()[-3:]) == ("32", ["would", "emulate", "it"])
+    asked = choices(PlayedTimings(precision=raced(1, 2)), {"train": {"precision": "bf16"}})["train.precision"]
+    assert (asked.value, asked.reason) == ("bf16", "as asked for")
+
+
+@pytest.mark.parametrize(("last", "first", "chosen"), [(2.0, 1.0, "channels_first"), (1.0, 2.0, "channels_last")])
+def test_the_memory_format_is_the_one_that_was_faster_here(last, first, chosen):
+    choice = choices(PlayedTimings(memory_format=raced(last, first)))["train.memory_format"]
+    assert choice.value == chosen
+    assert f"{last:.3g} s with channels last and {first:.3g} s with channels first" in choice.reason
 
 
 def test_the_loss_is_that_of_the_kind_of_labels():
@@ -141,7 +178,7 @@ def test_a_small_batch_still_goes_round_all_processes(monkeypatch):
 def test_rare_classes_get_views_of_their_own():
     assert planned().train.class_balanced_fraction == 0
     rare = RARE_BELOW / 2
-    plan = plan_for(settings_from({}), replace(FACTS, shares=(1 - rare, rare)), lambda settings: 0.0)
+    plan = plan_for(settings_from({}), replace(FACTS, shares=(1 - rare, rare)), PlayedTimings())
     assert plan.settings.train.class_balanced_fraction == pytest.approx(1 / 3)
     assert "rare: water" in next(
         choice.reason for choice in plan.choices if choice.key == "train.class_balanced_fraction"
@@ -158,7 +195,7 @@ def test_classes_are_balanced_where_that_is_asked_for():
     assert planned(BALANCED, **frequencies).train.class_weights == {"ground": 0.3333, "water": 1.0, "reed": 3.0}
     overlapping = planned(BALANCED, kind="multilabel", covered=(0.5, 0.001)).train.class_weights
     assert overlapping == {"ground": 1.0, "water": 50.0}
-    balanced = plan_for(settings_from(BALANCED), FACTS, lambda settings: 0.0).choices
+    balanced = plan_for(settings_from(BALANCED), FACTS, PlayedTimings()).choices
     reason = next(choice.reason for choice in balanced if choice.key == "train.class_weights")
     assert reason == "balanced: the classes' median frequency over that of each, within 1/50 and 50"
 
@@ -180,7 +217,7 @@ def test_upright_images_are_not_turned_over(tilt, upright):
 
 
 def test_every_choice_says_why_and_what_was_set_is_kept():
-    plan = plan_for(settings_from({"train": {"loss": {"focal": 2.0}, "scale": 1.0}}), FACTS, lambda settings: 0.0)
+    plan = plan_for(settings_from({"train": {"loss": {"focal": 2.0}, "scale": 1.0}}), FACTS, PlayedTimings())
     assert [choice.key for choice in plan.choices] == list(RULES)
     assert all(choice.reason for choice in plan.choices)
     by_key = {choice.key: choice for choice in plan.choices}

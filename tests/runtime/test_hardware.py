@@ -13,16 +13,18 @@ from perpixel.runtime.distributed import Started, is_main_process, started_proce
 from perpixel.runtime.hardware import (
     automatic_memory_format,
     automatic_precision,
+    has_bfloat16,
     own_device,
     refuse_missing_devices,
+    resolved_hardware,
 )
 
 
-@pytest.mark.parametrize(("native", "precision"), [(True, "bf16"), (False, "32")])
-def test_precision_follows_what_the_processor_multiplies(monkeypatch, native, precision):
+@pytest.mark.parametrize("native", [True, False])
+def test_a_flag_of_the_processor_decides_nothing(monkeypatch, native):
     monkeypatch.setattr(machine, "has_bf16_instructions", lambda: native)
-    assert automatic_precision("cpu") == precision
-    assert automatic_precision(torch.device("cpu")) == precision
+    assert has_bfloat16("cpu") is native
+    assert automatic_precision(torch.device("cpu")) == "32"
 
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bf16"), (False, "32")])
@@ -35,6 +37,11 @@ def test_other_devices_stay_in_float32_and_contiguous():
     assert automatic_precision("meta") == "32"
     assert automatic_memory_format("meta") is torch.contiguous_format
     assert automatic_memory_format("cpu") is torch.channels_last
+
+
+def test_a_memory_format_that_is_asked_for_is_taken():
+    assert resolved_hardware("cpu", "32").memory_format is torch.channels_last
+    assert resolved_hardware("cpu", "32", "channels_first").memory_format is torch.contiguous_format
 
 
 def test_devices_that_are_not_there_are_told(monkeypatch):

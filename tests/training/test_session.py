@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from generated import TINY, tiny_settings
+from generated import TINY, PlayedTimings, tiny_settings
 from perpixel.audit import audit
 from perpixel.dataset import scan
 from perpixel.errors import SettingsError
@@ -22,7 +22,8 @@ def found(cells):
 
 def session_of(found, settings):
     dataset, figures = found
-    settings = plan_for(settings, facts_of(dataset, figures, dataset.samples[:6]), lambda settings: 1e9).settings
+    timings = PlayedTimings(lambda settings: 1e9)
+    settings = plan_for(settings, facts_of(dataset, figures, dataset.samples[:6]), timings).settings
     return Session(settings, dataset, (dataset.samples[:6], dataset.samples[6:]), card_of(settings, *found))
 
 

@@ -5,12 +5,17 @@ from perpixel.labels.codec import Codec
 from perpixel.settings.tree import settings_from
 from perpixel.store.model_file import ModelCard
 from perpixel.training import timing
+from perpixel.training.timing import Stopwatch
 
 CARD = ModelCard("unet", None, Codec(binary_labels(), "uint8", (0.0,), (1.0,)), 1.0, {"width": 2, "depth": 1})
 
 
+def asked(**train):
+    return settings_from({"train": train})
+
+
 def within(**train):
-    return timing.pixels_within_budget(settings_from({"train": train}).train, CARD)
+    return Stopwatch(lambda settings: CARD).pixels(asked(**train))
 
 
 def test_steps_see_the_pixels_of_their_batches():
@@ -35,13 +40,65 @@ def test_the_speed_is_that_of_a_step(monkeypatch, clock, seconds):
     times = iter(clock)
     monkeypatch.setattr(timing, "TRIED_SIDE", 32)
     monkeypatch.setattr(timing.time, "monotonic", lambda: next(times))
-    assert within(minutes=1) == pytest.approx(timing.USED_SHARE * 60 * timing.TRIED_CROPS * 32**2 / seconds)
+    expected = timing.USED_SHARE * 60 * timing.TRIED_CROPS * 32**2 / seconds
+    assert within(minutes=1, precision="32") == pytest.approx(expected)
+
+
+def test_the_speed_is_that_of_the_faster_precision_where_it_is_open(monkeypatch):
+    monkeypatch.setattr(timing, "has_bfloat16", lambda device: True)
+    speeds = {"32": 100.0, "bf16": 300.0}
+    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card: speeds[train.precision])
+    share = timing.USED_SHARE * 60
+    assert within(minutes=1) == pytest.approx(share * 300)
+    assert within(minutes=1, precision="32") == pytest.approx(share * 100)
 
 
 def test_each_network_is_timed_once(monkeypatch):
     timed = []
     monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card: timed.append(card) or 7.0)
-    pixels = timing.measured_once(lambda settings: settings.model.options["depth"])
+    stopwatch = Stopwatch(lambda settings: settings.model.options["depth"])
     trees = [{"model": {"options": {"depth": depth}}, "train": {"minutes": 1}} for depth in (2, 3, 2)]
-    assert len({pixels(settings_from(tree)) for tree in trees}) == 1
+    assert len({stopwatch.pixels(settings_from(tree)) for tree in trees}) == 1
     assert timed == [2, 3]
+
+
+@pytest.fixture
+def raced(monkeypatch):
+    """What was run against what, without running it."""
+    seen = []
+
+    def step(train, card, shape):
+        seen.append((train.precision, train.memory_format, shape))
+
+    monkeypatch.setattr(timing, "_step", step)
+    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card: 1e6)
+    monkeypatch.setattr(timing, "race", lambda one, other, seconds: seen.append(seconds) or "race")
+    return seen
+
+
+def test_precisions_are_timed_on_the_shapes_of_the_training(monkeypatch, raced):
+    monkeypatch.setattr(timing, "has_bfloat16", lambda device: True)
+    shapes = {"batch_size": 8, "accumulate": 2, "crop_hw": [32, 64], "memory_format": "channels_first"}
+    assert Stopwatch(lambda settings: CARD).precisions(asked(steps=3, **shapes)) == "race"
+    assert raced == [(precision, "channels_first", (4, 32, 64)) for precision in ("32", "bf16")] + [timing.RACE_S]
+
+
+def test_bfloat16_is_not_timed_where_it_is_emulated(monkeypatch, raced):
+    monkeypatch.setattr(timing, "has_bfloat16", lambda device: False)
+    assert Stopwatch(lambda settings: CARD).precisions(asked(minutes=3)) is None
+    assert raced == []
+
+
+def test_few_minutes_are_timed_on_fewer_crops(raced):
+    stopwatch = Stopwatch(lambda settings: CARD)
+    assert stopwatch.memory_formats(asked(steps=3)) is None
+    assert stopwatch.memory_formats(asked(minutes=0.5, batch_size=32, crop_hw=[128, 128])) == "race"
+    crops = raced[0][2][0]
+    assert crops * 128 * 128 / 1e6 * 2 * (timing.LEAST_ROUNDS + 1) <= timing.RACE_SHARE * 30
+    assert [each[1] for each in raced[:2]] == ["channels_last", "channels_first"]
+    assert crops > 2
+
+
+def test_a_step_is_taken_in_either_way():
+    for way in ({"precision": "bf16"}, {"memory_format": "channels_first"}):
+        timing._step(asked(**way).train, CARD, (2, 16, 16))()

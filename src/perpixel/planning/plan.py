@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from perpixel.planning.facts import Facts
-from perpixel.planning.rules import RULES, PixelsWithinBudget
+from perpixel.planning.rules import RULES
+from perpixel.planning.timings import Timings
 from perpixel.settings.tree import Settings, changed
 
 LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", "balanced", {}, ())
@@ -42,13 +43,13 @@ class Plan:
     choices: tuple[Choice, ...]
 
 
-def plan_for(settings: Settings, facts: Facts, pixels: PixelsWithinBudget) -> Plan:
+def plan_for(settings: Settings, facts: Facts, timings: Timings) -> Plan:
     """Decide by RULES what was not set; what was set is kept and may decide other values.
 
     Args:
         settings: What the user asked for.
         facts: What the data are.
-        pixels: Measures what the budget holds, where a rule asks.
+        timings: Times the network on this machine, where a rule asks.
     """
     choices = []
     for key, rule in RULES.items():
@@ -58,7 +59,7 @@ def plan_for(settings: Settings, facts: Facts, pixels: PixelsWithinBudget) -> Pl
         if name in part.model_fields_set and given not in LEFT_OPEN:
             choices.append(Choice(key, given, "as asked for"))
             continue
-        value, reason = rule(facts, settings, pixels)
+        value, reason = rule(facts, settings, timings)
         settings = changed(settings, {key: value})
         choices.append(Choice(key, getattr(getattr(settings, section), name), reason))
     return Plan(settings, tuple(choices))

@@ -12,15 +12,14 @@ from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
 from perpixel.losses.table import WEIGHED
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, MODELS
 from perpixel.planning.facts import SCALES, Facts
+from perpixel.planning.timings import Timings
 from perpixel.runtime.distributed import started_processes
-from perpixel.runtime.hardware import automatic_precision, chosen_device
+from perpixel.runtime.hardware import chosen_device, usual_memory_format
+from perpixel.runtime.race import Race
 from perpixel.settings.tree import Settings, changed
 from perpixel.shapes import LabelKind
 
-PixelsWithinBudget = Callable[[Settings], float]
-"""Pixels that training sees within the budget of some settings, measured where minutes are the budget."""
-
-Rule = Callable[[Facts, Settings, PixelsWithinBudget], tuple[Any, str]]
+Rule = Callable[[Facts, Settings, Timings], tuple[Any, str]]
 
 LOSS: Final[dict[LabelKind, dict[str, float]]] = {
     "multiclass": {"cross_entropy": 1.0, "dice": 1.0},
@@ -54,14 +53,14 @@ RARE_BELOW: Final = 0.02
 """Share of the labelled pixels below which a class is rare."""
 
 
-def _encoder(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[str | None, str]:
+def _encoder(facts: Facts, settings: Settings, timings: Timings) -> tuple[str | None, str]:
     name = settings.model.name
     if name in MODELS and MODELS[name].plain is not None and MODELS[name].on_encoder is not None:
         return DEFAULT_ENCODER, "small, fast, and has seen ImageNet: its weights are at hand without a network"
     return None, f"{name} has its own"
 
 
-def _options(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[Mapping[str, Any], str]:
+def _options(facts: Facts, settings: Settings, timings: Timings) -> tuple[Mapping[str, Any], str]:
     model = settings.model
     if model.name != DEFAULT_MODEL or model.encoder is None:
         return {}, f"{model.name} as it is"
@@ -70,7 +69,7 @@ def _options(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tu
         return light, "a fraction of the cost of a full one"
     for options in (light, full):
         tried = changed(settings, {"model.options": options})
-        passes = pixels(tried) / facts.pixels
+        passes = timings.pixels(tried) / facts.pixels
         if passes < FULL_PASSES:
             return light, (
                 f"timed here, the minutes show every part of the images {passes:.0f} times with a "
@@ -79,30 +78,44 @@ def _options(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tu
     return full, f"timed here, the minutes show every part of the images {passes:.0f} times with it"
 
 
-def _precision(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[str, str]:
-    device = chosen_device(settings.train.device)
-    precision = automatic_precision(device)
-    if precision == "bf16":
-        return precision, f"this machine's {device} multiplies bfloat16 in hardware"
-    return precision, f"this machine's {device} has no hardware for bfloat16 and would be slower with it"
+def _precision(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
+    timed = timings.precisions(settings)
+    if timed is None:
+        device = chosen_device(settings.train.device)
+        return "32", f"this machine's {device} has no instructions for bfloat16 and would emulate it"
+    return ("bf16" if timed.second_wins else "32"), _timed_reason(timed, "float32", "bfloat16")
 
 
-def _rate(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[float, str]:
+def _memory_format(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
+    timed = timings.memory_formats(settings)
+    if timed is None:
+        device = chosen_device(settings.train.device)
+        return usual_memory_format(device), f"usual on {device}, and timed only where minutes are the budget"
+    chosen = "channels_first" if timed.second_wins else "channels_last"
+    return chosen, _timed_reason(timed, "channels last", "channels first")
+
+
+def _timed_reason(timed: Race, first: str, second: str) -> str:
+    return (
+        f"timed here in turns, a step lasts {timed.first_seconds:.3g} s with {first} and "
+        f"{timed.second_seconds:.3g} s with {second}, a ratio of {timed.ratio:.2f}"
+    )
+
+
+def _rate(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
     optimiser = settings.train.optimiser
     if _is_default(settings) and optimiser == "adamw":
         return DEFAULT_RATE, "found by trials of the default network"
     return RATES[optimiser], f"usual for {optimiser}; the learning-rate finder tries others"
 
 
-def _loss(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[Mapping[str, float], str]:
+def _loss(facts: Facts, settings: Settings, timings: Timings) -> tuple[Mapping[str, float], str]:
     if is_multilabel(facts.kind):
         return LOSS[facts.kind], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
     return LOSS[facts.kind], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
 
 
-def _class_weights(
-    facts: Facts, settings: Settings, pixels: PixelsWithinBudget
-) -> tuple[str | Mapping[str, float], str]:
+def _class_weights(facts: Facts, settings: Settings, timings: Timings) -> tuple[str | Mapping[str, float], str]:
     train, rare = settings.train, _rare_classes(facts)
     if is_multilabel(facts.kind):
         weights, reason = positive_weight(facts.covered), "pixels without the class over those with it"
@@ -116,13 +129,13 @@ def _class_weights(
     return softened, f"rare: {', '.join(rare)}; the square root of {reason}"
 
 
-def _scale(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[float, str]:
+def _scale(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
     survived = [scale for scale in sorted(SCALES) if facts.iou_after_rescale[scale] >= LEAST_KEPT]
     if not survived:
         finest = max(SCALES)
         iou = facts.iou_after_rescale[finest]
         return 1.0, f"at {finest:g} of the resolution the masks would keep an IoU of {iou:.3f} only"
-    passes = pixels(settings) / facts.pixels
+    passes = timings.pixels(settings) / facts.pixels
     scale = next((scale for scale in (1.0, *reversed(survived)) if passes / scale**2 >= PASSES), survived[0])
     if scale == 1:
         return scale, f"the budget shows every part of the images {passes:.0f} times at full resolution"
@@ -132,16 +145,16 @@ def _scale(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tupl
     )
 
 
-def _crop(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[tuple[int, int], str]:
+def _crop(facts: Facts, settings: Settings, timings: Timings) -> tuple[tuple[int, int], str]:
     within = [int(side * settings.train.scale) // CROP_MULTIPLE * CROP_MULTIPLE for side in facts.median_hw]
     height, width = (max(CROP_MULTIPLE, min(LARGEST_CROP, side)) for side in within)
     return (height, width), f"fits into the median image, {facts.median_hw[0]:g} × {facts.median_hw[1]:g} pixels"
 
 
-def _batch(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[int, str]:
+def _batch(facts: Facts, settings: Settings, timings: Timings) -> tuple[int, str]:
     height, width = settings.train.crop_hw
     size = most = max(1, min(LARGEST_BATCH, VIEW_PIXELS // (height * width)))
-    views = inf if settings.train.minutes is None else pixels(settings) / (height * width)
+    views = inf if settings.train.minutes is None else timings.pixels(settings) / (height * width)
     started = started_processes()
     processes = started.number if started else settings.train.devices or 1
     while size // 2 >= max(LEAST_BATCH, processes) and views / size < LEAST_STEPS:
@@ -151,26 +164,26 @@ def _batch(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tupl
     return size, f"about {VIEW_PIXELS // 1000:,} thousand pixels a step" if size < LARGEST_BATCH else "the most views"
 
 
-def _turns(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[bool, str]:
+def _turns(facts: Facts, settings: Settings, timings: Timings) -> tuple[bool, str]:
     if _is_upright(facts):
         return False, _upright(facts)
     return True, "above and below look alike in the masks"
 
 
-def _vertical(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[float, str]:
+def _vertical(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
     if _is_upright(facts):
         return 0.0, _upright(facts)
     return 0.5, "above and below look alike in the masks"
 
 
-def _rare(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[float, str]:
+def _rare(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
     rare = _rare_classes(facts)
     if not rare:
         return 0.0, f"every class has at least {RARE_BELOW:.0%} of the labelled pixels"
     return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
 
 
-def _tta(facts: Facts, settings: Settings, pixels: PixelsWithinBudget) -> tuple[str, str]:
+def _tta(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
     if facts.median_hw[0] * facts.median_hw[1] > LARGEST_FLIPPED:
         return "none", "the images are large, and each further look costs as much as the first"
     if not settings.augment.horizontal_flip:
@@ -208,7 +221,6 @@ def _upright(facts: Facts) -> str:
 
 RULES: Final[dict[str, Rule]] = {
     "model.encoder": _encoder,
-    "train.precision": _precision,
     "model.options": _options,
     "train.learning_rate": _rate,
     "train.loss": _loss,
@@ -216,6 +228,8 @@ RULES: Final[dict[str, Rule]] = {
     "train.scale": _scale,
     "train.crop_hw": _crop,
     "train.batch_size": _batch,
+    "train.memory_format": _memory_format,
+    "train.precision": _precision,
     "train.class_balanced_fraction": _rare,
     "augment.vertical_flip": _vertical,
     "augment.quarter_turns": _turns,

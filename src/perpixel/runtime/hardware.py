@@ -14,6 +14,8 @@ Placeable = TypeVar("Placeable", bound=Any)
 Device = Literal["cuda", "mps", "cpu"]
 Precision = Literal["32", "bf16"]
 """float32 throughout, or bfloat16 autocast."""
+MemoryFormat = Literal["channels_last", "channels_first"]
+"""The order in which the values of feature maps lie: all channels of a pixel together, or all pixels of a channel."""
 
 
 def chosen_device(name: str) -> Device:
@@ -86,43 +88,59 @@ class Hardware:
         return placed
 
 
-def resolved_hardware(device: str, precision: str) -> Hardware:
-    """Decide what the settings leave to this machine.
+def resolved_hardware(device: str, precision: str, memory_format: MemoryFormat | None = None) -> Hardware:
+    """Decide what the settings leave to this machine without timing anything.
 
     Args:
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "32" or "bf16".
+        memory_format: None for what is usual on the device.
 
     Raises:
         SettingsError: The device is not there.
     """
     kind = chosen_device(device)
     chosen = automatic_precision(kind) if precision == "auto" else precision
-    return Hardware(kind, "bf16" if chosen == "bf16" else "32", automatic_memory_format(kind))
+    layout = usual_memory_format(kind) if memory_format is None else memory_format
+    return Hardware(kind, "bf16" if chosen == "bf16" else "32", _as_torch(layout))
 
 
 def automatic_precision(device: "torch.device | str") -> Precision:
-    """bfloat16 autocast where the device multiplies bfloat16 matrices in hardware, float32 elsewhere.
+    """bfloat16 autocast on a GPU that multiplies bfloat16 matrices in hardware, float32 elsewhere.
 
-    On a CPU that is AMX or AVX512-BF16; without them bfloat16 is emulated and slower than float32.
+    A CPU may have instructions for bfloat16 and still be slower with it: there only timing tells.
     """
+    import torch
+
+    return "bf16" if torch.device(device).type == "cuda" and has_bfloat16(device) else "32"
+
+
+def has_bfloat16(device: "torch.device | str") -> bool:
+    """Whether a device has instructions for bfloat16 matrices; elsewhere they are emulated, and slower than float32."""
     import torch
 
     kind = torch.device(device).type
     if kind == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif kind == "cpu":
-        native = has_bf16_instructions()
-    else:
-        native = False
-    return "bf16" if native else "32"
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return kind == "cpu" and has_bf16_instructions()
 
 
 def automatic_memory_format(device: "torch.device | str") -> "torch.memory_format":
     """Channels last where convolutions prefer it: on CPUs and CUDA devices."""
+    return _as_torch(usual_memory_format(device))
+
+
+def usual_memory_format(device: "torch.device | str") -> MemoryFormat:
+    """The name of `automatic_memory_format`."""
     import torch
 
-    return torch.channels_last if torch.device(device).type in ("cpu", "cuda") else torch.contiguous_format
+    return "channels_last" if torch.device(device).type in ("cpu", "cuda") else "channels_first"
+
+
+def _as_torch(memory_format: MemoryFormat) -> "torch.memory_format":
+    import torch
+
+    return torch.channels_last if memory_format == "channels_last" else torch.contiguous_format
 
 
 def has_bf16_instructions() -> bool:

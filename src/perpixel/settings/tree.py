@@ -196,6 +196,9 @@ class TrainSettings(Part):
         default=0, description="validations in a row without a better score that end the run; 0 never does"
     )
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"  # YAML gives 32 as a number
+    memory_format: Literal["auto", "channels_last", "channels_first"] = Field(
+        default="auto", description="how the values of feature maps lie in memory; changes the speed only"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: Count | None = Field(
         default=None, description="on each machine, a process each; null for what torchrun or SLURM started, or one"

@@ -4,12 +4,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from perpixel.planning import Plan
 from perpixel.prediction import PredictOptions
 from perpixel.runtime.allocator import keep_freed_memory
-from perpixel.runtime.hardware import resolved_hardware
 from perpixel.runtime.operating_system import peak_memory_bytes
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import Settings
@@ -60,17 +57,13 @@ class TrainingEstimate:
                 "",
                 f"{train:,} images to train on, {validation:,} to validate, {test:,} to test; "
                 f"the process held {self.memory_mb:,} MiB at most",
-                self._memory(),
+                *self._memory(),
                 self._prediction(),
             ]
         )
 
-    def _memory(self) -> str:
-        hardware = resolved_hardware(self.settings.train.device, self.settings.train.precision)
-        is_last, device = hardware.memory_format == torch.channels_last, hardware.device
-        order = "channels last" if is_last else "channels first"
-        kept = ", and memory that a step frees is kept for the next one" if keep_freed_memory() else ""
-        return f"feature maps lie {order}, which is faster on {device}{kept}"
+    def _memory(self) -> list[str]:
+        return ["memory that a step frees is kept for the next one"] if keep_freed_memory() else []
 
     def _prediction(self) -> str:
         options = PredictOptions()

@@ -17,7 +17,6 @@ from perpixel.losses import LossTerm, by_class, weighted
 from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
-from perpixel.runtime.hardware import resolved_hardware
 from perpixel.settings.tree import Settings
 from perpixel.store.model_file import ModelCard
 from perpixel.training.averaging import Average
@@ -27,7 +26,7 @@ from perpixel.training.loggers import watched
 from perpixel.training.optimiser import optimiser_for
 from perpixel.training.ranks import ranks_for
 from perpixel.training.schedule import LearningRate, StepSchedule, learning_rate_share
-from perpixel.training.step import StepResult, loss_of
+from perpixel.training.step import StepResult, hardware_for, loss_of
 from perpixel.training.validation import Validation, validate
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -71,7 +70,7 @@ class Session:
         self.ranks = ranks_for(train)
         self.accumulate = train.accumulate
         torch.manual_seed(settings.seed)
-        self._hardware = resolved_hardware(train.device, train.precision)
+        self._hardware = hardware_for(train)
         self._fabric = self.ranks.fabric
         network = card.build(settings.model.weights if base is None else "none")
         self.notes = [] if base is None else take_over(base, network, card)

@@ -23,7 +23,7 @@ from perpixel.training.loggers import refuse_missing
 from perpixel.training.public_weights import with_public_file, with_weights_at_hand
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
-from perpixel.training.timing import FittedBudget, fit_budget, measured_once
+from perpixel.training.timing import FittedBudget, Stopwatch, fit_budget
 
 LOGGER: Final = logging.getLogger("perpixel")
 
@@ -124,7 +124,7 @@ def _measured(data: Path, progress: Progress) -> _Data:
 
 def _planned(settings: Settings, found: _Data, parts: Split) -> Plan:
     facts = facts_of(found.dataset, found.figures, parts.part("train"))
-    return plan_for(settings, facts, measured_once(lambda asked: card_of(asked, found.dataset, found.figures)))
+    return plan_for(settings, facts, Stopwatch(lambda asked: card_of(asked, found.dataset, found.figures)))
 
 
 def _parts(settings: Settings, found: _Data) -> Split:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from perpixel.losses import Loss, supervised
 from perpixel.metrics import Counts
-from perpixel.runtime.hardware import Hardware
+from perpixel.runtime.hardware import Hardware, resolved_hardware
+from perpixel.settings.tree import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class StepResult:
     counts: Counts
     tally: NDArray[np.int64]
     learning_rate: float
+
+
+def hardware_for(train: TrainSettings) -> Hardware:
+    """What the settings of a training compute on. Raises SettingsError where the device is not there."""
+    memory_format = None if train.memory_format == "auto" else train.memory_format
+    return resolved_hardware(train.device, train.precision, memory_format)
 
 
 def loss_of(

@@ -13,12 +13,13 @@ import torch
 
 from perpixel.errors import SettingsError
 from perpixel.losses import bce
-from perpixel.runtime.hardware import resolved_hardware
+from perpixel.runtime.hardware import chosen_device, has_bfloat16
+from perpixel.runtime.race import LEAST_ROUNDS, Race, race
 from perpixel.settings.tree import Settings, TrainSettings, changed
 from perpixel.store.model_file import ModelCard
 from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
-from perpixel.training.step import loss_of
+from perpixel.training.step import hardware_for, loss_of
 from perpixel.training.validation import validate
 
 TIMED_SHARE: Final = 0.03
@@ -32,6 +33,10 @@ TRIED_S: Final = 6.0
 """After so long no further step is tried: of a step as slow, the second or two of warming up are a small part."""
 USED_SHARE: Final = 0.85
 """Of the minutes, what is left for training steps; the rest goes to reading, validating and writing."""
+RACE_S: Final = 2.0
+"""How long two ways of a step are compared."""
+RACE_SHARE: Final = 0.02
+"""Of the minutes, at most so much for comparing two ways of a step."""
 
 
 @dataclass(frozen=True)
@@ -118,53 +123,94 @@ def time_validation(session: Session) -> float:
     return session.ranks.first(min(times[1:]) * sum(areas) / max(areas) / session.ranks.number)
 
 
-def pixels_within_budget(train: TrainSettings, card: ModelCard) -> float:
-    """Pixels that training sees before the budget ends; infinite where epochs are the budget.
+class Stopwatch:
+    """Answers what the rules ask of the machine, see `planning.Timings`; the speed of each network is timed once.
 
-    Minutes are multiplied by the speed of a few steps on noise, so the number differs from machine to machine.
-
-    Args:
-        train: Its budget; for steps also its batch and crop.
-        card: What the network will be.
-    """
-    if train.epochs is not None:
-        return float("inf")
-    if train.steps is not None:
-        return float(train.steps * train.batch_size * train.crop_hw[0] * train.crop_hw[1])
-    assert train.minutes is not None
-    return USED_SHARE * train.minutes * 60 * _pixels_per_second(train, card)
-
-
-def measured_once(card_for: Callable[[Settings], ModelCard]) -> Callable[[Settings], float]:
-    """`pixels_within_budget` of settings, each network timed once; without minutes nothing is timed.
+    Answers differ from machine to machine, and a little from time to time.
 
     Args:
         card_for: What the network of some settings is.
     """
-    known: dict[str, float] = {}
 
-    def measured(settings: Settings) -> float:
-        if settings.train.minutes is None:
-            return pixels_within_budget(settings.train, card_for(settings))
+    def __init__(self, card_for: Callable[[Settings], ModelCard]) -> None:
+        self._card_for = card_for
+        self._speeds: dict[str, float] = {}
+
+    def pixels(self, settings: Settings) -> float:
+        """Pixels that training sees before the budget ends; infinite where epochs are the budget."""
+        train = settings.train
+        if train.epochs is not None:
+            return float("inf")
+        if train.steps is not None:
+            return float(train.steps * train.batch_size * train.crop_hw[0] * train.crop_hw[1])
+        assert train.minutes is not None
+        return USED_SHARE * train.minutes * 60 * self._speed(settings)
+
+    def precisions(self, settings: Settings) -> Race | None:
+        """A training step in float32, then in bfloat16; None where the device would emulate bfloat16."""
+        if not has_bfloat16(chosen_device(settings.train.device)):
+            return None
+        return self._race(settings, {"train.precision": "32"}, {"train.precision": "bf16"})
+
+    def memory_formats(self, settings: Settings) -> Race | None:
+        """A training step with channels last, then with channels first; None where minutes are not the budget."""
+        if settings.train.minutes is None or chosen_device(settings.train.device) == "mps":
+            return None
+        last, first = ({"train.memory_format": name} for name in ("channels_last", "channels_first"))
+        return self._race(settings, last, first)
+
+    def _race(self, settings: Settings, *ways: dict[str, str]) -> Race:
+        """Steps of the network at its own shapes, in turns; fewer crops where a step would last too long."""
+        card, (height, width) = self._card_for(settings), settings.train.crop_hw
+        crops = settings.train.batch_size // settings.train.accumulate
+        seconds = RACE_S
+        if settings.train.minutes is not None:
+            seconds = min(RACE_S, RACE_SHARE * settings.train.minutes * 60)
+            longest = seconds / (LEAST_ROUNDS + 1) / len(ways)
+            crops = min(crops, max(2, int(longest * self._speed(settings) / (height * width))))
+        shape = (crops, height, width)
+        one, other = (_step(changed(settings, way).train, card, shape) for way in ways)
+        return race(one, other, seconds=seconds)
+
+    def _speed(self, settings: Settings) -> float:
+        """Pixels a second that the network of some settings trains on."""
         name = str(settings.model)
-        if name not in known:
-            known[name] = pixels_within_budget(settings.train, card_for(settings))
-        return known[name]
+        if name not in self._speeds:
+            self._speeds[name] = _speed_of(settings, self._card_for(settings))
+        return self._speeds[name]
 
-    return measured
+
+def _speed_of(settings: Settings, card: ModelCard) -> float:
+    """Pixels a second that a network trains on; in the faster precision, where it is open."""
+    train = settings.train
+    if train.precision == "auto" and has_bfloat16(chosen_device(train.device)):
+        tried = [changed(settings, {"train.precision": precision}).train for precision in ("32", "bf16")]
+    else:
+        tried = [train]
+    return max(_pixels_per_second(each, card) for each in tried)
 
 
 def _pixels_per_second(train: TrainSettings, card: ModelCard) -> float:
-    hardware = resolved_hardware(train.device, train.precision)
-    network = hardware.placed(card.build("none").train())
-    image = hardware.placed(torch.zeros(TRIED_CROPS, card.codec.channels, TRIED_SIDE, TRIED_SIDE))
-    target = torch.zeros(TRIED_CROPS, len(card.codec.labels), TRIED_SIDE, TRIED_SIDE, dtype=torch.uint8)
-    target = target.to(hardware.device)
+    step = _step(train, card, (TRIED_CROPS, TRIED_SIDE, TRIED_SIDE))
     seconds: list[float] = []
     while len(seconds) < TRIED_STEPS and sum(seconds) < TRIED_S:
         start = time.monotonic()
+        step()
+        seconds.append(time.monotonic() - start)
+    return TRIED_CROPS * TRIED_SIDE**2 / min(seconds)
+
+
+def _step(train: TrainSettings, card: ModelCard, shape: tuple[int, int, int]) -> Callable[[], None]:
+    """The costly part of a training step, on crops (N, H, W) of nothing: the loss and its gradients."""
+    hardware = hardware_for(train)
+    network = hardware.placed(card.build("none").train())
+    crops, height, width = shape
+    image = hardware.placed(torch.zeros(crops, card.codec.channels, height, width))
+    target = torch.zeros(crops, len(card.codec.labels), height, width, dtype=torch.uint8).to(hardware.device)
+
+    def step() -> None:
         value, _ = loss_of(network.training_outputs, image, target, bce, network.loss_weights, hardware)
         value.backward()  # type: ignore[no-untyped-call] # of torch
         float(value.detach())  # waits for the device
-        seconds.append(time.monotonic() - start)
-    return TRIED_CROPS * TRIED_SIDE**2 / min(seconds)
+
+    return step

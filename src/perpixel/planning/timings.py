@@ -1,0 +1,19 @@
+"""What the rules ask of the machine."""
+
+from typing import Protocol
+
+from perpixel.runtime.race import Race
+from perpixel.settings.tree import Settings
+
+
+class Timings(Protocol):
+    """Times the network of some settings; `perpixel.training.timing` answers."""
+
+    def pixels(self, settings: Settings) -> float:
+        """Pixels that training sees within the budget, timed where minutes are the budget."""
+
+    def precisions(self, settings: Settings) -> Race | None:
+        """A training step in float32, then in bfloat16; None where the device would emulate bfloat16."""
+
+    def memory_formats(self, settings: Settings) -> Race | None:
+        """A training step with channels last, then with channels first; None where it is not worth the time."""
