@@ -116,7 +116,7 @@ def automatic_precision(device: "torch.device | str") -> Precision:
 
 
 def has_bfloat16(device: "torch.device | str") -> bool:
-    """Whether a device has instructions for bfloat16 matrices; elsewhere they are emulated, and slower than float32."""
+    """Whether a device has instructions for bfloat16 matrices; elsewhere they are emulated, and slow."""
     import torch
 
     kind = torch.device(device).type
