@@ -87,10 +87,17 @@ def _write(source: ExportSource, name: str, target: Target, folder: Path) -> lis
     """Write all files of a target, and prove them."""
     written = target.write(source, folder)
     images = [_fitted(each, written.fixed_hw) for each in source.images]
-    parities = measured_parity(written.reference or source.predictor, written.graphs, images)
+    parities = measured_parity(written.reference or source.predictor, written.output, written.graphs, images)
     refuse_differing(parities)
     checksums = {file: checksum((folder / file).read_bytes()) for file in written.models}
-    card = replace(source.card, target=name, checksums=checksums)
+    output = written.output
+    card = replace(
+        source.card,
+        target=name,
+        checksums=checksums,
+        temperature=output.temperature,
+        thresholds=output.thresholds,
+    )
     (folder / CARD).write_text(card.to_json(), encoding="utf-8")
     proof = json.dumps([each.to_dict() for each in parities], indent=2) + "\n"
     (folder / "parity.json").write_text(proof, encoding="utf-8")

@@ -27,7 +27,9 @@ def trace(network: nn.Module, example: Tensor) -> torch.jit.ScriptModule:
     return traced  # type: ignore[no-any-return]
 
 
-def write_onnx(network: nn.Module, channels: int, dtype: str, path: Path, metadata: dict[str, str]) -> None:
+def write_onnx(  # each is one thing to say
+    network: nn.Module, channels: int, dtype: str, path: Path, metadata: dict[str, str], more: tuple[str, ...] = ()
+) -> None:
     """Write the network as ONNX with free N, H and W.
 
     Args:
@@ -36,6 +38,7 @@ def write_onnx(network: nn.Module, channels: int, dtype: str, path: Path, metada
         dtype: Of the raw pixels.
         path: The file to write.
         metadata: Written into the file.
+        more: Names of further outputs.
 
     Raises:
         SettingsError: The network has an operator that ONNX has not, or the exporter is not installed.
@@ -46,8 +49,8 @@ def write_onnx(network: nn.Module, channels: int, dtype: str, path: Path, metada
         torch.zeros(2, channels, *EXAMPLE_HW),
         path,
         opset=OPSET,
-        names=("image", "probabilities"),
-        axes={"image": free, "probabilities": free},
+        names=("image", "probabilities", *more),
+        axes=dict.fromkeys(("image", "probabilities", *more), free),
     )
     import onnx
 

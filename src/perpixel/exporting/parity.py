@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import RunError
+from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.source import ProofImage
-from perpixel.labels.codec import Codec
 from perpixel.metrics import Counts
 from perpixel.metrics.counting import count
 from perpixel.prediction import Predictor
@@ -20,7 +20,7 @@ MOST_DIFFERENCE: Final = 1e-4
 """Of a probability."""
 
 MOST_DIFFERING: Final = 1e-4
-"""The share of pixels that may be predicted otherwise; one pixel always may, for it may be a tie."""
+"""The share of pixels that may be predicted otherwise; ties are not counted."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Parity:
         pixels: Of all of them.
         largest_difference: Of a probability.
         differing_pixels: Predicted otherwise.
+        tied_pixels: Of these, how many are ties; see `perpixel.exporting.output.TIE`.
         iou_difference: Mean IoU minus that of PyTorch, against the truth; None where there is none.
         seconds: For all images.
         torch_seconds: The same by PyTorch.
@@ -43,6 +44,7 @@ class Parity:
     pixels: int
     largest_difference: float
     differing_pixels: int
+    tied_pixels: int
     iou_difference: float | None
     seconds: float
     torch_seconds: float
@@ -50,19 +52,22 @@ class Parity:
     @property
     def holds(self) -> bool:
         """Whether the export is one."""
-        allowed = max(1, MOST_DIFFERING * self.pixels)
-        return self.largest_difference <= MOST_DIFFERENCE and self.differing_pixels <= allowed
+        untied = self.differing_pixels - self.tied_pixels
+        return self.largest_difference <= MOST_DIFFERENCE and untied <= MOST_DIFFERING * self.pixels
 
     def to_dict(self) -> dict[str, Any]:
         """As in parity.json."""
         return {**asdict(self), "differing_share": self.differing_pixels / self.pixels}
 
 
-def measured_parity(predictor: Predictor, graphs: Mapping[str, Graph], images: Sequence[ProofImage]) -> list[Parity]:
+def measured_parity(
+    predictor: Predictor, output: GraphOutput, graphs: Mapping[str, Graph], images: Sequence[ProofImage]
+) -> list[Parity]:
     """Predict the images by PyTorch and by each program.
 
     Args:
         predictor: In PyTorch.
+        output: What the programs' probabilities should be.
         graphs: Of each program that is installed.
         images: At least one.
     """
@@ -71,9 +76,7 @@ def measured_parity(predictor: Predictor, graphs: Mapping[str, Graph], images: S
         started = time.perf_counter()
         expected.append(predictor.probabilities(each.image, each.name))
         torch_seconds += time.perf_counter() - started
-    return [
-        _compared(predictor.codec, name, graph, images, (expected, torch_seconds)) for name, graph in graphs.items()
-    ]
+    return [_compared(output, name, graph, images, (expected, torch_seconds)) for name, graph in graphs.items()]
 
 
 def refuse_differing(parities: Sequence[Parity]) -> None:
@@ -92,13 +95,14 @@ def refuse_differing(parities: Sequence[Parity]) -> None:
 
 
 def _compared(
-    codec: Codec,
+    output: GraphOutput,
     runtime: str,
     graph: Graph,
     images: Sequence[ProofImage],
     by_torch: tuple[list[NDArray[np.float32]], float],
 ) -> Parity:
-    largest, differing, pixels, seconds = 0.0, 0, 0, 0.0
+    labels = output.labels
+    largest, differing, tied, pixels, seconds = 0.0, 0, 0, 0, 0.0
     ours: list[Counts] = []
     theirs: list[Counts] = []
     for each, expected in zip(images, by_torch[0], strict=True):
@@ -106,16 +110,27 @@ def _compared(
         started = time.perf_counter()
         found = graph(batch)[0]
         seconds += time.perf_counter() - started
-        decoded, wanted = codec.decode_array(found), codec.decode_array(expected)
-        largest = max(largest, float(np.abs(found - expected).max()))
-        differing += int((decoded != wanted).reshape(-1, *expected.shape[1:]).any(0).sum())
+        decided, wanted = output.decide(found), output.wanted(expected)
+        largest = max(largest, float(np.abs(found - output.of(expected)).max()))
+        differs = (decided != wanted).reshape(-1, *expected.shape[1:])
+        ties = output.is_tie(expected, decided).reshape(differs.shape)
+        differing += int(differs.any(0).sum())
+        tied += int((differs.any(0) & ~(differs & ~ties).any(0)).sum())
         pixels += expected[0].size
         if each.target is not None:
-            for counts, prediction in ((ours, decoded), (theirs, wanted)):
-                counts.append(count(prediction, each.target, classes=len(codec.labels), kind=codec.labels.kind))
+            for counts, prediction in ((ours, decided), (theirs, wanted)):
+                counts.append(count(prediction, each.target, classes=len(labels), kind=labels.kind))
     difference = float(sum(ours).mean_iou - sum(theirs).mean_iou) if ours and theirs else None  # type: ignore[union-attr]
     if difference is not None and np.isnan(difference):
         difference = None
     return Parity(
-        runtime, len(images), pixels, largest, differing, difference, round(seconds, 4), round(by_torch[1], 4)
+        runtime=runtime,
+        images=len(images),
+        pixels=pixels,
+        largest_difference=largest,
+        differing_pixels=differing,
+        tied_pixels=tied,
+        iou_difference=difference,
+        seconds=round(seconds, 4),
+        torch_seconds=round(by_torch[1], 4),
     )

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from perpixel.labels.codec import Codec
+from perpixel.labels.labels import LEAST_PROBABILITY
 
 
 class RawNetwork(nn.Module):
@@ -57,6 +58,32 @@ class RawNetwork(nn.Module):
         each = [network(x) for network in self.networks]
         answers = [logits.softmax(1) if self.is_multiclass else logits.sigmoid() for logits in each]
         return answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
+
+
+class Tempered(nn.Module):
+    """The probabilities that a run writes, as a graph; see `perpixel.labels.labels.Labels.tempered`.
+
+    Args:
+        raw: Gives the probabilities themselves.
+        is_multilabel: Whether they are of sigmoids.
+        temperature: What logits are divided by.
+        gives_both: Whether the untempered probabilities are given, too.
+    """
+
+    def __init__(self, raw: RawNetwork, *, is_multilabel: bool, temperature: float, gives_both: bool) -> None:
+        super().__init__()
+        self.raw = raw
+        self.is_multilabel, self.temperature, self.gives_both = is_multilabel, temperature, gives_both
+
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Map raw pixels (N, C, H, W) to probabilities (N, K, H, W), once or twice."""
+        untempered = self.raw(image)
+        if self.is_multilabel:
+            kept = untempered.clamp(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+            tempered = ((kept / (1 - kept)).log() / self.temperature).sigmoid()
+        else:
+            tempered = (untempered.clamp(min=LEAST_PROBABILITY).log() / self.temperature).softmax(1)
+        return (tempered, untempered) if self.gives_both else tempered
 
 
 class Reduce(nn.Module):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, PerpixelError
 from perpixel.evaluation.scoring import part_of
-from perpixel.exporting.raw_network import RawNetwork
+from perpixel.exporting.raw_network import RawNetwork, Tempered
 from perpixel.files.areas import pixel_areas
 from perpixel.files.parse import parse_json
 from perpixel.files.read import open_image, read_header
@@ -73,11 +73,20 @@ class ExportSource:
         assert isinstance(inference, Inference)
         return inference.networks
 
-    def raw_network(self) -> RawNetwork:
-        """All that is done with an image, as one module in evaluation mode."""
-        network = RawNetwork(
+    def raw_network(self, temperature: float = 1.0, *, gives_both: bool = False) -> RawNetwork | Tempered:
+        """All that is done with an image, as one module in evaluation mode.
+
+        Args:
+            temperature: What logits are divided by.
+            gives_both: Whether a second output gives the untempered probabilities.
+        """
+        raw = RawNetwork(
             self.networks, self.card.codec, self.predictor.options.ratio, self.predictor.inference.align_px
         )
+        network: RawNetwork | Tempered = raw
+        if temperature != 1:
+            is_multilabel = self.card.codec.labels.is_multilabel
+            network = Tempered(raw, is_multilabel=is_multilabel, temperature=temperature, gives_both=gives_both)
         return network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload,no-any-return]
 
 
@@ -105,6 +114,8 @@ def _card(run: Run, predictor: Predictor, tta: Any) -> BundleCard:
     options, inference = predictor.options, predictor.inference
     assert isinstance(inference, Inference)
     codec = predictor.codec
+    if predictor.decision.thresholds:
+        codec = replace(codec, thresholds=())  # the calibration has them
     side = (1, codec.channels, MEASURED_PX, MEASURED_PX)
     model = run.settings.model
     return BundleCard(
@@ -121,6 +132,7 @@ def _card(run: Run, predictor: Predictor, tta: Any) -> BundleCard:
         networks=len(inference.networks),
         weights=_origin(model.weights, model.encoder),
         scores=_scores(run),
+        calibration=predictor.calibration,
         trained_on={"data": run.data.name, "images": _part_sizes(run)},
         versions={name: version(name) for name in VERSIONED},
     )

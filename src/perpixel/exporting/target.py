@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.source import ExportSource
 from perpixel.prediction import Predictor
@@ -16,12 +17,14 @@ class WrittenModels:
 
     Args:
         models: The names of the model files, whose checksums go into the card.
+        output: What their probabilities are.
         graphs: Each program that is installed and runs them: raw pixels (N, C, H, W) to probabilities (N, K, H, W).
         fixed_hw: The one height and width that they take; None for any.
         reference: What they are compared with, where that is not the run as it predicts.
     """
 
     models: tuple[str, ...]
+    output: GraphOutput
     graphs: Mapping[str, Graph] = field(default_factory=dict)
     fixed_hw: tuple[int, int] | None = None
     reference: Predictor | None = None

@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 
 from perpixel.exporting.graphs import OPSET
+from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
@@ -40,12 +41,12 @@ Add a licence, authors and a cover of your own to `bioimageio.yaml` before you u
 
 
 def _write(source: ExportSource, folder: Path) -> WrittenModels:
-    write_model(source, folder / MODEL)
+    output = GraphOutput.written(source.predictor)
+    write_model(source, folder / MODEL, output.temperature)
     graphs = installed_graphs((folder / MODEL).read_bytes())
-    torchscript = write_torchscript(source, folder / TORCHSCRIPT_MODEL)
-    return WrittenModels(
-        (MODEL, TORCHSCRIPT_MODEL), {**graphs, f"TorchScript of PyTorch {torch.__version__}": torchscript}
-    )
+    torchscript = write_torchscript(source, folder / TORCHSCRIPT_MODEL, output.temperature)
+    graphs[f"TorchScript of PyTorch {torch.__version__}"] = torchscript
+    return WrittenModels((MODEL, TORCHSCRIPT_MODEL), output, graphs)
 
 
 def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> None:
@@ -53,7 +54,8 @@ def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> N
     missing = [(0, TEST_PX - side) for side in image.shape[:2]]
     image = np.ascontiguousarray(np.pad(image, [*missing, (0, 0)], mode="reflect"))
     np.save(folder / "test_input.npy", image.transpose(2, 0, 1)[None])
-    np.save(folder / "test_output.npy", source.predictor.probabilities(image)[None])
+    expected = GraphOutput.written(source.predictor).of(source.predictor.probabilities(image))
+    np.save(folder / "test_output.npy", expected[None])
     drawn = overlay(picture(image), source.predictor.predict(image), source.card.codec.labels)
     Image.fromarray(np.ascontiguousarray(drawn)).save(folder / "cover.png")
     write_readme(source, folder, parities, USE)

@@ -17,11 +17,13 @@ from torch import Tensor, nn
 
 from perpixel.errors import SettingsError
 from perpixel.exporting.graphs import require_onnx, write_plain_onnx
+from perpixel.exporting.output import GraphOutput, balanced
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target, WrittenModels
 from perpixel.files.parse import parse_json
+from perpixel.labels.labels import Labels
 from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
 from perpixel.store.bundle import MODEL, BundleCard
@@ -47,20 +49,25 @@ class DeepnessNetwork(nn.Module):
 
     Args:
         networks: One, or those of an ensemble.
-        is_multiclass: Whether each pixel has one class.
+        labels: The classes.
+        thresholds: The run's; what is given is shifted so that the plug-in's own rule decides as they do.
     """
 
-    def __init__(self, networks: Sequence[nn.Module], is_multiclass: bool) -> None:
+    def __init__(self, networks: Sequence[nn.Module], labels: Labels, thresholds: tuple[float, ...]) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        self.is_multiclass = is_multiclass
+        self.labels, self.thresholds = labels, thresholds
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Map (N, C, S, S) to (N, K, S, S), or to K outputs (N, 1, S, S)."""
         each = [network(image) for network in self.networks]
-        answers = [logits.softmax(1) if self.is_multiclass else logits.sigmoid() for logits in each]
+        is_multilabel = self.labels.is_multilabel
+        answers = [logits.sigmoid() if is_multilabel else logits.softmax(1) for logits in each]
         mean = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
-        return mean if self.is_multiclass else mean.split(1, dim=1)
+        parts = mean.split(1, dim=1)
+        if self.thresholds:
+            parts = tuple(balanced(self.labels, parts, self.thresholds))
+        return parts if is_multilabel else torch.cat(parts, 1)
 
 
 def plugin_metadata(card: BundleCard, tile_px: int) -> dict[str, str]:
@@ -81,7 +88,7 @@ def plugin_metadata(card: BundleCard, tile_px: int) -> dict[str, str]:
         "tile_size": tile_px,  # what its code reads
         "tiles_size": tile_px,  # what its documentation says
         "tiles_overlap": OVERLAP_PERCENT,
-        "seg_thresh": min(codec.thresholds, default=0.5) if codec.labels.is_multilabel else 0.0,
+        "seg_thresh": 0.5 if codec.labels.is_multilabel else 0.0,  # the graph has those of the run
         "seg_small_segment": 0,
         "standardization_mean": [mean / 255 for mean in codec.mean],
         "standardization_std": [std / 255 for std in codec.std],
@@ -120,12 +127,6 @@ def _check(source: ExportSource) -> None:
             f"Deepness reads rasters of 8 bits; this run was trained on {codec.dtype}.",
             fix="export for onnx and predict GeoTIFFs with `perpixel predict`, or train on images of 8 bits.",
         )
-    thresholds = set(codec.thresholds)
-    if codec.labels.is_multilabel and len(thresholds) > 1:
-        raise SettingsError(
-            f"Deepness has one threshold for all classes; this run has {len(thresholds)}.",
-            fix="export for onnx and predict with `perpixel predict`.",
-        )
 
 
 def _write(source: ExportSource, folder: Path) -> WrittenModels:
@@ -136,7 +137,8 @@ def _write(source: ExportSource, folder: Path) -> WrittenModels:
     predictor = Predictor(source.networks, codec, options=replace(source.predictor.options, scale=1.0))
     tile_px = -(-TILE_PX // predictor.inference.align_px) * predictor.inference.align_px
     outputs = [f"class_{k}" for k in range(len(labels))] if labels.is_multilabel else ["probabilities"]
-    network = DeepnessNetwork(source.networks, not labels.is_multilabel)
+    output = GraphOutput(labels, source.predictor.codec.thresholds, is_balanced=True)
+    network = DeepnessNetwork(source.networks, labels, output.decided)
     example = torch.zeros(1, codec.channels, tile_px, tile_px)
     write_plain_onnx(network, example, path, opset=OPSET, names=("image", *outputs))
     metadata = plugin_metadata(source.card, tile_px)
@@ -146,7 +148,7 @@ def _write(source: ExportSource, folder: Path) -> WrittenModels:
     onnx.checker.check_model(model)
     onnx.save(model, path)
     name, graph = _as_the_plugin_runs(path, metadata)
-    return WrittenModels((MODEL,), {name: graph}, fixed_hw=(tile_px, tile_px), reference=predictor)
+    return WrittenModels((MODEL,), output, {name: graph}, fixed_hw=(tile_px, tile_px), reference=predictor)
 
 
 def _as_the_plugin_runs(path: Path, metadata: Mapping[str, str]) -> tuple[str, Graph]:

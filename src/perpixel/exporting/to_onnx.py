@@ -10,12 +10,13 @@ from typing import Final
 import numpy as np
 
 from perpixel.exporting.graphs import write_onnx
+from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target, WrittenModels
 from perpixel.prediction.onnx_engine import GRAPHS, Graph
-from perpixel.store.bundle import MODEL
+from perpixel.store.bundle import MODEL, UNTEMPERED
 
 SAMPLE_PX: Final = 256
 
@@ -60,7 +61,10 @@ for k, name in enumerate(CLASSES):
 )
 
 DECODE: Final = {
-    "multiclass": ("mask = probabilities.argmax(1)  # (N, H, W)", "(mask == k).mean()"),
+    "multiclass": (
+        "mask = (probabilities / np.array($thresholds)[:, None, None]).argmax(1)  # (N, H, W)",
+        "(mask == k).mean()",
+    ),
     "multilabel": (
         "mask = probabilities >= np.array($thresholds)[:, None, None]  # (N, K, H, W)",
         "mask[:, k].mean()",
@@ -71,25 +75,36 @@ DECODE: Final = {
 def installed_graphs(content: bytes) -> dict[str, Graph]:
     """The graph by each program that is installed; the name tells its version."""
     libraries = [name for name in GRAPHS if find_spec(name) is not None]
-    return {f"{name} {version(name)}": GRAPHS[name](content) for name in libraries}
+    return {f"{name} {version(name)}": GRAPHS[name](content, None) for name in libraries}
 
 
-def write_model(source: ExportSource, path: Path) -> None:
-    """Write the run's networks as one graph from raw pixels to probabilities."""
+def write_model(source: ExportSource, path: Path, temperature: float = 1.0, *, gives_both: bool = False) -> None:
+    """Write the run's networks as one graph from raw pixels to probabilities.
+
+    Args:
+        source: The run.
+        path: The file to write.
+        temperature: What logits are divided by.
+        gives_both: Whether a second output gives the untempered probabilities, where there is a temperature.
+    """
     codec = source.card.codec
     metadata = {"producer": "perpixel", "classes": ", ".join(codec.labels.names)}
-    write_onnx(source.raw_network(), codec.channels, codec.dtype, path, metadata)
+    network = source.raw_network(temperature, gives_both=gives_both)
+    more = (UNTEMPERED,) if gives_both and temperature != 1 else ()
+    write_onnx(network, codec.channels, codec.dtype, path, metadata, more)
 
 
 def _write(source: ExportSource, folder: Path) -> WrittenModels:
-    write_model(source, folder / MODEL)
-    return WrittenModels((MODEL,), installed_graphs((folder / MODEL).read_bytes()))
+    output = GraphOutput.written(source.predictor)
+    write_model(source, folder / MODEL, output.temperature, gives_both=True)
+    return WrittenModels((MODEL,), output, installed_graphs((folder / MODEL).read_bytes()))
 
 
 def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> None:
     image = source.images[0].image[:SAMPLE_PX, :SAMPLE_PX]
     np.save(folder / "sample_input.npy", np.ascontiguousarray(image.transpose(2, 0, 1)[None]))
-    np.save(folder / "sample_output.npy", source.predictor.probabilities(image)[None])
+    expected = GraphOutput.written(source.predictor).of(source.predictor.probabilities(image))
+    np.save(folder / "sample_output.npy", expected[None])
     (folder / "example.py").write_text(_example(source), encoding="utf-8")
     write_readme(source, folder, parities, USE)
 
@@ -97,7 +112,7 @@ def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> N
 def _example(source: ExportSource) -> str:
     codec = source.card.codec
     decode, share = DECODE[codec.labels.kind]
-    thresholds = codec.thresholds or (0.5,) * len(codec.labels)
+    thresholds = source.card.thresholds or (0.5,) * len(codec.labels)
     return EXAMPLE.substitute(
         names=list(codec.labels.names),
         channels=codec.channels,

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
@@ -36,11 +37,12 @@ def _write(source: ExportSource, folder: Path) -> WrittenModels:
 
     with TemporaryDirectory() as elsewhere:
         onnx = Path(elsewhere, "model.onnx")
-        write_model(source, onnx)
+        output = GraphOutput.written(source.predictor)
+        write_model(source, onnx, output.temperature)
         content = onnx.read_bytes()
     xml = folder / MODELS[0]
     openvino.save_model(openvino_core().read_model(content), str(xml), compress_to_fp16=False)
-    return WrittenModels(MODELS, {f"openvino {openvino.__version__.partition('-')[0]}": openvino_graph(xml)})
+    return WrittenModels(MODELS, output, {f"openvino {openvino.__version__.partition('-')[0]}": openvino_graph(xml)})
 
 
 def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> None:

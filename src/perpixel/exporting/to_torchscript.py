@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from perpixel.exporting.graphs import EXAMPLE_HW, quiet, trace
+from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
@@ -28,11 +29,11 @@ probabilities = network(image)  # (N, {classes}, H, W)
 """
 
 
-def write_torchscript(source: ExportSource, path: Path) -> Graph:
+def write_torchscript(source: ExportSource, path: Path, temperature: float) -> Graph:
     """Write the network as TorchScript, and give it as it is read back."""
     example = torch.zeros(2, source.card.codec.channels, *EXAMPLE_HW)
     with quiet():
-        trace(source.raw_network(), example).save(str(path))
+        trace(source.raw_network(temperature), example).save(str(path))
     return torchscript_graph(path)
 
 
@@ -50,8 +51,9 @@ def torchscript_graph(path: Path) -> Graph:
 
 
 def _write(source: ExportSource, folder: Path) -> WrittenModels:
-    graph = write_torchscript(source, folder / MODEL)
-    return WrittenModels((MODEL,), {f"TorchScript of PyTorch {torch.__version__}": graph})
+    output = GraphOutput.written(source.predictor)
+    graph = write_torchscript(source, folder / MODEL, output.temperature)
+    return WrittenModels((MODEL,), output, {f"TorchScript of PyTorch {torch.__version__}": graph})
 
 
 def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from perpixel.errors import SettingsError
 from perpixel.exporting.graphs import require_onnx
+from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
@@ -57,6 +58,7 @@ def _card(source: ExportSource) -> dict[str, Any]:
         "ratio": options.ratio.as_integer_ratio(),
         "whole_px": options.whole_px,
         "background": card.codec.labels.background,
+        "thresholds": list(source.predictor.codec.thresholds),
     }
 
 
@@ -76,8 +78,9 @@ def _write(source: ExportSource, folder: Path) -> WrittenModels:
     write_model(source, onnx)
     content = onnx.read_bytes()
     onnx.unlink()
+    output = GraphOutput(source.card.codec.labels, source.predictor.codec.thresholds)
     (folder / PAGE).write_text(page(source, content), encoding="utf-8")
-    return WrittenModels((PAGE,), installed_graphs(content))
+    return WrittenModels((PAGE,), output, installed_graphs(content))
 
 
 def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from perpixel.errors import SettingsError
 from perpixel.labels.labels import Labels
 
 Threshold: TypeAlias = float | Literal["calibrated", "argmax"]
+
+LEAST_THRESHOLD: Final = 1e-6
+"""What a threshold of 0 is taken for where classes exclude each other."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,27 @@ def decide(labels: Labels, asked: Threshold | None, calibration: Calibration | N
     return Decision(f"{asked:g}", thresholds, "as asked for")
 
 
+def thresholds_at(labels: Labels, thresholds: tuple[float, ...], temperature: float) -> tuple[float, ...]:
+    """Thresholds that decide about `Labels.tempered` probabilities as these do about the probabilities themselves.
+
+    Args:
+        labels: The classes.
+        thresholds: (K,) of the classes, or none.
+        temperature: What logits are divided by.
+
+    >>> labels = Labels("multiclass", ("background", "cell"), (0, 1), ((0, 0, 0),) * 2)
+    >>> [round(each, 2) for each in thresholds_at(labels, (0.1, 0.9), 2.0)]
+    [0.25, 0.75]
+    """
+    if not thresholds or temperature == 1:
+        return thresholds
+    if labels.is_multilabel or len(labels) == 2:
+        tempered = labels.tempered(np.array(thresholds, np.float64), temperature)
+        return tuple(map(float, tempered))
+    powers = [max(threshold, LEAST_THRESHOLD) ** (1 / temperature) for threshold in thresholds]
+    return tuple(power / max(powers) for power in powers)  # only their ratios count
+
+
 def mean_calibration(calibrations: Sequence[Calibration | None]) -> Calibration | None:
     """The calibration of networks that are averaged: the mean of theirs; None where one has none."""
     known = [each for each in calibrations if each is not None]
@@ -161,7 +185,9 @@ def decoded(
     if thresholds and len(labels) == 2:
         chosen = probabilities[labels.positive] >= np.asarray(thresholds[labels.positive], probabilities.dtype)
         return np.where(chosen, labels.positive, 1 - labels.positive).astype(np.uint8)
-    scale = [1.0] * len(labels) if not thresholds else [1 / max(threshold, 1e-6) for threshold in thresholds]
+    scale = (
+        [1.0] * len(labels) if not thresholds else [1 / max(threshold, LEAST_THRESHOLD) for threshold in thresholds]
+    )
     target = np.zeros(probabilities.shape[1:], np.uint8)
     best = probabilities[0] * probabilities.dtype.type(scale[0])
     for k in range(1, len(labels)):  # argmax over the first axis would copy all classes

@@ -43,7 +43,7 @@ def load_bundle(bundle: Bundle, options: PredictOptions) -> Predictor:
 
     card = bundle.card
     options = replace(options, scale=card.scale, tta=options.tta or card.tta)
-    return Predictor(OnnxEngine(bundle, options), card.codec)
+    return Predictor(OnnxEngine(bundle, options), card.codec, calibration=card.calibration)
 
 
 def _model_files(path: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from perpixel.errors import RunError, SettingsError
 from perpixel.prediction.predict_options import TTA, PredictOptions
 from perpixel.prediction.window_engine import WindowEngine
-from perpixel.store.bundle import Bundle
+from perpixel.store.bundle import UNTEMPERED, Bundle
 
 Graph = Callable[[NDArray[Any]], NDArray[np.float32]]
 """Maps raw pixels (N, C, H, W) to probabilities (N, K, H, W)."""
@@ -39,7 +39,8 @@ class OnnxEngine(WindowEngine):
         self._card = bundle.card
         content = bundle.model()
         self._bytes = len(content)
-        self.run: Graph = GRAPHS["openvino" if options.backend == "openvino" else "onnxruntime"](content)
+        library = "openvino" if options.backend == "openvino" else "onnxruntime"
+        self.run: Graph = GRAPHS[library](content, UNTEMPERED if self._card.temperature != 1 else None)
 
     @property
     def align_px(self) -> int:
@@ -75,8 +76,12 @@ class OnnxEngine(WindowEngine):
         return np.ascontiguousarray(total / np.float32(len(views)) if len(views) > 1 else total)
 
 
-def onnxruntime_graph(content: bytes) -> Graph:
+def onnxruntime_graph(content: bytes, output: str | None = None) -> Graph:
     """A graph run by ONNX Runtime in float32 on the CPU.
+
+    Args:
+        content: Of the file.
+        output: The name of the output that is wanted; None for the first.
 
     Raises:
         SettingsError: It is not installed.
@@ -101,17 +106,24 @@ def onnxruntime_graph(content: bytes) -> Graph:
             f"ONNX Runtime {onnxruntime.__version__} cannot run this graph: {str(error).splitlines()[0]}",
             fix="pip install --upgrade onnxruntime, or export the run again.",
         ) from None
-    name = session.get_inputs()[0].name
+    name, names = session.get_inputs()[0].name, [each.name for each in session.get_outputs()]
+    if output is not None and output not in names:
+        raise RunError(f"the graph has no output {output}.", fix="export the run again, or copy the bundle again.")
+    wanted = [output or names[0]]
 
     def run(batch: NDArray[Any]) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = session.run(None, {name: batch})[0]
+        answer: NDArray[np.float32] = session.run(wanted, {name: batch})[0]
         return answer
 
     return run
 
 
-def openvino_graph(content: bytes | Path) -> Graph:
+def openvino_graph(content: bytes | Path, output: str | None = None) -> Graph:
     """The same by OpenVINO.
+
+    Args:
+        content: Of the file, or its path.
+        output: The name of the output that is wanted; None for the first.
 
     Raises:
         SettingsError: It is not installed, or cannot run the graph.
@@ -128,7 +140,7 @@ def openvino_graph(content: bytes | Path) -> Graph:
         ) from error
 
     def run(batch: NDArray[Any]) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = compiled(batch)[0]
+        answer: NDArray[np.float32] = compiled(batch)[output or 0]
         return answer.copy()  # it is overwritten by the next batch
 
     return run
@@ -140,5 +152,8 @@ def _threads() -> int:
     return int(asked) if asked.isdecimal() else 0
 
 
-GRAPHS: Final[dict[str, Callable[[bytes], Graph]]] = {"onnxruntime": onnxruntime_graph, "openvino": openvino_graph}
+GRAPHS: Final[dict[str, Callable[[bytes, str | None], Graph]]] = {
+    "onnxruntime": onnxruntime_graph,
+    "openvino": openvino_graph,
+}
 """What runs a graph, by the name of the library."""

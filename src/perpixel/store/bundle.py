@@ -15,10 +15,15 @@ from typing import Any, Final, Literal, Self
 from perpixel.errors import PerpixelError, RunError
 from perpixel.files.parse import parse_json
 from perpixel.labels.codec import Codec
+from perpixel.labels.decision import Calibration
 
 SCHEMA: Final = 1
 CARD: Final = "card.json"
 MODEL: Final = "model.onnx"
+UNTEMPERED: Final = "untempered_probabilities"
+"""The second output of a graph with a temperature: views and tiles are averaged before the temperature is applied."""
+PREDICTED: Final = ("onnx", "huggingface")
+"""The targets whose bundles perpixel itself predicts with."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class BundleCard:
         scores: From metrics.json of the run: dataset and class scores with their intervals; None where not evaluated.
         trained_on: Name of the data, and images of each part.
         resolution_cm: Centimetres per pixel at native resolution, where the images are georeferenced.
+        calibration: What was fitted on the run's validation images, about its untempered probabilities.
+        temperature: What logits are divided by in the graph, whose output are the probabilities that the run writes.
+        thresholds: That decide about the graph's output as the run decides; see
+            `perpixel.labels.decision.decoded`. Without any, 0.5 for multilabel labels, and the most probable class.
         versions: Of perpixel and what it exported with.
         checksums: BLAKE2b of each model file.
     """
@@ -62,6 +71,9 @@ class BundleCard:
     scores: Mapping[str, Any] | None = None
     trained_on: Mapping[str, Any] = field(default_factory=dict)
     resolution_cm: float | None = None
+    calibration: Calibration | None = None
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,7 +97,11 @@ class BundleCard:
             stored = parse_json(text, str(place))
             if stored.pop("schema") > SCHEMA:
                 raise RunError(f"{place} is of a later version of perpixel.", fix="pip install --upgrade perpixel.")
-            return cls(**{**stored, "codec": Codec.from_dict(stored["codec"])})
+            stored["codec"] = Codec.from_dict(stored["codec"])
+            stored["thresholds"] = tuple(stored.get("thresholds", ()))
+            if (fitted := stored.get("calibration")) is not None:
+                stored["calibration"] = Calibration(**{**fitted, "thresholds": tuple(fitted["thresholds"])})
+            return cls(**stored)
         except PerpixelError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, AssertionError):
@@ -111,11 +127,11 @@ class Bundle:
         return cls(path, BundleCard.from_json(text, f"{CARD} of {path}"))
 
     def model(self, name: str = MODEL) -> bytes:
-        """The bytes of a model file. Raises RunError where it is missing or was altered."""
-        if name not in self.card.checksums:
+        """The graph that perpixel predicts with. Raises RunError where there is none, or it was altered."""
+        if self.card.target not in PREDICTED or name not in self.card.checksums:
             raise RunError(
-                f"{self.path} was exported for {self.card.target} and holds no {name}.",
-                fix="export the run for onnx, which perpixel predicts with.",
+                f"{self.path} was exported for {self.card.target}, which perpixel does not predict with.",
+                fix="export the run for onnx.",
             )
         content = _content(self.path, name)
         if checksum(content) != self.card.checksums[name]:

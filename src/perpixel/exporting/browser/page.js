@@ -118,14 +118,16 @@ async function segmented(pixels, h, w) {
 
 /* For each class layer a map of 0 and 1; multiclass labels have one pixel in one layer. */
 function decoded(values, size) {
-  const layers = labels.names.map(() => new Uint8Array(size)), thresholds = CARD.codec.thresholds;
+  const layers = labels.names.map(() => new Uint8Array(size)), thresholds = CARD.thresholds;
+  const scale = labels.names.map((_, k) => Math.fround(thresholds.length ? 1 / Math.max(thresholds[k], 1e-6) : 1));
+  const score = (k, i) => Math.fround(values[k * size + i] * scale[k]);
   for (let i = 0; i < size; i++) {
     if (labels.kind === "multilabel") {
       for (let k = 0; k < classes; k++) layers[k][i] = values[k * size + i] >= (thresholds[k] ?? 0.5) ? 1 : 0;
       continue;
     }
     let best = 0;
-    for (let k = 1; k < classes; k++) if (values[k * size + i] > values[best * size + i]) best = k;
+    for (let k = 1; k < classes; k++) if (score(k, i) > score(best, i)) best = k;
     layers[best][i] = 1;
   }
   return layers;
