@@ -205,7 +205,7 @@ def test_overlapping_masks_with_other_values_are_refused(tmp_path):
             save(tmp_path / "masks" / name / f"{number}.png", drawing(number, 2) * 120)
     dataset = scan(tmp_path)
     save(tmp_path / "masks" / "ring" / "0.png", drawing(0) * 60)
-    assert "1 of 4 masks hold values that belong to no class" in _said(tmp_path)
+    assert "1 mask(s) of one class hold several values beside 0" in _said(tmp_path)
     with pytest.raises(DataError, match="pixels that are neither 0 nor 120"):
         dataset.target(dataset.samples[0])
 

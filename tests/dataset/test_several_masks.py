@@ -36,6 +36,70 @@ def test_names_that_recur_from_image_to_image_are_classes(tmp_path, names):
         np.testing.assert_array_equal(dataset.target(sample), expected)
 
 
+def layered(root, how, names, layers):
+    """Three images with a file, a folder, a channel or a page for each of the layers of 0 and 255."""
+    for case, of_case in enumerate(layers):
+        save(root / "images" / f"{case}.png", photograph(drawing(case)))
+        of_case = (np.stack(of_case) * 255).astype(np.uint8)
+        if how == "channels":
+            save(root / "masks" / f"{case}.npy", np.moveaxis(of_case, 0, -1))
+        elif how == "pages":
+            save(root / "masks" / f"{case}.tif", of_case, photometric="minisblack")
+        else:
+            for name, layer in zip(names, of_case, strict=True):
+                save(root / "masks" / name / f"{case}.png", layer)
+
+
+@pytest.mark.parametrize(
+    ("how", "rest"),  # three channels are a colour
+    [*((how, rest) for how in ("folders", "pages") for rest in ("background", "clutter", "")), ("channels", "")],
+)
+def test_layers_that_never_meet_are_one_class_a_pixel(tmp_path, how, rest):
+    targets = [drawing(seed, 3) for seed in range(3)]
+    order = (1, 0, 2) if rest else (1, 2)
+    names = ("cell", rest, "wall") if rest else ("cell", "wall")
+    layered(tmp_path, how, names, [[target == k for k in order] for target in targets])
+    if how != "folders":
+        (tmp_path / "classes.txt").write_text("\n".join(names))
+    dataset = scan(tmp_path)
+    assert dataset.labels.kind == "multiclass"
+    assert set(dataset.labels.names) == {"cell", rest or "background", "wall"}
+    assert any("no pixel has two of" in finding.problem.what for finding in dataset.findings)
+    ours = [dataset.labels.names.index(rest or "background"), *map(dataset.labels.names.index, ("cell", "wall"))]
+    for sample, target in zip(dataset.samples, targets, strict=True):
+        np.testing.assert_array_equal(dataset.target(sample), np.array(ours)[target])
+    dataset.save_description(tmp_path / "dataset.yaml")
+    np.testing.assert_array_equal(scan(tmp_path).target(dataset.samples[0]), dataset.target(dataset.samples[0]))
+
+
+@pytest.mark.parametrize("how", ["folders", "channels"])
+def test_one_pixel_of_two_classes_makes_layers_multilabel(tmp_path, how):
+    layers = [[drawing(seed, 3) == k for k in (1, 2)] for seed in range(3)]
+    layers[2][0][5, 5] = layers[2][1][5, 5] = True
+    layered(tmp_path, how, ("cell", "wall"), layers)
+    dataset = scan(tmp_path)
+    assert dataset.labels.kind == "multilabel"
+    assert any("the classes overlap" in finding.problem.what for finding in dataset.findings)
+    np.testing.assert_array_equal(dataset.target(dataset.samples[2]), np.stack(layers[2]))
+
+
+def test_files_of_other_classes_than_those_given_are_refused(tmp_path):
+    layered(tmp_path, "folders", ("cell", "wall"), [[drawing(s, 3) == k for k in (1, 2)] for s in range(3)])
+    labels = scan(tmp_path).labels
+    (tmp_path / "masks" / "wall").rename(tmp_path / "masks" / "air")
+    with pytest.raises(DataError, match="the masks are of the classes air, cell, not of cell, wall"):
+        scan(tmp_path, labels)
+
+
+def test_as_many_layers_as_classes_are_asked_for(tmp_path):
+    layered(tmp_path, "channels", (), [[drawing(s, 3) == k for k in (1, 2)] for s in range(3)])
+    labels = scan(tmp_path).labels
+    for case in range(3):
+        save(tmp_path / "masks" / f"{case}.npy", np.zeros((24, 32, 4), np.uint8))
+    with pytest.raises(DataError, match=r"the masks of 3 images do not have 2 channel\(s\)"):
+        scan(tmp_path, labels)
+
+
 @pytest.mark.parametrize("names", [("0", "1"), ("mask_1", "mask_2"), ("cell1", "cell2"), ("9f3c", "77ab")])
 def test_files_by_number_are_objects(tmp_path, names):
     layers = scans(tmp_path, names)

@@ -11,6 +11,7 @@ from perpixel.dataset.annotations.filling import fill, number
 from perpixel.dataset.description import save_description
 from perpixel.dataset.layout.inventory import OPAQUE_FROM, Page, painted
 from perpixel.dataset.layout.names import place_of
+from perpixel.dataset.masks.class_layers import layer_count, one_class_a_pixel
 from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.sample import Finding, Sample
 from perpixel.errors import DataError
@@ -63,11 +64,10 @@ class Dataset:
         if self.reading in ("objects", "instances"):
             present = np.any([mask.values != 0 for mask in raw], axis=0)
             target = (present.any(axis=-1) if present.ndim == 3 else present).astype(np.uint8)
-        elif self.reading in ("classes", "pages"):
-            target = np.stack([_presence(mask.values, self.labels, k, sample) for k, mask in enumerate(raw)], axis=-1)
-        elif self.reading == "channels":
-            bands = range(len(self.labels))
-            target = np.stack([_presence(raw[0].values[..., k], self.labels, k, sample) for k in bands], axis=-1)
+        elif self.reading in ("classes", "pages", "channels"):
+            bands = range(layer_count(self.labels))
+            layers = [raw[0].values[..., k] for k in bands] if self.reading == "channels" else [m.values for m in raw]
+            target = self._of_layers([_presence(layer, self.labels, k, sample) for k, layer in enumerate(layers)])
         else:
             target = encode(as_written(raw[0], self.labels, self.reading), self.labels, str(sample.masks[0]))
         target = turned(target, sample.mask_turn)
@@ -78,6 +78,10 @@ class Dataset:
                 fix="the file has changed since it was scanned; scan the folder again.",
             )
         return np.ascontiguousarray(np.moveaxis(target, -1, 0) if target.ndim == 3 else target)
+
+    def _of_layers(self, layers: list[TargetArray]) -> TargetArray:
+        """(H, W) class indices of layers that exclude each other, else (H, W, K)."""
+        return np.stack(layers, axis=-1) if self.labels.is_multilabel else one_class_a_pixel(layers, self.labels)
 
     def instances(self, sample: Sample, of_class: int | None = None) -> NDArray[np.int32] | None:
         """Read the objects one by one: (H, W) int32, 0 outside, 1 and up for each; None where there are none.
@@ -118,7 +122,7 @@ class Dataset:
 def mask_pages(sample: Sample, labels: Labels | None, reading: Reading | None) -> list[Page]:
     """The pages of mask files that hold the labels of a sample; where the reading is "pages", one a class."""
     if reading == "pages" and labels is not None:
-        return [(path, page) for path in sample.masks for page in range(len(labels))]
+        return [(path, page) for path in sample.masks for page in range(layer_count(labels))]
     return [(path, sample.mask_page) for path in sample.masks]
 
 
@@ -146,7 +150,7 @@ def _presence(values: MaskArray, labels: Labels, k: int, sample: Sample) -> Targ
     """1 where class k is, IGNORED where the value is an ignored one, else 0."""
     if values.ndim == 3:
         values = values.max(axis=-1)
-    present = values == labels.values[k]
+    present = values == labels.values[k] if labels.is_multilabel else values != 0
     ignored = np.isin(values, [v for v in labels.ignored if isinstance(v, int)])
     unknown = ~(present | ignored | (values == 0))
     if unknown.any():

@@ -175,12 +175,10 @@ def merged_objects(name: str = "object") -> Labels:
     return Labels("multiclass", ("background", name), (0, 255), default_colours([0, 255]))
 
 
-def multilabel(names: Sequence[str], value: int = 255) -> Labels:
-    """Labels of one mask a class, whose pixels hold `value` where the class is."""
-    count = len(names)
-    return Labels(
-        "multilabel", tuple(names), (value,) * count, default_colours(list(range(1, count + 1))), encoding="files"
-    )
+def multilabel(names: Sequence[str], values: Sequence[int]) -> Labels:
+    """Labels of one mask a class, whose pixels hold the class's value where it is."""
+    shown = default_colours(list(range(1, len(names) + 1)))
+    return Labels("multilabel", tuple(names), tuple(values), shown, encoding="files")
 
 
 def default_colours(values: Sequence[int]) -> tuple[Colour, ...]:
@@ -380,7 +378,7 @@ def _channels(facts: Sequence[MaskFacts], tables: Sequence[ClassTable]) -> Under
     names = next((t.names for t in tables if len(t.names) == count), tuple(f"class {k + 1}" for k in range(count)))
     if count > MAX_CLASSES:
         raise too_many(range(count), "channels")
-    return Understood(multilabel(names, present[0]), "channels")
+    return Understood(multilabel(names, present * count), "channels")
 
 
 def _halves(facts: Sequence[MaskFacts], shapes: Shapes) -> Understood:

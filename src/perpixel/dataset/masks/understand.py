@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
-from perpixel.dataset.annotations.tables import find_tables
+from perpixel.dataset.annotations.tables import ClassTable, find_tables
 from perpixel.dataset.layout.folder_tree import Tree
-from perpixel.dataset.layout.inventory import MaskFacts, Page, packed
+from perpixel.dataset.layout.inventory import MaskFacts, Page, look_at_masks, packed
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.layout.names import stem
+from perpixel.dataset.masks.class_layers import WHAT, layer_count, understood_layers
 from perpixel.dataset.masks.classes import (
     Evidence,
     Reading,
@@ -19,7 +20,6 @@ from perpixel.dataset.masks.classes import (
     default_colours,
     infer,
     merged_objects,
-    multilabel,
     shown_colour,
 )
 from perpixel.dataset.masks.evidence import Shapes
@@ -85,17 +85,46 @@ def understand(found: Found, stated: Stated) -> Understood:
         reading = _reading_for(found, given)
     understood = Understood(given, reading) if given is not None and reading is not None else _inferred(found, stated)
     understood = replace(understood, reading=reading or understood.reading)
-    if understood.reading in ("values", "classes", "channels", "pages"):
+    if understood.reading in WHAT:
+        _fit_layers(found, understood)
+    if understood.reading == "values" or (understood.reading in WHAT and understood.labels.is_multilabel):
         problems = unknown_values(found.facts, understood.labels)
         if problems:
             raise DataError.of(problems)
     return understood
 
 
+def _fit_layers(found: Found, understood: Understood) -> None:
+    """Raise DataError unless the masks have a layer for each class, under its name where it has a file."""
+    labels, reading = understood.labels, understood.reading
+    count = layer_count(labels)
+    names = labels.names if labels.is_multilabel else tuple(
+        labels.names[labels.values.index(k)] for k in range(1, count + 1) if k in labels.values
+    )
+    listed = found.layout.classes
+    if reading == "classes" and listed and listed != names:
+        raise DataError(
+            f"the masks are of the classes {', '.join(listed)}, not of {', '.join(names)}.",
+            fix="name the classes and their order as the files (or their folders) do.",
+        )
+    if reading == "classes":
+        odd = [str(s.image) for s in found.samples if s.masks and len(s.masks) != count]
+    elif reading == "channels":
+        odd = [str(path) for (path, _), fact in found.facts.items() if fact.channels != count]
+    else:
+        odd = [str(path) for (path, _), fact in found.facts.items() if fact.pages < count]
+    if odd:
+        raise DataError(
+            f"the masks of {len(odd)} images do not have {count} {WHAT[reading]}(s), one a class.",
+            fix="list as many classes as there are.",
+            examples=odd,
+        )
+
+
 def _reading_for(found: Found, given: Labels) -> Reading:
     if found.layout.form != "values":
         return found.layout.form
-    if given.is_multilabel:
+    if given.is_multilabel or any(fact.kind == "channels" for fact in found.facts.values()):
         return "channels"
     known = {packed(v) if isinstance(v, tuple) else v for v in (*given.values, *given.ignored)}
     unknown = {v for fact in found.facts.values() for v in fact.values} - known
@@ -118,8 +147,7 @@ def _inferred(found: Found, stated: Stated) -> Understood:
         _refuse_classes_in_objects(facts)
         return Understood(merged_objects(), "objects")
     if layout.form == "classes":
-        value = max((v for fact in facts.values() for v in fact.values), default=255)
-        return Understood(multilabel(layout.classes, value or 255), "classes")
+        return understood_layers(layout.classes, _values_of_files(found), found.samples, "classes")
     if stated.reading == "instances":
         return Understood(merged_objects(), "instances")
     if stated.reading in BINARY:
@@ -148,8 +176,8 @@ def _by_values(found: Found, stated: Stated) -> Understood:
     present = sorted({value for fact in facts.values() for value in fact.values})
     named = {folder.path for folder in tree.folders if folder.place.role == "instance"}
     named_so = all(path.parent in named or path.stem.endswith(NUMBERED_BY_CELLPOSE) for path, _ in facts)
-    if stated.reading is None and (layered := _with_layers(found)):
-        raise layered
+    if stated.reading is None and (several := _of_several_pages(found)):
+        return _of_pages(found, several, tables)
     is_listed = any(table.for_values(present) is not None for table in tables)
     if stated.reading is None and not is_listed and number_objects(facts, shapes, named_so=named_so):
         told = info(
@@ -159,25 +187,75 @@ def _by_values(found: Found, stated: Stated) -> Understood:
         return Understood(merged_objects(), "instances", (told,))
     folders = frozenset(part.lower() for f in tree.folders for part in f.path.relative_to(tree.root).parts)
     images = [stem(sample.image.name) for sample in found.samples if sample.is_labelled]
-    return infer(Evidence(list(facts.values()), tables, folders, images, shapes, stated.ignored, stated.reading))
+    told = infer(Evidence(list(facts.values()), tables, folders, images, shapes, stated.ignored, stated.reading))
+    if told.reading != "channels" or stated.reading is not None:
+        return told
+    values = [v for v in told.labels.values if isinstance(v, int)]
+    return understood_layers(told.labels.names, values, found.samples, "channels")
 
 
-def _with_layers(found: Found) -> DataError | None:
-    """What to say of masks with several pages for images of one: which class a page holds is not known."""
+def _values_of_files(found: Found) -> list[int]:
+    """Of each class its value in its files, which hold 0 and one other.
+
+    Raises:
+        DataError: A file holds several.
+    """
+    values: dict[int, int] = {}
+    odd = []
+    for sample in found.samples:
+        for k, path in enumerate(sample.masks):
+            inside = set(found.facts[path, sample.mask_page].values) - {0}
+            odd += [f"{path}: {', '.join(map(str, sorted(inside)[:6]))}"] if len(inside) > 1 else []
+            values[k] = max(values.get(k, 0), *inside, 0)
+    if odd:
+        raise DataError(
+            f"{len(odd)} mask(s) of one class hold several values beside 0.",
+            fix="save each class's mask with 0 and one other value, without smoothing.",
+            examples=odd,
+        )
+    return [value or IGNORED for _, value in sorted(values.items())]
+
+
+def _of_several_pages(found: Found) -> list[Page]:
+    """The masks with several pages whose images have one."""
     pages = Counter(sample.image for sample in found.samples)
-    several = [
-        str(path)
+    return [
+        (path, found.facts[path, sample.mask_page].pages)
         for sample in found.samples
         for path in sample.masks
         if pages[sample.image] == 1 and found.facts[path, sample.mask_page].pages > 1
     ]
-    if not several:
-        return None
-    return DataError(
+
+
+def _of_pages(found: Found, several: Sequence[Page], tables: Sequence[ClassTable]) -> Understood:
+    """A page a class, where all masks have equally many, each of 0 and one value, and no pixel has two.
+
+    Args:
+        found: The masks.
+        several: Those with several pages, and how many.
+        tables: Class lists, for the names.
+
+    Raises:
+        DataError: Which class a page holds is not known.
+    """
+    counts = {count for _, count in several}
+    if len(counts) == 1 and len(several) == len(found.facts) and (count := counts.pop()) <= MOST_CLASSES_IN_PIECES:
+        looked, problems = look_at_masks([(path, page) for path, _ in several for page in range(count)])
+        if not problems and all(len(set(fact.values) - {0}) <= 1 for fact in looked.values()):
+            names = next((t.names for t in tables if len(t.names) == count), None)
+            names = names or tuple(f"class {k + 1}" for k in range(count))
+            understood = understood_layers(names, [IGNORED] * count, found.samples, "pages")
+            if not understood.labels.is_multilabel:
+                return understood
+    return _refused_pages(several)
+
+
+def _refused_pages(several: Sequence[Page]) -> NoReturn:
+    raise DataError(
         f"{len(several)} masks have several pages, and their images one.",
         fix="write a dataset.yaml into the folder that lists the classes, one a page, with the line 'reading: "
         "pages'; or 'reading: values' if the first page holds all classes.",
-        examples=several,
+        examples=[str(path) for path, _ in several],
     )
 
 

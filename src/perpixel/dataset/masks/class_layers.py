@@ -1,0 +1,110 @@
+"""A file, a channel or a page a class: multiclass where no pixel has two of them, multilabel where one has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.dataset.layout.inventory import gathered
+from perpixel.dataset.masks.classes import Reading, Understood, default_colours, multilabel
+from perpixel.dataset.sample import Sample, info
+from perpixel.errors import DataError
+from perpixel.files.read import read_mask
+from perpixel.labels.labels import BACKGROUND_NAMES, Labels
+from perpixel.shapes import IGNORED, TargetArray
+
+WHAT = {"classes": "file", "channels": "channel", "pages": "page"}
+
+
+@dataclass
+class _Seen:
+    """What the layers of all samples have in common; it is narrowed sample by sample."""
+
+    overlaps: str = ""  # the first mask with a pixel of two classes
+    is_full: bool = True  # each pixel has a class
+
+
+def understood_layers(
+    names: Sequence[str], values: Sequence[int], samples: Sequence[Sample], reading: Reading
+) -> Understood:
+    """The labels of masks with a layer for each class; layers that never meet make one class a pixel.
+
+    Args:
+        names: Of the layers, in their order.
+        values: Of each layer, that of its pixels; the others are 0.
+        samples: All; the labelled ones are looked at.
+        reading: Whether the layers are files, channels or pages.
+
+    Raises:
+        DataError: A mask cannot be read.
+    """
+    seen = _seen([sample for sample in samples if sample.masks], reading, len(names))
+    what = WHAT[reading]
+    if seen.overlaps:
+        told = info(
+            f"the masks have a {what} a class, and the classes overlap: a pixel has any of them (multilabel).",
+            "make one mask of class indices if each pixel has one class only.",
+            [seen.overlaps],
+        )
+        return Understood(multilabel(names, values), reading, (told,))
+    told = info(
+        f"the masks have a {what} a class, and no pixel has two of {', '.join(names)}: each pixel has one class "
+        "(multiclass).",
+        "write kind: multilabel and the classes into dataset.yaml if they may overlap in other images.",
+    )
+    return Understood(_multiclass(names, is_full=seen.is_full), reading, (told,))
+
+
+def _multiclass(names: Sequence[str], *, is_full: bool) -> Labels:
+    """A class's value is the number of its layer, from 1 on; 0 is where none is."""
+    numbered = dict(enumerate(names, start=1))
+    first = next((k for k, name in numbered.items() if name.strip("_ ").lower() in BACKGROUND_NAMES), None)
+    if first is not None:
+        numbered = {first: numbered.pop(first), **numbered}
+    elif not is_full:
+        numbered = {0: "background", **numbered}
+    shown = default_colours([0 if k == first else k for k in numbered])
+    return Labels("multiclass", tuple(numbered.values()), tuple(numbered), shown)
+
+
+def _seen(samples: Sequence[Sample], reading: Reading, count: int) -> _Seen:
+    seen = _Seen()
+
+    def look(index: int) -> None:
+        if seen.overlaps:
+            return
+        sample = samples[index]
+        if reading == "pages":
+            pages = [read_mask(sample.masks[0], page).values for page in range(count)]
+        else:
+            pages = [read_mask(path, sample.mask_page).values for path in sample.masks]
+        if reading == "channels":
+            pages = [pages[0][..., k] for k in range(count)]
+        depth = sum(_is_set(layer).astype(np.uint16) for layer in pages)
+        if depth.max(initial=0) > 1:
+            seen.overlaps = str(sample.masks[0])
+        seen.is_full &= bool(depth.all())
+
+    _, problems = gathered(look, range(len(samples)))
+    if problems:
+        raise DataError.of(problems)
+    return seen
+
+
+def _is_set(values: NDArray[np.generic]) -> NDArray[np.bool_]:
+    return np.any(values != 0, axis=-1) if values.ndim == 3 else values != 0
+
+
+def layer_count(labels: Labels) -> int:
+    """How many layers the masks of these labels have."""
+    return len(labels) if labels.is_multilabel else max(v for v in labels.values if isinstance(v, int))
+
+
+def one_class_a_pixel(layers: Sequence[TargetArray], labels: Labels) -> TargetArray:
+    """Merge layers (H, W) of 0, 1 and IGNORED into class indices; the first class is where no layer is."""
+    target = np.zeros(layers[0].shape, np.uint8)
+    for number, layer in enumerate(layers, start=1):
+        target[layer == 1] = labels.values.index(number)
+        target[layer == IGNORED] = IGNORED
+    return target
