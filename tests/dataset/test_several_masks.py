@@ -38,9 +38,9 @@ def test_names_that_recur_from_image_to_image_are_classes(tmp_path, names):
 
 def layered(root, how, names, layers):
     """Three images with a file, a folder, a channel or a page for each of the layers of 0 and 255."""
-    for case, of_case in enumerate(layers):
+    for case, present in enumerate(layers):
         save(root / "images" / f"{case}.png", photograph(drawing(case)))
-        of_case = (np.stack(of_case) * 255).astype(np.uint8)
+        of_case = (np.stack(present) * 255).astype(np.uint8)
         if how == "channels":
             save(root / "masks" / f"{case}.npy", np.moveaxis(of_case, 0, -1))
         elif how == "pages":

@@ -98,8 +98,10 @@ def _fit_layers(found: Found, understood: Understood) -> None:
     """Raise DataError unless the masks have a layer for each class, under its name where it has a file."""
     labels, reading = understood.labels, understood.reading
     count = layer_count(labels)
-    names = labels.names if labels.is_multilabel else tuple(
-        labels.names[labels.values.index(k)] for k in range(1, count + 1) if k in labels.values
+    names = (
+        labels.names
+        if labels.is_multilabel
+        else tuple(labels.names[labels.values.index(k)] for k in range(1, count + 1) if k in labels.values)
     )
     listed = found.layout.classes
     if reading == "classes" and listed and listed != names:
