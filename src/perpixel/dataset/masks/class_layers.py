@@ -81,7 +81,7 @@ def _seen(samples: Sequence[Sample], reading: Reading, count: int) -> _Seen:
             pages = [read_mask(path, sample.mask_page).values for path in sample.masks]
         if reading == "channels":
             pages = [pages[0][..., k] for k in range(count)]
-        depth = sum(_is_set(layer).astype(np.uint16) for layer in pages)
+        depth = np.sum([_is_set(layer) for layer in pages], axis=0, dtype=np.uint16)
         if depth.max(initial=0) > 1:
             seen.overlaps = str(sample.masks[0])
         seen.is_full &= bool(depth.all())
@@ -93,7 +93,8 @@ def _seen(samples: Sequence[Sample], reading: Reading, count: int) -> _Seen:
 
 
 def _is_set(values: NDArray[np.generic]) -> NDArray[np.bool_]:
-    return np.any(values != 0, axis=-1) if values.ndim == 3 else values != 0
+    present: NDArray[np.bool_] = values != 0
+    return present.any(axis=-1) if present.ndim == 3 else present
 
 
 def layer_count(labels: Labels) -> int:

@@ -189,11 +189,12 @@ def _by_values(found: Found, stated: Stated) -> Understood:
         return Understood(merged_objects(), "instances", (told,))
     folders = frozenset(part.lower() for f in tree.folders for part in f.path.relative_to(tree.root).parts)
     images = [stem(sample.image.name) for sample in found.samples if sample.is_labelled]
-    told = infer(Evidence(list(facts.values()), tables, folders, images, shapes, stated.ignored, stated.reading))
-    if told.reading != "channels" or stated.reading is not None:
-        return told
-    values = [v for v in told.labels.values if isinstance(v, int)]
-    return understood_layers(told.labels.names, values, found.samples, "channels")
+    evidence = Evidence(list(facts.values()), tables, folders, images, shapes, stated.ignored, stated.reading)
+    inferred = infer(evidence)
+    if inferred.reading != "channels" or stated.reading is not None:
+        return inferred
+    values = [v for v in inferred.labels.values if isinstance(v, int)]
+    return understood_layers(inferred.labels.names, values, found.samples, "channels")
 
 
 def _values_of_files(found: Found) -> list[int]:
