@@ -93,8 +93,8 @@ def _seen(samples: Sequence[Sample], reading: Reading, count: int) -> _Seen:
 
 
 def _is_set(values: NDArray[np.generic]) -> NDArray[np.bool_]:
-    present: NDArray[np.bool_] = values != 0
-    return present.any(axis=-1) if present.ndim == 3 else present
+    present: NDArray[np.bool_] = np.any(values != 0, axis=-1) if values.ndim == 3 else np.not_equal(values, 0)
+    return present
 
 
 def layer_count(labels: Labels) -> int:
