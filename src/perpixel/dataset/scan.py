@@ -1,5 +1,6 @@
 """Understand a folder, or say exactly what to mend."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from perpixel.dataset.annotations.drawn import recognise_drawn
@@ -13,6 +14,7 @@ from perpixel.dataset.layout.folder_tree import Tree, walk
 from perpixel.dataset.layout.inventory import gathered, look_at_masks
 from perpixel.dataset.layout.layouts import Layout, recognise
 from perpixel.dataset.layout.pair_list import read_list, recognise_list
+from perpixel.dataset.layout.subset_lists import recognise_pair_lists, with_subsets
 from perpixel.dataset.masks.instance_maps import in_blocks
 from perpixel.dataset.masks.understand import Found, Stated, counted, renumbered, understand
 from perpixel.errors import DataError, Problem, is_plain
@@ -113,10 +115,11 @@ def _layout(tree: Tree, stated: Stated) -> Layout:
     if stated.images is not None or stated.masks is not None:
         layout = recognise(with_chosen(tree, stated.images, stated.masks))
     else:
-        layout = recognise_list(tree) or recognise(tree) or recognise_rasters(tree)
+        layout = recognise_list(tree) or recognise_pair_lists(tree) or recognise(tree) or recognise_rasters(tree)
     layout = layout or recognise_drawn(tree)
     if layout is not None:
-        return layout
+        samples, findings = with_subsets(layout.samples, tree)
+        return replace(layout, samples=samples, findings=(*layout.findings, *findings))
     images = [image for folder in tree.folders for image in folder.images]
     if tree.problems:
         raise DataError.of(tree.problems)

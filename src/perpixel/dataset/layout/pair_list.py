@@ -1,18 +1,30 @@
 """A CSV file that lists which mask belongs to which image, with optional part and group."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout, named_apart
-from perpixel.dataset.layout.names import PARTS, stem
+from perpixel.dataset.layout.names import PARTS, part_of, stem
+from perpixel.dataset.layout.text_tables import read_table
 from perpixel.dataset.sample import Sample, info
 from perpixel.errors import DataError, Problem, did_you_mean
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
-    "image": ("image", "images", "img", "image_path", "image_file", "image_filename", "filename", "file"),
+    "image": (
+        "image",
+        "images",
+        "img",
+        "image_path",
+        "img_path",
+        "image_file",
+        "image_name",
+        "image_filename",
+        "filename",
+        "file",
+    ),
     "mask": (
         "mask",
         "masks",
@@ -21,12 +33,21 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         "mask_filename",
         "label",
         "label_path",
+        "label_name",
+        "label_file",
+        "seg",
+        "seg_path",
+        "segmentation",
+        "mask_name",
         "annotation",
         "target",
     ),
-    "split": ("split", "part", "set", "subset", "fold"),
+    "split": ("split", "part", "set", "subset", "phase", "partition", "fold"),
     "group": ("group", "patient", "patient_id", "scene", "subject", "case", "site"),
 }
+
+
+TABLES: Final = frozenset({".csv", ".tsv", ".txt"})
 
 
 def recognise_list(tree: Tree) -> Layout | None:
@@ -34,16 +55,22 @@ def recognise_list(tree: Tree) -> Layout | None:
     for folder in tree.folders:
         if folder.path == tree.root:
             for path in folder.others:
-                if path.suffix.lower() == ".csv" and _is_list(path):
+                if path.suffix.lower() in TABLES and is_list(path) and not _is_of_subset(path):
                     return read_list(path)
     return None
 
 
-def _is_list(path: Path) -> bool:
+def is_list(path: Path) -> bool:
+    """Whether a file is a table with a column of images and one of masks."""
     try:
-        return {"image", "mask"} <= set(_columns(path))
+        return {"image", "mask"} <= set(columns_of(path))
     except DataError:  # a table of something else
         return False
+
+
+def _is_of_subset(path: Path) -> bool:
+    """Whether it is one of several lists: train.csv and val.csv."""
+    return part_of(path.stem) is not None and "split" not in columns_of(path)
 
 
 def read_list(path: Path) -> Layout:
@@ -52,13 +79,13 @@ def read_list(path: Path) -> Layout:
     Raises:
         DataError: It cannot be read, or lacks a column.
     """
-    columns = _columns(path)
+    columns = columns_of(path)
     if missing := [name for name in ("image", "mask") if name not in columns]:
         raise DataError(
             f"{path} has no column {' and no column '.join(missing)}.",
             fix="name the columns in its first line: image,mask and, if wanted, split,group.",
         )
-    rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+    _, rows = read_table(path)
     samples: list[Sample] = []
     lost: list[str] = []
     odd: list[str] = []
@@ -95,19 +122,14 @@ def read_list(path: Path) -> Layout:
 
 def _file(folder: Path, name: str) -> Path:
     """The file of that name; one written on Windows separates folders by backslashes."""
-    path = folder / name
-    return folder / name.replace("\\", "/") if "\\" in name and not path.is_file() else path
+    ways = (name, name.replace("\\", "/"))
+    paths = [folder / normalize(form, way) for form in ("NFC", "NFD") for way in ways]  # macOS writes é as two
+    return next((path for path in [folder / name, *paths] if path.is_file()), folder / name)
 
 
-def _columns(path: Path) -> Mapping[str, str]:
+def columns_of(path: Path) -> Mapping[str, str]:
     """Our name of a column to the file's, for those that it has."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header: Sequence[str] = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{path} cannot be read as CSV: {error}.", fix="save it as UTF-8 text with commas."
-        ) from error
+    header, _ = read_table(path)
     low = {name.strip().lower(): name for name in header}
     return {
         ours: low[theirs] for ours, known in COLUMNS.items() if (theirs := next((k for k in known if k in low), None))
