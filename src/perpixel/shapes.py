@@ -22,6 +22,10 @@ MAX_CLASSES: Final = 255
 
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 TargetArray: TypeAlias = NDArray[np.uint8]
-MaskArray: TypeAlias = NDArray[Any]
+
+AnyArray: TypeAlias = NDArray[Any]
+"""Numbers of whatever dtype the file, or the caller, has."""
+
+MaskArray: TypeAlias = AnyArray
 LabelKind: TypeAlias = Literal["multiclass", "multilabel"]
 """Each pixel has one class (softmax, argmax), or any subset of the classes (sigmoid per channel)."""

@@ -1,10 +1,10 @@
 """What there is to choose from: networks, encoders and recipes."""
 
 import textwrap
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from perpixel.errors import SettingsError
+from perpixel.runtime.json_values import JsonMapping
 
 if TYPE_CHECKING:
     from perpixel.models import Description
@@ -63,7 +63,7 @@ def _recipe_in_full(name: str, recipe: "Recipe") -> str:
 def describe(
     size_hw: tuple[int, int],
     *,
-    settings: Mapping[str, Any],
+    settings: JsonMapping,
     recipe: str | None = None,
     channels: int = 3,
     classes: int = 2,

@@ -1,12 +1,13 @@
 """The demo: drawings, a training, an evaluation and predictions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from perpixel.api.evaluation_verbs import evaluate
 from perpixel.api.given import PathLike
 from perpixel.api.prediction_verbs import predict
 from perpixel.api.training_verbs import train
+from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 DEMO_DRAWINGS: Final = 480
 DEMO_UNSEEN: Final = 6
-DEMO_SETTINGS: Final[dict[str, Any]] = {
+DEMO_SETTINGS: Final[JsonObject] = {
     "train": {"validation_passes": 6},
     "augment": {  # a shape is never turned, and always white
         "horizontal_flip": 0,

@@ -1,9 +1,9 @@
 """What the functions are given, opened: paths, runs, settings."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.training_options import options_tree
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def opened_run(run: "Run | PathLike") -> "Run":
     return Run.of_bundle(Path(run)) if is_bundle(Path(run)) else Run.open(Path(run))
 
 
-def settings_tree(
-    settings: Mapping[str, Any] | PathLike | None, recipe: str | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
+def settings_tree(settings: JsonMapping | PathLike | None, recipe: str | None, options: JsonMapping) -> JsonObject:
     """The options over the settings, and both over those of the recipe."""
     from perpixel.settings.recipes import with_recipe
     from perpixel.settings.text import settings_from_file

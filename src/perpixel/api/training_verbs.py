@@ -1,13 +1,13 @@
 """The functions that train: plan, find_lr and train."""
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from perpixel.api.given import PathLike, settings_tree
 from perpixel.api.prediction_verbs import load
 from perpixel.errors import SettingsError
+from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.training_options import PlanOptions, TrainOptions, with_options
 
@@ -21,7 +21,7 @@ def plan(
     data: PathLike,
     *,
     recipe: str | None = None,
-    settings: Mapping[str, Any] | PathLike | None = None,
+    settings: JsonMapping | PathLike | None = None,
     out: PathLike | None = None,
     pictures: PathLike | None = None,
     progress: Progress | None = None,
@@ -66,7 +66,7 @@ def find_lr(
     data: PathLike,
     *,
     recipe: str | None = None,
-    settings: Mapping[str, Any] | PathLike | None = None,
+    settings: JsonMapping | PathLike | None = None,
     out: PathLike | None = None,
     progress: Progress | None = None,
     **options: Unpack[PlanOptions],
@@ -107,7 +107,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     out: PathLike | None = None,
     *,
     recipe: str | None = None,
-    settings: Mapping[str, Any] | PathLike | None = None,
+    settings: JsonMapping | PathLike | None = None,
     resume: bool = False,
     overwrite: bool = False,
     language: str = "en",

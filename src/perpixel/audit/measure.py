@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from perpixel.dataset.duplicates import Thumbnail, thumbnail
 from perpixel.dataset.layout.folder import as_channels
 from perpixel.files.read import decode_picture, open_image
 from perpixel.geometry.histogram import byte_histogram
-from perpixel.shapes import IGNORED
+from perpixel.shapes import IGNORED, AnyArray
 
 BARS: Final = 64
 SAMPLED: Final = 256
@@ -24,11 +24,11 @@ SAMPLED: Final = 256
 class Channels:
     """Figures of each channel, (C,)."""
 
-    count: NDArray[Any]  # pixels that count
-    mean: NDArray[Any]
-    squares: NDArray[Any]  # sum of squared distances from the mean
-    least: NDArray[Any]
-    greatest: NDArray[Any]
+    count: AnyArray  # pixels that count
+    mean: AnyArray
+    squares: AnyArray  # sum of squared distances from the mean
+    least: AnyArray
+    greatest: AnyArray
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Intensities:
         with self._lock:
             self._values.append(values)
 
-    def shares(self, least: NDArray[Any], greatest: NDArray[Any]) -> tuple[tuple[float, ...], ...]:
+    def shares(self, least: AnyArray, greatest: AnyArray) -> tuple[tuple[float, ...], ...]:
         """BARS shares of the values of each channel between its least and its greatest."""
         values = np.concatenate([np.zeros((0, len(least)), np.float32), *self._values])
         shares = []
@@ -99,7 +99,7 @@ def _from_histograms(counts: NDArray[np.int64]) -> Channels:
     return Channels(total, mean, squares, least, greatest)
 
 
-def _from_values(flat: NDArray[Any], nodata: float | None) -> Channels:
+def _from_values(flat: AnyArray, nodata: float | None) -> Channels:
     """The same figures of (pixels, C) values; NaN, infinities and pixels without data do not count."""
     valid = np.isfinite(flat) if flat.dtype.kind == "f" else np.ones(flat.shape, bool)
     if nodata is not None:
@@ -123,7 +123,7 @@ def _class_pixels(dataset: Dataset, sample: Sample) -> tuple[int, ...]:
     return (*counts[:classes], counts[IGNORED])
 
 
-def pooled(measures: Sequence[Channels]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def pooled(measures: Sequence[Channels]) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Merge counts, means and squared distances pair by pair.
 
     Source: Chan, Golub and LeVeque (1979), Updating Formulae and a Pairwise Algorithm, eq. 2.1.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from perpixel.dataset.layout.inventory import Progress, gathered
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Severity, warning
 from perpixel.errors import DataError, Problem
+from perpixel.shapes import AnyArray
 
 OBJECT_SAMPLES: Final = 32
 """Object sizes are measured on at most this many masks, evenly taken."""
@@ -126,7 +127,7 @@ def _sequences(dataset: Dataset, thumbnails: NDArray[np.float32]) -> tuple[str, 
     return tuple(group for group, members in groups.items() if neighbours_alike(thumbnails[members]))
 
 
-def _floats(values: NDArray[Any]) -> tuple[float, ...]:
+def _floats(values: AnyArray) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 

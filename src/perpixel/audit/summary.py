@@ -6,6 +6,7 @@ from typing import Any
 
 from perpixel.dataset import Finding
 from perpixel.errors import Problem
+from perpixel.runtime.json_values import JsonObject
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,16 @@ class Audit:
     present: dict[str, tuple[int, ...]]
     findings: tuple[Finding, ...] = field(default=())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain numbers, strings, lists and dicts, ready for JSON (NaN as null)."""
-        plain: dict[str, Any] = _without_nan(asdict(self))
+        plain: JsonObject = _without_nan(asdict(self))
         return plain
 
 
-def from_dict(data: dict[str, Any], findings: tuple[Finding, ...] = ()) -> Audit:
+def from_dict(data: JsonObject, findings: tuple[Finding, ...] = ()) -> Audit:
     """The inverse of `Audit.to_dict`; `findings` come before its own."""
     nan = float("nan")
-    classes: list[dict[str, Any]] = [
+    classes: list[JsonObject] = [
         {key: nan if value is None else value for key, value in item.items()} for item in data["classes"]
     ]
     own = tuple(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perpixel.conversion.image_files import place_image
 from perpixel.dataset import Dataset, Sample
@@ -27,7 +26,7 @@ from perpixel.files.atomic import write_text
 from perpixel.files.tiff_writer import TiffLayout, write_tiff
 from perpixel.files.write import write_png
 from perpixel.labels.labels import Labels
-from perpixel.shapes import IGNORED, MAX_CLASSES, TargetArray
+from perpixel.shapes import IGNORED, MAX_CLASSES, AnyArray, TargetArray
 
 MARK: Final = "classes.csv"
 """The file by which a conversion is known."""
@@ -78,11 +77,11 @@ def ignored_value(count: int) -> int:
     return IGNORED if count < MAX_CLASSES else IGNORED_16_BIT
 
 
-def index_mask(target: TargetArray, count: int) -> NDArray[Any]:
+def index_mask(target: TargetArray, count: int) -> AnyArray:
     """An (H, W) target of `count` classes as it is written."""
     if count < MAX_CLASSES:
         return target
-    wide: NDArray[Any] = np.where(target == IGNORED, IGNORED_16_BIT, target.astype(np.uint16))
+    wide: AnyArray = np.where(target == IGNORED, IGNORED_16_BIT, target.astype(np.uint16))
     return wide
 
 

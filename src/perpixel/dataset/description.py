@@ -14,6 +14,7 @@ from perpixel.errors import DataError, Problem, did_you_mean
 from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_yaml
 from perpixel.labels.labels import Colour, Encoding, Labels, Value, is_multilabel
+from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import LabelKind
 
 FILE_NAME: Final = "dataset.yaml"
@@ -121,7 +122,7 @@ def save_description(  # noqa: PLR0913 # one parameter a key
         relative = os.path.relpath(root.absolute(), path.absolute().parent)
     except ValueError:  # another drive
         relative = str(root.absolute())
-    content: dict[str, Any] = {
+    content: JsonObject = {
         "perpixel": 1,
         "root": relative,
         "masks": masks,

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from perpixel.shapes import ImageArray
 
 Thumbnail: TypeAlias = NDArray[np.float32]
 
@@ -21,7 +23,7 @@ FLAT: Final = 1e-3
 ROWS_AT_ONCE: Final = 512
 
 
-def thumbnail(image: NDArray[Any] | Image.Image) -> Thumbnail:
+def thumbnail(image: ImageArray | Image.Image) -> Thumbnail:
     """Average an (H, W, C) image, or an 8-bit picture, over its channels and over SIDE × SIDE boxes."""
     if not isinstance(image, Image.Image):
         image = Image.fromarray(np.nan_to_num(image.astype(np.float32)).mean(axis=-1))

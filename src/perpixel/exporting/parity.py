@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from perpixel.metrics import Counts
 from perpixel.metrics.counting import count
 from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
+from perpixel.runtime.json_values import JsonObject
 
 MOST_DIFFERENCE: Final = 1e-4
 """Of a probability."""
@@ -55,7 +56,7 @@ class Parity:
         untied = self.differing_pixels - self.tied_pixels
         return self.largest_difference <= MOST_DIFFERENCE and untied <= MOST_DIFFERING * self.pixels
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """As in parity.json."""
         return {**asdict(self), "differing_share": self.differing_pixels / self.pixels}
 

@@ -1,6 +1,6 @@
 """A run as an export needs it: its networks, what they were trained on, and images to prove the export on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,8 @@ from perpixel.prediction.inference import Inference
 from perpixel.prediction.inputs import expanded
 from perpixel.prediction.load import load
 from perpixel.prediction.network_memory import activation_bytes
+from perpixel.runtime.json_values import JsonMapping
+from perpixel.shapes import AnyArray, ImageArray
 from perpixel.store.bundle import BundleCard
 from perpixel.store.run_folder import Run
 
@@ -46,7 +48,7 @@ class ProofImage:
     """
 
     name: str
-    image: NDArray[Any]
+    image: AnyArray
     target: NDArray[np.uint8] | None = None
 
 
@@ -154,7 +156,7 @@ def _origin(weights: Any, encoder: str | None) -> dict[str, str]:
     return {"from": Path(str(weights)).name}
 
 
-def _scores(run: Run) -> Mapping[str, Any] | None:
+def _scores(run: Run) -> JsonMapping | None:
     """The dataset and class scores of the run's evaluation, with their intervals."""
     try:
         metrics = parse_json((run.evaluation_folder / "metrics.json").read_text(encoding="utf-8"), "metrics.json")
@@ -202,7 +204,7 @@ def _given_images(images: Sequence[str]) -> tuple[ProofImage, ...]:
     return tuple(proof)
 
 
-def _middle(image: NDArray[Any]) -> NDArray[Any]:
+def _middle(image: ImageArray) -> AnyArray:
     """The middle (h, w, C) of an image, at most `PROOF_PX` on a side."""
     (top, height), (left, width) = (
         ((side - min(side, PROOF_PX)) // 2, min(side, PROOF_PX)) for side in image.shape[:2]
@@ -210,7 +212,7 @@ def _middle(image: NDArray[Any]) -> NDArray[Any]:
     return image[top : top + height, left : left + width]
 
 
-def _middle_of_target(target: NDArray[Any]) -> NDArray[Any]:
+def _middle_of_target(target: AnyArray) -> AnyArray:
     return _middle(target) if target.ndim == 2 else np.moveaxis(_middle(np.moveaxis(target, 0, -1)), -1, 0)
 
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from perpixel.exporting.to_onnx import installed_graphs, write_model
 from perpixel.exporting.to_torchscript import MODEL as TORCHSCRIPT_MODEL
 from perpixel.exporting.to_torchscript import write_torchscript
 from perpixel.files.write import overlay, picture
+from perpixel.runtime.json_values import JsonObject
 from perpixel.store.bundle import MODEL
 
 FORMAT: Final = "0.5.3"
@@ -63,7 +64,7 @@ def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> N
     (folder / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
-def _description(source: ExportSource, folder: Path) -> dict[str, Any]:
+def _description(source: ExportSource, folder: Path) -> JsonObject:
     card = source.card
     name = "".join(letter if letter.isalnum() or letter in " _-" else " " for letter in source.run.folder.name)
     return {
@@ -90,12 +91,12 @@ def _description(source: ExportSource, folder: Path) -> dict[str, Any]:
     }
 
 
-def _tensor(source: ExportSource, folder: Path, which: str) -> dict[str, Any]:
+def _tensor(source: ExportSource, folder: Path, which: str) -> JsonObject:
     """The input (raw pixels) or the output (probabilities)."""
     card, is_input = source.card, which == "input"
     labels = card.codec.labels
     names = [f"channel{c}" for c in range(card.codec.channels)] if is_input else list(labels.names)
-    size: dict[str, Any] = {"min": TEST_PX // card.align_px * card.align_px or card.align_px, "step": card.align_px}
+    size: JsonObject = {"min": TEST_PX // card.align_px * card.align_px or card.align_px, "step": card.align_px}
     sides = [
         {"type": "space", "id": side, "size": size if is_input else {"tensor_id": "input", "axis_id": side}}
         for side in "yx"

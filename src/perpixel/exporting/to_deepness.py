@@ -26,6 +26,8 @@ from perpixel.files.parse import parse_json
 from perpixel.labels.labels import Labels
 from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
+from perpixel.runtime.json_values import JsonObject
+from perpixel.shapes import AnyArray
 from perpixel.store.bundle import MODEL, BundleCard
 
 OPSET: Final = 17
@@ -81,7 +83,7 @@ def plugin_metadata(card: BundleCard, tile_px: int) -> dict[str, str]:
     ('{"0": "land", "1": "water"}', '[0.2]', '200.0')
     """
     codec = card.codec
-    values: dict[str, Any] = {
+    values: JsonObject = {
         "model_type": "Segmentor",
         "class_names": {str(k): name for k, name in enumerate(codec.labels.names)},
         "resolution": round((card.resolution_cm or UNKNOWN_RESOLUTION_CM) / card.scale, 3),
@@ -162,7 +164,7 @@ def _as_the_plugin_runs(path: Path, metadata: Mapping[str, str]) -> tuple[str, G
         for what in ("mean", "std")
     )
 
-    def run(batch: NDArray[Any]) -> NDArray[np.float32]:
+    def run(batch: AnyArray) -> NDArray[np.float32]:
         standardised = (batch.astype(np.float32) / 255 - mean) / std
         return np.concatenate(session.run(None, {"image": standardised}), axis=1)
 

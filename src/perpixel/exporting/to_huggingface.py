@@ -13,6 +13,7 @@ from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target
 from perpixel.exporting.to_onnx import ONNX
+from perpixel.runtime.json_values import JsonObject
 
 USE: Final = """
 ```sh
@@ -23,11 +24,11 @@ perpixel predict model images/ --out masks/
 """
 
 
-def card_metadata(source: ExportSource) -> dict[str, Any]:
+def card_metadata(source: ExportSource) -> JsonObject:
     """What stands at the head of the model card, with the scores as `model-index`."""
     card = source.card
     data = str(card.trained_on["data"])
-    metadata: dict[str, Any] = {
+    metadata: JsonObject = {
         "library_name": "perpixel",
         "pipeline_tag": "image-segmentation",
         "tags": ["semantic-segmentation", "onnx", str(card.model["name"])],
@@ -42,7 +43,7 @@ def card_metadata(source: ExportSource) -> dict[str, Any]:
     return metadata
 
 
-def _metrics(scores: Any) -> list[dict[str, Any]]:
+def _metrics(scores: Any) -> list[JsonObject]:
     """Each defined score of the data set, its interval in its name."""
     found = []
     for key, value in scores["dataset"].items():

@@ -15,6 +15,7 @@ from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target, WrittenModels
 from perpixel.prediction.onnx_engine import Graph
+from perpixel.shapes import AnyArray
 
 MODEL: Final = "model.pt"
 
@@ -42,7 +43,7 @@ def torchscript_graph(path: Path) -> Graph:
     with quiet():
         network: Any = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
 
-    def run(batch: NDArray[Any]) -> NDArray[np.float32]:
+    def run(batch: AnyArray) -> NDArray[np.float32]:
         with torch.inference_mode():
             answer: NDArray[np.float32] = network(torch.from_numpy(batch)).numpy()
         return answer

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any, Final
+from typing import Final
 
 from perpixel.errors import SettingsError
 from perpixel.exporting.graphs import require_onnx
@@ -22,6 +22,7 @@ from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target, WrittenModels
 from perpixel.exporting.to_onnx import installed_graphs, write_model
 from perpixel.files.parse import parse_json
+from perpixel.runtime.json_values import JsonObject
 
 PAGE: Final = "index.html"
 
@@ -49,7 +50,7 @@ def page(source: ExportSource, model: bytes) -> str:
     )
 
 
-def _card(source: ExportSource) -> dict[str, Any]:
+def _card(source: ExportSource) -> JsonObject:
     """What the page needs of the card."""
     card, options = source.card, source.predictor.options
     stored = parse_json(card.to_json(), "the card")

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.files.atomic import replacing
 from perpixel.files.places import Place
+from perpixel.runtime.json_values import JsonObject
 
 
 @dataclass
@@ -25,7 +26,7 @@ class GeoJsonWriter:
     _file: TextIO
     _separator: str = "\n"
 
-    def add(self, rings: list[NDArray[np.int64]], properties: dict[str, Any]) -> None:
+    def add(self, rings: list[NDArray[np.int64]], properties: JsonObject) -> None:
         """Write one polygon: its outer ring and its holes, in pixels."""
         geometry = {"type": "Polygon", "coordinates": [self.place.ring(ring) for ring in rings]}
         feature = {"type": "Feature", "properties": properties, "geometry": geometry}

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.files.atomic import cannot_write, replacing
 from perpixel.files.places import Place
+from perpixel.runtime.json_values import JsonObject
 
 NO_MAP: Final = -1
 """The standard's number for plane coordinates that lie nowhere on the earth: pixels."""
@@ -71,7 +72,7 @@ class GeoPackageWriter:
             systems.append((f"EPSG:{self._srs}", self._srs, "EPSG", self._srs, definition))
         self._database.executemany("INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, NULL)", systems)
 
-    def add(self, rings: list[NDArray[np.int64]], properties: dict[str, Any]) -> None:
+    def add(self, rings: list[NDArray[np.int64]], properties: JsonObject) -> None:
         """Write one polygon: its outer ring and its holes, in pixels; class, number, pixels and perhaps page."""
         points = [np.array(self.place.ring(ring), "<f8") for ring in rings]
         low, high = points[0].min(axis=0), points[0].max(axis=0)

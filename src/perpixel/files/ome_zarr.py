@@ -15,6 +15,7 @@ from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import cannot_write
 from perpixel.files.limits import MAX_BYTES
 from perpixel.files.open_image import OpenImage, damage_told, unreadable, wide_dtype
+from perpixel.shapes import AnyArray
 
 MARKS: Final = ("zarr.json", ".zarray", ".zgroup")
 """One of these files lies in every folder that is a Zarr array or group."""
@@ -57,7 +58,7 @@ def open_zarr(path: Path, page: int = 0) -> OpenImage:
         raise DataError(f"{path} has {pages} pages; page {page} was asked for.", fix="choose another page.")
     time, depth = divmod(page, length["z"])
 
-    def window(top: int, left: int, height: int, width: int) -> NDArray[Any]:
+    def window(top: int, left: int, height: int, width: int) -> AnyArray:
         at: dict[str, Any] = {"t": time, "z": depth, "c": slice(None)}
         at |= {"y": slice(top, top + height), "x": slice(left, left + width)}
         values = np.asarray(array[tuple(at[axis] for axis in axes)])

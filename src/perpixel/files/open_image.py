@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from perpixel.errors import DataError
 from perpixel.files.limits import MAX_BYTES, MAX_PIXELS
+from perpixel.shapes import AnyArray, ImageArray
 
 LARGEST_MEASURED: Final = 1e30
 """Floats beyond are no measurements, but the −3.4e38 by which rasters mark pixels without data."""
@@ -19,7 +20,7 @@ UNTAGGED_NODATA: Final = -9999.0
 Box: TypeAlias = tuple[int, int, int, int]
 """Top, left, height and width in pixels."""
 
-Window: TypeAlias = Callable[[int, int, int, int], NDArray[Any]]
+Window: TypeAlias = Callable[[int, int, int, int], AnyArray]
 """(top, left, height, width) in pixels to (height, width, C)."""
 
 
@@ -82,7 +83,7 @@ class OpenImage:
     white_is_zero: bool = False
     orientation: int = 1
 
-    def read(self, top: int = 0, left: int = 0, height: int | None = None, width: int | None = None) -> NDArray[Any]:
+    def read(self, top: int = 0, left: int = 0, height: int | None = None, width: int | None = None) -> AnyArray:
         """Read the window, or the whole page.
 
         Args:
@@ -165,7 +166,7 @@ def check_size(path: Path, height: int, width: int, pixel_bytes: int = 1) -> Non
         )
 
 
-def widened(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
+def widened(pixels: ImageArray, path: Path) -> AnyArray:
     """Give uint8 and uint16 as they are, bool as uint8, everything else as float32 where that is exact enough.
 
     Raises:
@@ -187,7 +188,7 @@ def widened(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
     raise DataError(f"{path} holds {pixels.dtype} values.", fix="save it as 8 or 16-bit integers, or as float32.")
 
 
-def without_sentinels(pixels: NDArray[Any], nodata: float | None) -> NDArray[Any]:
+def without_sentinels(pixels: ImageArray, nodata: float | None) -> AnyArray:
     """Floats with NaN where nothing was measured: the file's nodata, −9999, infinities, and what is beyond 10³⁰.
 
     Integers stay as they are: theirs are told apart by the nodata of the file alone.

@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from perpixel.files.deep_png import deep_png_header, read_deep_png
 from perpixel.files.open_image import OpenImage, check_size, damage_told
+from perpixel.shapes import AnyArray
 
 Image.MAX_IMAGE_PIXELS = None  # the limits are ours: files.limits, checked before decoding
 ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -99,7 +100,7 @@ def _has_late_exif(image: PngImageFile) -> bool:
         image.fp.seek(start)
 
 
-def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+def turned(pixels: AnyArray, orientation: int) -> AnyArray:
     """Apply an EXIF orientation (1..8) to (H, W) or (H, W, C).
 
     Source: Exif 2.3, tag 0x0112: what the first row and the first column show.
@@ -164,8 +165,8 @@ class Indices(NamedTuple):
         orientation: The tag by which it is to be turned, 1..8.
     """
 
-    values: NDArray[Any]
-    alpha: NDArray[Any] | None = None
+    values: AnyArray
+    alpha: AnyArray | None = None
     palette: NDArray[np.uint8] | None = None
     lossy: bool = False
     orientation: int = 1

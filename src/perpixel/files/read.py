@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from perpixel.files.ome_zarr import is_zarr, open_zarr
 from perpixel.files.open_image import Box, GeoReference, OpenImage, check_size, damage_told, unreadable, wide_dtype
 from perpixel.files.pillow_images import decode, open_picture, picture_header, read_indices, turned
 from perpixel.files.tiff import inverted, open_tiff, tiff_orientation
+from perpixel.shapes import AnyArray
 
 __all__ = [
     "GeoReference",
@@ -71,12 +72,12 @@ class RawMask:
         orientation: The tag by which it was turned, 1..8.
     """
 
-    values: NDArray[Any]
+    values: AnyArray
     palette: NDArray[np.uint8] | None = None
     lossy: bool = False
     nodata: float | None = None
     georeference: GeoReference | None = None
-    alpha: NDArray[Any] | None = None
+    alpha: AnyArray | None = None
     pages: int = 1
     orientation: int = 1
 
@@ -106,7 +107,7 @@ def open_image(path: Path, page: int = 0) -> OpenImage:
             return open_picture(path)
 
 
-def read_image(path: Path, page: int = 0, box: Box | None = None) -> NDArray[Any]:
+def read_image(path: Path, page: int = 0, box: Box | None = None) -> AnyArray:
     """Read an image, or a box of it, as (H, W, C) uint8, uint16 or float32. Raises DataError as `open_image` does."""
     with open_image(path, page) as image:
         return image.read(*box) if box else image.read()
@@ -190,7 +191,7 @@ def _tiff_mask(path: Path, page: int, box: Box | None) -> RawMask:
         )
 
 
-def _as_shown(values: NDArray[Any]) -> NDArray[Any]:
+def _as_shown(values: AnyArray) -> AnyArray:
     """Values of a file whose 0 is white, as they look; small ones are class indices, which count as they are."""
     bits = 1 if values.dtype == bool or values.max(initial=0) <= 1 else 8 * values.dtype.itemsize
     greatest = (1 << bits) - 1
@@ -255,11 +256,11 @@ def _open_array(path: Path) -> OpenImage:
     )
 
 
-def _flat(values: NDArray[Any]) -> NDArray[Any]:
+def _flat(values: AnyArray) -> AnyArray:
     return values[..., 0] if values.shape[-1] == 1 else values
 
 
-def _whole_numbers(values: NDArray[Any], path: Path) -> NDArray[Any]:
+def _whole_numbers(values: AnyArray, path: Path) -> AnyArray:
     """Masks saved as floats are integers or they are no masks; NaN stands for no label and becomes −1."""
     if values.dtype == bool:
         return values.view(np.uint8)

@@ -17,6 +17,7 @@ from perpixel.files.limits import MAX_PAGES
 from perpixel.files.open_image import GeoReference, OpenImage, Window, check_size, damage_told, unreadable, wide_dtype
 from perpixel.files.pillow_images import ORIENTATION, turned
 from perpixel.files.tiff_limits import refuse_bomb, refuse_segments
+from perpixel.shapes import AnyArray
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised
 
@@ -130,7 +131,7 @@ def _inverted(window: Window, bits: int) -> Window:
     return lambda *box: inverted(window(*box), bits)
 
 
-def inverted(values: NDArray[Any], bits: int) -> NDArray[Any]:
+def inverted(values: AnyArray, bits: int) -> AnyArray:
     """The greatest value of so many bits minus each value; of bool the opposite."""
     return ~values if values.dtype == bool else ((1 << bits) - 1 - values.astype(np.int64)).astype(values.dtype)
 
@@ -190,7 +191,7 @@ def _rasterio_window(path: Path, number: int, file: tifffile.TiffFile) -> tuple[
     source = _by_gdal(path if number == 0 else f"GTIFF_DIR:{number + 1}:{path}")
     lock = Lock()
 
-    def window(top: int, left: int, height: int, width: int) -> NDArray[Any]:
+    def window(top: int, left: int, height: int, width: int) -> AnyArray:
         with lock:
             bands = source.read(window=Box(left, top, width, height))
         return np.ascontiguousarray(np.moveaxis(bands, 0, -1))
@@ -202,7 +203,7 @@ def _rasterio_window(path: Path, number: int, file: tifffile.TiffFile) -> tuple[
     return window, closing
 
 
-def _segments(file: tifffile.TiffFile, page: Any, box: tuple[int, ...], lock: Lock) -> NDArray[Any]:
+def _segments(file: tifffile.TiffFile, page: Any, box: tuple[int, ...], lock: Lock) -> AnyArray:
     """Decode the strips or tiles that touch the box, and only those."""
     top, left, height, width = box
     planes = page.samplesperpixel if page.planarconfig == 2 else 1
@@ -237,7 +238,7 @@ def _segments(file: tifffile.TiffFile, page: Any, box: tuple[int, ...], lock: Lo
     return result
 
 
-def _segment(file: tifffile.TiffFile, page: Any, index: int, lock: Lock) -> NDArray[Any] | None:
+def _segment(file: tifffile.TiffFile, page: Any, index: int, lock: Lock) -> AnyArray | None:
     offset, count = page.dataoffsets[index], page.databytecounts[index]
     if count == 0:
         return None
@@ -247,7 +248,7 @@ def _segment(file: tifffile.TiffFile, page: Any, index: int, lock: Lock) -> NDAr
     if len(data) < count:
         raise ValueError(f"{count - len(data):,} bytes are missing")
     refuse_bomb(data, page)
-    segment: NDArray[Any] | None = page.decode(data, index, jpegtables=page.jpegtables)[0]
+    segment: AnyArray | None = page.decode(data, index, jpegtables=page.jpegtables)[0]
     return None if segment is None else segment[0]
 
 

@@ -16,6 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from perpixel.files.atomic import replacing
+from perpixel.shapes import AnyArray
 
 BLOCK_PX: Final = 256
 """Side of a block in the file; a multiple of 16 by the standard."""
@@ -60,7 +61,7 @@ class TiffLayout:
     georeference: tuple[Tag, ...] = ()
 
     @classmethod
-    def of(cls, array: NDArray[Any], colours: NDArray[np.uint8] | None = None) -> Self:
+    def of(cls, array: AnyArray, colours: NDArray[np.uint8] | None = None) -> Self:
         """The layout of an (H, W) or (H, W, bands) array."""
         height, width, *bands = array.shape
         return cls(height, width, bands[0] if bands else 1, array.dtype, colours=colours)
@@ -82,14 +83,14 @@ class TiffWriter:
     layout: TiffLayout
     _file: BinaryIO
     _segments: NDArray[np.int64] = field(init=False)  # (pages, blocks, 2): place and length in the file
-    _waiting: dict[tuple[int, int, int], tuple[NDArray[Any], int]] = field(default_factory=dict, init=False)
+    _waiting: dict[tuple[int, int, int], tuple[AnyArray, int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         down, self._across = -(-self.layout.height // BLOCK_PX), -(-self.layout.width // BLOCK_PX)
         self._segments = np.zeros((self.layout.pages, down * self._across, 2), np.int64)
         self._file.write(b"II+\0\x08\0\0\0" + bytes(8) if self.layout.is_big else b"II*\0" + bytes(4))
 
-    def put(self, page: int, top: int, left: int, values: NDArray[Any]) -> None:
+    def put(self, page: int, top: int, left: int, values: AnyArray) -> None:
         """Write a part of a page; each pixel is given once.
 
         Args:
@@ -116,7 +117,7 @@ class TiffWriter:
             self._file.write(struct.pack("<Q" if self.layout.is_big else "<I", start))
             link = next_link
 
-    def _fill(self, block: tuple[int, int, int], y: int, x: int, part: NDArray[Any]) -> None:
+    def _fill(self, block: tuple[int, int, int], y: int, x: int, part: AnyArray) -> None:
         """Put a part into a block, y and x pixels from its corner, and write the block when it is full."""
         page, row, column = block
         height = min(BLOCK_PX, self.layout.height - row * BLOCK_PX)
@@ -171,7 +172,7 @@ def writing_tiff(path: Path, layout: TiffLayout) -> Iterator[TiffWriter]:
         writer.close()
 
 
-def write_tiff(path: Path, pages: Sequence[NDArray[Any]], layout: TiffLayout) -> None:
+def write_tiff(path: Path, pages: Sequence[AnyArray], layout: TiffLayout) -> None:
     """Write a TIFF file from whole pages, (H, W) or (H, W, bands) each. Raises OutputError."""
     with writing_tiff(path, layout) as writer:
         for number, page in enumerate(pages):

@@ -4,7 +4,7 @@ Large TIFF files are written a row of blocks at a time by `perpixel.files.tiff_w
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from perpixel.errors import OutputError
 from perpixel.files.atomic import replacing
 from perpixel.files.tiff_writer import TiffLayout, write_tiff
 from perpixel.labels.labels import Labels
-from perpixel.shapes import IGNORED, MaskArray, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArray
 
 TIFF_ENDINGS: Final = (".tif", ".tiff")
 
@@ -73,7 +73,7 @@ def write_png(path: Path, mask: MaskArray, colours: NDArray[np.uint8] | None = N
             image.save(temporary, format="PNG")
 
 
-def write_overlay(path: Path, image: NDArray[Any], target: TargetArray, labels: Labels, opacity: float = 0.5) -> None:
+def write_overlay(path: Path, image: ImageArray, target: TargetArray, labels: Labels, opacity: float = 0.5) -> None:
     """Write the image with the classes' colours over it, as a PNG.
 
     Args:
@@ -104,7 +104,7 @@ def write_probabilities(path: Path, probabilities: NDArray[np.float32], dtype: s
     write_tiff(path, [bands], TiffLayout.of(bands))
 
 
-def quantised(probabilities: NDArray[np.float32], dtype: str) -> NDArray[Any]:
+def quantised(probabilities: NDArray[np.float32], dtype: str) -> AnyArray:
     """Probabilities in 0..1 as "uint8" (times 255), "uint16" (times 65535) or "float32".
 
     >>> quantised(np.array([0, 0.5, 1], np.float32), "uint8").tolist()
@@ -112,7 +112,7 @@ def quantised(probabilities: NDArray[np.float32], dtype: str) -> NDArray[Any]:
     """
     if dtype == "float32":
         return probabilities
-    whole: NDArray[Any] = np.rint(probabilities * np.iinfo(dtype).max).astype(dtype)
+    whole: AnyArray = np.rint(probabilities * np.iinfo(dtype).max).astype(dtype)
     return whole
 
 
@@ -129,7 +129,7 @@ def overlay(image: NDArray[np.uint8], target: TargetArray, labels: Labels, opaci
     return result
 
 
-def picture(image: NDArray[Any], limits: tuple[float, float] | None = None) -> NDArray[np.uint8]:
+def picture(image: ImageArray, limits: tuple[float, float] | None = None) -> NDArray[np.uint8]:
     """Show any image (H, W, C) as (H, W, 3) uint8: its first three channels, or the first alone as grey.
 
     uint8 stays as it is; other dtypes are stretched between the limits, by default their own `contrast`.
@@ -143,7 +143,7 @@ def picture(image: NDArray[Any], limits: tuple[float, float] | None = None) -> N
     return stretched
 
 
-def contrast(image: NDArray[Any]) -> tuple[float, float]:
+def contrast(image: ImageArray) -> tuple[float, float]:
     """The 2nd and the 98th percentile of the channels that `picture` shows; apart from each other."""
     values = _shown(image).astype(np.float32)
     finite = values[np.isfinite(values)]
@@ -161,5 +161,5 @@ def palette(labels: Labels) -> NDArray[np.uint8]:
     return table
 
 
-def _shown(image: NDArray[Any]) -> NDArray[Any]:
+def _shown(image: ImageArray) -> AnyArray:
     return image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)

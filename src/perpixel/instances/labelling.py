@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from scipy import ndimage
 from perpixel.errors import SettingsError, did_you_mean
 from perpixel.geometry.components import Region, Regions
 from perpixel.instances.separation import can_be_cut, parts_of, separated
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 Method: TypeAlias = Literal["connected", "watershed"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
@@ -67,7 +67,7 @@ def find_instances(
 
 
 def label(
-    mask: NDArray[Any], how: Method = "connected", *, skip: Sequence[int] = (), least_px: int = 0
+    mask: AnyArray, how: Method = "connected", *, skip: Sequence[int] = (), least_px: int = 0
 ) -> NDArray[np.int32]:
     """Number the instances of a mask in memory.
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from perpixel.errors import DataError
 from perpixel.files.parse import parse_xml
 from perpixel.labels.labels import Labels
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.runtime.json_values import JsonObject
+from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 WORD_BITS: Final = 8
 RUN_BITS: Final = (3, 4, 8, 16)
@@ -35,7 +36,7 @@ class BrushTag:
     names: tuple[str, ...]
 
 
-def encode_rle(mask: NDArray[Any]) -> list[int]:
+def encode_rle(mask: AnyArray) -> list[int]:
     """Encode a mask (H, W), zero or not, as bytes of Label Studio's run lengths."""
     values = np.repeat(np.where(mask.ravel() != 0, 255, 0).astype(np.uint8), CHANNELS)
     bits = [f"{len(values):032b}", f"{WORD_BITS - 1:05b}", *(f"{bits - 1:04b}" for bits in RUN_BITS)]
@@ -114,7 +115,7 @@ def brush_tag(config: str) -> BrushTag:
     raise DataError("the labelling interface has no BrushLabels.", fix=fix)
 
 
-def brush_results(target: TargetArray, labels: Labels, tag: BrushTag) -> list[dict[str, Any]]:
+def brush_results(target: TargetArray, labels: Labels, tag: BrushTag) -> list[JsonObject]:
     """A prediction as Label Studio's results: a mask for each class that the interface knows and the image has.
 
     Args:

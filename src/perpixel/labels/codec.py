@@ -5,7 +5,7 @@ Training, validation, evaluation, prediction and export all pass through it, so 
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from perpixel.errors import DataError
 from perpixel.labels.decision import decoded
 from perpixel.labels.labels import Labels, Value, as_tuples
-from perpixel.shapes import IGNORED, MaskArray, TargetArray
+from perpixel.runtime.json_values import JsonObject
+from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArray
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +62,7 @@ class Codec:
         normalised = image.to(torch.float32, copy=True).sub_(mean).div_(std)  # in place: one picture of memory
         return normalised.nan_to_num_(nan=0.0) if image.is_floating_point() else normalised
 
-    def check_image(self, image: NDArray[Any], name: str) -> None:
+    def check_image(self, image: ImageArray, name: str) -> None:
         """Raise DataError unless the (H, W, C) image has the channels and the dtype of the training images."""
         if image.shape[-1] != self.channels:
             raise DataError(
@@ -116,12 +117,12 @@ class Codec:
         """uint8 targets as losses take them: (N, H, W) int64 class indices, or (N, K, H, W) uint8."""
         return target if self.labels.is_multilabel else target.long()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain numbers, strings, lists and dicts, ready for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
+    def from_dict(cls, data: JsonObject) -> Self:
         """The inverse of `to_dict`, also after a passage through JSON."""
         rest = {key: as_tuples(value) for key, value in data.items() if key != "labels"}
         return cls(labels=Labels.from_dict(data["labels"]), **rest)
@@ -185,7 +186,7 @@ def mask_of(target: TargetArray, labels: Labels) -> MaskArray:
     return written
 
 
-def _packed(mask: MaskArray) -> NDArray[Any]:
+def _packed(mask: MaskArray) -> AnyArray:
     """One integer a pixel; colours become 0xRRGGBB."""
     if mask.ndim == 3:
         red, green, blue = (mask[..., c].astype(np.int64) for c in range(3))
@@ -197,7 +198,7 @@ def _packed_value(value: Value) -> int:
     return value if isinstance(value, int) else (value[0] << 16) | (value[1] << 8) | value[2]
 
 
-def _unknown_values(keys: NDArray[Any], labels: Labels, name: str) -> DataError:
+def _unknown_values(keys: AnyArray, labels: Labels, name: str) -> DataError:
     values, pixels = np.unique(keys, return_counts=True)
 
     def spell(key: int) -> str:

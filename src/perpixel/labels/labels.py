@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import DataError, is_plain
+from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED, MAX_CLASSES, LabelKind, TargetArray
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -170,7 +171,7 @@ class Labels:
         return self.probabilities(self.logits(probabilities) / np.float32(temperature))
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
+    def from_dict(cls, data: JsonObject) -> Self:
         """Read back what `dataclasses.asdict` and JSON made of it (lists for tuples)."""
         return cls(**{key: as_tuples(value) for key, value in data.items()})
 

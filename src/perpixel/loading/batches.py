@@ -19,7 +19,7 @@ from perpixel.dataset import Dataset, Sample
 from perpixel.labels.codec import Codec
 from perpixel.loading.augment import augment, window_hw
 from perpixel.settings.tree import AugmentSettings, TrainSettings
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, ImageArray, TargetArray
 
 READ_AHEAD: Final = 4
 
@@ -54,7 +54,7 @@ class PixelStore:
         self._samples = tuple(samples)
         self._scale = scale
         self._left = limit_mb * 2**20
-        self._kept: dict[int, tuple[NDArray[Any], TargetArray]] = {}
+        self._kept: dict[int, tuple[AnyArray, TargetArray]] = {}
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -68,7 +68,7 @@ class PixelStore:
         """Pixels of each sample at the working resolution; nothing is decoded for it."""
         return [sample.height * sample.width * self._scale**2 for sample in self._samples]
 
-    def __getitem__(self, place: int) -> tuple[NDArray[Any], TargetArray]:
+    def __getitem__(self, place: int) -> tuple[AnyArray, TargetArray]:
         """Image (C, H, W) in the file's dtype and target (H, W) or (K, H, W) uint8."""
         if place in self._kept:
             return self._kept[place]
@@ -79,7 +79,7 @@ class PixelStore:
             self._kept[place] = pixels
         return pixels
 
-    def _read(self, sample: Sample) -> tuple[NDArray[Any], TargetArray]:
+    def _read(self, sample: Sample) -> tuple[AnyArray, TargetArray]:
         image = np.ascontiguousarray(self._dataset.image(sample).transpose(2, 0, 1))
         target = self._dataset.target(sample)
         if self._scale == 1:
@@ -169,7 +169,7 @@ class Batches:
         order = np.random.default_rng([self._seed, epoch]).permutation(self._places)
         return int(order[rest])
 
-    def _window(self, place: int, rare: int | None, draw: np.random.Generator) -> tuple[NDArray[Any], TargetArray]:
+    def _window(self, place: int, rare: int | None, draw: np.random.Generator) -> tuple[AnyArray, TargetArray]:
         """A window about a random crop; beyond the border the image is mirrored and the target IGNORED."""
         image, target = self._store[place]
         centre = None if rare is None else _pixel_of(target, rare, draw)
@@ -220,7 +220,7 @@ def ahead(make: Callable[[int], Batch], first: int) -> Generator[Batch]:
                 future.cancel()
 
 
-def cut(array: NDArray[Any], starts: Sequence[int], sizes: Sequence[int], *, mirror: bool) -> NDArray[Any]:
+def cut(array: AnyArray, starts: Sequence[int], sizes: Sequence[int], *, mirror: bool) -> AnyArray:
     """A window of the last two axes that may reach beyond them.
 
     Args:
@@ -235,14 +235,14 @@ def cut(array: NDArray[Any], starts: Sequence[int], sizes: Sequence[int], *, mir
         inside.append(slice(low, high))
         beyond.append((low - start, start + size - high))
     where: Any = (..., *inside)
-    window: NDArray[Any] = array[where]
+    window: ImageArray = array[where]
     if beyond == [(0, 0), (0, 0)]:
         return window
     margins = [(0, 0)] * (array.ndim - 2) + beyond
     return np.pad(window, margins, "symmetric") if mirror else np.pad(window, margins, constant_values=IGNORED)
 
 
-def resized(image: NDArray[Any], scale: float) -> NDArray[Any]:
+def resized(image: AnyArray, scale: float) -> AnyArray:
     """Image (C, H, W) resampled with antialiasing, in its own dtype."""
     size = [max(1, round(length * scale)) for length in image.shape[1:]]
     as_float = torch.from_numpy(image.astype(np.float32))[None]

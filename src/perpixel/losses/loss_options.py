@@ -2,13 +2,14 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin
 
 from torch import Tensor
 
 from perpixel.errors import Problem, did_you_mean
+from perpixel.runtime.json_values import JsonMapping
 
 NOT_OPTIONS: Final = ("logits", "target", "reduce")
 
@@ -32,7 +33,7 @@ class LossTerm:
 
     name: str
     weight: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: JsonMapping = field(default_factory=dict)
 
 
 def option_problems(term: LossTerm, function: Callable[..., Tensor]) -> Iterator[Problem]:

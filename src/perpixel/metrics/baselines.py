@@ -1,11 +1,9 @@
 """What a score is worth: the counts of predictors that never look at the image."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from perpixel.metrics.counts import Counts, Int64s
+from perpixel.shapes import AnyArray
 
 
 def baselines(counts: Counts, background: int | None = 0) -> dict[str, Counts]:
@@ -39,11 +37,11 @@ def baselines(counts: Counts, background: int | None = 0) -> dict[str, Counts]:
     return {name: _said_with(chance, true, false) for name, chance in chances.items()}
 
 
-def _said_with(chance: NDArray[Any], true: Int64s, false: Int64s) -> Counts:
+def _said_with(chance: AnyArray, true: Int64s, false: Int64s) -> Counts:
     hit, alarm = _whole(true * chance), _whole(false * chance)
     return Counts(hit, alarm, true - hit, false - alarm)
 
 
-def _whole(expected: NDArray[Any]) -> Int64s:
+def _whole(expected: AnyArray) -> Int64s:
     whole: Int64s = np.rint(expected).astype(np.int64)
     return whole

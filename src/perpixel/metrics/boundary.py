@@ -1,7 +1,6 @@
 """How well outlines agree: boundary IoU in counts that add, and distances between contours in pixels."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +8,7 @@ from scipy import ndimage
 
 from perpixel.metrics.counting import count
 from perpixel.metrics.counts import Counts, Float64s
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 Mask = NDArray[np.bool_]
 
@@ -81,7 +80,7 @@ class ContourDistances:
         return (0.0, np.inf, np.nan)[missing]
 
 
-def contour_distances(prediction: NDArray[Any], target: NDArray[Any]) -> ContourDistances:
+def contour_distances(prediction: AnyArray, target: AnyArray) -> ContourDistances:
     """Measure the contours of two masks against each other.
 
     Args:

@@ -5,15 +5,14 @@ all classes, or of each half of them, fit into a byte, bytes are counted; of mor
 are made of runs, runs instead of pixels wherever there are few.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perpixel.errors import DataError
 from perpixel.geometry.histogram import byte_histogram
 from perpixel.metrics.counts import Counts, Int64s
-from perpixel.shapes import IGNORED, LabelKind, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, LabelKind, TargetArray
 
 RUN_PX: Final = 16
 """Runs are counted where they are at least this long on average."""
@@ -105,7 +104,7 @@ def _by_codes(prediction: TargetArray, target: TargetArray, classes: int) -> Int
     return _histogram(codes, 256 * classes).reshape(256, classes)[:classes]
 
 
-def _histogram(codes: NDArray[Any], bins: int) -> Int64s:
+def _histogram(codes: AnyArray, bins: int) -> Int64s:
     """How often each code occurs in a flat array."""
     changes = codes[1:] != codes[:-1]
     if _nonzero(changes) * RUN_PX > codes.size or not codes.size:
@@ -133,7 +132,7 @@ def _refuse_values(values: TargetArray, classes: int, name: str) -> None:
         )
 
 
-def _nonzero(array: NDArray[Any]) -> int:
+def _nonzero(array: AnyArray) -> int:
     return int(np.count_nonzero(array))
 
 

@@ -6,14 +6,15 @@ never 1. Means are over the classes where the ratio is defined; for two classes 
 foreground's, so the foreground alone is `iou[1]`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.shapes import LabelKind
+from perpixel.runtime.json_values import JsonMapping, JsonObject
+from perpixel.shapes import AnyArray, LabelKind
 
 Int64s = NDArray[np.int64]
 Float64s = NDArray[np.float64]
@@ -72,11 +73,11 @@ class Counts:
         return cls(**{name: np.stack(column) for name, column in columns.items()})
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+    def from_dict(cls, stored: JsonMapping) -> Self:
         """Read what `to_dict` wrote."""
         return cls(**{name: np.asarray(value, dtype=np.int64) for name, value in stored.items()})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Write as nested lists of int, ready for JSON."""
         return {name: array.tolist() for name, array in self._arrays().items()}
 
@@ -184,7 +185,7 @@ class Counts:
         return {name: array for name, array in arrays.items() if array is not None}
 
 
-def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Float64s:
+def ratio(numerator: AnyArray, denominator: AnyArray) -> Float64s:
     """Divide, with NaN where nothing is counted."""
     with np.errstate(invalid="ignore"):
         quotient: Float64s = np.true_divide(numerator, denominator)

@@ -14,7 +14,7 @@ from scipy.special import digamma
 
 from perpixel.errors import DataError
 from perpixel.metrics.counts import Counts, Float64s, Int64s, ratio
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 BINS = 4096
 CHUNK_PX = 1 << 20
@@ -177,7 +177,7 @@ def threshold_curves(probs: NDArray[np.floating[Any]], target: TargetArray, *, b
     return ThresholdCurves(positives, negatives)
 
 
-def _two_histograms(probs: NDArray[Any], target: TargetArray, class_index: int, bins: int) -> Int64s:
+def _two_histograms(probs: AnyArray, target: TargetArray, class_index: int, bins: int) -> Int64s:
     """Histograms (2, B) of the probabilities where the target is not, and is, the class; flat arrays."""
     table = np.zeros(3 * bins, np.int64)
     for start in range(0, probs.size, CHUNK_PX):

@@ -6,13 +6,13 @@ sum of rows: all draws are one matrix product.
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from perpixel.metrics.counts import Counts, Float64s, Int64s
+from perpixel.shapes import AnyArray
 
 Statistic: TypeAlias = Callable[[Counts], Float64s]
 """A property of counts, such as lambda counts: counts.mean_iou."""
@@ -170,7 +170,7 @@ def _drawn_sums(table: Float64s, draws: int, rng: np.random.Generator) -> Float6
     return np.vstack(sums)
 
 
-def _quantiles(drawn: NDArray[Any], levels: Float64s) -> Float64s:
+def _quantiles(drawn: AnyArray, levels: Float64s) -> Float64s:
     """Quantiles along the first axis of what is defined; NaN where nothing is."""
     empty = np.isnan(drawn).all(0)
     return np.where(empty, np.nan, np.nanquantile(np.where(empty, 0, drawn), levels, axis=0))

@@ -21,6 +21,7 @@ from scipy import ndimage
 from perpixel.errors import DataError
 from perpixel.metrics.counts import Float64s
 from perpixel.metrics.matching import Labels, overlap_table
+from perpixel.shapes import AnyArray
 
 THRESHOLDS = np.arange(1, 20) / 20
 
@@ -52,7 +53,7 @@ class MembraneScores:
 
 
 def membrane_scores(
-    inside: NDArray[np.floating[Any]], target: NDArray[Any], thresholds: Float64s = THRESHOLDS
+    inside: NDArray[np.floating[Any]], target: AnyArray, thresholds: Float64s = THRESHOLDS
 ) -> MembraneScores:
     """Score a map of the inside at every threshold.
 

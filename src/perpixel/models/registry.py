@@ -21,6 +21,7 @@ from perpixel.models.unet import UNet
 from perpixel.models.unet_encoder import EncoderUNet
 from perpixel.models.unetplusplus import EncoderUNetPlusPlus, UNetPlusPlus
 from perpixel.models.weights import load_encoder_weights, packaged_path
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 
 DEFAULT_MODEL: Final = "unet"
 DEFAULT_ENCODER: Final = "efficientnet_lite0"
@@ -42,7 +43,7 @@ class ModelEntry:
     on_encoder: Callable[..., SegmentationModel] | None = None
     plain: Callable[..., SegmentationModel] | None = None
     encoder: str | None = None
-    encoder_options: Mapping[str, Any] = field(default_factory=dict)
+    encoder_options: JsonMapping = field(default_factory=dict)
 
 
 MODELS: Final[dict[str, ModelEntry]] = {
@@ -151,7 +152,7 @@ def build(
     return model
 
 
-def _without_encoder(name: str, entry: ModelEntry, weights: str, options: dict[str, Any]) -> SegmentationModel:
+def _without_encoder(name: str, entry: ModelEntry, weights: str, options: JsonObject) -> SegmentationModel:
     assert entry.plain is not None
     if weights not in ("none", "auto"):
         raise SettingsError(
@@ -201,7 +202,7 @@ def encoder_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def _filled_encoder(
-    name: str, in_channels: int, weights: str | Path, options: Mapping[str, Any], network: str | None = None
+    name: str, in_channels: int, weights: str | Path, options: JsonMapping, network: str | None = None
 ) -> tuple[Encoder, Mapping[str, Tensor]]:
     """An encoder, and what its weights hold beside it."""
     if name in ENCODERS:
@@ -215,7 +216,7 @@ def _filled_encoder(
     return timm_encoder(name, in_channels=in_channels, weights=weights, known=known, **options), {}
 
 
-def _with_options(name: str, options: Mapping[str, Any]) -> Callable[..., Encoder]:
+def _with_options(name: str, options: JsonMapping) -> Callable[..., Encoder]:
     factory = ENCODERS[name]
     unknown = options.keys() - inspect.signature(factory).parameters.keys()
     if unknown:
@@ -232,7 +233,7 @@ def _check_counts(in_channels: int, classes: int) -> None:
             raise SettingsError(f"a network with {count} {what} is none.", fix=f"give at least 1 of the {what}.")
 
 
-def _grouped(name: str, builder: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+def _grouped(name: str, builder: Callable[..., Any], options: JsonObject) -> JsonObject:
     """Check options against a builder's parameters, and gather those of its style into one."""
     parameters = set(inspect.signature(builder).parameters) - {"encoder", "in_channels", "classes", "skips"}
     style_fields: set[str] = set()

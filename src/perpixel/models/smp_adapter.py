@@ -1,7 +1,6 @@
 """Architectures of segmentation_models.pytorch by name; imported only when asked for."""
 
 import inspect
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from perpixel.models.base import SegmentationModel
 from perpixel.models.encoders.timm_encoder import check_timm_name
 from perpixel.models.torchvision_shim import prepare_torchvision
 from perpixel.models.weights import HUB_NAMES, fetch, import_timm, load_public, read_state
+from perpixel.runtime.json_values import JsonMapping
 
 DEFAULT_SMP_ENCODER = "resnet34"
 SET_BY_PERPIXEL = ("encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params")
@@ -41,7 +41,7 @@ def build_smp(
     *,
     encoder: str | None = None,
     weights: str | Path = "none",
-    options: Mapping[str, Any],
+    options: JsonMapping,
     in_channels: int,
     classes: int,
 ) -> SMPModel:
@@ -93,7 +93,7 @@ def _encoder_name(smp: Any, name: str) -> str:
     return f"tu-{timm_name}"
 
 
-def _check_options(name: str, architecture: type[nn.Module], options: Mapping[str, Any]) -> None:
+def _check_options(name: str, architecture: type[nn.Module], options: JsonMapping) -> None:
     """Raise SettingsError for options that the architecture does not name itself.
 
     What it does not name it hands on to timm, which takes paths and places to fetch weights from.

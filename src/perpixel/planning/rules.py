@@ -15,6 +15,7 @@ from perpixel.planning.facts import SCALES, Facts
 from perpixel.planning.timings import Timings
 from perpixel.runtime.distributed import started_processes
 from perpixel.runtime.hardware import chosen_device, usual_memory_format
+from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.race import Race
 from perpixel.settings.tree import Settings, changed
 from perpixel.shapes import LabelKind
@@ -60,7 +61,7 @@ def _encoder(facts: Facts, settings: Settings, timings: Timings) -> tuple[str | 
     return None, f"{name} has its own"
 
 
-def _options(facts: Facts, settings: Settings, timings: Timings) -> tuple[Mapping[str, Any], str]:
+def _options(facts: Facts, settings: Settings, timings: Timings) -> tuple[JsonMapping, str]:
     model = settings.model
     if model.name != DEFAULT_MODEL or model.encoder is None:
         return {}, f"{model.name} as it is"

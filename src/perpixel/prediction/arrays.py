@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.predict_options import PredictOptions
 from perpixel.prediction.sources import ArraySource, Source, outside, window_at
 from perpixel.prediction.window_engine import EngineShape, WindowEngine
-from perpixel.shapes import IGNORED, MaskArray, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArray
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +39,7 @@ class Batch:
         empties: For each, which pixels of its core are outside the image; None where none of them is.
     """
 
-    windows: NDArray[Any]
+    windows: ImageArray
     empties: list[NDArray[np.bool_] | None]
 
 
@@ -107,7 +107,7 @@ class ArrayPredictor:
         if self.decision.thresholds or self.options.threshold is not None:
             self.codec = replace(codec, thresholds=self.decision.thresholds)
 
-    def probabilities(self, image: NDArray[Any], name: str = "the image") -> NDArray[np.float32]:
+    def probabilities(self, image: ImageArray, name: str = "the image") -> NDArray[np.float32]:
         """Predict an image in memory.
 
         Args:
@@ -132,7 +132,7 @@ class ArrayPredictor:
             return probabilities
         return self.codec.labels.tempered(probabilities, self.calibration.temperature)
 
-    def predict(self, image: NDArray[Any], name: str = "the image") -> TargetArray:
+    def predict(self, image: ImageArray, name: str = "the image") -> TargetArray:
         """Predict an image in memory as a target: (H, W) class indices, or (K, H, W) in {0, 1}; uint8.
 
         Args and Raises as in `probabilities`. IGNORED where no channel of a pixel is a number.
@@ -143,11 +143,11 @@ class ArrayPredictor:
             target[..., *block.place] = self.decode(block, empty)
         return target
 
-    def stream(self, images: Iterable[NDArray[Any]]) -> Iterator[TargetArray]:
+    def stream(self, images: Iterable[AnyArray]) -> Iterator[TargetArray]:
         """Predict images as they come, each as `predict` does; the next one is fetched meanwhile."""
         yield from map(self.predict, ahead(images, 1))
 
-    def mask(self, image: NDArray[Any], name: str = "the image") -> MaskArray:
+    def mask(self, image: ImageArray, name: str = "the image") -> MaskArray:
         """Predict an image in memory in the encoding of the training masks; see `perpixel.labels.codec.mask_of`."""
         return mask_of(self.predict(image, name), self.codec.labels)
 
@@ -209,7 +209,7 @@ class ArrayPredictor:
 
     def batch(self, source: Source, tiling: Tiling, tiles: Sequence[Tile], name: str) -> Batch:
         """Read the windows of some tiles. Raises DataError where they cannot be read, or are not as trained."""
-        windows: list[NDArray[Any]] = []
+        windows: list[AnyArray] = []
         empties: list[NDArray[np.bool_] | None] = []
         for tile in tiles:
             window = window_at(source, tiling, tile.rows.see, tile.columns.see)
@@ -245,7 +245,7 @@ class ArrayPredictor:
     def _blocks(self, source: ArraySource, name: str) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
         return finished(self.tiling(source.height, source.width), self.answers(source, name))
 
-    def _without_nan(self, window: NDArray[Any]) -> NDArray[Any]:
+    def _without_nan(self, window: ImageArray) -> AnyArray:
         """The mean of the training images stands in for what is not a number, which would spread in the network."""
         if window.dtype.kind != "f" or not (missing := np.isnan(window)).any():
             return window
@@ -261,5 +261,5 @@ def _core(tile: Tile) -> tuple[slice, slice]:
     )
 
 
-def _with_channels(image: NDArray[Any]) -> NDArray[Any]:
+def _with_channels(image: ImageArray) -> AnyArray:
     return image[..., None] if image.ndim == 2 else image

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from perpixel.geometry.tiling import Tiling
@@ -24,6 +22,7 @@ from perpixel.prediction.openvino_core import require_openvino
 from perpixel.prediction.predict_options import TTA, PredictOptions
 from perpixel.prediction.window_engine import EngineShape, WindowEngine
 from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, has_bf16_instructions, own_device
+from perpixel.shapes import AnyArray, ImageArray
 
 MOST_TILES = 8
 """In one batch on an accelerator, where nothing else is said."""
@@ -93,7 +92,7 @@ class Inference(WindowEngine):
         return max(1, min(MOST_TILES, len(tiling), free // 2 // self.feature_map_bytes(1, tiling.window_hw)))
 
     @torch.inference_mode()
-    def probabilities(self, windows: NDArray[Any]) -> NDArray[Any]:
+    def probabilities(self, windows: ImageArray) -> AnyArray:
         """Map windows (N, H, W, C) as they lie in the file to probabilities (N, K, H, W) float32.
 
         H and W are multiples of `align_px`.
@@ -103,7 +102,7 @@ class Inference(WindowEngine):
             averaged = F.interpolate(averaged, windows.shape[1:3], mode="bilinear", align_corners=False)
         return averaged.contiguous().cpu().numpy()  # blending goes along rows of a class
 
-    def choose_engines(self, windows: NDArray[Any]) -> str:
+    def choose_engines(self, windows: ImageArray) -> str:
         """Decide on real windows (N, H, W, C) what runs the networks from here on; say what and why."""
         if self.options.backend != "torch" and self.device.type == "cpu":
             choose = partial(chosen_engine, backend=self.options.backend)
@@ -134,7 +133,7 @@ class Inference(WindowEngine):
             for network, shape in zip(self.networks, shapes, strict=bool(shapes))  # or nothing is chosen yet
         ]
 
-    def _prepared(self, windows: NDArray[Any]) -> Tensor:
+    def _prepared(self, windows: ImageArray) -> Tensor:
         """Normalised windows at working resolution, (N, C, h, w)."""
         batch = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2)
         batch = self.codec.normalise(batch).contiguous(memory_format=automatic_memory_format(self.device))

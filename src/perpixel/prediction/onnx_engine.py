@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from perpixel.errors import RunError, SettingsError
 from perpixel.prediction.predict_options import TTA, PredictOptions
 from perpixel.prediction.window_engine import WindowEngine
+from perpixel.shapes import AnyArray, ImageArray
 from perpixel.store.bundle import UNTEMPERED, Bundle
 
-Graph = Callable[[NDArray[Any]], NDArray[np.float32]]
+Graph = Callable[[AnyArray], NDArray[np.float32]]
 """Maps raw pixels (N, C, H, W) to probabilities (N, K, H, W)."""
 
 
@@ -62,7 +63,7 @@ class OnnxEngine(WindowEngine):
         working = window_hw[0] * window_hw[1] * self.options.ratio**2
         return int(batch * working * self._card.map_bytes_per_px)
 
-    def probabilities(self, windows: NDArray[Any]) -> NDArray[np.float32]:
+    def probabilities(self, windows: ImageArray) -> NDArray[np.float32]:
         """Map windows (N, H, W, C) as they lie in the file to probabilities (N, K, H, W) float32."""
         batch = windows.transpose(0, 3, 1, 2)
         views = TTA[self.options.tta or "none"]
@@ -111,7 +112,7 @@ def onnxruntime_graph(content: bytes, output: str | None = None) -> Graph:
         raise RunError(f"the graph has no output {output}.", fix="export the run again, or copy the bundle again.")
     wanted = [output or names[0]]
 
-    def run(batch: NDArray[Any]) -> NDArray[np.float32]:
+    def run(batch: AnyArray) -> NDArray[np.float32]:
         answer: NDArray[np.float32] = session.run(wanted, {name: batch})[0]
         return answer
 
@@ -139,7 +140,7 @@ def openvino_graph(content: bytes | Path, output: str | None = None) -> Graph:
             f"OpenVINO cannot run this graph ({type(error).__name__}).", fix="choose the backend auto."
         ) from error
 
-    def run(batch: NDArray[Any]) -> NDArray[np.float32]:
+    def run(batch: AnyArray) -> NDArray[np.float32]:
         answer: NDArray[np.float32] = compiled(batch)[output or 0]
         return answer.copy()  # it is overwritten by the next batch
 

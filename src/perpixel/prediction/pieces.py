@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perpixel.files.write import quantised
 from perpixel.prediction.arrays import Answer, ArrayPredictor, finished
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Piece:
     top: int
     left: int
     target: TargetArray
-    probabilities: NDArray[Any] | None
+    probabilities: AnyArray | None
 
     @property
     def bottom(self) -> int:

@@ -5,7 +5,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,10 @@ from perpixel.labels.codec import mask_of
 from perpixel.labels.labels import Labels
 from perpixel.prediction.job import Job
 from perpixel.prediction.pieces import Piece
-from perpixel.shapes import IGNORED, MaskArray, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, MaskArray, TargetArray
 
 Sink: TypeAlias = Callable[[Iterator[Piece]], None]
-Drawing: TypeAlias = Callable[[Piece], NDArray[Any]]
+Drawing: TypeAlias = Callable[[Piece], AnyArray]
 """What a piece looks like in an output: (h, w) or (h, w, bands)."""
 
 SAMPLE_PX = 1024
@@ -92,7 +92,7 @@ def _probabilities(job: Job, pieces: Iterator[Piece]) -> None:
     _draw(path, layout, pieces, _bands_last)
 
 
-def _bands_last(piece: Piece) -> NDArray[Any]:
+def _bands_last(piece: Piece) -> AnyArray:
     assert piece.probabilities is not None
     return np.moveaxis(piece.probabilities, 0, -1)
 
@@ -100,7 +100,7 @@ def _bands_last(piece: Piece) -> NDArray[Any]:
 def _overlay(job: Job, pieces: Iterator[Piece]) -> None:
     with closing(_Background(job.source)) as background:
 
-        def drawing(piece: Piece) -> NDArray[Any]:
+        def drawing(piece: Piece) -> AnyArray:
             return overlay(background.under(piece), piece.target, job.labels)
 
         layout = job.layout(3, np.dtype(np.uint8))
@@ -170,6 +170,6 @@ class _Background:
         return self._image
 
 
-def _middle(image: OpenImage) -> NDArray[Any]:
+def _middle(image: OpenImage) -> AnyArray:
     height, width = min(SAMPLE_PX, image.height), min(SAMPLE_PX, image.width)
     return image.read((image.height - height) // 2, (image.width - width) // 2, height, width)

@@ -1,12 +1,13 @@
 """Where windows come from: an array in memory, or an image file read piece by piece."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.geometry.tiling import Tiling
+from perpixel.shapes import AnyArray, ImageArray
 
 
 class Source(Protocol):
@@ -24,7 +25,7 @@ class Source(Protocol):
     def nodata(self) -> float | None:
         """The value that stands for no measurement; where all channels have it, a pixel is outside the image."""
 
-    def read(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
+    def read(self, top: int, left: int, height: int, width: int) -> AnyArray:
         """The window (height, width, C), which lies inside the image."""
 
 
@@ -32,7 +33,7 @@ class Source(Protocol):
 class ArraySource:
     """An (H, W, C) array as a source."""
 
-    image: NDArray[Any]
+    image: ImageArray
     nodata: float | None = None
 
     @property
@@ -45,12 +46,12 @@ class ArraySource:
         """Columns of pixels."""
         return int(self.image.shape[1])
 
-    def read(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
+    def read(self, top: int, left: int, height: int, width: int) -> AnyArray:
         """A view of the window (height, width, C)."""
         return self.image[top : top + height, left : left + width]
 
 
-def window_at(source: Source, tiling: Tiling, top: int, left: int) -> NDArray[Any]:
+def window_at(source: Source, tiling: Tiling, top: int, left: int) -> AnyArray:
     """Read a whole window (h, w, C) of the tiling; what lies beyond the image is reflected at its border."""
     height, width = tiling.window_hw
     window = source.read(top, left, min(height, source.height - top), min(width, source.width - left))
@@ -58,7 +59,7 @@ def window_at(source: Source, tiling: Tiling, top: int, left: int) -> NDArray[An
     return np.pad(window, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="reflect") if any(missing) else window
 
 
-def outside(window: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | None:
+def outside(window: ImageArray, nodata: float | None) -> NDArray[np.bool_] | None:
     """Which pixels (h, w) hold no measurement in any channel: nodata, or not a number. None where there are none."""
     if window.dtype.kind != "f" and nodata is None:
         return None

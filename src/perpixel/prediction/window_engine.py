@@ -5,12 +5,11 @@ Nothing here or above it loads PyTorch: tiles, blending and outputs are NumPy al
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal
-
-from numpy.typing import NDArray
+from typing import Literal
 
 from perpixel.geometry.tiling import Tiling
 from perpixel.prediction.predict_options import PredictOptions
+from perpixel.shapes import AnyArray, ImageArray
 
 EngineShape = tuple[int, ...] | Literal["bf16"] | None
 
@@ -40,7 +39,7 @@ class WindowEngine(ABC):
         """Bytes of the networks' weights."""
 
     @abstractmethod
-    def probabilities(self, windows: NDArray[Any]) -> NDArray[Any]:
+    def probabilities(self, windows: ImageArray) -> AnyArray:
         """Map windows (N, H, W, C) as they lie in the file to probabilities (N, K, H, W) float32.
 
         H and W are multiples of `align_px`.
@@ -58,7 +57,7 @@ class WindowEngine(ABC):
         """How many tiles of an image fit the device, where nothing else is said."""
         return 1
 
-    def choose_engines(self, windows: NDArray[Any]) -> str:
+    def choose_engines(self, windows: ImageArray) -> str:
         """Decide on real windows (N, H, W, C) what runs the networks from here on; say what and why."""
         return ""
 

@@ -7,9 +7,10 @@ unseen images at native size.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from perpixel.errors import SettingsError, did_you_mean
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.tree import BUDGETS, over
 
 
@@ -25,7 +26,7 @@ class Recipe:
 
     summary: str
     fixes: str
-    settings: Mapping[str, Any]
+    settings: JsonMapping
 
 
 _AS_IT_IS: Final = {
@@ -222,7 +223,7 @@ def recipe_named(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def with_recipe(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def with_recipe(name: str, given: JsonMapping) -> JsonObject:
     """Lay settings over those of a recipe.
 
     A budget takes the place of the recipe's budget, a loss that of its loss and a preset that of its augmentation;

@@ -9,10 +9,11 @@ import yaml
 
 from perpixel.errors import SettingsError
 from perpixel.files.parse import parse_yaml
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.tree import BUDGETS, Settings, over
 
 
-def settings_from_file(path: Path) -> dict[str, Any]:
+def settings_from_file(path: Path) -> JsonObject:
     """Read the tree of a YAML file of settings; unchecked. Raises SettingsError where it is not one."""
     try:
         tree = parse_yaml(path.read_text(encoding="utf-8"), str(path)) or {}
@@ -25,7 +26,7 @@ def settings_from_file(path: Path) -> dict[str, Any]:
     return tree
 
 
-def assign(tree: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+def assign(tree: JsonMapping, assignments: Sequence[str]) -> JsonObject:
     """Put `section.key=value` assignments over a tree; the later wins. Values are YAML.
 
     >>> assign({}, ["train.learning_rate=3e-4", "model.name=fcn8s"])

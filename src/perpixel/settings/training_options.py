@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, ParamSpec, TypedDict, TypeVar, get_args, get_type_hints
 
 from perpixel.errors import SettingsError, did_you_mean
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.renamed import RENAMED
 
 P = ParamSpec("P")
@@ -38,7 +39,7 @@ class Option:
     help: str
     least: int | None = None
     stored: Callable[[Any], Any] = _as_it_is
-    implied: Mapping[str, Any] = field(default_factory=dict)
+    implied: JsonMapping = field(default_factory=dict)
 
 
 class PlanOptions(TypedDict, total=False):
@@ -85,13 +86,13 @@ OPTIONS: Final[dict[str, Option]] = {name: option for name, (_, option) in optio
 """Every option by its name."""
 
 
-def options_tree(given: Mapping[str, Any]) -> dict[str, Any]:
+def options_tree(given: JsonMapping) -> JsonObject:
     """The settings that options stand for, as a tree; None asks for nothing.
 
     >>> options_tree({"minutes": 5.0, "model": "1e3", "gpus": 2, "seed": None})
     {'train': {'minutes': 5.0, 'devices': 2, 'device': 'cuda'}, 'model': {'name': '1e3'}}
     """
-    tree: dict[str, Any] = {}
+    tree: JsonObject = {}
     for name, value in given.items():
         if value is None:
             continue

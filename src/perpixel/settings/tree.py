@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.presets import PRESETS
 from perpixel.settings.renamed import RENAMED, RENAMED_VALUES
 
@@ -68,7 +69,7 @@ class ModelSettings(Part):
         description='"auto", a name, or "none" for the plain network or one with an encoder of its own',
     )
     weights: str = Field(default="auto", description='"auto" (ImageNet where they are at hand), "none", or a file')
-    options: Mapping[str, Any] = Field(default_factory=dict, description="keywords of the architecture")
+    options: JsonMapping = Field(default_factory=dict, description="keywords of the architecture")
     fine_tune_from: str | None = Field(default=None, description="a run or model file whose weights are taken over")
 
 
@@ -122,7 +123,7 @@ class LossSettings(Part):
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> JsonObject:
         """The keyword arguments of the loss."""
         return dict(self.model_extra or {})
 
@@ -239,7 +240,7 @@ class Settings(Part):
     predict: PredictSettings = PredictSettings()
 
 
-def settings_from(tree: Mapping[str, Any], source: str = "the settings") -> Settings:
+def settings_from(tree: JsonMapping, source: str = "the settings") -> Settings:
     """Check a nested mapping and make it the settings.
 
     Args:
@@ -255,7 +256,7 @@ def settings_from(tree: Mapping[str, Any], source: str = "the settings") -> Sett
         raise SettingsError.of(_problem(each, source) for each in error.errors()) from None
 
 
-def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+def changed(settings: Settings, changes: JsonMapping) -> Settings:
     """The settings with other values, checked as always; what was left open stays open.
 
     Args:
@@ -275,7 +276,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     return settings_from(tree)
 
 
-def over(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+def over(base: JsonMapping, more: JsonMapping) -> JsonObject:
     """Both trees in one, copied; where both have a leaf, that of `more`, whose budget replaces another one.
 
     >>> over({"train": {"epochs": 3}, "seed": 1}, {"train": {"steps": 5}})
@@ -290,13 +291,13 @@ def over(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     return result | {name: None for name in BUDGETS if budget and name in result and name not in budget}
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(tree: JsonMapping, prefix: str = "") -> JsonObject:
     """The leaves of a tree by their dotted path.
 
     >>> flat({"train": {"steps": 3}, "seed": 1})
     {'train.steps': 3, 'seed': 1}
     """
-    leaves: dict[str, Any] = {}
+    leaves: JsonObject = {}
     for key, value in tree.items():
         leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return leaves

@@ -3,10 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perpixel.audit import Audit
 from perpixel.dataset import Finding, Sample
@@ -14,6 +13,7 @@ from perpixel.dataset.duplicates import together
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import info, warning
 from perpixel.errors import DataError
+from perpixel.shapes import AnyArray
 from perpixel.split.groups import groups_of
 from perpixel.split.parts import PARTS, Split, SplitPart
 
@@ -245,7 +245,7 @@ def _balanced(
     return [int(place) for place in places]
 
 
-def _fill_empty(places: NDArray[Any], sizes: NDArray[Any], parts: int) -> None:
+def _fill_empty(places: AnyArray, sizes: AnyArray, parts: int) -> None:
     """Give every empty part the smallest unit of the part with most units."""
     for part in range(parts):
         if not (places == part).any():

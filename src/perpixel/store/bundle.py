@@ -10,12 +10,13 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 from perpixel.errors import PerpixelError, RunError
 from perpixel.files.parse import parse_json
 from perpixel.labels.codec import Codec
 from perpixel.labels.decision import Calibration
+from perpixel.runtime.json_values import JsonMapping
 
 SCHEMA: Final = 1
 CARD: Final = "card.json"
@@ -64,12 +65,12 @@ class BundleCard:
     overlap_px: int = 224
     margin_px: int = 98
     map_bytes_per_px: float = 0.0
-    model: Mapping[str, Any] = field(default_factory=dict)
+    model: JsonMapping = field(default_factory=dict)
     networks: int = 1
     precision: str = "float32"
     weights: Mapping[str, str] = field(default_factory=dict)
-    scores: Mapping[str, Any] | None = None
-    trained_on: Mapping[str, Any] = field(default_factory=dict)
+    scores: JsonMapping | None = None
+    trained_on: JsonMapping = field(default_factory=dict)
     resolution_cm: float | None = None
     calibration: Calibration | None = None
     temperature: float = 1.0

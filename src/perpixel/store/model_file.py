@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import torch
 from pydantic import TypeAdapter
@@ -17,6 +17,7 @@ from perpixel.files.parse import parse_json
 from perpixel.labels.codec import Codec
 from perpixel.labels.decision import Calibration
 from perpixel.models.encoders import ENCODERS
+from perpixel.runtime.json_values import JsonMapping
 
 if TYPE_CHECKING:
     from perpixel.models import SegmentationModel
@@ -45,7 +46,7 @@ class ModelCard:
     encoder: str | None
     codec: Codec
     scale: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: JsonMapping = field(default_factory=dict)
     tta: Literal["none", "hflip", "flips", "d4"] = "none"
     calibration: Calibration | None = None
 
@@ -198,7 +199,7 @@ def _altered(path: Path) -> RunError:
     return RunError(f"{path} has been altered or damaged.", fix="copy it again from where it was trained.")
 
 
-def _checksum(card: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+def _checksum(card: JsonMapping, tensors: Mapping[str, Tensor]) -> str:
     """BLAKE2b over the card as JSON, and over names and bytes of the tensors in the order of the names."""
     digest = hashlib.blake2b(json.dumps(card, sort_keys=True).encode(), digest_size=16)
     for name in sorted(tensors):

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import yaml
 
@@ -30,6 +30,7 @@ from perpixel.errors import OutputError, RunError
 from perpixel.files.atomic import WRITING, cannot_write, refuse_unwritable, write_text
 from perpixel.files.csv_cells import CSV_ERRORS, safe_cell
 from perpixel.files.parse import parse_yaml
+from perpixel.runtime.json_values import JsonMapping
 from perpixel.settings.tree import Settings, settings_from
 from perpixel.store.bundle import Bundle, is_bundle
 
@@ -192,7 +193,7 @@ class Run:
         }
         write_text(self.folder / "settings.yaml", yaml.safe_dump(stored, sort_keys=False, allow_unicode=True))
 
-    def save_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def save_history(self, rows: Sequence[JsonMapping]) -> None:
         """Write history.csv; all rows have the keys of the first."""
         write_text(self.folder / "history.csv", table(rows))
 
@@ -208,7 +209,7 @@ class Run:
             raise RunError(f"{path} is damaged: {error}.", fix="restore the file, or train again.") from None
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[JsonMapping]) -> str:
     """Rows of the same keys as CSV with a heading."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")

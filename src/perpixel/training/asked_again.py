@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from perpixel.errors import SettingsError
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.tree import flat, settings_from
 from perpixel.store.run_folder import Run
 
@@ -12,14 +13,14 @@ OF_THE_MACHINE: Final = ("train.device", "train.devices", "train.loggers", "data
 """Settings that may change in a run: where it is trained, not what."""
 
 
-def of_the_machine(asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def of_the_machine(asked: JsonMapping) -> dict[str, JsonObject]:
     """The part of a settings tree that says where a run is trained."""
     given = {tuple(key.split(".")): value for key, value in flat(asked).items() if key in OF_THE_MACHINE}
     sections = {section for section, _ in given}
     return {each: {name: value for (section, name), value in given.items() if section == each} for each in sections}
 
 
-def on_this_machine(run: Run, asked: Mapping[str, Any]) -> Run:
+def on_this_machine(run: Run, asked: JsonMapping) -> Run:
     """The run with the devices that are asked for now."""
     tree = run.settings.model_dump(mode="json")
     for section, given in of_the_machine(asked).items():
@@ -27,7 +28,7 @@ def on_this_machine(run: Run, asked: Mapping[str, Any]) -> Run:
     return replace(run, settings=settings_from(tree))
 
 
-def refuse_changes(run: Run, asked: Mapping[str, Any]) -> None:
+def refuse_changes(run: Run, asked: JsonMapping) -> None:
     """Raise SettingsError where settings are given again that are not those of the run."""
     weights = run.settings.train.class_weights
     have = flat(run.settings.model_dump(mode="json")) | {"train.class_weights": weights}

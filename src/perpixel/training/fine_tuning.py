@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from perpixel.errors import Problem, RunError, SettingsError
 from perpixel.models import SegmentationModel, build
 from perpixel.models.weights import adapt_first_convolution
+from perpixel.runtime.json_values import JsonObject
 from perpixel.settings.tree import Settings, changed
 from perpixel.store.model_file import ModelCard, load_model
 
@@ -60,7 +61,7 @@ def as_base(settings: Settings, base: Base) -> Settings:
         problems.append(Problem(f"both the weights {model.weights} and those of {base.path} are asked for.", fix=fix))
     if problems:
         raise SettingsError.of(problems)
-    changes: dict[str, Any] = {f"model.{key}": value for key, value in have.items()}
+    changes: JsonObject = {f"model.{key}": value for key, value in have.items()}
     if "scale" not in settings.train.model_fields_set:
         changes["train.scale"] = card.scale
     return changed(settings, changes)

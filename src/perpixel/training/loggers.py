@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from perpixel.errors import Problem, SettingsError
 from perpixel.files.atomic import write_text
 from perpixel.files.write import overlay, picture
 from perpixel.labels.labels import Labels
-from perpixel.shapes import TargetArray
+from perpixel.shapes import ImageArray, TargetArray
 
 LARGEST_PX: Final = 512
 
@@ -162,7 +162,7 @@ def _noted(path: Path, make: Callable[[], str]) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def watched(image: NDArray[Any], truth: TargetArray, prediction: TargetArray, labels: Labels) -> NDArray[np.uint8]:
+def watched(image: ImageArray, truth: TargetArray, prediction: TargetArray, labels: Labels) -> NDArray[np.uint8]:
     """An image beside its truth and its prediction, (h, 3w, 3), every n-th pixel where it is large."""
     every = -(-max(image.shape[:2]) // LARGEST_PX)
     shown = picture(image[::every, ::every])

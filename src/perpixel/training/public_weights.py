@@ -3,13 +3,14 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from perpixel.errors import SettingsError
 from perpixel.models import MODELS, missing_weights
 from perpixel.models.torchvision_weights import network_of
 from perpixel.models.weights import read_state
 from perpixel.planning import Choice, Plan
+from perpixel.runtime.json_values import JsonObject
 from perpixel.settings.tree import Settings, changed
 from perpixel.store.model_file import is_model
 
@@ -35,7 +36,7 @@ def with_public_file(settings: Settings) -> Settings:
             f"both the weights {model.weights} and those of {path} are asked for.",
             fix="give only one of model.weights and model.fine_tune_from.",
         )
-    update: dict[str, Any] = {"model.fine_tune_from": None, "model.weights": str(path)}
+    update: JsonObject = {"model.fine_tune_from": None, "model.weights": str(path)}
     if "name" not in model.model_fields_set:
         name = network_of(read_state(path))
         if name is None:
@@ -53,7 +54,7 @@ def with_weights_at_hand(plan: Plan) -> Plan:
     An encoder that was to be frozen is then trained: frozen, it would never have learnt anything.
     """
     model = plan.settings.model
-    changes: dict[str, Any] = {"model.weights": "none"}
+    changes: JsonObject = {"model.weights": "none"}
     if model.weights != "auto" or model.encoder is None:
         return plan
     problem = missing_weights(model.name, model.encoder)

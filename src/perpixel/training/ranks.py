@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from perpixel.errors import PerpixelError, Problem, RunError, SettingsError
@@ -17,6 +16,7 @@ from perpixel.metrics import Counts
 from perpixel.runtime.distributed import started_processes
 from perpixel.runtime.hardware import Device, chosen_device, refuse_missing_devices
 from perpixel.settings.tree import TrainSettings
+from perpixel.shapes import AnyArray
 from perpixel.training.validation import Validation
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -62,13 +62,13 @@ class Ranks:
         total: Tensor = _Sum.apply(sums)  # type: ignore[no-untyped-call]
         return total
 
-    def total(self, values: NDArray[Any]) -> NDArray[Any]:
+    def total(self, values: AnyArray) -> AnyArray:
         """Sum of an int64 or float64 array over all processes; exact for int64."""
         if self.number == 1:
             return values
         tensor = self.fabric.to_device(torch.from_numpy(np.array(values)))
         torch.distributed.all_reduce(tensor)
-        summed: NDArray[Any] = tensor.cpu().numpy()
+        summed: AnyArray = tensor.cpu().numpy()
         return summed
 
     def total_counts(self, counts: Counts) -> Counts:

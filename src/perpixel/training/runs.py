@@ -1,14 +1,14 @@
 """Runs from their beginning to their end: one network, or an ensemble of one a fold, averaged at prediction."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from perpixel.errors import RunError, SettingsError
 from perpixel.metrics import Counts
+from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import LEAST_MINUTES, Settings, changed
 from perpixel.split import Split
@@ -62,7 +62,7 @@ def train(
     return _finish_folds(first.session.ranks.once(create), first, {}, progress)
 
 
-def resume(folder: Path, asked: Mapping[str, Any], *, progress: Progress = silent) -> Run:
+def resume(folder: Path, asked: JsonMapping, *, progress: Progress = silent) -> Run:
     """Go on with a run that was interrupted, from its last checkpoint; of an ensemble, with the folds not finished.
 
     Args:
@@ -117,7 +117,7 @@ def _begun(setup: TrainingSetup, data: Path, folder: Path, *, overwrite: bool = 
     return _finish(setup.session.ranks.once(create), setup, progress)
 
 
-def _finish_folds(run: Run, first: TrainingSetup | None, machine: Mapping[str, Any], progress: Progress) -> Run:
+def _finish_folds(run: Run, first: TrainingSetup | None, machine: JsonMapping, progress: Progress) -> Run:
     """Train the folds that are not finished, the first as it is prepared."""
     for number, (folder, settings) in enumerate(
         zip(run.fold_folders, settings_of_folds(run.settings), strict=True), 1

@@ -18,6 +18,7 @@ from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.settings.tree import Settings
+from perpixel.shapes import AnyArray
 from perpixel.store.model_file import ModelCard
 from perpixel.training.averaging import Average
 from perpixel.training.difficulty import tally_of
@@ -161,7 +162,7 @@ class Session:
         counts, tally = self._answers(np.concatenate(predictions), batch)
         return StepResult(value, train.batch_size, counts, tally, rate.value)
 
-    def _pass(self, image: Tensor, target: Tensor) -> tuple[Tensor, NDArray[Any]]:
+    def _pass(self, image: Tensor, target: Tensor) -> tuple[Tensor, AnyArray]:
         """The loss of a micro-batch, and what is predicted for it."""
         image = self._fabric.to_device(image.contiguous(memory_format=self._hardware.memory_format))
         target, forward = self._fabric.to_device(target), self._module.training_outputs
@@ -170,7 +171,7 @@ class Session:
             prediction = self.card.codec.answer(logits)
         return loss, prediction.cpu().numpy()
 
-    def _answers(self, prediction: NDArray[Any], batch: Batch) -> tuple[Counts, NDArray[np.int64]]:
+    def _answers(self, prediction: AnyArray, batch: Batch) -> tuple[Counts, NDArray[np.int64]]:
         """Right and wrong pixels of a batch, by class and by image, over all processes."""
         labels, truth = self.card.codec.labels, batch.target.to(torch.uint8).numpy()
         counts = self.ranks.total_counts(count(prediction, truth, classes=len(labels), kind=labels.kind))

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any, Final
@@ -14,6 +14,7 @@ import torch
 from perpixel.errors import RunError
 from perpixel.loading.batches import Batch
 from perpixel.metrics import Counts
+from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress
 from perpixel.settings.tree import changed
 from perpixel.store.model_file import save_model
@@ -129,7 +130,7 @@ class Trainer:
             self._save()  # from here on it is another computation
         return step
 
-    def _change(self, changes: Mapping[str, Any]) -> None:
+    def _change(self, changes: JsonMapping) -> None:
         """Write down a setting that turned out otherwise."""
         self._run = replace(self._run, settings=changed(self._run.settings, changes))
         if self._ranks.is_first:

@@ -1,13 +1,14 @@
 """A route and what is said of it: the same table makes the application and its OpenAPI document."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.web.service import Service
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -27,7 +28,7 @@ class Parameter:
     """
 
     name: str
-    schema: Mapping[str, Any]
+    schema: JsonMapping
     place: str = "query"
 
 
@@ -57,7 +58,7 @@ class Endpoint:
     body: Sequence[str] = ()
     errors: Sequence[int] = ()
     parameters: Sequence[Parameter] = ()
-    schema: Mapping[str, Any] = field(default_factory=lambda: OBJECT)
+    schema: JsonMapping = field(default_factory=lambda: OBJECT)
 
 
 def service_of(request: Request) -> Service:
@@ -66,9 +67,9 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
+def openapi(endpoints: Sequence[Endpoint], version: str) -> JsonObject:
     """Describe endpoints as an OpenAPI 3.1 document. Source: OpenAPI Specification 3.1.0."""
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, JsonObject] = {}
     for endpoint in endpoints:
         paths.setdefault(_plain(endpoint.path), {})[endpoint.method.lower()] = _operation(endpoint)
     schemes = {"bearer": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"}}
@@ -81,7 +82,7 @@ def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
+def _operation(endpoint: Endpoint) -> JsonObject:
     names = re.findall(r"{(\w+)", endpoint.path)
     parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
     parameters += [{"name": p.name, "in": p.place, "schema": dict(p.schema)} for p in endpoint.parameters]
@@ -90,7 +91,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     }
     failure = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
     codes = sorted({400, 401, 403, 421, *endpoint.errors})
-    operation: dict[str, Any] = {
+    operation: JsonObject = {
         "operationId": f"{endpoint.method.lower()}{re.sub(r'[^a-z0-9]+', '_', _plain(endpoint.path))}".rstrip("_"),
         "summary": endpoint.summary,
         "parameters": parameters,

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from perpixel.runtime.json_values import JsonObject
 from perpixel.web.answers import answered
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
 from perpixel.web.library import LibraryImage, called
@@ -128,7 +129,7 @@ def _refuse_page(found: LibraryImage, page: int) -> None:
         raise HTTPException(404, "there is no such page.")
 
 
-def _described(found: LibraryImage) -> dict[str, Any]:
+def _described(found: LibraryImage) -> JsonObject:
     header = found.header()
     height, width = header.size
     return {

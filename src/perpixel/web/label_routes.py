@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from perpixel.errors import DataError
 from perpixel.files.parse import parse_json
 from perpixel.files.read import read_image
+from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
 from perpixel.web.image_routes import COUNT, TILE, existing, place_of
@@ -134,7 +135,7 @@ async def sent_json(request: Request) -> Any:
         raise HTTPException(400, "the body is no JSON.") from None
 
 
-def _state(painting: Painting) -> dict[str, Any]:
+def _state(painting: Painting) -> JsonObject:
     with painting.lock:
         undo, redo = painting.steps
         counts = np.bincount(painting.labels.ravel()[::1], minlength=256)

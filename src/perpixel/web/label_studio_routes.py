@@ -3,7 +3,6 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
@@ -16,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from perpixel.errors import DataError
 from perpixel.files.read import read_image
 from perpixel.integrations.label_studio import BrushTag, brush_results, brush_tag, target_of
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.web.endpoints import Endpoint, service_of
 from perpixel.web.label_routes import sent_json
 from perpixel.web.library import LibraryImage, called
@@ -38,7 +38,7 @@ async def predict(request: Request) -> Response:
         raise HTTPException(400, f"tasks is not a list of at most {MOST_TASKS} tasks.")
     tag = brush_tag(str(sent.get("label_config", "")))
 
-    def work() -> list[dict[str, Any]]:
+    def work() -> list[JsonObject]:
         return [_predicted(service, predictor, _object(task), tag) for task in tasks]
 
     with service.worker.place():
@@ -62,7 +62,7 @@ async def webhook(request: Request) -> Response:
     return JSONResponse({}, 201)
 
 
-def _predicted(service: Service, predictor: Any, task: Mapping[str, Any], tag: BrushTag) -> dict[str, Any]:
+def _predicted(service: Service, predictor: Any, task: JsonMapping, tag: BrushTag) -> JsonObject:
     address = _address(task)
     if address.startswith("data:"):
         target = _of_bytes(service, predictor, address)
@@ -95,7 +95,7 @@ def _of_bytes(service: Service, predictor: Any, address: str) -> Any:
         path.unlink()
 
 
-def _of_folder(service: Service, task: Mapping[str, Any]) -> LibraryImage | None:
+def _of_folder(service: Service, task: JsonMapping) -> LibraryImage | None:
     """The image of the folder with the file name of a task; no address is opened, neither of a file nor of a site."""
     parts = urlsplit(_address(task))
     wanted = PurePosixPath(unquote(parts.query.rpartition("d=")[2] or parts.path)).name
@@ -114,7 +114,7 @@ def _kept(service: Service, image: LibraryImage, results: Any) -> None:
     service.save_soon()
 
 
-def _address(task: Mapping[str, Any]) -> str:
+def _address(task: JsonMapping) -> str:
     """What a task's data name as its image: the first text that looks like an address."""
     texts = [value for value in _object(task.get("data")).values() if isinstance(value, str)]
     return next((text for text in texts if text.startswith(("data:", "http:", "https:", "/", "s3:", "gs:"))), "")
@@ -124,7 +124,7 @@ def _version(service: Service) -> str:
     return service.model.path.name if service.model else "untrained"
 
 
-def _object(sent: Any) -> Mapping[str, Any]:
+def _object(sent: Any) -> JsonMapping:
     if not isinstance(sent, dict):
         raise HTTPException(400, "the body, or a part of it, is no object.")
     return sent

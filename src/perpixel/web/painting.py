@@ -16,6 +16,7 @@ from perpixel.errors import DataError, RunError
 from perpixel.files.atomic import replacing
 from perpixel.files.parse import parse_json
 from perpixel.files.write import write_png
+from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED
 from perpixel.web.strokes import Box, Stroke
 
@@ -137,7 +138,7 @@ class Painting:
         write_png(self.mask_path, labels)
         write_png(self.sources_path, sources)
 
-    def _take(self, step: dict[str, Any]) -> None:
+    def _take(self, step: JsonObject) -> None:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(step) + "\n")
@@ -146,7 +147,7 @@ class Painting:
         self._apply(step)
         self.is_saved = False
 
-    def _logged(self) -> list[dict[str, Any]]:
+    def _logged(self) -> list[JsonObject]:
         """The steps of the log; what was being written when the process ended is cut off."""
         if not self.log_path.is_file():
             return []
@@ -162,7 +163,7 @@ class Painting:
                 f"{self.log_path} is damaged.", fix="restore it, or remove it to label the image from scratch."
             ) from None
 
-    def _apply(self, step: dict[str, Any]) -> None:
+    def _apply(self, step: JsonObject) -> None:
         match step["do"]:
             case "stroke":
                 stroke = Stroke.of(step, self.classes)
@@ -177,7 +178,7 @@ class Painting:
                 self._undo.append(self._swapped(self._redo.pop()))
         self.version += 1
 
-    def _put(self, step: dict[str, Any]) -> None:
+    def _put(self, step: JsonObject) -> None:
         with Image.open(self.folder / "log" / step["file"]) as image:
             labels = np.asarray(image)
         box = slice(0, self.shape[0]), slice(0, self.shape[1])

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from perpixel.files.read import Header
 from perpixel.files.write import mask_paths
 from perpixel.labels.labels import Labels
 from perpixel.prediction import Outputs, Predictor
+from perpixel.shapes import AnyArray
 from perpixel.web.library import LibraryImage, called
 from perpixel.web.tiles import OpenPyramids
 
@@ -140,7 +141,7 @@ class TilePlace:
     row: int
 
 
-def uncertainty(bands: NDArray[Any], *, is_multiclass: bool) -> NDArray[np.uint8]:
+def uncertainty(bands: AnyArray, *, is_multiclass: bool) -> NDArray[np.uint8]:
     """The entropy of a pixel as a share of the largest possible one, times 255.
 
     Args:

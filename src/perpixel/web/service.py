@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from starlette.exceptions import HTTPException
@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from perpixel.files.parse import parse_json
 from perpixel.labels.labels import Labels
+from perpixel.runtime.json_values import JsonObject
 from perpixel.store.run_folder import Run
 from perpixel.web.label_store import LabelStore
 from perpixel.web.library import Library, LibraryImage
@@ -123,14 +124,14 @@ class Service:
         except KeyError:
             raise HTTPException(404, "there is no such image.") from None
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> JsonObject:
         """What `GET /v1/model` answers."""
         labels = self.labels
         classes = [
             {"name": name, "colour": "#{:02x}{:02x}{:02x}".format(*colour), "is_background": k == labels.background}
             for k, (name, colour) in enumerate(zip(labels.names, labels.colours, strict=True))
         ]
-        described: dict[str, Any] = {
+        described: JsonObject = {
             "kind": labels.kind,
             "classes": classes,
             "is_trained": self.model is not None,
@@ -149,7 +150,7 @@ class Service:
         return described
 
 
-def _scores(run: Run) -> dict[str, Any] | None:
+def _scores(run: Run) -> JsonObject | None:
     """Mean IoU and the IoU of every class with their intervals, where the run was evaluated."""
     try:
         stored = parse_json((run.evaluation_folder / "metrics.json").read_text(encoding="utf-8"), "metrics.json")

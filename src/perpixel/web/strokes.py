@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import label
 
 from perpixel.errors import DataError
+from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED
 
 Tool: TypeAlias = Literal["brush", "eraser", "polygon", "fill"]
@@ -56,7 +57,7 @@ class Stroke:
             raise _no_stroke(f"its radius is not in 0..{LARGEST_RADIUS:g}")
         return stroke
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain numbers and lists, ready for JSON; `of` reads them."""
         return asdict(self)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from PIL import Image
 from perpixel.files.open_image import OpenImage
 from perpixel.files.read import open_image
 from perpixel.files.write import contrast, picture
+from perpixel.shapes import AnyArray, ImageArray
 
 TILE_PX: Final = 512
 OVERVIEW_LEVEL: Final = 3
@@ -52,11 +53,11 @@ class Pyramid:
 
     image: OpenImage
     is_mask: bool
-    _overview: NDArray[Any] | None = field(default=None, init=False)
+    _overview: AnyArray | None = field(default=None, init=False)
     _limits: tuple[float, float] | None = field(default=None, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
-    def tile(self, level: int, column: int, row: int) -> NDArray[Any]:
+    def tile(self, level: int, column: int, row: int) -> AnyArray:
         """Pixels (h, w, C) of a tile, with the dtype of the file; an empty array outside the image."""
         with self._lock:
             factor = 2**level
@@ -82,19 +83,19 @@ class Pyramid:
                 self._limits = contrast(self._middle())
             return picture(self.image.read(top, left, height, width), self._limits)
 
-    def _middle(self) -> NDArray[Any]:
+    def _middle(self) -> AnyArray:
         image = self.image
         height, width = min(SAMPLE_PX, image.height), min(SAMPLE_PX, image.width)
         return image.read((image.height - height) // 2, (image.width - width) // 2, height, width)
 
-    def _reduced(self, top: int, left: int, rows: int, columns: int, factor: int) -> NDArray[Any]:
+    def _reduced(self, top: int, left: int, rows: int, columns: int, factor: int) -> AnyArray:
         height = min(rows * factor, self.image.height - top)
         width = min(columns * factor, self.image.width - left)
         if height <= 0 or width <= 0:
             return np.zeros((0, 0, self.image.channels), self.image.dtype)
         return self._shrunk(self.image.read(top, left, height, width), factor)
 
-    def _made_overview(self) -> NDArray[Any]:
+    def _made_overview(self) -> AnyArray:
         if self._overview is None:
             factor = 2**OVERVIEW_LEVEL
             rows, columns = -(-self.image.height // factor), -(-self.image.width // factor)
@@ -102,7 +103,7 @@ class Pyramid:
             self._overview = np.concatenate(strips)
         return self._overview
 
-    def _shrunk(self, pixels: NDArray[Any], factor: int) -> NDArray[Any]:
+    def _shrunk(self, pixels: ImageArray, factor: int) -> AnyArray:
         if factor == 1 or not pixels.size:
             return pixels
         if self.is_mask:

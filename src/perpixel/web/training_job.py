@@ -24,6 +24,7 @@ from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, count, paired_difference
 from perpixel.prediction import Outputs, Predictor
 from perpixel.prediction.load import load
+from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED
 from perpixel.store.run_folder import Run
 
@@ -217,7 +218,7 @@ def _counts(predictor: Predictor, image: LabelledImage) -> Counts:
     return count(prediction, image.target, classes=len(labels), kind=labels.kind)
 
 
-def _last_validation(run: Path) -> dict[str, Any]:
+def _last_validation(run: Path) -> JsonObject:
     with suppress(PerpixelError, OSError, ValueError, KeyError, IndexError):
         row = Run.open(run).history()[-1]
         return {"step": int(row["step"]), "validation": round(row["validation_mean_iou"], 4)}

@@ -15,8 +15,9 @@ from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
 from perpixel.files.read import read_header
+from perpixel.runtime.json_values import JsonObject
 
-Json = dict[str, Any]
+Json = JsonObject
 
 
 def is_coco(data: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from perpixel.dataset.layout.names import natural, stem
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import GeoReference, read_header
+from perpixel.runtime.json_values import JsonMapping
 
 CLASS_FIELDS: Final = ("class", "label", "category", "class_name", "classname", "classification")
 WGS84: Final = "EPSG:4326"
@@ -161,7 +162,7 @@ def _geojson(path: Path) -> Layer | None:
     return Layer(path, _named(path, found), _geojson_crs(data))
 
 
-def _geojson_crs(data: Mapping[str, Any]) -> str:
+def _geojson_crs(data: JsonMapping) -> str:
     named = data.get("crs") or {}
     name = (named.get("properties") or {}).get("name") if isinstance(named, dict) else None
     return (
@@ -171,7 +172,7 @@ def _geojson_crs(data: Mapping[str, Any]) -> str:
     )
 
 
-def _polygons(geometry: Mapping[str, Any]) -> tuple[tuple[Ring, ...], ...]:
+def _polygons(geometry: JsonMapping) -> tuple[tuple[Ring, ...], ...]:
     match geometry.get("type"):
         case "Polygon":
             return (tuple(ring(points) for points in geometry["coordinates"]),)
@@ -198,9 +199,7 @@ def _shapefile(path: Path) -> Layer:
     return Layer(path, _named(path, found), crs)
 
 
-def _named(
-    path: Path, found: Sequence[tuple[Mapping[str, Any], tuple[tuple[Ring, ...], ...]]]
-) -> tuple[Feature, ...]:
+def _named(path: Path, found: Sequence[tuple[JsonMapping, tuple[tuple[Ring, ...], ...]]]) -> tuple[Feature, ...]:
     """The features with polygons; their class by a field that all have, else the file's name."""
     areas = [
         ({str(k).lower(): v for k, v in properties.items()}, polygons) for properties, polygons in found if polygons

@@ -12,6 +12,7 @@ from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.parse import parse_yaml
 from perpixel.files.read import read_header
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.shapes import IGNORED, MAX_CLASSES
 
 BACKGROUND_NAMES = frozenset({"_background_", "background"})
@@ -42,7 +43,7 @@ def is_labelme(data: Any) -> bool:
     return isinstance(data, dict) and isinstance(data.get("shapes"), list) and "imagePath" in data
 
 
-def read_labelme(files: Mapping[Path, dict[str, Any]], images: Sequence[Path]) -> Drawn:
+def read_labelme(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Drawn:
     """Collect the shapes of LabelMe files; classes are their labels in the order of their names.
 
     Source: https://github.com/wkentaro/labelme (shape types polygon, rectangle and circle).
@@ -93,7 +94,7 @@ def read_labelme(files: Mapping[Path, dict[str, Any]], images: Sequence[Path]) -
     return Drawn(tuple(classes), shapes_of, tuple(problems))
 
 
-def _labelme_ring(shape: Mapping[str, Any]) -> Ring:
+def _labelme_ring(shape: JsonMapping) -> Ring:
     points = ring(shape["points"])
     match shape.get("shape_type", "polygon"):
         case "polygon" if len(points) >= 3:

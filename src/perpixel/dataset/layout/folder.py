@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from perpixel.errors import DataError
 from perpixel.files.read import RawMask, read_image, read_mask, turned
 from perpixel.labels.codec import encode
 from perpixel.labels.labels import Labels
-from perpixel.shapes import IGNORED, ImageArray, MaskArray, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArray
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def mask_pages(sample: Sample, labels: Labels | None, reading: Reading | None) -
     return [(path, sample.mask_page) for path in sample.masks]
 
 
-def as_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:
+def as_channels(image: ImageArray, channels: int) -> AnyArray:
     """Repeat the one channel of a gray (H, W, 1) image where three are wanted."""
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 and channels == 3 else image
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import GeoReference, RawMask, read_mask
 from perpixel.geometry.histogram import byte_histogram
+from perpixel.shapes import AnyArray
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -128,7 +128,7 @@ def facts_of(mask: RawMask) -> MaskFacts:
     )
 
 
-def painted(mask: RawMask) -> NDArray[Any]:
+def painted(mask: RawMask) -> AnyArray:
     """The values (H, W), colours (H, W, 3) or channels (H, W, C) of a mask as they are seen.
 
     Equal channels are one; a last channel that is full everywhere is an alpha; what is transparent is black.
@@ -146,11 +146,11 @@ def painted(mask: RawMask) -> NDArray[Any]:
     return values
 
 
-def _is_full(alpha: NDArray[Any]) -> bool:
+def _is_full(alpha: AnyArray) -> bool:
     return alpha.dtype.kind == "u" and bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
-def one_gray(values: NDArray[Any]) -> NDArray[Any] | None:
+def one_gray(values: AnyArray) -> AnyArray | None:
     """(H, W) of an (H, W, 3) picture whose three channels are equal; None of any other."""
     if values.shape[2] != 3:
         return None
@@ -173,7 +173,7 @@ def unpacked(colour: int) -> tuple[int, int, int]:
     return colour >> 16, colour >> 8 & 255, colour & 255
 
 
-def _value_counts(values: NDArray[Any]) -> dict[int, int]:
+def _value_counts(values: AnyArray) -> dict[int, int]:
     if values.dtype == np.uint8:
         counts = byte_histogram(values)
     elif values.dtype == np.uint16:
@@ -184,7 +184,7 @@ def _value_counts(values: NDArray[Any]) -> dict[int, int]:
     return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
 
 
-def _colour_counts(values: NDArray[Any]) -> dict[int, int]:
+def _colour_counts(values: AnyArray) -> dict[int, int]:
     few = Image.fromarray(np.ascontiguousarray(values)).getcolors(4096)
     if few is not None:
         return {packed(colour): count for count, colour in few}  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from perpixel.dataset.layout.inventory import MaskFacts, Page, painted
 from perpixel.errors import DataError
 from perpixel.files.read import open_image, read_mask
+from perpixel.shapes import AnyArray, ImageArray
 
 MOST_LOOKED_AT: Final = 12
 LARGEST_SIDE: Final = 4096
@@ -51,12 +52,12 @@ class Shapes:
         return cls(facts, tuple(pages)[:MOST_LOOKED_AT], images or {})
 
     @cached_property
-    def arrays(self) -> tuple[NDArray[Any], ...]:
+    def arrays(self) -> tuple[AnyArray, ...]:
         """(H, W) of each: its values, or its colours as 0xRRGGBB."""
         return tuple(self._looked_at.values())
 
     @cached_property
-    def _looked_at(self) -> dict[Page, NDArray[Any]]:
+    def _looked_at(self) -> dict[Page, AnyArray]:
         found = {}
         for page in self.pages:
             try:
@@ -170,12 +171,12 @@ def _corner(size: tuple[int, int]) -> tuple[int, int]:
     return max(0, (size[0] - LARGEST_SIDE) // 2), max(0, (size[1] - LARGEST_SIDE) // 2)
 
 
-def _middle(values: NDArray[Any]) -> NDArray[Any]:
+def _middle(values: AnyArray) -> AnyArray:
     top, left = _corner((values.shape[0], values.shape[1]))
     return values[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE]
 
 
-def border_contrast(pictures: Iterable[tuple[NDArray[np.float32], NDArray[Any]]]) -> float:
+def border_contrast(pictures: Iterable[tuple[NDArray[np.float32], AnyArray]]) -> float:
     """How much more images (H, W, C) change where masks (H, W) do than elsewhere, as a ratio; NaN if unknown."""
     across, elsewhere = np.zeros(2), np.zeros(2)
     for image, mask in pictures:
@@ -190,7 +191,7 @@ def border_contrast(pictures: Iterable[tuple[NDArray[np.float32], NDArray[Any]]]
     return float(across[0] / across[1] / (elsewhere[0] / elsewhere[1]))
 
 
-def spread_to_one(pixels: NDArray[Any]) -> NDArray[np.float32]:
+def spread_to_one(pixels: ImageArray) -> NDArray[np.float32]:
     """An image (H, W, C) with standard deviation 1 in each channel; NaN counts nowhere."""
     pixels = pixels.astype(np.float32)
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -199,18 +200,18 @@ def spread_to_one(pixels: NDArray[Any]) -> NDArray[np.float32]:
     return (pixels / np.where(spread > 0, spread, 1)).astype(np.float32)
 
 
-def _apart(array: NDArray[Any], axis: int, compare: Any) -> NDArray[Any]:
+def _apart(array: AnyArray, axis: int, compare: Any) -> AnyArray:
     """Compare each pixel with the one `STEP_PX` further down or to the right."""
     before = [slice(None)] * array.ndim
     behind = [slice(None)] * array.ndim
     before[axis], behind[axis] = slice(None, -STEP_PX), slice(STEP_PX, None)
-    result: NDArray[Any] = compare(array[tuple(behind)], array[tuple(before)])
+    result: AnyArray = compare(array[tuple(behind)], array[tuple(before)])
     return result
 
 
-def _extreme(array: NDArray[Any], choose: Any) -> NDArray[Any]:
+def _extreme(array: AnyArray, choose: Any) -> AnyArray:
     """The greatest (or least) of the 3 × 3 neighbours of each pixel, the border repeated."""
     padded = np.pad(array, 1, "edge")
     across = choose(choose(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
-    result: NDArray[Any] = choose(choose(across[:-2], across[1:-1]), across[2:])
+    result: AnyArray = choose(choose(across[:-2], across[1:-1]), across[2:])
     return result
