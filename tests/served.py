@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 from perpixel.web import ServeOptions, serving
-from perpixel.web.application import endpoints_of
+from perpixel.web.application import application, endpoints_of
 from perpixel.web.page_routes import page_files
 from perpixel.web.server import address_of, http_server, listening
 
@@ -18,7 +18,7 @@ def served(model=None, images=None, classes=(), **options):
     """A running server: `.url`, `.service`, and `.ask(method, path, body, headers)`."""
     chosen = ServeOptions(port=0, **options)
     with serving(model, images, chosen, classes) as service, listening(chosen) as listener:
-        server = http_server(service)
+        server = http_server(application(service))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         url = address_of(listener)

@@ -10,6 +10,7 @@ from PIL import Image
 import generated
 from browser import needs_chromium
 from devtools import chromium
+from page_tools import canvas_place, label_values, layer_values, paint
 from perpixel.cli import main
 from served import served
 
@@ -20,11 +21,6 @@ const bytes = Uint8Array.from(atob("%s"), (letter) => letter.charCodeAt(0));
 const transfer = new DataTransfer();
 transfer.items.add(new File([bytes], %s, { type: "image/png" }));
 document.getElementById("stage").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, cancelable: true }));
-"""
-VALUES = """
-const { view } = await import("/static/app.js");
-const tile = view.store.tiles.get(view.tilePath("layers/%s", 0, 0, 0))?.content;
-return tile && { height: tile.height, width: tile.width, values: [...tile.values] };
 """
 
 
@@ -38,12 +34,6 @@ def tab(tmp_path_factory):
 def page(cells_run, cells):
     with served(cells_run.folder, cells / "images") as server:
         yield server
-
-
-def layer_values(tab, layer="mask"):
-    tab.wait(f"(await (async () => {{{VALUES % layer}}})())")
-    found = tab.evaluate(VALUES % layer)
-    return np.array(found["values"], np.uint32).reshape(found["height"], found["width"])
 
 
 def test_a_dropped_image_has_the_mask_of_the_command_line(tab, page, cells_run, tmp_path):
@@ -128,35 +118,6 @@ def painted(cells, tmp_path):
         yield server
 
 
-def canvas_place(tab, x, y):
-    """Where a pixel of the image lies in the window."""
-    code = """
-      const { view } = await import("/static/app.js");
-      const box = view.canvas.getBoundingClientRect();
-      return [box.left + view.left + %s * view.scale, box.top + view.top + %s * view.scale];
-    """
-    return tab.evaluate(code % (x, y))
-
-
-def paint(tab, k, *points):
-    tab.evaluate("document.getElementById('view').focus()")
-    tab.key(str(k + 1))
-    tab.drag(*(canvas_place(tab, *point) for point in points))
-    tab.evaluate("await (await import('/static/app.js')).parts.painting.painter.queue")
-
-
-def label_values(tab):
-    code = """
-      const { parts, view } = await import("/static/app.js");
-      const tile = view.store.tiles.get(view.tilePath("labels/tiles", 0, 0, 0));
-      return tile?.content && tile.version === parts.painting.painter.state.version && !view.store.isBusy
-        && { height: tile.content.height, width: tile.content.width, values: [...tile.content.values] };
-    """
-    tab.wait(f"(await (async () => {{{code}}})())")
-    found = tab.evaluate(code)
-    return np.array(found["values"]).reshape(found["height"], found["width"]) & 255
-
-
 def test_strokes_are_kept_previewed_and_found_again(tab, painted):
     tab.open(painted.url)
     tab.evaluate("document.getElementById('view').focus()")
@@ -193,16 +154,3 @@ def test_a_polygon_is_closed_by_enter_and_a_second_tab_merges(tab, painted):
     labels = label_values(tab)
     assert (labels[10, 10], labels[21, 15], labels[2, 2]) == (1, 0, 255)
     tab.errors.clear()  # Chromium logs the 409
-
-
-@pytest.mark.slow
-def test_a_minute_of_training_gives_a_model_on_the_page(tab, painted):
-    tab.open(painted.url)
-    for image in list(painted.service.library.images.values())[:3]:
-        for k, points in enumerate(([[2, 2], [20, 2]], [[12, 12], [18, 14]])):
-            stroke = {"tool": "brush", "class_index": k, "points": points, "radius": 2}
-            painted.ask("POST", f"/v1/images/{image.id}/labels/strokes", stroke, {"If-Match": "*"})
-    tab.evaluate("document.getElementById('minutes').value = 1; document.getElementById('train').click()")
-    tab.wait("document.getElementById('train-state').textContent.startsWith('The first model')", 240)
-    tab.wait("!document.getElementById('predict').disabled")
-    assert layer_values(tab).shape == (24, 32)

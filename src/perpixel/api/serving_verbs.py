@@ -1,6 +1,7 @@
 """The functions that serve the page: serve and annotate."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,9 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
 
     options = web.ServeOptions(host=host, port=port, token=token, read_only=read_only, label_studio=label_studio)
     folder, labels_folder = (Path(each) if each else None for each in (images, labels))
-    with web.serving(model_path(run), folder, options, labels_folder=labels_folder) as service:
-        web.serve(service, announce or (lambda _: None))
+    model = model_path(run)
+    build = partial(web.serving, model, folder, options, labels_folder=labels_folder)
+    web.serve(build, options, announce or (lambda _: None), needed=(model, folder))
 
 
 def annotate(  # noqa: PLR0913 # each is one thing to ask for
@@ -79,5 +81,5 @@ def annotate(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel import web
 
     options = web.ServeOptions(host=host, port=port, token=token)
-    with web.serving(None, Path(images), options, list(classes), Path(out) if out else None) as service:
-        web.serve(service, announce or (lambda _: None))
+    build = partial(web.serving, None, Path(images), options, list(classes), Path(out) if out else None)
+    web.serve(build, options, announce or (lambda _: None), needed=(Path(images),))

@@ -14,7 +14,7 @@ def digests_of(samples: Sequence[Sample]) -> dict[str, tuple[str, str]]:
     """The digests of image and label by a sample's name; each file is read once, whichever samples share it."""
     paths = sorted({path for sample in samples for path in (sample.image, *sample.masks)})
     with ThreadPoolExecutor() as pool:
-        of_file = dict(zip(paths, pool.map(_digest, paths), strict=True))
+        of_file = dict(zip(paths, pool.map(file_digest, paths), strict=True))
 
     def joined(*parts: str) -> str:
         return hashlib.blake2b("|".join(parts).encode(), digest_size=DIGEST_BYTES).hexdigest()
@@ -28,7 +28,7 @@ def digests_of(samples: Sequence[Sample]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """Of the bytes of a file, or of all files of a folder by their names; empty where it cannot be read."""
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from perpixel.runtime.json_values import JsonMapping, JsonObject
-from perpixel.web.service import Service
+
+if TYPE_CHECKING:
+    from perpixel.web.service import Service
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -61,7 +63,7 @@ class Endpoint:
     schema: JsonMapping = field(default_factory=lambda: OBJECT)
 
 
-def service_of(request: Request) -> Service:
+def service_of(request: Request) -> "Service":
     """What the application holds."""
     service: Service = request.app.state.service
     return service

@@ -14,7 +14,7 @@ from perpixel.runtime.json_values import JsonObject
 from perpixel.web.answers import answered
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
 from perpixel.web.library import LibraryImage, called
-from perpixel.web.prediction_layers import TilePlace
+from perpixel.web.prediction_layers import LayerStore, TilePlace
 from perpixel.web.prediction_routes import ANSWERS, AS, IMAGE_BODY, form_of, sent
 from perpixel.web.tiles import TILE_PX, levels, png
 from perpixel.web.uploads import received
@@ -25,6 +25,8 @@ MOST_PLACE = 2**20
 
 COUNT = {"type": "integer", "minimum": 0}
 PAGE = Parameter("page", COUNT)
+MODELS = ("current", "other")
+MODEL = Parameter("model", {"type": "string", "enum": list(MODELS), "default": MODELS[0]})
 
 
 async def images(request: Request) -> Response:
@@ -65,21 +67,24 @@ async def tile(request: Request) -> Response:
 
 async def predict_image(request: Request) -> Response:
     """Predict an image of the library, so that its layers can be looked at."""
-    service = service_of(request)
+    service, store = service_of(request), _layers_of(request)
     found, predictor = service.image(request), service.predictor
+    if store is service.other_layers:
+        if service.other is None:
+            raise HTTPException(409, "there is no other model.")
+        predictor = service.other.predictor
     with service.worker.place():
-        layers = await service.worker.run(request, lambda: service.layers.predict(predictor, found, found.header()))
+        layers = await service.worker.run(request, lambda: store.predict(predictor, found, found.header()))
     return JSONResponse({"version": layers.version, "has_probabilities": layers.probabilities is not None})
 
 
 async def layer_tile(request: Request) -> Response:
     """One tile of a layer of a prediction."""
-    service, place = service_of(request), place_of(request)
+    service, place, store = service_of(request), place_of(request), _layers_of(request)
     image_id, layer = request.path_params["image"], request.path_params["layer"]
 
     def drawn() -> bytes:
-        layers = service.layers.find(image_id)
-        return png(existing(service.layers.tile(layers, service.labels, layer, place)))
+        return png(existing(store.tile(store.find(image_id), service.labels, layer, place)))
 
     try:
         return Response(await asyncio.to_thread(drawn), media_type="image/png")
@@ -95,6 +100,14 @@ async def download(request: Request) -> Response:
         folder = Path(mkdtemp(dir=service.folder, prefix="answer-"))
         work = partial(answered, predictor, found.path, found.name, form, folder)
         return await sent(request, work, folder, f"{PurePosixPath(found.name).stem}-{form}")
+
+
+def _layers_of(request: Request) -> LayerStore:
+    """The layers of the model that answers, or of the other one. Raises HTTPException 400."""
+    service, which = service_of(request), request.query_params.get("model", MODELS[0])
+    if which not in MODELS:
+        raise HTTPException(400, f"model is none of {', '.join(MODELS)}.")
+    return service.layers if which == MODELS[0] else service.other_layers
 
 
 def number(request: Request, name: str, default: int) -> int:
@@ -179,6 +192,7 @@ ENDPOINTS = (
         predict_image,
         "Predict an image of the folder, to look at its layers.",
         errors=(404, 409, 422, 429),
+        parameters=(MODEL,),
     ),
     Endpoint(
         "GET",
@@ -187,7 +201,7 @@ ENDPOINTS = (
         "A tile of the layer mask, uncertainty or probability-K of a predicted image.",
         answers=("image/png",),
         errors=(404, 422),
-        parameters=(PAGE, Parameter("v", COUNT)),
+        parameters=(PAGE, MODEL, Parameter("v", COUNT)),
     ),
     Endpoint(
         "GET",

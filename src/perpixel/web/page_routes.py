@@ -57,7 +57,12 @@ async def document(request: Request) -> Response:
     return JSONResponse(openapi(request.app.state.endpoints, version("perpixel")))
 
 
-ENDPOINTS = (
+def is_own_file(path: str) -> bool:
+    """Whether a path is the page or a file of it, for which no model is needed."""
+    return path == "/" or path.startswith("/static/")
+
+
+OWN_FILES: Final = (
     Endpoint("GET", "/", index, "The page.", answers=("text/html",)),
     Endpoint(
         "GET",
@@ -67,6 +72,9 @@ ENDPOINTS = (
         answers=("text/javascript", "text/css", "image/svg+xml"),
         errors=(404,),
     ),
+)
+ENDPOINTS = (
+    *OWN_FILES,
     Endpoint("GET", "/report", report, "The run's report.", answers=("text/html",), errors=(404,)),
     Endpoint("GET", "/openapi.json", document, "This document."),
 )

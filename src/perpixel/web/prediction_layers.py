@@ -53,6 +53,7 @@ class LayerStore:
         self._folder, self._pyramids = folder, pyramids
         self._kept: OrderedDict[str, PredictedLayers] = OrderedDict()
         self._count, self._lock = 0, Lock()
+        self._forgotten = 0
 
     def predict(self, predictor: Predictor, image: LibraryImage, header: Header) -> PredictedLayers:
         """Predict an image, or find its prediction. Raises DataError."""
@@ -61,7 +62,7 @@ class LayerStore:
                 self._kept.move_to_end(image.id)
                 return found
             self._count += 1
-            version = self._count
+            version, forgotten = self._count, self._forgotten
         labels = predictor.codec.labels
         values = header.height * header.width * header.pages * len(labels)
         outputs = Outputs(index=True, probabilities="uint8" if values <= MOST_VALUES else None)
@@ -71,7 +72,8 @@ class LayerStore:
         count = len(mask_paths(Path("any"), labels))
         layers = PredictedLayers(version, written.paths[:count], next(iter(written.paths[count:]), None))
         with self._lock:
-            self._kept[image.id] = layers
+            if forgotten == self._forgotten:  # else another model answers by now
+                self._kept[image.id] = layers
             old = self._kept.popitem(last=False)[1] if len(self._kept) > MOST_PREDICTIONS else None
         if old is not None:
             self._remove(old)
@@ -85,6 +87,7 @@ class LayerStore:
         """Drop all predictions, as another model answers from here on."""
         with self._lock:
             old, self._kept = list(self._kept.values()), OrderedDict()
+            self._forgotten += 1
         for layers in old:
             self._remove(layers)
 

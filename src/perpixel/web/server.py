@@ -3,17 +3,17 @@
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from perpixel.errors import OutputError, SettingsError
-from perpixel.prediction.inputs import expanded
-from perpixel.prediction.load import load
 from perpixel.web.serve_options import ServeOptions
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
     from uvicorn import Server
 
     from perpixel.labels.labels import Labels
@@ -43,12 +43,14 @@ def serving(
         OutputError: The folder for labels holds something else.
     """
     require_web()
+    from perpixel.prediction.inputs import expanded
+    from perpixel.prediction.load import load
     from perpixel.web.label_store import LabelStore
     from perpixel.web.library import Library
     from perpixel.web.service import Model, Service
     from perpixel.web.training_job import TrainingJob
 
-    found = None if model is None else Model(load(model), model)
+    found = None if model is None else Model(load(model), model, model.name)
     paths = [] if images is None else expanded([str(images)])
     root = images if images is not None and images.is_dir() else None
     labels = named_labels(classes) if found is None else found.predictor.codec.labels
@@ -58,36 +60,77 @@ def serving(
         if images is not None and not options.read_only and not labels.is_multilabel:
             folder = labels_folder or images.absolute().with_name(f"{images.absolute().name}-labels")
             service.label_store = LabelStore(folder, labels)
-            service.training = TrainingJob(folder / "trained", service.adopt)
+            service.training = TrainingJob(folder / "trained", service.settle)
+            if (used := service.training.in_use(model)) is not None:
+                service.settle(used, load(used), is_better=True)
         try:
             yield service
         finally:
             service.close()
 
 
-def serve(service: "Service", announce: Callable[[str], None]) -> None:
-    """Serve until the process is interrupted.
+def serve(
+    build: "Callable[[], AbstractContextManager[Service]]",
+    options: ServeOptions,
+    announce: Callable[[str], None],
+    needed: Sequence[Path | None] = (),
+) -> None:
+    """Serve until the process is interrupted: the page at once, what needs the model once that is read.
 
     Args:
-        service: As `serving` gives it.
+        build: Gives a service as `serving` does, with the same options.
+        options: Address and limits.
         announce: Called with the address once the server listens.
+        needed: Where one of these paths is missing, `build` is called first, to tell before anything is announced.
 
     Raises:
         OutputError: The address is taken or cannot be listened on.
+        PerpixelError: What `build` raises; the server stops then.
     """
-    with listening(service.options) as listener, suppress(KeyboardInterrupt):
-        announce(address_of(listener))
-        http_server(service).run(sockets=[listener])
+    require_web()
+    from perpixel.web.opening import Opening
+
+    errors: list[BaseException] = []
+    opening = Opening(options)
+    server = http_server(opening)
+    with ExitStack() as stack, listening(options) as listener, suppress(KeyboardInterrupt):
+
+        def built() -> None:
+            try:
+                opening.build(lambda: _application(stack.enter_context(build())))
+            except BaseException as error:  # it is raised again in the thread that serves
+                errors.append(error)
+                server.should_exit = True
+
+        builder = Thread(target=built, name="perpixel-builder")
+        if not all(path is None or path.exists() for path in needed):
+            builder.start()
+            builder.join()
+        if not errors:
+            announce(address_of(listener))
+            if builder.ident is None:
+                builder.start()
+            try:
+                server.run(sockets=[listener])
+            finally:
+                builder.join()
+    if errors:
+        raise errors[0]
 
 
-def http_server(service: "Service") -> "Server":
-    """The HTTP server around a service; `run(sockets=[listener])` lasts until its `should_exit` is set."""
-    import uvicorn
-
+def _application(service: "Service") -> "ASGIApp":
     from perpixel.web.application import application
 
+    return application(service)
+
+
+def http_server(app: "ASGIApp") -> "Server":
+    """The HTTP server around an application; `run(sockets=[listener])` lasts until its `should_exit` is set."""
+    import uvicorn
+
     config = uvicorn.Config(
-        application(service),
+        app,
+        lifespan="off",
         ws="none",
         log_level="warning",
         access_log=False,

@@ -35,10 +35,12 @@ class Model:
     Args:
         predictor: The network and its codec.
         path: The run folder or model file.
+        name: What the page calls it.
     """
 
     predictor: "Predictor"
     path: Path
+    name: str
 
     def warm_up(self) -> None:
         """Predict a blank image, so that the first real one does not wait for what is set up once."""
@@ -64,6 +66,7 @@ class Service:
         label_store: What is painted; None where the server is for looking only.
         training: What trains on it.
         base: The model that every training starts from; None for the public weights.
+        other: What was trained and does not answer, or answered before: to compare, and to use instead.
     """
 
     options: ServeOptions
@@ -74,23 +77,37 @@ class Service:
     label_store: LabelStore | None = None
     training: TrainingJob | None = None
     base: Path | None = None
+    other: Model | None = None
     pyramids: OpenPyramids = field(default_factory=OpenPyramids)
     worker: Worker = field(init=False)
     layers: LayerStore = field(init=False)
+    other_layers: LayerStore = field(init=False)
     previews: PreviewStore = field(init=False)
 
     def __post_init__(self) -> None:
         self.worker = Worker(self.options.places)
         self.layers = LayerStore(self.folder, self.pyramids)
+        self.other_layers = LayerStore(self.folder / "other", self.pyramids)
         self.previews = PreviewStore(len(self.labels))
         self._saving: Timer | None = None
         if self.model is not None:
             self.worker.soon(self.model.warm_up)
 
-    def adopt(self, path: Path, predictor: "Predictor") -> None:
-        """Let another model answer from here on."""
-        self.model = Model(predictor, path)
+    def settle(self, path: Path, predictor: "Predictor", is_better: bool) -> None:
+        """Take a model that was trained here: it answers from here on, or is kept for comparison."""
+        self.other = Model(predictor, path, f"{path.parent.parent.name}/{path.parent.name}")
+        self.other_layers.forget_all()
+        if is_better:
+            self.swap()
+
+    def swap(self) -> None:
+        """Let the other model answer, and keep the one that answered. There has to be another one."""
+        assert self.other is not None, "there is another model"
+        self.model, self.other = self.other, self.model
         self.layers.forget_all()
+        self.other_layers.forget_all()
+        if self.training is not None:
+            self.training.save_in_use(self.model.path, self.base)
 
     def save_soon(self) -> None:
         """Write the label images a second from now, however many strokes there are until then."""
@@ -137,6 +154,7 @@ class Service:
             "is_trained": self.model is not None,
             "can_paint": self.label_store is not None,
             "name": None,
+            "other": self.other.name if self.other is not None else None,
             "channels": None,
             "dtype": None,
             "scores": None,
@@ -144,7 +162,7 @@ class Service:
         }
         if self.model is not None:
             codec, run = self.model.predictor.codec, self.model.run
-            described |= {"name": self.model.path.name, "channels": codec.channels, "dtype": codec.dtype}
+            described |= {"name": self.model.name, "channels": codec.channels, "dtype": codec.dtype}
             if run is not None:
                 described |= {"scores": _scores(run), "report": run.report_path.is_file()}
         return described

@@ -13,12 +13,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from perpixel.prediction.ranking import DEFAULT_STRATEGY, RankedImage, rank_images
 from perpixel.shapes import IGNORED
+from perpixel.split.digests import file_digest
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
+from perpixel.web.held_out import LabelledImage
 from perpixel.web.image_routes import number
 from perpixel.web.label_routes import sent_json, store_of
 from perpixel.web.painting import PERSON
 from perpixel.web.service import Service
-from perpixel.web.training_job import LabelledImage, TrainingJob
+from perpixel.web.training_job import TrainingJob
 
 MOST_MINUTES: Final = 24 * 60
 MOST_RANKED: Final = 500
@@ -69,6 +71,15 @@ async def stop(request: Request) -> Response:
     return JSONResponse(asdict(job.status))
 
 
+async def swap(request: Request) -> Response:
+    """Let the other model answer, whatever the comparison said."""
+    service, job = service_of(request), job_of(request)
+    if service.other is None or job.is_running:
+        raise HTTPException(409, "there is no other model, or a training goes on.")
+    await asyncio.to_thread(service.swap)
+    return JSONResponse(await asyncio.to_thread(service.described))
+
+
 async def next_images(request: Request) -> Response:
     """Rank the images that are not labelled yet."""
     service, wanted = service_of(request), number(request, "images", 10)
@@ -110,7 +121,7 @@ def labelled_images(service: Service, *, with_accepted: bool) -> list[LabelledIm
             keep = painting.sources > 0 if with_accepted else painting.sources == PERSON
             target = np.where(keep, painting.labels, np.uint8(IGNORED))
         if (target != IGNORED).any():
-            found.append(LabelledImage(image.name, image.path, target))
+            found.append(LabelledImage(image.name, image.path, target, file_digest(image.path)))
     return found
 
 
@@ -136,6 +147,13 @@ ENDPOINTS = (
     ),
     Endpoint("GET", "/v1/train", train_status, "How far the training is.", errors=(403,)),
     Endpoint("POST", "/v1/train/stop", stop, "End the training.", errors=(403,)),
+    Endpoint(
+        "POST",
+        "/v1/model/swap",
+        swap,
+        "Let the other model answer: the one that was trained last, or the one that answered before it.",
+        errors=(403, 409),
+    ),
     Endpoint(
         "GET",
         "/v1/train/events",

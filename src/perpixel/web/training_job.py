@@ -1,6 +1,7 @@
 """Training on what was painted, in a process of its own, and whether the new model takes the place of the old."""
 
 import csv
+import json
 import subprocess
 import sys
 import time
@@ -13,10 +14,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from perpixel.errors import DataError, PerpixelError
 from perpixel.files.atomic import write_text
+from perpixel.files.parse import parse_json
 from perpixel.files.read import read_image
 from perpixel.files.write import write_mask
 from perpixel.labels.codec import mask_of
@@ -27,21 +28,12 @@ from perpixel.prediction.load import load
 from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED
 from perpixel.store.run_folder import Run
+from perpixel.web.held_out import LEAST_COMPARED, LabelledImage, divided, save_held_out
 
 State: TypeAlias = Literal["idle", "training", "comparing", "done", "failed", "stopped"]
 LEAST_IMAGES: Final = 2
-HELD_OUT_EVERY: Final = 4
-LEAST_COMPARED: Final = 2
-"""Held-out images that an interval needs."""
-
-
-@dataclass(frozen=True)
-class LabelledImage:
-    """An image and what trains of its labels: (H, W) class indices, 255 for none."""
-
-    name: str
-    path: Path
-    target: NDArray[np.uint8]
+POLL_SECONDS: Final = 0.3
+IN_USE_FILE: Final = "in-use.json"
 
 
 @dataclass(frozen=True)
@@ -55,6 +47,7 @@ class TrainingStatus:
         step: The last one that was validated.
         validation: The mean IoU there.
         images: On which it trains, and that are held out.
+        held_out_needed: Held-out images below which nothing is decided.
         is_better: Whether the new model took the old one's place; None while that is open.
         difference: New minus old, with its interval, on the held-out images; None where it was not compared.
         message: What to say.
@@ -66,6 +59,7 @@ class TrainingStatus:
     step: int = 0
     validation: float | None = None
     images: tuple[int, int] = (0, 0)
+    held_out_needed: int = LEAST_COMPARED
     is_better: bool | None = None
     difference: tuple[float, float, float] | None = None
     message: str = ""
@@ -77,11 +71,11 @@ class TrainingJob:
 
     Args:
         folder: Where data and runs go: FOLDER/1/data, FOLDER/1/run, and so on.
-        adopt: Called with a new model's run folder and predictor that takes the old one's place.
+        settle: Called with a new model's run folder and predictor, and whether it takes the old one's place.
     """
 
     folder: Path
-    adopt: Callable[[Path, Predictor], None]
+    settle: Callable[[Path, Predictor, bool], None]
     status: TrainingStatus = field(default_factory=TrainingStatus)
     _process: "subprocess.Popen[str] | None" = field(default=None, init=False)
     _thread: Thread | None = field(default=None, init=False)
@@ -112,7 +106,7 @@ class TrainingJob:
             DataError: Fewer than two images are labelled.
         """
         assert not self.is_running, "one at a time"
-        trained, held_out = divided(images)
+        trained, held_out = divided(images, self.folder, base)
         if len(trained) < LEAST_IMAGES:
             raise DataError(
                 f"{len(images)} images are labelled; a training needs {LEAST_IMAGES}.", fix="label another image."
@@ -120,14 +114,32 @@ class TrainingJob:
         number = 1 + max((int(each.name) for each in self.folder.glob("[0-9]*")), default=0)
         place = self.folder / str(number)
         write_dataset(place / "data", trained, labels)
+        save_held_out(place, held_out)
         self.status = TrainingStatus("training", minutes=minutes, images=(len(trained), len(held_out)))
         command = [sys.executable, "-m", "perpixel", "train", str(place / "data"), "--out", str(place / "run")]
         command += ["--minutes", f"{minutes:g}", *(["--from", str(base)] if base else [])]
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8"
         )
-        self._thread = Thread(target=self._follow, args=(place / "run", held_out, old), daemon=True)
+        self._process = process
+        self._thread = Thread(target=self._follow, args=(process, place / "run", held_out, old), daemon=True)
         self._thread.start()
+
+    def save_in_use(self, run: Path, base: Path | None) -> None:
+        """Write down which run answers from here on, for the next start with the same base. Raises OutputError."""
+        number = run.parent.name if run.is_relative_to(self.folder) else None
+        stored = {"base": _absolute(base), "round": number}
+        write_text(self.folder / IN_USE_FILE, json.dumps(stored))
+
+    def in_use(self, base: Path | None) -> Path | None:
+        """The run that answered when a server with this base ended; None where that was the base, or is gone."""
+        path = self.folder / IN_USE_FILE
+        try:
+            stored = parse_json(path.read_text(encoding="utf-8"), str(path))
+            run = self.folder / str(int(stored["round"])) / "run"
+            return run if stored["base"] == _absolute(base) and (run / "model.safetensors").is_file() else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def stop(self) -> None:
         """End a training; its model is thrown away."""
@@ -137,47 +149,40 @@ class TrainingJob:
         if self._thread is not None:
             self._thread.join(30)
 
-    def _follow(self, run: Path, held_out: Sequence[LabelledImage], old: Predictor | None) -> None:
-        assert self._process is not None
+    def _follow(
+        self, process: "subprocess.Popen[str]", run: Path, held_out: Sequence[LabelledImage], old: Predictor | None
+    ) -> None:
         begin = time.monotonic()
-        said: list[str] = []
-        assert self._process.stderr is not None
-        reader = Thread(target=lambda: said.extend(self._process.stderr), daemon=True)  # type: ignore[union-attr,arg-type]
-        reader.start()
-        while self._process.poll() is None:
-            time.sleep(0.3)
-            self.status = replace(self.status, seconds=time.monotonic() - begin, **_last_validation(run))
-        reader.join(5)
+        lines: list[str] = []
+        with process:
+            assert process.stderr is not None
+            reader = Thread(target=lines.extend, args=(process.stderr,), daemon=True)
+            reader.start()
+            while process.poll() is None:
+                time.sleep(POLL_SECONDS)
+                self.status = replace(self.status, seconds=time.monotonic() - begin, **_last_validation(run))
+            reader.join(5)
         if self.status.state == "stopped":
             return
-        if self._process.returncode:
-            self.status = replace(self.status, state="failed", message="".join(said)[-2000:].strip())
+        if process.returncode:
+            self.status = replace(self.status, state="failed", message="".join(lines)[-2000:].strip())
             return
         self.status = replace(self.status, state="comparing", **_last_validation(run))
         try:
             self._decide(run, held_out, old)
-        except PerpixelError as error:
-            self.status = replace(self.status, state="failed", message=str(error))
+        except Exception as error:  # whatever it is, who waits for the model has to hear of it
+            message = str(error) if isinstance(error, PerpixelError) else f"{type(error).__name__}: {error}"
+            self.status = replace(self.status, state="failed", message=message)
 
     def _decide(self, run: Path, held_out: Sequence[LabelledImage], old: Predictor | None) -> None:
         """Let the new model take the old one's place where the interval of the difference says that it is better."""
         new = load(run)
         difference = None
-        is_better = old is None
         if old is not None and len(held_out) >= LEAST_COMPARED:
             difference = compared(old, new, held_out)
-            is_better = difference[1] > 0
-        if is_better:
-            self.adopt(run, new)
+        is_better = old is None or (difference is not None and difference[1] > 0)
+        self.settle(run, new, is_better)
         self.status = replace(self.status, state="done", is_better=is_better, difference=difference, message=str(run))
-
-
-def divided(images: Sequence[LabelledImage]) -> tuple[list[LabelledImage], list[LabelledImage]]:
-    """The images that train, and every fourth of them in the order of labelling that is held out, from eight on."""
-    if len(images) < HELD_OUT_EVERY * LEAST_COMPARED:
-        return list(images), []
-    held_out = list(images[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
-    return [each for each in images if each not in held_out], held_out
 
 
 def write_dataset(folder: Path, images: Sequence[LabelledImage], labels: Labels) -> None:
@@ -204,11 +209,15 @@ def write_dataset(folder: Path, images: Sequence[LabelledImage], labels: Labels)
     write_text(folder / "dataset.yaml", yaml.safe_dump(spelled, sort_keys=False, allow_unicode=True))
 
 
-def compared(old: Predictor, new: Predictor, images: Sequence[LabelledImage]) -> tuple[float, float, float]:
-    """The mean IoU of the new model minus that of the old one on the same images, with its 95 % interval."""
+def compared(old: Predictor, new: Predictor, images: Sequence[LabelledImage]) -> tuple[float, float, float] | None:
+    """The mean IoU of the new model minus that of the old one on the same images, with its 95 % interval.
+
+    None where the labels leave it undefined.
+    """
     counts = [Counts.stack(_counts(predictor, image) for image in images) for predictor in (old, new)]
     found = paired_difference(counts[0], counts[1], lambda each: each.mean_iou)
-    return float(found.value), float(found.low), float(found.high)
+    difference = float(found.value), float(found.low), float(found.high)
+    return difference if np.isfinite(difference).all() else None
 
 
 def _counts(predictor: Predictor, image: LabelledImage) -> Counts:
@@ -223,6 +232,10 @@ def _last_validation(run: Path) -> JsonObject:
         row = Run.open(run).history()[-1]
         return {"step": int(row["step"]), "validation": round(row["validation_mean_iou"], 4)}
     return {}
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
 
 
 def _spelled(value: Any) -> Any:

@@ -12,25 +12,32 @@ const PAGE_OF_IMAGES = 200;
 const UNCERTAIN = "#e0348c";
 
 export const view = new View(element("view"));
-export const page = { model: null, images: [], total: 0, image: null, prediction: null, preview: null, shown: [] };
+export const page = { model: null, images: [], total: 0, image: null, prediction: null, other: null, preview: null, shown: [] };
 export const parts = {}; // painting and training, where the server takes labels
 
 async function start() {
   translate();
   listen();
+  say(text("opening"));
   page.model = await askJson("/v1/model");
   page.shown = page.model.classes.map((each) => !each.is_background);
   if (page.model.can_paint) {
     parts.painting = startPainting(view, page, refreshLayers);
-    parts.training = startTraining(page, choose, async () => {
-      page.model = await askJson("/v1/model");
-      refresh();
-      if (page.image) await predict();
-    });
+    parts.training = startTraining(page, choose, changeModel);
   }
   refresh();
   await loadImages();
+  say("");
   if (page.images.length) await choose(page.images[0].id);
+}
+
+/** Ask what answers now, and predict the image again where that is another model. */
+async function changeModel() {
+  page.model = await askJson("/v1/model");
+  Object.assign(page, { prediction: null, other: null, preview: null });
+  refresh();
+  refreshLayers();
+  if (page.image && page.model.is_trained) await predict();
 }
 
 /** Draw everything that depends on the language or the model anew. */
@@ -63,7 +70,7 @@ export async function loadImages() {
 export async function choose(id) {
   await trying(async () => {
     page.image = await askJson(`/v1/images/${id}`);
-    page.prediction = null;
+    Object.assign(page, { prediction: null, other: null });
     element("hint").hidden = true;
     element("page-line").hidden = page.image.pages < 2;
     Object.assign(element("page"), { max: page.image.pages, value: 1 });
@@ -84,8 +91,21 @@ export async function predict() {
     const prediction = await (await post(`/v1/images/${image.id}/predict`)).json();
     if (page.image !== image) return;
     page.prediction = prediction;
+    page.other = null; // predicted again where it is shown
     say(text("predicted", ((performance.now() - begin) / 1000).toFixed(2)));
     refresh();
+    refreshLayers();
+  });
+}
+
+/** Predict with the model that does not answer, to show its mask too. */
+async function predictOther() {
+  await trying(async () => {
+    const { image } = page;
+    page.other = { isOnItsWay: true };
+    const found = await (await post(`/v1/images/${image.id}/predict?model=other`)).json();
+    if (page.image !== image) return;
+    page.other = found;
     refreshLayers();
   });
 }
@@ -102,30 +122,40 @@ export async function upload(file) {
 
 /** The layers that are drawn over the image. */
 export function refreshLayers() {
-  view.layers = [];
-  const chosen = element("layer").value;
-  if (page.prediction && chosen !== "none") {
-    const [kind, k] = chosen.split("-");
-    const colours = {
-      mask: () => maskColours(page.model, page.shown),
-      uncertainty: () => shareColours(UNCERTAIN),
-      probability: () => shareColours(page.model.classes[k].colour),
-    };
-    const opacity = Number(element("opacity").value);
-    view.layers.push({ path: `layers/${chosen}`, version: page.prediction.version, colours: colours[kind](), opacity });
-  }
-  const strokes = { opacity: Math.min(1, Number(element("opacity").value) + 0.25) };
-  if (parts.painting?.painter.state && page.image) {
-    const { painter } = parts.painting;
-    const drawn = { ...page.model, classes: page.model.classes.map((each, k) => ({ ...each, colour: painter.colours[k] })) };
-    const shownPreview = element("preview").checked && page.preview;
-    if (shownPreview) {
-      const opacity = Number(element("opacity").value);
-      view.layers = [{ path: "preview", version: page.preview, colours: maskColours(page.model, page.shown), opacity }];
-    }
-    view.layers.push({ path: "labels/tiles", version: painter.state.version, colours: maskColours(drawn, drawn.classes.map(() => true)), ...strokes });
+  const painter = page.image && parts.painting?.painter.state ? parts.painting.painter : null;
+  const isPreview = painter && element("preview").checked && page.preview;
+  view.layers = isPreview ? [previewLayer()] : predictionLayers();
+  if (painter) {
+    const classes = page.model.classes.map((each, k) => ({ ...each, colour: painter.colours[k] }));
+    const colours = maskColours({ ...page.model, classes }, classes.map(() => true));
+    const opacity = Math.min(1, Number(element("opacity").value) + 0.25);
+    view.layers.push({ path: "labels/tiles", version: painter.state.version, colours, opacity });
   }
   view.redraw();
+}
+
+function previewLayer() {
+  const opacity = Number(element("opacity").value);
+  return { path: "preview", version: page.preview, colours: maskColours(page.model, page.shown), opacity };
+}
+
+function predictionLayers() {
+  const chosen = element("layer").value;
+  if (!page.prediction || chosen === "none") return [];
+  const opacity = Number(element("opacity").value);
+  const colours = maskColours(page.model, page.shown);
+  const own = { path: "layers/mask", version: page.prediction.version, colours, opacity };
+  if (chosen === "other" || chosen === "both") {
+    if (!page.other) predictOther();
+    const other = { ...own, path: "layers/mask?model=other", version: page.other.version };
+    const isHere = other.version !== undefined;
+    if (chosen === "other") return isHere ? [other] : [];
+    return [{ ...own, half: 0 }, ...(isHere ? [{ ...other, half: 1 }] : [])];
+  }
+  if (chosen === "mask") return [own];
+  const k = chosen.split("-")[1];
+  const shares = shareColours(chosen === "uncertainty" ? UNCERTAIN : page.model.classes[k].colour);
+  return [{ ...own, path: `layers/${chosen}`, colours: shares }];
 }
 
 async function trying(work) {
@@ -144,7 +174,10 @@ function listen() {
   element("file").onchange = (event) => event.target.files[0] && upload(event.target.files[0]);
   element("more").onclick = () => trying(loadImages);
   element("predict").onclick = predict;
-  element("layer").onchange = refreshLayers;
+  element("layer").onchange = () => {
+    page.preview = null; // comes back with the next stroke
+    refreshLayers();
+  };
   element("opacity").oninput = refreshLayers;
   element("page").onchange = (event) => {
     view.page = Math.max(0, Math.min(page.image.pages, Number(event.target.value)) - 1);

@@ -52,6 +52,9 @@ function swatch(colour) {
 export function listLayers(model, hasProbabilities) {
   const before = element("layer").value || "mask";
   const options = [["mask", text("mask")], ["none", text("none")]];
+  if (model.other) {
+    options.push(["both", text("both", model.name ?? "–", model.other)], ["other", text("other_mask", model.other)]);
+  }
   if (hasProbabilities) {
     options.push(["uncertainty", text("uncertainty")]);
     model.classes.forEach((each, k) => options.push([`probability-${k}`, text("probability", each.name)]));

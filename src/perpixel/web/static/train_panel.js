@@ -4,8 +4,8 @@ import { element, made, say } from "./panel.js";
 import { askJson, post } from "./server.js";
 import { text } from "./texts.js";
 
-/** Wire training. `onAdopted` is called when a new model answers. */
-export function startTraining(page, choose, onAdopted) {
+/** Wire training. `onChange` is called when there is a new model, or another one answers. */
+export function startTraining(page, choose, onChange) {
   let status = null;
   element("train-section").hidden = false;
 
@@ -24,7 +24,7 @@ export function startTraining(page, choose, onAdopted) {
       status = JSON.parse(event.data);
       refresh();
       if (isOver(status)) events.close();
-      if (before && !isOver({ state: before }) && status.is_better) trying(onAdopted);
+      if (before && !isOver({ state: before }) && status.state === "done") trying(onChange);
     };
     events.onerror = () => events.close();
   }
@@ -35,6 +35,8 @@ export function startTraining(page, choose, onAdopted) {
     element("stop").hidden = !isRunning;
     element("progress").hidden = !isRunning;
     element("next").disabled = !page.model.is_trained;
+    element("swap").hidden = !page.model.other || isRunning;
+    element("swap").textContent = text("use_other", page.model.other, page.model.name);
     if (!status) return;
     element("progress").value = isRunning ? Math.min(1, status.seconds / (status.minutes * 60)) : 0;
     element("train-state").textContent = spelled(status);
@@ -47,6 +49,11 @@ export function startTraining(page, choose, onAdopted) {
     follow();
   });
   element("stop").onclick = () => trying(() => post("/v1/train/stop"));
+  element("swap").onclick = () => trying(async () => {
+    await post("/v1/model/swap");
+    await onChange();
+    say(text("swapped", page.model.name));
+  });
   element("next").onclick = () => trying(async () => {
     const found = await askJson("/v1/next?images=5");
     element("next-images").replaceChildren(
@@ -74,5 +81,7 @@ function spelled(status) {
   if (status.state === "failed") return text("state_failed", status.message);
   if (status.state !== "done") return text(`state_${status.state}`);
   if (status.difference) return text(status.is_better ? "better" : "not_better", ...status.difference.map(signed));
-  return status.is_better ? text("first_model") : text("not_compared", status.message);
+  if (status.is_better) return text("first_model");
+  const isEnough = status.images[1] >= status.held_out_needed;
+  return isEnough ? text("undefined_difference") : text("not_compared", status.images[1], status.held_out_needed);
 }

@@ -9,7 +9,7 @@ export class View {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.image = null;
-    this.layers = []; // { name, version, colours, opacity }, drawn over the image in this order
+    this.layers = []; // { path, version, colours, opacity, half }, drawn over the image in this order
     this.page = 0;
     this.scale = 1; // pixels of the screen a pixel of the image
     this.left = 0; // of the image, in pixels of the screen
@@ -89,12 +89,36 @@ export class View {
     context.setTransform(this.scale, 0, 0, this.scale, this.left, this.top);
     context.imageSmoothingEnabled = this.scale < 1;
     this.drawTiles("tiles", 0, decodePicture, (content) => content);
-    for (const layer of this.layers) {
-      context.globalAlpha = layer.opacity;
-      this.drawTiles(layer.path, layer.version, decodeValues, (content) => coloured(content, layer.colours));
-    }
-    context.globalAlpha = 1;
+    for (const layer of this.layers) this.drawLayer(layer);
+    if (this.layers.some((layer) => layer.half)) this.drawDivide();
     this.onDrawn(context);
+  }
+
+  /** A layer; one with `half` only left (0) or right (1) of the middle of the canvas. */
+  drawLayer({ path, version, colours, opacity, half }) {
+    const { context, canvas } = this;
+    context.save();
+    if (half !== undefined) {
+      context.beginPath();
+      const middle = (canvas.width / 2 - this.left) / this.scale;
+      const width = canvas.width / this.scale;
+      context.rect(half ? middle : middle - width, -this.top / this.scale, width, canvas.height / this.scale);
+      context.clip();
+    }
+    context.globalAlpha = opacity;
+    this.drawTiles(path, version, decodeValues, (content) => coloured(content, colours));
+    context.restore();
+  }
+
+  drawDivide() {
+    const { context, canvas } = this;
+    context.save();
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = "#fff";
+    context.fillRect(canvas.width / 2 - 2, 0, 4, canvas.height);
+    context.fillStyle = "#000";
+    context.fillRect(canvas.width / 2 - 1, 0, 2, canvas.height);
+    context.restore();
   }
 
   /** Level, columns and rows of the tiles that are seen. */
@@ -126,8 +150,9 @@ export class View {
   }
 
   tilePath(path, level, column, row) {
-    const page = this.page ? `?page=${this.page}` : "";
-    return `/v1/images/${this.image.id}/${path}/${level}/${column}/${row}${page}`;
+    const [name, query] = path.split("?");
+    const queries = [query, this.page ? `page=${this.page}` : ""].filter(Boolean).join("&");
+    return `/v1/images/${this.image.id}/${name}/${level}/${column}/${row}${queries && `?${queries}`}`;
   }
 
   listen() {
