@@ -13,6 +13,7 @@ import perpixel
 from perpixel import api, cli
 from perpixel.cli import main
 from perpixel.errors import DataError
+from perpixel.prediction import PredictedFiles, Written
 from perpixel.settings.tree import settings_from
 
 
@@ -30,7 +31,7 @@ def asked(monkeypatch):
     note("evaluate", "the table")
     note("plan", "the plan")
     note("find_lr", "the rates")
-    note("predict", [SimpleNamespace(is_skipped=False), SimpleNamespace(is_skipped=False)])
+    note("predict", PredictedFiles((Written(Path("a.png"), ()), Written(Path("b.png"), ()))))
     return calls
 
 

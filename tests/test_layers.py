@@ -9,11 +9,11 @@ import perpixel
 SOURCE = Path(perpixel.__file__).parent
 
 LAYERS = (
-    ("ground", ("errors", "shapes", "runtime")),
+    ("ground", ("errors", "shapes", "results", "runtime")),
     ("mathematics", ("models", "losses", "metrics", "geometry", "instances", "labels")),
     ("data", ("settings", "files", "dataset", "audit", "split", "loading")),
     ("decisions", ("planning", "store")),
-    ("verbs", ("training", "prediction", "evaluation", "conversion", "exporting")),
+    ("verbs", ("checking", "training", "prediction", "evaluation", "conversion", "exporting")),
     ("telling", ("report", "integrations", "web", "api", "__init__")),
     ("doors", ("cli", "__main__")),
 )

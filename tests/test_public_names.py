@@ -9,7 +9,12 @@ import pytest
 import perpixel
 from perpixel import api
 
+RESULTS = (
+    *("Check", "Comparison", "Converted", "Evaluation", "Exported", "PredictedFiles", "Predictor", "PrunedLevels"),
+    *("Pushed", "RangeTest", "Ranking", "Run", "Score", "Scores", "TrainingEstimate"),
+)
 PUBLIC = (
+    *RESULTS,
     *("DataError", "OutputError", "PerpixelError", "RunError", "SettingsError"),
     *(
         "check",

@@ -80,8 +80,9 @@ def folder(cells_run, tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore")
 def test_every_file_of_the_export_arrives(folder, server):
-    address = perpixel.push(folder, "me/cells")
-    assert address.endswith("me/cells")
+    pushed = perpixel.push(folder, "me/cells")
+    assert str(pushed).endswith("me/cells")
+    assert pushed.to_dict()["address"] == pushed.address
     assert server.kept == {path.name: path.read_bytes() for path in folder.iterdir()}
     assert {token for _, token in server.asked} == {"Bearer hf_secret"}
 

@@ -35,7 +35,7 @@ def test_vgg16s_multiply_adds_are_the_known_15_3_billion():
 
 
 def test_the_table_names_layers_shapes_and_sums():
-    table = describe("unet", (64, 64), width=4, depth=1).table()
+    table = str(describe("unet", (64, 64), width=4, depth=1))
     assert "first.0" in table
     assert "1 × 4 × 64 × 64" in table
     assert "parameters" in table

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from folders import drawing, pairs, photograph, save
+from perpixel import check
 from perpixel.dataset import scan
-from perpixel.report.audit_page import check
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from perpixel.api.given import PathLike
 from perpixel.runtime.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from perpixel.checking import Check
     from perpixel.conversion import Converted
-    from perpixel.report.audit_page import Check
 
 
 def check(
@@ -26,9 +26,14 @@ def check(
     Returns:
         The answer; `print` shows it.
     """
-    from perpixel.report.audit_page import check as examine
+    from perpixel.checking import examine
 
-    return examine(Path(data), Path(out) if out else None, partial(progress or silent, "checking"), folds=folds)
+    answer = examine(Path(data), partial(progress or silent, "checking"), folds=folds)
+    if out is None:
+        return answer
+    from perpixel.report.audit_page import write_check
+
+    return write_check(answer, Path(out))
 
 
 def convert(

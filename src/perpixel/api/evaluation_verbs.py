@@ -1,6 +1,7 @@
 """The functions that score trained models: evaluate, compare and prune."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from perpixel.runtime.progress import Progress, silent
 
 if TYPE_CHECKING:
     from perpixel.evaluation import Comparison, Evaluation, PartName
-    from perpixel.evaluation.levels import ScoredLevel
+    from perpixel.evaluation.levels import PrunedLevels
     from perpixel.labels.decision import Threshold
     from perpixel.store.run_folder import Run
 
@@ -53,8 +54,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     predictor = load(opened, threshold=threshold)
     data, folder = (Path(path) if path else None for path in (data, out))
     evaluation = score(opened, predictor, data, part=split, out=folder, inside=inside, progress=progress or silent)
-    write_report(opened, predictor, evaluation, data, folder, language)
-    return evaluation
+    return replace(evaluation, page=write_report(opened, predictor, evaluation, data, folder, language))
 
 
 def compare(
@@ -89,11 +89,10 @@ def compare(
     predictors = {name: pair[1] for name, pair in zip(comparison.names, pairs, strict=True)}
     folder = Path(out) if out else pairs[-1][0].evaluation_folder
     comparison.save(folder)
-    write_comparison(comparison, predictors, folder / "compare.html", language)
-    return comparison
+    return replace(comparison, page=write_comparison(comparison, predictors, folder / "compare.html", language))
 
 
-def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "tuple[ScoredLevel, ...]":
+def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "PrunedLevels":
     """Measure and score every level of a supervised U-Net++, and write a model file of each.
 
     Args:
@@ -101,7 +100,7 @@ def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "tuple[ScoredL
         split: The images that are scored: "test", "val", "train" or "all".
 
     Returns:
-        The levels, the smallest first.
+        The levels: a list of `ScoredLevel`, the smallest first.
     """
     from perpixel.evaluation.levels import prune_levels
 

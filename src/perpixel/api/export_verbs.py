@@ -8,6 +8,7 @@ from perpixel.api.given import PathLike, opened_run
 
 if TYPE_CHECKING:
     from perpixel.exporting import Exported
+    from perpixel.exporting.push import Pushed
     from perpixel.store.run_folder import Run
 
 
@@ -40,7 +41,7 @@ def export(
     return export_run(opened_run(run), Path(out), target=target, images=given, overwrite=overwrite)
 
 
-def push(folder: PathLike, repository: str, *, private: bool = False) -> str:
+def push(folder: PathLike, repository: str, *, private: bool = False) -> "Pushed":
     """Upload an export made for huggingface to the Hugging Face Hub, or to the server that HF_ENDPOINT names.
 
     Args:
@@ -49,7 +50,7 @@ def push(folder: PathLike, repository: str, *, private: bool = False) -> str:
         private: Whether a new repository is private.
 
     Returns:
-        The address of the repository.
+        What was uploaded; `print` shows the address of the repository.
 
     Raises:
         PerpixelError: RunError, SettingsError or OutputError, with what to correct.

@@ -10,8 +10,8 @@ from perpixel.runtime.progress import Progress, silent
 
 if TYPE_CHECKING:
     from perpixel.labels.decision import Threshold
-    from perpixel.prediction import Predictor, Written
-    from perpixel.prediction.ranking import RankedImage
+    from perpixel.prediction import PredictedFiles, Predictor
+    from perpixel.prediction.ranking import Ranking
     from perpixel.store.run_folder import Run
 
 
@@ -35,7 +35,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     backend: Literal["torch", "openvino", "auto"] = "torch",
     existing: Literal["refuse", "skip", "replace"] = "refuse",
     progress: Progress | None = None,
-) -> "list[Written]":
+) -> "PredictedFiles":
     """Predict image files; each mask is written as OUT/STEM.png (.tif for GeoTIFF and stacks).
 
     Args:
@@ -61,12 +61,12 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         progress: As of `train`.
 
     Returns:
-        What was written for each image.
+        What was written for each image: a list of `Written`.
     """
     from perpixel.runtime.allocator import one_arena
 
     one_arena()  # before torch is loaded
-    from perpixel.prediction import Outputs, PredictOptions
+    from perpixel.prediction import Outputs, PredictedFiles, PredictOptions
     from perpixel.prediction.inputs import expanded
     from perpixel.prediction.load import load as load_predictor
 
@@ -87,7 +87,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     paths = expanded([str(each) for each in given])
     predictor = load_predictor(model_path(run), PredictOptions(tta=tta, backend=backend, threshold=threshold))
     shown = partial(progress or silent, "predicting")
-    return list(predictor.predict_files(paths, Path(out), outputs, progress=shown))
+    return PredictedFiles(tuple(predictor.predict_files(paths, Path(out), outputs, progress=shown)))
 
 
 def load(run: "Run | PathLike", *, threshold: "Threshold | None" = None) -> "Predictor":
@@ -114,7 +114,7 @@ def next_images(  # each is one thing to ask for
     strategy: str = "foreground-random",
     seed: int = 0,
     progress: Progress | None = None,
-) -> "list[RankedImage]":
+) -> "Ranking":
     """Rank images by what labelling them should bring, the best first.
 
     Args:
@@ -127,7 +127,7 @@ def next_images(  # each is one thing to ask for
         progress: As of `train`.
 
     Returns:
-        The images, each with its score.
+        The images: a list of `RankedImage`, each with its score.
     """
     from perpixel.prediction.inputs import expanded
     from perpixel.prediction.ranking import rank_images

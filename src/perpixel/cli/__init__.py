@@ -271,10 +271,8 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
             existing="replace" if overwrite else "skip" if resume else "refuse",
             progress=progress,
         )
-    skipped = sum(each.is_skipped for each in written)
-    left = f", {skipped:,} left as they were" if skipped else ""
     if written or api.speaks():  # a process may have seen tiles of what another one wrote
-        print(f"{len(written) - skipped:,} images predicted{left}: {out}")
+        print(f"{written}: {out}")
 
 
 app.command()(serving.serve)
@@ -314,8 +312,7 @@ def push(
 @app.command()
 def prune(run: RunFolder, split: Part = "val") -> None:
     """Show what each level of a supervised U-Net++ costs and scores, and write a model file of each."""
-    for level in api.prune(run, split=split):
-        print(level)
+    print(api.prune(run, split=split))
 
 
 @app.command()
@@ -352,7 +349,7 @@ def describe(  # noqa: PLR0913, PLR0917 # one parameter an option
     named = {"name": model, "encoder": encoder}
     tree = over({"model": {key: name for key, name in named.items() if name}}, assign({}, set_ or []))
     size_hw = int(height), int(width)
-    print(catalogue.describe(size_hw, recipe=recipe, settings=tree, channels=channels, classes=classes).table())
+    print(catalogue.describe(size_hw, recipe=recipe, settings=tree, channels=channels, classes=classes))
 
 
 def _threshold(text: str | None) -> float | Literal["calibrated", "argmax"] | None:

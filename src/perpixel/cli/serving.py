@@ -68,8 +68,7 @@ def next_images(
     seed: Annotated[int, typer.Option(help="decides what is drawn")] = 0,
 ) -> None:
     """Name the images to label next, the best first."""
-    for ranked in api.next_images(run, inputs, images=images, strategy=strategy, seed=seed):
-        print(f"{ranked.score:8.4f}  {ranked.path}")
+    print(api.next_images(run, inputs, images=images, strategy=strategy, seed=seed))
 
 
 def _say_address(address: str) -> None:

@@ -13,15 +13,17 @@ from perpixel.dataset import Dataset
 from perpixel.dataset.layout.inventory import Progress
 from perpixel.errors import OutputError
 from perpixel.files.atomic import WRITING, cannot_write
+from perpixel.results import Result
+from perpixel.runtime.json_values import JsonObject
 
 Format: TypeAlias = Literal["masks"]
 FORMATS: Final[dict[Format, Callable[[Dataset, Path, Path, Progress | None], None]]] = {"masks": write_mask_folder}
 """Each writes a data set into a new folder that will be renamed: (dataset, folder, its name in the end, progress)."""
 
 
-@dataclass(frozen=True)
-class Converted:
-    """What was written.
+@dataclass(frozen=True, repr=False)
+class Converted(Result):
+    """A data set in another form, as it was written.
 
     Args:
         folder: Where it lies.
@@ -33,8 +35,15 @@ class Converted:
     labelled: int
     unlabelled: int
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """What was written, and where."""
         return f"{self.labelled:,} labelled and {self.unlabelled:,} unlabelled image(s) converted: {self.folder}"
+
+    def to_dict(self) -> JsonObject:
+        """Folder and numbers of images."""
+        numbers = {"labelled": self.labelled, "unlabelled": self.unlabelled}
+        return {"schema": 1, "folder": str(self.folder), **numbers}
 
 
 def convert(

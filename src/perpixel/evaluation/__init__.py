@@ -3,7 +3,7 @@
 from perpixel.evaluation.calibrating import calibrate
 from perpixel.evaluation.comparison import COMPARED, Comparison, compared
 from perpixel.evaluation.image_score import ImageScore
-from perpixel.evaluation.result import CLASS_SCORES, DATASET_SCORES, DEFINITIONS, Evaluation
+from perpixel.evaluation.result import CLASS_SCORES, DATASET_SCORES, DEFINITIONS, Evaluation, Scores
 from perpixel.evaluation.scoring import PartName, evaluate, part_of
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Evaluation",
     "ImageScore",
     "PartName",
+    "Scores",
     "calibrate",
     "compared",
     "evaluate",

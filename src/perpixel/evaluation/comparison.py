@@ -17,14 +17,16 @@ from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, 
 from perpixel.files.atomic import write_text
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
 from perpixel.prediction import Predictor
+from perpixel.results import Result, Row, Score, how_many
+from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
 from perpixel.store.run_folder import Run
 
 COMPARED: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy")
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
     """Runs on the same images; the others are compared with the first.
 
     Args:
@@ -34,6 +36,7 @@ class Comparison:
         counts: Of each run, (images, K).
         groups: The group of each image where images belong together.
         part: Which images these are.
+        page: compare.html, where it is written.
     """
 
     names: tuple[str, ...]
@@ -42,6 +45,30 @@ class Comparison:
     counts: tuple[Counts, ...]
     groups: tuple[str, ...] | None
     part: str
+    page: Path | None = None
+
+    @property
+    def headline(self) -> str:
+        """Who is compared on what, and who has the highest mean IoU."""
+        best = int(np.argmax([np.nan_to_num(found.value[0], nan=-1.0) for found in self.scores]))
+        value = _spelled(self.scores[best].value[0])
+        images = how_many(len(self.counts[0].true_positive), "image")
+        return (
+            f"{how_many(len(self.names), 'run')} on {images} ({self.part}): {self.names[best]} has mean IoU {value}"
+        )
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """A row a score, with a column a run and what it has more than the first."""
+        rows = []
+        for i, score in enumerate(self.score_names):
+            row: dict[str, Any] = {"score": score}
+            for place, name in enumerate(self.names):
+                row[name] = _score(self.scores[place], i)
+                if place:
+                    row[f"{name} − {self.names[0]}"] = _score(self.differences[place], i)
+                    row[f"verdict on {name}"] = self.verdict(place, i)
+            rows.append(row)
+        return {"scores": rows}
 
     @cached_property
     def scores(self) -> tuple[Interval, ...]:
@@ -66,7 +93,7 @@ class Comparison:
         """What `scores` and `differences` hold."""
         return (*COMPARED, *(f"iou_{name}" for name in self.dataset.labels.names))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain numbers, ready for JSON; undefined ones are None."""
         answer: dict[str, Any] = {"schema": 1, "split": self.part, "images": len(self.samples), "runs": {}}
         for place, name in enumerate(self.names):
@@ -177,6 +204,11 @@ def _names(folders: Sequence[Path]) -> tuple[str, ...]:
         if len(set(names)) == len(names):
             return names
     return tuple(f"{number}: {folder.name}" for number, folder in enumerate(folders, start=1))
+
+
+def _score(found: Interval, i: int) -> Score:
+    low, high = float(found.low[i]), float(found.high[i])
+    return Score(float(found.value[i]), None if np.isnan(low) else (low, high))
 
 
 def _spelled(value: Any) -> str:

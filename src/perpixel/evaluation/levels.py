@@ -1,6 +1,7 @@
 """What each level of a trained U-Net++ costs and scores, and a model file for each."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from perpixel.files.atomic import cannot_write
 from perpixel.models import PrunedLevel, measure_levels
 from perpixel.models.unetplusplus import UNetPlusPlus
 from perpixel.prediction import PredictOptions, Predictor
+from perpixel.results import ResultList, Row, how_many
 from perpixel.store.model_file import ModelCard, load_model, save_model
 from perpixel.store.run_folder import Run
 
@@ -39,7 +41,22 @@ class ScoredLevel:
         )
 
 
-def prune_levels(run: Run, part: PartName = "val") -> tuple[ScoredLevel, ...]:
+@dataclass(frozen=True, repr=False)
+class PrunedLevels(ResultList[ScoredLevel]):
+    """The levels of a trained U-Net++, the smallest first."""
+
+    @property
+    def headline(self) -> str:
+        """How many levels, and the best."""
+        best = max(self, key=lambda level: level.mean_iou)
+        return f"{how_many(len(self), 'level')}, the best mean IoU {best.mean_iou:.3f} at level {best.cost.level}"
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """A row a level."""
+        return {"levels": [asdict(each.cost) | {"mean_iou": each.mean_iou, "path": each.path} for each in self]}
+
+
+def prune_levels(run: Run, part: PartName = "val") -> PrunedLevels:
     """Measure and score every level, and write RUN/pruned/levelN/ with its model file and its scores.
 
     Args:
@@ -58,7 +75,7 @@ def prune_levels(run: Run, part: PartName = "val") -> tuple[ScoredLevel, ...]:
             fix="train unetplusplus without an encoder and with the option supervision: last.",
         )
     costs = measure_levels(network, torch.rand(1, card.codec.channels, MEASURED_SIDE, MEASURED_SIDE))
-    return tuple(_scored(run, network, card, cost, part) for cost in costs)
+    return PrunedLevels(tuple(_scored(run, network, card, cost, part) for cost in costs))
 
 
 def _scored(run: Run, network: UNetPlusPlus, card: ModelCard, cost: PrunedLevel, part: PartName) -> ScoredLevel:

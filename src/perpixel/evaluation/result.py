@@ -1,14 +1,15 @@
 """What an evaluation found: a value that is told as metrics.json, images.csv and a short table."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from perpixel.errors import did_you_mean
 from perpixel.evaluation import details
 from perpixel.evaluation.details import number, numbers
 from perpixel.evaluation.image_score import ImageScore
@@ -16,6 +17,8 @@ from perpixel.files.atomic import write_text
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
+from perpixel.results import Result, Row, Score, how_many
+from perpixel.runtime.json_values import JsonObject
 from perpixel.store.run_folder import table
 
 SCHEMA: Final = 1
@@ -49,8 +52,40 @@ DEFINITIONS: Final = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+class Scores(Mapping[str, Score]):
+    """Scores by name, also as attributes: `scores.iou` is `scores["iou"]`, a float that knows its `interval`.
+
+    >>> scores = Scores({"iou": Score(0.8, (0.7, 0.9))})
+    >>> scores.iou.interval, dict(scores)
+    ((0.7, 0.9), {'iou': 0.8000 [0.7000, 0.9000]})
+    """
+
+    def __init__(self, scores: Mapping[str, Score]) -> None:
+        self._scores = dict(scores)
+
+    def __getitem__(self, name: str) -> Score:
+        return self._scores[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def __getattr__(self, name: str) -> Score:
+        if name.startswith("_") or name not in self._scores:
+            raise AttributeError(f"there is no score {name}: {did_you_mean(name, self.__dict__.get('_scores', ()))}")
+        return self._scores[name]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._scores]
+
+    def __repr__(self) -> str:
+        return f"<Scores: {', '.join(f'{name} {score!r}' for name, score in self._scores.items())}>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Result):
     """The scores of a model on the images of one part.
 
     Args:
@@ -63,6 +98,10 @@ class Evaluation:
         decision: How probabilities became classes; None where only counts are known.
         groups: The group of each image where images belong together.
         grouped_by: What tells the groups, such as "name".
+        page: The report, where it is written.
+
+    Attributes:
+        mean_iou, mean_dice, pixel_accuracy, mean_accuracy: The scores of all classes; floats with an `interval`.
     """
 
     part: str
@@ -74,6 +113,56 @@ class Evaluation:
     decision: Decision | None = None
     groups: tuple[str, ...] | None = None
     grouped_by: str | None = None
+    page: Path | None = None
+
+    bar: ClassVar[str] = "iou"
+
+    def __getattr__(self, name: str) -> Score:
+        if name not in DATASET_SCORES:
+            raise AttributeError(f"an Evaluation has no {name}.")
+        return self.scores[name]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *DATASET_SCORES]
+
+    @cached_property
+    def scores(self) -> Scores:
+        """`DATASET_SCORES` by name."""
+        found = self.dataset_intervals
+        return Scores({name: _score(found, i) for i, name in enumerate(DATASET_SCORES)})
+
+    @cached_property
+    def classes(self) -> Mapping[str, Scores]:
+        """`CLASS_SCORES` and image_iou of each class, by the class's name."""
+        found, images = self.class_intervals, self.image_iou
+        return {
+            name: Scores(
+                {score: _score(found, (i, k)) for i, score in enumerate(CLASS_SCORES)}
+                | {"image_iou": _score(images, k)}
+            )
+            for k, name in enumerate(self.labels.names)
+        }
+
+    @property
+    def headline(self) -> str:
+        """Mean IoU, its interval, and over how many images."""
+        low_high = self.mean_iou.interval
+        span = f" [{low_high[0]:.3f}, {low_high[1]:.3f}]" if low_high else ""
+        return f"mean IoU {_spelled(self.mean_iou)}{span} on {how_many(len(self.images), 'image')} ({self.part})"
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """A row a class, a row a score of all classes, a row an image."""
+        pixels = self.stacked.pooled.true_positive + self.stacked.pooled.false_negative
+        return {
+            "classes": [
+                {"class": name, **scores, "pixels": int(pixels[k])}
+                for k, (name, scores) in enumerate(self.classes.items())
+            ],
+            "dataset": [
+                {"score": name, "value": score, "interval": score.interval} for name, score in self.scores.items()
+            ],
+            "images": self.rows(),
+        }
 
     @cached_property
     def stacked(self) -> Counts:
@@ -104,7 +193,7 @@ class Evaluation:
         """A pooled figure with its interval over images, or groups."""
         return bootstrap_interval(self.stacked, statistic, groups=self.groups)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """The content of metrics.json; undefined figures are None."""
         pooled, names = self.stacked.pooled, self.labels.names
         classes = {}
@@ -167,7 +256,7 @@ class Evaluation:
                 + "".join(f"  {_spelled(score):>9}" for score in scores)
             )
         blind = max((float(np.nan_to_num(counts.mean_iou)) for counts in self.blind.values()), default=0.0)
-        lines.append(f"{_counted(len(self.images), 'image')} ({self.part}), pooled over pixels{self._said_units()}:")
+        lines.append(f"{how_many(len(self.images), 'image')} ({self.part}), pooled over pixels{self._said_units()}:")
         whole = self.dataset_intervals
         for place, score in enumerate(DATASET_SCORES):
             name, value = score.replace("_", " ").replace("iou", "IoU"), getattr(pooled, score)
@@ -185,7 +274,7 @@ class Evaluation:
         units, kind = (len(set(self.groups)), "group") if self.groups else (len(self.images), "image")
         if units == 1:
             return f"; intervals need more than one {kind}"
-        return f", intervals over {_counted(units, kind)}" if self.groups else ""
+        return f", intervals over {how_many(units, kind)}" if self.groups else ""
 
     def _intervals(self) -> dict[str, Any]:
         whole, of_class, images = self.dataset_intervals, self.class_intervals, self.image_iou
@@ -203,12 +292,13 @@ class Evaluation:
         }
 
 
+def _score(found: Interval, place: int | tuple[int, int]) -> Score:
+    low, high = float(found.low[place]), float(found.high[place])
+    return Score(float(found.value[place]), None if np.isnan(low) else (low, high))
+
+
 def _cell(value: Any) -> float | str:
     return "" if np.isnan(value) else float(value)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _spelled(value: Any) -> str:

@@ -5,7 +5,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -15,12 +15,14 @@ from perpixel.exporting.source import ExportSource, ProofImage, open_source
 from perpixel.exporting.target import Target
 from perpixel.exporting.targets import TARGETS
 from perpixel.files.atomic import WRITING, cannot_write, replacing
+from perpixel.results import Result, Row
+from perpixel.runtime.json_values import JsonObject
 from perpixel.store.bundle import CARD, checksum, is_bundle
 from perpixel.store.run_folder import Run
 
 
-@dataclass(frozen=True)
-class Exported:
+@dataclass(frozen=True, repr=False)
+class Exported(Result):
     """An export that was written.
 
     Args:
@@ -35,9 +37,23 @@ class Exported:
     megabytes: float
     parities: tuple[Parity, ...]
 
+    @property
+    def headline(self) -> str:
+        """Where it lies, for what, and how large."""
+        return f"{self.path}: {self.target}, {self.megabytes:.1f} MB"
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """The proof, a row a program."""
+        return {"parities": [asdict(each) for each in self.parities]}
+
+    def to_dict(self) -> JsonObject:
+        """Where it lies and how well it agrees."""
+        about = {"path": str(self.path), "target": self.target, "megabytes": self.megabytes}
+        return {"schema": 1, **about, "parities": [asdict(each) for each in self.parities]}
+
     def __str__(self) -> str:
         """The proof in a line for each program."""
-        lines = [f"{self.path}: {self.target}, {self.megabytes:.1f} MB"]
+        lines = [self.headline]
         for each in self.parities:
             lines.append(
                 f"  {each.runtime}: largest difference {each.largest_difference:.1e}, {each.differing_pixels:,} of "

@@ -1,12 +1,37 @@
 """Upload of an exported folder to the Hugging Face Hub, or to a server of one's own that speaks its protocol."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from perpixel.errors import OutputError, RunError, SettingsError
+from perpixel.results import Result
+from perpixel.runtime.json_values import JsonObject
 from perpixel.store.bundle import Bundle
 
 
-def push_folder(folder: Path, repository: str, *, is_private: bool = False) -> str:
+@dataclass(frozen=True, repr=False)
+class Pushed(Result):
+    """An export that was uploaded.
+
+    Args:
+        folder: What was uploaded.
+        address: Of the repository.
+    """
+
+    folder: Path
+    address: str
+
+    @property
+    def headline(self) -> str:
+        """The address."""
+        return self.address
+
+    def to_dict(self) -> JsonObject:
+        """Folder and address."""
+        return {"schema": 1, "folder": str(self.folder), "address": self.address}
+
+
+def push_folder(folder: Path, repository: str, *, is_private: bool = False) -> Pushed:
     """Upload an export made for huggingface.
 
     Args:
@@ -16,7 +41,7 @@ def push_folder(folder: Path, repository: str, *, is_private: bool = False) -> s
         is_private: Whether a new repository is.
 
     Returns:
-        The address of the repository.
+        What was uploaded, and the address of the repository.
 
     Raises:
         RunError: The folder is no export for huggingface.
@@ -42,4 +67,4 @@ def push_folder(folder: Path, repository: str, *, is_private: bool = False) -> s
             f"{folder} cannot be uploaded to {repository}: {reason[0]}",
             fix="check the connection, the name OWNER/NAME, and the token (HF_TOKEN, or `hf auth login`).",
         ) from error
-    return str(address)
+    return Pushed(folder, str(address))

@@ -17,6 +17,7 @@ from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArray
 
 TIFF_ENDINGS: Final = (".tif", ".tiff")
+IGNORED_GREY: Final = 128
 
 
 def mask_paths(path: Path, labels: Labels) -> list[Path]:
@@ -127,6 +128,14 @@ def overlay(image: NDArray[np.uint8], target: TargetArray, labels: Labels, opaci
         mixed = (1 - opacity) * image[has_class] + opacity * np.array(labels.colours[k])
         result[has_class] = np.rint(mixed).astype(np.uint8)
     return result
+
+
+def labelled(shown: NDArray[np.uint8], target: TargetArray, labels: Labels) -> NDArray[np.uint8]:
+    """Lay the classes' colours over a picture (H, W, 3); ignored pixels are grey."""
+    drawn = overlay(shown, target, labels, opacity=0.6)
+    ignored = target == IGNORED if target.ndim == 2 else (target == IGNORED).any(0)
+    drawn[ignored] = IGNORED_GREY
+    return drawn
 
 
 def picture(image: ImageArray, limits: tuple[float, float] | None = None) -> NDArray[np.uint8]:

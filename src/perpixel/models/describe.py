@@ -1,6 +1,7 @@
 """What a network consists of and costs, found on paper: nothing is computed and no memory is taken."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from perpixel.models.base import SegmentationModel
 from perpixel.models.registry import build
+from perpixel.results import Result, Row
+from perpixel.runtime.json_values import JsonObject
 
 _ADAM_COPIES = 4  # of every parameter in training: itself, its gradient, and Adam's two moments
 
@@ -32,8 +35,8 @@ class Layer:
     multiply_adds: int
 
 
-@dataclass(frozen=True)
-class Description:
+@dataclass(frozen=True, repr=False)
+class Description(Result):
     """What a network consists of and costs for one batch.
 
     Args:
@@ -54,7 +57,23 @@ class Description:
     activation_bytes: int
     training_bytes: int
 
-    def table(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The network, its parameters and multiply-adds."""
+        return (
+            f"{self.title}: {self.parameters / 1e6:.2f} M parameters, {self.multiply_adds / 1e9:.2f} G multiply-adds "
+            f"for {' × '.join(map(str, self.input_shape))}"
+        )
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """A row a layer."""
+        return {"layers": [asdict(layer) for layer in self.layers]}
+
+    def to_dict(self) -> JsonObject:
+        """The sums, and each layer."""
+        return {"schema": 1, **asdict(self)}
+
+    def __str__(self) -> str:
         """The layers in columns, and the sums below."""
         rows = [("layer", "kind", "output", "parameters", "multiply-adds")]
         rows += [

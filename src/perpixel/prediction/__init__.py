@@ -4,9 +4,9 @@ Predictor(network, codec).predict(image)                an array in memory
 Predictor(network, codec).predict_file("a.tif", "out")  a file, a piece at a time
 """
 
-from perpixel.prediction.files import Written
+from perpixel.prediction.files import PredictedFiles, Written
 from perpixel.prediction.outputs import Outputs
 from perpixel.prediction.predict_options import PredictOptions
 from perpixel.prediction.predictor import Predictor
 
-__all__ = ["Outputs", "PredictOptions", "Predictor", "Written"]
+__all__ = ["Outputs", "PredictOptions", "PredictedFiles", "Predictor", "Written"]

@@ -24,6 +24,7 @@ from perpixel.prediction.process_group import Processes, joined
 from perpixel.prediction.sharing import SharedImage, divided, end_sharing, planned, see_with_first
 from perpixel.prediction.sinks import sinks
 from perpixel.prediction.staging import move, remove_leftovers, staging
+from perpixel.results import ResultList, Row, how_many
 
 LOGGER: Final = logging.getLogger("perpixel")
 
@@ -53,6 +54,30 @@ class Written:
     source: Path
     paths: tuple[Path, ...]
     is_skipped: bool = False
+
+
+@dataclass(frozen=True, repr=False)
+class PredictedFiles(ResultList[Written]):
+    """What became of each image, in the order in which they were written."""
+
+    @property
+    def headline(self) -> str:
+        """How many were predicted and skipped."""
+        skipped = sum(each.is_skipped for each in self)
+        left = f", {skipped:,} left as they were" if skipped else ""
+        return f"{how_many(len(self) - skipped, 'image')} predicted{left}"
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """A row an image."""
+        return {
+            "images": [
+                {"image": each.source, "mask": each.paths[0] if each.paths else None, "skipped": each.is_skipped}
+                for each in self
+            ]
+        }
+
+    def __str__(self) -> str:
+        return self.headline
 
 
 def predict_file(

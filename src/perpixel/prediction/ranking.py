@@ -16,6 +16,7 @@ from perpixel.errors import SettingsError, did_you_mean
 from perpixel.files.read import read_image
 from perpixel.labels.labels import Labels
 from perpixel.prediction import Predictor
+from perpixel.results import ResultList, Row, how_many
 
 Strategy: TypeAlias = Literal["random", "foreground-random", "entropy", "class-entropy"]
 DEFAULT_STRATEGY: Final = "foreground-random"
@@ -39,6 +40,24 @@ class RankedImage:
     path: Path
     score: float
 
+    def __str__(self) -> str:
+        return f"{self.score:8.4f}  {self.path}"
+
+
+@dataclass(frozen=True, repr=False)
+class Ranking(ResultList[RankedImage]):
+    """Images in the order in which to label them."""
+
+    @property
+    def headline(self) -> str:
+        """How many, and the first."""
+        first = f", {self[0].path.name} first" if self else ""
+        return f"{how_many(len(self), 'image')} to label{first}"
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """A row an image."""
+        return {"images": [{"path": each.path, "score": each.score} for each in self]}
+
 
 def rank_images(
     predictor: Predictor,
@@ -47,7 +66,7 @@ def rank_images(
     *,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> list[RankedImage]:
+) -> Ranking:
     """Order images by what labelling them should bring.
 
     Args:
@@ -75,7 +94,7 @@ def rank_images(
         ranked.append(RankedImage(path, score))
         if progress is not None:
             progress(number, len(paths))
-    return sorted(ranked, key=lambda each: -each.score)
+    return Ranking(tuple(sorted(ranked, key=lambda each: -each.score)))
 
 
 def image_score(probabilities: NDArray[np.float32], labels: Labels, strategy: str, drawn: float) -> float:

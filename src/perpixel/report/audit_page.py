@@ -1,136 +1,36 @@
-"""What `perpixel check` says of a folder: one answer, one page with pictures, and the dataset.yaml to edit."""
+"""The page about a folder, with pictures, and the dataset.yaml to edit."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from perpixel.audit import Audit, audit
-from perpixel.dataset import Dataset, Finding, Sample, scan
+from perpixel.audit import Audit
+from perpixel.checking import ALL_PARTS, Check, class_rows, evenly_taken, summary
+from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.description import FILE_NAME
-from perpixel.dataset.layout.inventory import Progress
-from perpixel.errors import DataError
 from perpixel.files.atomic import write_text
+from perpixel.report import sections
 from perpixel.report.page import rendered
 from perpixel.report.thumbnails import overlaid, thumbnail
-from perpixel.split import Split, SplitPart, split
+from perpixel.split import Split
 
 PAGE_NAME: Final = "check.html"
 PICTURED: Final = 8
 """Pairs of image and mask on the page; as many pairs of duplicates at most."""
-ALL_PARTS: Final[tuple[SplitPart, ...]] = ("train", "val", "test", "gap")
-SEVERITIES: Final = ("error", "warning", "info")
 
 
-@dataclass(frozen=True)
-class Check:
-    """The answer about a folder.
-
-    Args:
-        path: The folder.
-        findings: All of them, errors first.
-        dataset: As understood; None where errors stand in the way.
-        audit: Its figures, likewise.
-        splits: How it would be divided, likewise: one split, or one a fold.
-    """
-
-    path: Path
-    findings: tuple[Finding, ...]
-    dataset: Dataset | None = None
-    audit: Audit | None = None
-    splits: tuple[Split, ...] = ()
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether `train` would take it."""
-        return self.dataset is not None and all(finding.severity != "error" for finding in self.findings)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and dicts, ready for JSON."""
-        findings = [{"severity": f.severity, **asdict(f.problem)} for f in self.findings]
-        answer: dict[str, Any] = {"schema": 1, "path": str(self.path), "usable": self.is_usable, "findings": findings}
-        if self.dataset is None or self.audit is None:
-            return answer
-        data = self.dataset
-        figures = {key: value for key, value in self.audit.to_dict().items() if key not in ("findings", "present")}
-        parts = [dict(divided.counts) for divided in self.splits]
-        return answer | {
-            "pairs": len(data.samples),
-            "unlabelled": len(data.unlabelled),
-            "channels": data.channels,
-            "dtype": data.dtype,
-            "reading": data.reading,
-            "labels": asdict(data.labels),
-            "parts": parts[0] if parts else {},
-            "audit": figures,
-            **({"folds": parts} if len(parts) > 1 else {}),
-        }
-
-    def __str__(self) -> str:
-        lines = [f"{finding.severity}: {finding.problem}\n" for finding in self.findings]
-        if self.dataset is not None:
-            lines += summary(self.dataset, self.splits)
-        lines.append(f"{self.path} is {'usable' if self.is_usable else 'not usable yet'}.")
-        return "\n".join(lines)
-
-
-def check(
-    path: Path, out: Path | None = None, progress: Progress | None = None, *, folds: int | None = None
-) -> Check:
-    """Audit a folder; nothing is raised for what is wrong with it, the answer says it.
-
-    Args:
-        path: The folder, or its dataset.yaml.
-        out: Write check.html and dataset.yaml there.
-        progress: Called with (done, total) images.
-        folds: Divide into so many folds.
+def write_check(answer: Check, out: Path) -> Check:
+    """Write check.html, and dataset.yaml where the folder was understood; give the answer that knows its page.
 
     Raises:
-        OutputError: The page cannot be written.
+        OutputError: They cannot be written.
     """
-    answer = _answer(Path(path), progress, folds)
-    if out is not None:
-        write_text(out / PAGE_NAME, _page(answer))
-        if answer.dataset is not None:
-            answer.dataset.save_description(out / FILE_NAME)
-    return answer
-
-
-def summary(dataset: Dataset, splits: Sequence[Split]) -> list[str]:
-    """What was understood, in a few lines."""
-    labels = dataset.labels
-    classes = ", ".join(
-        f"{name} = {_spelled(value)}" for name, value in zip(labels.names, labels.values, strict=True)
-    )
-    lines = [
-        f"{len(dataset.samples):,} pairs, {len(dataset.unlabelled):,} unlabelled images; "
-        f"{dataset.channels} channel(s) of {dataset.dtype}.",
-        f"{labels.kind} classes: {classes}."
-        + (f" Ignored: {', '.join(map(_spelled, labels.ignored))}." if labels.ignored else ""),
-    ]
-    for fold, divided in enumerate(splits):
-        counts = ", ".join(f"{part} {divided.counts[part]:,}" for part in ALL_PARTS if divided.counts[part])
-        lines.append(f"fold {fold}: {counts}." if len(splits) > 1 else f"{counts}.")
-    return lines
-
-
-def _answer(path: Path, progress: Progress | None, folds: int | None) -> Check:
-    dataset = figures = None
-    splits: tuple[Split, ...] = ()
-    findings: list[Finding] = []
-    try:
-        dataset = scan(path)
-        findings = list(dataset.findings)
-        figures = audit(dataset, progress)
-        findings = list(figures.findings)
-        each: Sequence[int | None] = range(folds) if folds and folds > 1 else [None]
-        splits = tuple(split(dataset.samples, figures, folds=folds, fold=fold) for fold in each)
-        findings += dict.fromkeys(finding for divided in splits for finding in divided.findings)
-    except DataError as error:
-        findings += [Finding("error", problem) for problem in error.problems]
-    findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    return Check(path, tuple(findings), dataset, figures, splits)
+    write_text(out / PAGE_NAME, _page(answer))
+    if answer.dataset is not None:
+        answer.dataset.save_description(out / FILE_NAME)
+    return replace(answer, page=out / PAGE_NAME)
 
 
 def _page(answer: Check) -> str:
@@ -149,19 +49,14 @@ def _page(answer: Check) -> str:
         if figures
         else [],
         splits=[_part_rows(divided) for divided in answer.splits],
-        pictures=[_pictured(data, sample) for sample in _spread(data.samples)] if data else [],
+        pictures=[_pictured(data, sample) for sample in evenly_taken(data.samples, PICTURED)] if data else [],
         duplicates=_duplicates(data, figures, answer.splits) if data and figures else [],
     )
 
 
 def _class_rows(dataset: Dataset, figures: Audit) -> list[dict[str, Any]]:
-    total = max(sum(item.pixels for item in figures.classes) + figures.ignored_pixels, 1)
-    if dataset.labels.is_multilabel:
-        total = max(sum(h * w for h, w in zip(figures.heights, figures.widths, strict=True)), 1)
-    return [
-        {"colour": _css(colour), "value": _spelled(value), "share": item.pixels / total, **asdict(item)}
-        for item, colour, value in zip(figures.classes, dataset.labels.colours, dataset.labels.values, strict=True)
-    ]
+    rows = zip(class_rows(dataset, figures), dataset.labels.colours, strict=True)
+    return [{**row, "colour": sections.css(colour)} for row, colour in rows]
 
 
 def _part_rows(divided: Split) -> list[tuple[str, int, str]]:
@@ -176,10 +71,6 @@ def _part_rows(divided: Split) -> list[tuple[str, int, str]]:
 def _listed(reasons: Sequence[str], shown: int = 6) -> str:
     more = len(reasons) - shown
     return "; ".join([*reasons[:shown], *([f"… and {more:,} more"] if more > 0 else [])])
-
-
-def _spread(samples: Sequence[Sample]) -> Sequence[Sample]:
-    return samples[:: max(len(samples) // PICTURED, 1)][:PICTURED]
 
 
 def _pictured(dataset: Dataset, sample: Sample) -> tuple[str, str, str]:
@@ -201,11 +92,3 @@ def _bars(shares: Sequence[float]) -> list[tuple[float, float]]:
     """(x, height) of each bar of a histogram in a box of 64 × 24."""
     most = max(*shares, 1e-12)
     return [(float(x), 24 * share / most) for x, share in enumerate(shares)]
-
-
-def _spelled(value: int | tuple[int, int, int]) -> str:
-    return str(value) if isinstance(value, int) else _css(value)
-
-
-def _css(colour: tuple[int, int, int]) -> str:
-    return "#{:02X}{:02X}{:02X}".format(*colour)

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from perpixel.files.atomic import replacing
-from perpixel.files.write import contrast, picture
+from perpixel.files.write import contrast, labelled, picture
 from perpixel.labels.codec import Codec
 from perpixel.loading.batches import Batch
-from perpixel.report.thumbnails import labelled
 
 TTA: Final = 8
 VIEW_PX: Final = 160

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from perpixel.files.write import overlay, picture
+from perpixel.files.write import labelled, picture
 from perpixel.labels.labels import Labels
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import TargetArray
 
 WIDTH_PX: Final = 360
 LEAST_PX: Final = 180
-IGNORED_GREY: Final = 128
 
 
 def thumbnail(image: NDArray[Any]) -> str:
@@ -31,14 +30,6 @@ def overlaid(image: NDArray[Any], target: TargetArray, labels: Labels) -> str:
         labels: The colours.
     """
     return data_uri(_fitted(labelled(picture(image), target, labels), Image.Resampling.BOX))
-
-
-def labelled(shown: NDArray[np.uint8], target: TargetArray, labels: Labels) -> NDArray[np.uint8]:
-    """Lay the classes' colours over a picture (H, W, 3); ignored pixels are grey."""
-    drawn = overlay(shown, target, labels, opacity=0.6)
-    ignored = target == IGNORED if target.ndim == 2 else (target == IGNORED).any(0)
-    drawn[ignored] = IGNORED_GREY
-    return drawn
 
 
 def data_uri(picture: Image.Image) -> str:

@@ -15,6 +15,7 @@ tensorboard/, wandb/, mlflow/   the same curves, and pictures, where `train.logg
 
 import csv
 import io
+import math
 import platform
 import re
 import shutil
@@ -30,7 +31,8 @@ from perpixel.errors import OutputError, RunError
 from perpixel.files.atomic import WRITING, cannot_write, refuse_unwritable, write_text
 from perpixel.files.csv_cells import CSV_ERRORS, safe_cell
 from perpixel.files.parse import parse_yaml
-from perpixel.runtime.json_values import JsonMapping
+from perpixel.results import Result, Row, how_many, plain
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.tree import Settings, settings_from
 from perpixel.store.bundle import Bundle, is_bundle
 
@@ -41,9 +43,9 @@ LAST_WEIGHTS: Final = Path("checkpoints", "last.safetensors")
 CHECKPOINTS_KEPT: Final = 2
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run folder.
+@dataclass(frozen=True, repr=False)
+class Run(Result):
+    """One training in its folder.
 
     Args:
         folder: Where it lies.
@@ -58,6 +60,39 @@ class Run:
     settings: Settings
     budget: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """Network, steps and the best validation."""
+        model, rows = self.settings.model, self.history()
+        encoder = f" on {model.encoder}" if model.encoder else ""
+        steps = f", {how_many(int(rows[-1]['step']), 'step')}" if rows else ""
+        scores = [
+            row["validation_mean_iou"] for row in rows if not math.isnan(row.get("validation_mean_iou", math.nan))
+        ]
+        best = f", best validation mean IoU {max(scores):.3f}" if scores else ""
+        return f"{self.folder}: {model.name}{encoder}{steps}{best}"
+
+    @property
+    def page(self) -> Path | None:
+        """The report, once it is written."""
+        return self.report_path if self.report_path.is_file() else None
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """A row a validation."""
+        return {"history": self.history()}
+
+    def to_dict(self) -> JsonObject:
+        """Folder, data, settings and history."""
+        return {
+            "schema": 1,
+            "folder": str(self.folder),
+            "data": str(self.data),
+            "settings": self.settings.model_dump(mode="json"),
+            "budget": dict(self.budget),
+            "notes": list(self.notes),
+            "history": [{key: plain(value) for key, value in row.items()} for row in self.history()],
+        }
 
     @classmethod
     def create(

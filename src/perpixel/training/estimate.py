@@ -1,12 +1,15 @@
 """What a training would be: the plan with its reasons, and how far the budget goes on this machine."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from perpixel.planning import Plan
 from perpixel.prediction import PredictOptions
+from perpixel.results import Result, Row, how_many, plain
 from perpixel.runtime.allocator import keep_freed_memory
+from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.operating_system import peak_memory_bytes
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import Settings
@@ -15,8 +18,8 @@ from perpixel.training.setup import prepare_training
 from perpixel.training.timing import FittedBudget
 
 
-@dataclass(frozen=True)
-class TrainingEstimate:
+@dataclass(frozen=True, repr=False)
+class TrainingEstimate(Result):
     """A plan, tried out on this machine.
 
     Args:
@@ -44,6 +47,31 @@ class TrainingEstimate:
     def reasons(self) -> dict[str, str]:
         """Why, by the dotted path of the setting."""
         return {choice.key: choice.reason for choice in self.plan.choices} | {"train.steps": self._pace()}
+
+    @property
+    def headline(self) -> str:
+        """Network, steps and images."""
+        model, steps = self.settings.model, how_many(self.settings.train.steps or 0, "step")
+        encoder = f" on {model.encoder}" if model.encoder else ""
+        return f"{model.name}{encoder}, {steps} on {how_many(self.images[0], 'training image')}"
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """Each choice with its reason."""
+        rows = [{"setting": each.key, "value": each.shown, "reason": each.reason} for each in self.plan.choices]
+        steps = f"{self.settings.train.steps:,}"
+        return {"choices": [*rows, {"setting": "train.steps", "value": steps, "reason": self._pace()}]}
+
+    def to_dict(self) -> JsonObject:
+        """Settings, reasons, and how far the budget goes."""
+        return {
+            "schema": 1,
+            "settings": self.settings.model_dump(mode="json"),
+            "reasons": self.reasons,
+            "images": dict(zip(("train", "val", "test"), self.images, strict=True)),
+            "passes": plain(self.passes),
+            "step_seconds": plain(self.budget.step_seconds),
+            "memory_mb": self.memory_mb,
+        }
 
     def __str__(self) -> str:
         rows = [(choice.key, choice.shown, choice.reason) for choice in self.plan.choices]

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 
 from perpixel.errors import RunError
+from perpixel.results import Result, Row
+from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import Settings
 from perpixel.training.schedule import LearningRate
@@ -30,8 +32,8 @@ LEAST_FALL: Final = 1e-3
 SHOWN: Final = 12
 
 
-@dataclass(frozen=True)
-class RangeTest:
+@dataclass(frozen=True, repr=False)
+class RangeTest(Result):
     """What the loss was as the learning rate rose.
 
     Args:
@@ -59,13 +61,26 @@ class RangeTest:
         falls = -slopes[steepest] * WINDOW > LEAST_FALL * self.smoothed[steepest]
         return self.rates[steepest + WINDOW // 2] if falls else None
 
+    @property
+    def headline(self) -> str:
+        """The rate that it suggests."""
+        if (best := self.suggested) is None:
+            return "the loss fell at none of these rates"
+        return f"the loss falls steepest at {best:.1e}: train.learning_rate={best:.1e}"
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """A row a step."""
+        columns = zip(self.rates, self.losses, self.smoothed, strict=True)
+        return {"steps": [{"rate": rate, "loss": loss, "smoothed": mean} for rate, loss, mean in columns]}
+
+    def to_dict(self) -> JsonObject:
+        """Rates, losses and the suggestion."""
+        return {"schema": 1, "suggested": self.suggested, "rates": list(self.rates), "losses": list(self.losses)}
+
     def __str__(self) -> str:
         places = np.unique(np.linspace(0, len(self.rates) - 1, SHOWN).round().astype(int))
         rows = [f"{self.rates[place]:>8.1e}  {self.smoothed[place]:.4f}" for place in places]
-        answer = "the loss fell at none of these rates"
-        if (best := self.suggested) is not None:
-            answer = f"the loss falls steepest at {best:.1e}: train.learning_rate={best:.1e}"
-        return "\n".join([f"{'rate':>8}  smoothed loss", *rows, "", answer])
+        return "\n".join([f"{'rate':>8}  smoothed loss", *rows, "", self.headline])
 
 
 def range_test(data: Path, settings: Settings, progress: Progress = silent) -> RangeTest:

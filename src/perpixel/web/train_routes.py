@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from perpixel.prediction.ranking import DEFAULT_STRATEGY, RankedImage, rank_images
+from perpixel.prediction.ranking import DEFAULT_STRATEGY, Ranking, rank_images
 from perpixel.shapes import IGNORED
 from perpixel.split.digests import file_digest
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
@@ -88,7 +88,7 @@ async def next_images(request: Request) -> Response:
     open_ones = [each for each in service.library.images.values() if store is None or not store.has(each)]
     by_path = {each.path: each for each in open_ones[:MOST_RANKED]}
 
-    def work() -> list[RankedImage]:
+    def work() -> Ranking:
         return rank_images(predictor, list(by_path), strategy)
 
     with service.worker.place():

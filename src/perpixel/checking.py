@@ -1,0 +1,170 @@
+"""What `check` finds out about a folder: what is understood of it, its figures, its split, and what is wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from perpixel.audit import Audit, audit
+from perpixel.dataset import Dataset, Finding, Sample, scan
+from perpixel.dataset.layout.inventory import Progress
+from perpixel.errors import DataError
+from perpixel.files.write import labelled, picture
+from perpixel.results import MAX_PICTURES, Picture, Result, Row, how_many
+from perpixel.runtime.json_values import JsonObject
+from perpixel.split import Split, SplitPart, split
+
+ALL_PARTS: Final[tuple[SplitPart, ...]] = ("train", "val", "test", "gap")
+SEVERITIES: Final = ("error", "warning", "info")
+
+
+@dataclass(frozen=True, repr=False)
+class Check(Result):
+    """The answer about a folder.
+
+    Args:
+        path: The folder.
+        findings: All of them, errors first.
+        dataset: As understood; None where errors stand in the way.
+        audit: Its figures, None likewise.
+        splits: How it would be divided: one split, or one a fold.
+        page: check.html, where it was written.
+    """
+
+    bar: ClassVar[str] = "share"
+
+    path: Path
+    findings: tuple[Finding, ...]
+    dataset: Dataset | None = None
+    audit: Audit | None = None
+    splits: tuple[Split, ...] = ()
+    page: Path | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether `train` would take it."""
+        return self.dataset is not None and all(finding.severity != "error" for finding in self.findings)
+
+    @property
+    def headline(self) -> str:
+        """Whether it is usable, and what is in it or what is wrong."""
+        if self.dataset is None or not self.is_usable:
+            return f"{self.path} is not usable yet: {self.findings[0].problem.what}"
+        data = self.dataset
+        found = f"{how_many(len(data.samples), 'pair')}, {how_many(len(data.labels), data.labels.kind + ' class')}"
+        warnings = sum(finding.severity == "warning" for finding in self.findings)
+        return f"{self.path} is usable: {found}" + (f", {how_many(warnings, 'warning')}" if warnings else "")
+
+    def tables(self) -> dict[str, Sequence[Row]]:
+        """A row a class, and a row a finding."""
+        findings = [{"severity": each.severity, **asdict(each.problem)} for each in self.findings]
+        if self.dataset is None or self.audit is None:
+            return {"findings": findings}
+        return {"classes": class_rows(self.dataset, self.audit), "findings": findings}
+
+    def pictures(self) -> Sequence[Picture]:
+        """Images with their masks over them, evenly taken."""
+        data = self.dataset
+        chosen = evenly_taken(data.samples, MAX_PICTURES) if data is not None else ()
+        return [Picture(each.name, with_mask(data, each)) for each in chosen if data is not None]
+
+    def to_dict(self) -> JsonObject:
+        """Plain numbers, strings, lists and dicts, ready for JSON."""
+        findings = [{"severity": f.severity, **asdict(f.problem)} for f in self.findings]
+        answer: dict[str, Any] = {"schema": 1, "path": str(self.path), "usable": self.is_usable, "findings": findings}
+        if self.dataset is None or self.audit is None:
+            return answer
+        data = self.dataset
+        figures = {key: value for key, value in self.audit.to_dict().items() if key not in ("findings", "present")}
+        parts = [dict(divided.counts) for divided in self.splits]
+        return answer | {
+            "pairs": len(data.samples),
+            "unlabelled": len(data.unlabelled),
+            "channels": data.channels,
+            "dtype": data.dtype,
+            "reading": data.reading,
+            "labels": asdict(data.labels),
+            "parts": parts[0] if parts else {},
+            "audit": figures,
+            **({"folds": parts} if len(parts) > 1 else {}),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{finding.severity}: {finding.problem}\n" for finding in self.findings]
+        if self.dataset is not None:
+            lines += summary(self.dataset, self.splits)
+        lines.append(f"{self.path} is {'usable' if self.is_usable else 'not usable yet'}.")
+        return "\n".join(lines)
+
+
+def examine(path: Path, progress: Progress | None = None, *, folds: int | None = None) -> Check:
+    """Audit a folder; nothing is raised for what is wrong with it, the answer says it.
+
+    Args:
+        path: The folder, or its dataset.yaml.
+        progress: Called with (done, total) images.
+        folds: Divide into so many folds.
+    """
+    dataset = figures = None
+    splits: tuple[Split, ...] = ()
+    findings: list[Finding] = []
+    try:
+        dataset = scan(path)
+        findings = list(dataset.findings)
+        figures = audit(dataset, progress)
+        findings = list(figures.findings)
+        each: Sequence[int | None] = range(folds) if folds and folds > 1 else [None]
+        splits = tuple(split(dataset.samples, figures, folds=folds, fold=fold) for fold in each)
+        findings += dict.fromkeys(finding for divided in splits for finding in divided.findings)
+    except DataError as error:
+        findings += [Finding("error", problem) for problem in error.problems]
+    findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    return Check(path, tuple(findings), dataset, figures, splits)
+
+
+def summary(dataset: Dataset, splits: Sequence[Split]) -> list[str]:
+    """What was understood, in a few lines."""
+    labels = dataset.labels
+    classes = ", ".join(
+        f"{name} = {spelled_value(value)}" for name, value in zip(labels.names, labels.values, strict=True)
+    )
+    lines = [
+        f"{len(dataset.samples):,} pairs, {len(dataset.unlabelled):,} unlabelled images; "
+        f"{dataset.channels} channel(s) of {dataset.dtype}.",
+        f"{labels.kind} classes: {classes}."
+        + (f" Ignored: {', '.join(map(spelled_value, labels.ignored))}." if labels.ignored else ""),
+    ]
+    for fold, divided in enumerate(splits):
+        counts = ", ".join(f"{part} {divided.counts[part]:,}" for part in ALL_PARTS if divided.counts[part])
+        lines.append(f"fold {fold}: {counts}." if len(splits) > 1 else f"{counts}.")
+    return lines
+
+
+def class_rows(dataset: Dataset, figures: Audit) -> list[Mapping[str, Any]]:
+    """Of each class its value, share of the pixels, and figures."""
+    total = max(sum(item.pixels for item in figures.classes) + figures.ignored_pixels, 1)
+    if dataset.labels.is_multilabel:
+        total = max(sum(h * w for h, w in zip(figures.heights, figures.widths, strict=True)), 1)
+    return [
+        {"name": item.name, "value": spelled_value(value), "share": item.pixels / total, **asdict(item)}
+        for item, value in zip(figures.classes, dataset.labels.values, strict=True)
+    ]
+
+
+def evenly_taken(samples: Sequence[Sample], number: int) -> Sequence[Sample]:
+    """At most so many of them."""
+    return samples[:: max(len(samples) // number, 1)][:number]
+
+
+def with_mask(dataset: Dataset, sample: Sample) -> Any:
+    """The image of a sample with the classes' colours over it, (H, W, 3) uint8."""
+    return labelled(picture(dataset.image(sample)), dataset.target(sample), dataset.labels)
+
+
+def spelled_value(value: int | tuple[int, int, int]) -> str:
+    """The value of a class in the masks: a number, or a colour as #RRGGBB.
+
+    >>> spelled_value(3), spelled_value((255, 0, 0))
+    ('3', '#FF0000')
+    """
+    return str(value) if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)
