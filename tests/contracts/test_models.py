@@ -53,6 +53,7 @@ CASES: dict[str, Callable[[int, int], SegmentationModel]] = {
     "fcn8s": lambda c, k: build("fcn8s", in_channels=c, classes=k, encoder=vgg(c), hidden=8),
     "fcn8s bilinear": lambda c, k: build("fcn8s", in_channels=c, classes=k, encoder=lite(c), upsampling="bilinear"),
     "fcn_tutorial": lambda c, k: build("fcn_tutorial", in_channels=c, classes=k, encoder=vgg(c)),
+    "segnet": lambda c, k: build("segnet", in_channels=c, classes=k, encoder=vgg(c)),
     "fcn_resnet50": lambda c, k: build("fcn_resnet50", in_channels=c, classes=k, encoder=resnet(c, 8)),
     "fcn_resnet101": lambda c, k: build("fcn_resnet101", in_channels=c, classes=k, encoder=resnet(c, 16)),
     "smp/fpn": lambda c, k: build("smp/fpn", in_channels=c, classes=k, encoder="test_resnet"),

@@ -77,13 +77,47 @@ def check_features(encoder, reference, image):
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ENCODERS)
-def test_every_encoder_has_the_keys_and_shapes_of_timm(name):
-    import timm
+@pytest.mark.parametrize("name", ["alexnet", "googlenet"])
+def test_what_timm_lacks_gives_torchvisions_features(name):
+    image = torch.rand(2, 3, 64, 96)
+    with torch.device("meta"):
+        network = public_network(name)
+    reference = calibrated(network.to_empty(device="cpu").apply(_draw), image).double()
+    encoder = build_encoder(name, in_channels=3).eval()
+    load_public(encoder, reference.state_dict(), origin="torchvision")
+    encoder = encoder.double()
+    if name == "alexnet":  # torchvision pads by 2 and not at all
+        reference.features[0].padding = (4, 4)
+        for place in (2, 5, 12):
+            reference.features[place].padding = 1
+    expected = {}
+    for layer in ("features.11",) if name == "alexnet" else ("conv1", "conv3", "inception3b", "inception5b"):
+        reference.get_submodule(layer).register_forward_hook(
+            lambda module, args, output, layer=layer: expected.update({layer: output})
+        )
+    with torch.no_grad():
+        reference(image.double())
+        ours = encoder(image.double())
+    places = {"features.11": -2, "conv1": 0, "conv3": 1, "inception3b": 2, "inception5b": 4}
+    for layer, output in expected.items():
+        torch.testing.assert_close(ours[places[layer]], output)
 
+
+def public_network(name):
+    import timm
+    import torchvision
+
+    hub_name = HUB_NAMES.get(name, name)
+    if timm.is_model(hub_name):
+        return timm.create_model(hub_name)
+    return torchvision.models.get_model(name, **({"init_weights": False} if name == "googlenet" else {}))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_encoder_has_the_keys_and_shapes_of_timm_or_torchvision(name):
     with torch.device("meta"):
         encoder = build_encoder(name, in_channels=3)
-        public = timm.create_model(HUB_NAMES.get(name, name)).state_dict()
+        public = public_network(name).state_dict()
     own = encoder.state_dict()
     parts = {key.split(".")[0] for key in own}
     assert {key: tensor.shape for key, tensor in own.items()} == {
@@ -91,7 +125,7 @@ def test_every_encoder_has_the_keys_and_shapes_of_timm(name):
     }
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "vgg11"])
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "vgg11", "alexnet", "googlenet"])
 def test_feature_maps_have_the_channels_and_strides_they_promise(name):
     encoder = build_encoder(name, in_channels=2).eval()
     with torch.no_grad():
@@ -120,6 +154,20 @@ def test_any_encoder_of_timm_gives_its_pyramid():
     encoder = build_encoder("test_convnext", in_channels=4).eval()
     features = encoder(torch.rand(1, 4, 64, 64))
     assert [x.shape[1] for x in features] == list(encoder.out_channels)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("inception_v3", r"an image of 128 × 128 pixels gives maps of \[61, 28, 13, 6, 2\] instead of \[64, 32"),
+        ("vit_tiny_patch16_224", r"it does not take an image of 64 × 64 pixels"),
+    ],
+)
+def test_an_encoder_whose_maps_do_not_fit_is_refused(name, found):
+    with pytest.raises(
+        SettingsError, match=rf"feature maps of {name} do not fit the image: {found}[\s\S]*Fix: choose"
+    ):
+        build_encoder(name, in_channels=3)
 
 
 def test_an_unknown_encoder_is_refused_with_a_suggestion():

@@ -16,6 +16,7 @@ from perpixel.models.encoders import ENCODERS
 from perpixel.models.fcn import FCN
 from perpixel.models.fcn_resnet import FCNResNet
 from perpixel.models.fcn_tutorial import TutorialFCN
+from perpixel.models.segnet import SegNet
 from perpixel.models.torchvision_weights import NETWORK_FILES
 from perpixel.models.unet import UNet
 from perpixel.models.unet_encoder import EncoderUNet
@@ -71,6 +72,11 @@ MODELS: Final[dict[str, ModelEntry]] = {
         summary="FCN-8s (2015): the classic baseline for scenes, with the scores of pool4 and pool3 added",
         on_encoder=FCN,
         encoder="vgg16",
+    ),
+    "segnet": ModelEntry(
+        summary="SegNet (2017): a decoder without skips that unpools by the places of the maxima; sharp, and lean",
+        on_encoder=SegNet,
+        encoder="vgg16_bn",
     ),
     "fcn_tutorial": ModelEntry(
         summary="the FCN that tutorials build on VGG16, a sixth of the size of FCN-8s",

@@ -21,6 +21,8 @@ NETWORK_FILES: Final = {
 """Whole networks trained on COCO, by their name in `MODELS`."""
 
 ENCODER_FILES: Final = {
+    "alexnet": "alexnet-owt-7be5be79.pth",
+    "googlenet": "googlenet-1378be20.pth",
     "resnet18": "resnet18-f37072fd.pth",
     "resnet34": "resnet34-b627a593.pth",
     "resnet50": "resnet50-0676ba61.pth",

@@ -86,6 +86,8 @@ def _public_state(encoder: Encoder, name: str, network: str | None) -> Mapping[s
         return read_state(path)
     hub_name = HUB_NAMES.get(name, name)
     timm = import_timm()
+    if name in ENCODER_FILES and not timm.is_model(hub_name):
+        return read_state(downloaded_file(ENCODER_FILES[name]))
     return fetch(hub_name, partial(timm.create_model, hub_name, pretrained=True)).state_dict()
 
 

@@ -82,7 +82,10 @@ TUTORIALS: Final[dict[str, tuple[Line, ...]]] = {
             "crops of 224 × 224 at half the size, which keep the proportions: most photographs are 250 × 190 then",
         ),
         _different("Adam's divisor + 1e-7 (Keras)", "+ 1e-8 (PyTorch)"),
-        _different("FCN on AlexNet and GoogLeNet, bilinear upsampling and unpooling are mentioned", "FCN-32s to 8s"),
+        _same(
+            "FCN on AlexNet and GoogLeNet, bilinear upsampling and unpooling are mentioned",
+            "`encoder: alexnet` or `googlenet`, `upsampling: bilinear`, and the network `segnet`",
+        ),
     ),
     "unet-shapes": (
         _same("U-Net of three poolings, no normalisation, align_corners upsampling: 7,783,238 parameters"),

@@ -8,7 +8,9 @@ from functools import partial
 from typing import Final
 
 from perpixel.models.base import Encoder
+from perpixel.models.encoders.alexnet import AlexNet
 from perpixel.models.encoders.efficientnet_lite import EfficientNetLite
+from perpixel.models.encoders.googlenet import GoogLeNet
 from perpixel.models.encoders.resnet import ResNet
 from perpixel.models.encoders.vgg import CONVOLUTIONS, VGG
 
@@ -16,6 +18,8 @@ ENCODERS: Final[dict[str, Callable[..., Encoder]]] = {
     "efficientnet_lite0": EfficientNetLite,
     "efficientnet_lite1": partial(EfficientNetLite, width=1.0, depth=1.1),
     "efficientnet_lite2": partial(EfficientNetLite, width=1.1, depth=1.2),
+    "alexnet": AlexNet,
+    "googlenet": GoogLeNet,
     "resnet18": partial(ResNet, layers=(2, 2, 2, 2), bottleneck=False),
     "resnet34": partial(ResNet, layers=(3, 4, 6, 3), bottleneck=False),
     "resnet50": partial(ResNet, layers=(3, 4, 6, 3), bottleneck=True),

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from perpixel.errors import SettingsError, did_you_mean
@@ -64,7 +65,29 @@ def timm_encoder(
         network = fetch(name, partial(build, pretrained=True))
     elif str(weights) != "none":
         load_public(network, read_state(Path(weights)), origin=str(weights))
-    return TimmEncoder(network)
+    encoder = TimmEncoder(network)
+    _refuse_other_sizes(name, encoder, in_channels)
+    return encoder
+
+
+@torch.inference_mode()
+def _refuse_other_sizes(name: str, encoder: TimmEncoder, in_channels: int) -> None:
+    """Raise SettingsError unless each feature map has the size of the image divided by its stride."""
+    side = 4 * encoder.strides[-1]
+    wanted = [side // stride for stride in encoder.strides]
+    try:
+        sides = [max(each.shape[-2:]) for each in encoder.eval()(torch.zeros(1, in_channels, side, side))]
+    except (RuntimeError, AssertionError, ValueError) as error:
+        found = f"it does not take an image of {side} × {side} pixels ({error})"
+    else:
+        encoder.train()
+        if sides == wanted:
+            return
+        found = f"an image of {side} × {side} pixels gives maps of {sides} instead of {wanted} pixels"
+    raise SettingsError(
+        f"the feature maps of {name} do not fit the image: {found}.",
+        fix="choose an encoder whose convolutions keep their size, resnet34d or convnext_tiny for example.",
+    )
 
 
 def timm_statistics(name: str, *, known: Collection[str] = ()) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -31,6 +31,7 @@ class VGG(Encoder):
         in_channels: int = 3,
     ) -> None:
         super().__init__()
+        self.convolutions = tuple(convolutions)
         block_channels = [width * min(2**index, 8) for index in range(len(convolutions))]
         self.out_channels = (*block_channels, block_channels[-1])
         self.strides = tuple(2**index for index in range(len(self.out_channels)))
