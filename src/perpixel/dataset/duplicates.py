@@ -26,11 +26,18 @@ ROWS_AT_ONCE: Final = 512
 def thumbnail(image: ImageArray | Image.Image) -> Thumbnail:
     """Average an (H, W, C) image, or an 8-bit picture, over its channels and over SIDE × SIDE boxes."""
     if not isinstance(image, Image.Image):
-        image = Image.fromarray(np.nan_to_num(image.astype(np.float32)).mean(axis=-1))
-    if min(image.size) >= 4 * SIDE:  # whole boxes first, which is quicker, and keeps at least twice the side
-        image = image.reduce((image.width // (2 * SIDE), image.height // (2 * SIDE)))
-    small = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
+        image = Image.fromarray(gray(image))
+    small = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0), np.float32)
     mean: Thumbnail = small.reshape(SIDE, SIDE, -1).mean(axis=-1).astype(np.float32)
+    return mean
+
+
+def gray(image: NDArray[Any]) -> NDArray[np.float32]:
+    """The mean of the channels of an (H, W, C) image, (H, W); what is no number becomes the mean of the rest."""
+    mean = image.astype(np.float32).mean(axis=-1)
+    unknown = ~np.isfinite(mean)
+    if unknown.any():
+        mean[unknown] = 0 if unknown.all() else mean[~unknown].mean(dtype=np.float64)
     return mean
 
 
@@ -51,9 +58,9 @@ def near_duplicates(thumbnails: NDArray[np.float32]) -> list[tuple[int, int]]:
         return pairs
     boxes = thumbnails.reshape(-1, COARSE_SIDE, SIDE // COARSE_SIDE, COARSE_SIDE, SIDE // COARSE_SIDE)
     coarse = boxes.mean(axis=(2, 4))[pictures]
-    upright = _unit(coarse)
+    upright = unit(coarse)
     for orientation in range(8):
-        turned = _unit(oriented(coarse, orientation))
+        turned = unit(oriented(coarse, orientation))
         for start in range(0, len(pictures), ROWS_AT_ONCE):
             rows = upright[start : start + ROWS_AT_ONCE]
             close = rows @ turned[start:].T > COARSE_ALIKE
@@ -63,7 +70,7 @@ def near_duplicates(thumbnails: NDArray[np.float32]) -> list[tuple[int, int]]:
                 i, j = int(pictures[start + some[row]]), int(pictures[start + column])
                 if not joined.together(i, j):
                     turned_back = oriented(thumbnails[j : j + 1], orientation)
-                    if _correlations(thumbnails[i : i + 1], turned_back)[0] > ALIKE:
+                    if correlations(thumbnails[i : i + 1], turned_back)[0] > ALIKE:
                         joined.join(i, j)
                         pairs.append((i, j))
     return sorted(pairs)
@@ -85,10 +92,10 @@ def neighbours_alike(thumbnails: NDArray[np.float32], seed: int = 0) -> bool:
         return False
     starts = range(0, len(thumbnails) - 1, ROWS_AT_ONCE)
     blocks = (thumbnails[start : start + ROWS_AT_ONCE + 1] for start in starts)
-    beside = np.concatenate([_correlations(block[:-1], block[1:]) for block in blocks])
+    beside = np.concatenate([correlations(block[:-1], block[1:]) for block in blocks])
     first, second = np.random.default_rng(seed).integers(0, len(thumbnails), (2, 1000))
     apart = np.abs(first - second) > 2
-    others = _correlations(thumbnails[first[apart]], thumbnails[second[apart]])
+    others = correlations(thumbnails[first[apart]], thumbnails[second[apart]])
     return bool(np.median(beside) - np.median(others) > 0.3)
 
 
@@ -126,7 +133,7 @@ def _equal(thumbnails: NDArray[np.float32], joined: Groups) -> list[tuple[int, i
     return pairs
 
 
-def _unit(images: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, S·S) with mean 0 and length 1."""
     vectors = images.reshape(len(images), -1)
     vectors = vectors - vectors.mean(axis=1, keepdims=True)
@@ -135,9 +142,9 @@ def _unit(images: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def _correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+def correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of each of (N, S, S) with its counterpart, (N,)."""
-    products: NDArray[np.float32] = (_unit(first) * _unit(second)).sum(axis=1)
+    products: NDArray[np.float32] = (unit(first) * unit(second)).sum(axis=1)
     return products
 
 
