@@ -14,7 +14,7 @@ from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_json
 
-CACHE_VERSION: Final = 2
+CACHE_VERSION: Final = 3
 
 
 def cache_folder() -> Path:
@@ -43,7 +43,8 @@ def remember(dataset: Dataset, result: Audit) -> None:
 def _cache_file(dataset: Dataset) -> Path:
     """A name that changes with any file of the data set: by path, size and times, and by how it is understood."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((CACHE_VERSION, dataset.labels, dataset.reading, dataset.channels, dataset.dtype)).encode())
+    understood = (dataset.labels, dataset.reading, dataset.channels, dataset.dtype, dataset.overrides.duplicates)
+    digest.update(repr((CACHE_VERSION, *understood)).encode())
     for sample in (*dataset.samples, *dataset.unlabelled):
         digest.update(
             repr((sample.name, sample.page, sample.corner, sample.group, sample.split, sample.shapes)).encode()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.audit.same_picture import FINE_SIDE, FinePicture, robust_fit, show_the_same
-from perpixel.duplicates import ALIKE, SIDE, Groups, correlations, oriented, unit
+from perpixel.dataset.duplicates import ALIKE, SIDE, Groups, correlations, oriented, unit
 
 Pair = tuple[int, int]
 
@@ -67,7 +67,8 @@ def confirmed(
         compare = _few if len(members) <= FEW else _many
         found += [(members[i], members[j]) for i, j in compare(thumbnails[members], pictures)]
     copied = {index for pair in found for index in pair}
-    return Copies(tuple(sorted(found)), tuple(sorted({*sum(components.values(), [])} - copied)))
+    alike = {index for members in components.values() for index in members}
+    return Copies(tuple(sorted(found)), tuple(sorted(alike - copied)))
 
 
 def _few(thumbnails: NDArray[np.float32], pictures: NDArray[np.float32]) -> list[Pair]:

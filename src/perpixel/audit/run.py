@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.audit.cache import recall, remember
+from perpixel.audit.copies import Copies, confirmed
 from perpixel.audit.measure import Intensities, Measure, measure, pooled
+from perpixel.audit.same_picture import FinePicture, fine_picture
 from perpixel.audit.summary import Audit, ClassFigures
 from perpixel.dataset import Dataset, Finding, Sample
 from perpixel.dataset.duplicates import SIDE, near_duplicates, neighbours_alike
 from perpixel.dataset.layout.inventory import Progress, gathered
 from perpixel.dataset.layout.names import natural
-from perpixel.dataset.sample import Severity, warning
+from perpixel.dataset.sample import Severity, info, warning
 from perpixel.errors import DataError, Problem
 from perpixel.shapes import AnyArray
 
@@ -47,7 +49,11 @@ def audit(dataset: Dataset, progress: Progress | None = None) -> Audit:
     if problems:
         raise DataError.of(problems)
     result = _summed(dataset, list(results.values()), thumbnails, intensities)
-    result = replace(result, findings=(*dataset.findings, *_findings(dataset, result)))
+    copies = _copies(dataset, samples, thumbnails)
+    names = [sample.name for sample in samples]
+    result = replace(result, duplicates=tuple((names[i], names[j]) for i, j in copies.pairs))
+    alike = [names[index] for index in copies.alike]
+    result = replace(result, findings=(*dataset.findings, *_findings(dataset, result), *_told_alike(alike)))
     remember(dataset, result)
     return result
 
@@ -63,7 +69,6 @@ def _summed(
     areas = _object_areas(dataset)
     objects = list(dataset.labels.foreground_classes)
     names = [sample.name for sample in dataset.samples]
-    everyone = [*names, *(sample.name for sample in dataset.unlabelled)]
     return Audit(
         mean=_floats(mean),
         std=_floats(np.sqrt(squares / np.maximum(count, 1))),
@@ -84,10 +89,37 @@ def _summed(
         ),
         ignored_pixels=int(pixels[:, -1].sum()),
         empty=tuple(name for name, row in zip(names, pixels, strict=True) if not row[objects].any()),
-        duplicates=tuple((everyone[i], everyone[j]) for i, j in near_duplicates(thumbnails)),
+        duplicates=(),
         sequences=_sequences(dataset, thumbnails),
         present={n: tuple(map(int, np.flatnonzero(row[:-1]))) for n, row in zip(names, pixels, strict=True)},
     )
+
+
+def _copies(dataset: Dataset, samples: Sequence[Sample], thumbnails: NDArray[np.float32]) -> Copies:
+    """The images that show the same."""
+    if dataset.overrides.duplicates == "ignore":
+        return Copies((), ())
+
+    def read(indices: Sequence[int], side: int) -> list[FinePicture]:
+        found, problems = gathered(lambda index: fine_picture(dataset.image(samples[index]), side), indices)
+        if problems:
+            raise DataError.of(problems)
+        return list(found.values())
+
+    return confirmed(near_duplicates(thumbnails), thumbnails, read)
+
+
+def _told_alike(names: Sequence[str]) -> list[Finding]:
+    if not names:
+        return []
+    return [
+        info(
+            f"{len(names)} images have their background in common with others (a fixed camera, a dish, padding) and "
+            "show something else before it: they are not taken for copies.",
+            "set data.group_by where they belong together after all.",
+            names,
+        )
+    ]
 
 
 def _object_areas(dataset: Dataset) -> list[list[int]]:
@@ -159,7 +191,8 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
         found.append(
             warning(
                 f"{len(result.duplicates)} pair(s) of images show the same (copies, turned or flipped too).",
-                "nothing to fix: they are kept on one side of the split; remove copies that are not wanted.",
+                "nothing to fix: they are kept on one side of the split; remove copies that are not wanted, or write "
+                "duplicates: ignore into dataset.yaml where they only look alike.",
                 tuple(f"{first} and {second}" for first, second in result.duplicates),
             )
         )

@@ -1,12 +1,13 @@
 """Whether two pictures that are alike as a whole show the same everywhere, or something else in a part."""
 
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from perpixel.duplicates import gray
+from perpixel.dataset.duplicates import gray
+from perpixel.shapes import AnyArray
 
 FinePicture: TypeAlias = NDArray[np.float32]
 
@@ -21,13 +22,16 @@ EDGE_SHARE: Final = 0.35
 """Of the step at an edge, what two copies may differ by there: they are never aligned to the pixel."""
 CONSTANT: Final = 0.01
 """Values this near the least or the greatest, as a share of the range, are padding or no data where both have it."""
+MARGIN: Final = 4
+"""Pixels around it that count as well: resampling mixes them with what is empty."""
 LARGEST_SHIFT: Final = 1 / 8
-"""Of the side, how far copies are moved at most."""
+"""Of half the side, how far copies are moved at most in one round."""
 
 
-def fine_picture(image: NDArray[Any], side: int = FINE_SIDE) -> FinePicture:
+def fine_picture(image: AnyArray, side: int = FINE_SIDE) -> FinePicture:
     """Average an (H, W, C) image over its channels and over side × side boxes; NaN becomes the mean of the rest."""
-    return np.asarray(Image.fromarray(gray(image)).resize((side, side), Image.Resampling.BOX, reducing_gap=2.0), np.float32)
+    whole = Image.fromarray(gray(image))
+    return np.asarray(whole.resize((side, side), Image.Resampling.BOX, reducing_gap=2.0), np.float32)
 
 
 def show_the_same(first: FinePicture, second: FinePicture) -> bool:
@@ -46,17 +50,18 @@ def show_the_same(first: FinePicture, second: FinePicture) -> bool:
 
 
 def _empty_in_both(first: FinePicture, second: FinePicture) -> NDArray[np.bool_]:
-    """Where both hold the same extreme value, with a margin of two pixels."""
+    """Where both hold the same extreme value, with a margin around it."""
     from scipy import ndimage
 
     both = np.stack([first, second])
     empty = np.zeros(first.shape, bool)
-    for choose in sorted((np.min, np.max), key=lambda choose: _spread_near(both, choose(both), np.ptp(both))):
+    ends = (np.min, np.max)
+    for end in sorted(ends, key=lambda end: _spread_near(both, float(end(both)), float(np.ptp(both)))):
         rest = both[:, ~empty]
-        value, near = choose(rest), CONSTANT * np.ptp(rest)
+        value, near = float(end(rest)), CONSTANT * float(np.ptp(rest))
         has = np.abs(both - value) <= near
         if has.mean(axis=(1, 2)).min() >= CONSTANT:
-            empty |= ndimage.binary_dilation(has.all(axis=0), np.ones((3, 3)), iterations=2)
+            empty |= ndimage.binary_dilation(has.all(axis=0), np.ones((3, 3), bool), iterations=MARGIN)
         if empty.mean() > 1 - CONSTANT:
             return np.zeros(first.shape, bool)
     return empty
@@ -95,12 +100,12 @@ def _toned_as(first: FinePicture, second: FinePicture, used: NDArray[np.bool_]) 
     return toned
 
 
-def robust_fit(columns: NDArray[Any], wanted: NDArray[Any], rounds: int = 3) -> NDArray[np.float64]:
+def robust_fit(columns: AnyArray, wanted: AnyArray, rounds: int = 3) -> NDArray[np.float64]:
     """Least squares, weighted anew so that outliers count little (Cauchy weights), (N, P) and (N,) to (P,)."""
     weights = np.ones(len(wanted))
-    factors = np.zeros(columns.shape[1])
+    factors: NDArray[np.float64] = np.zeros(columns.shape[1])
     for _ in range(rounds):
-        factors = np.linalg.lstsq(columns * weights[:, None], wanted * weights, rcond=None)[0]
+        factors = np.asarray(np.linalg.lstsq(columns * weights[:, None], wanted * weights, rcond=None)[0], np.float64)
         error = wanted - columns @ factors
         spread = 1.4826 * np.median(np.abs(error)) + 1e-9
         weights = np.sqrt(1 / (1 + (error / (3 * spread)) ** 2))
@@ -120,8 +125,8 @@ def _moved_onto(
     matrix, offset = np.eye(2), np.zeros(2)
     for sigma in (4.0, 4.0, 2.0, 1.0):
         moved = ndimage.affine_transform(second, matrix, offset, order=1, mode="nearest")
-        step, turn = _motion(*(ndimage.gaussian_filter(picture, sigma)[::2, ::2] for picture in (first, moved)),
-                             used[::2, ::2])  # fmt: skip
+        sparse = [ndimage.gaussian_filter(picture, sigma)[::2, ::2] for picture in (first, moved)]
+        step, turn = _motion(sparse[0], sparse[1], used[::2, ::2])
         if not max(np.abs(step).max(), np.abs(turn).max()) < LARGEST_SHIFT:
             break
         side = (len(first) - 1) / 2

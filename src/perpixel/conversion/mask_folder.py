@@ -21,6 +21,7 @@ from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.description import FILE_NAME, save_description, spelled
 from perpixel.dataset.layout.inventory import Progress, gathered
 from perpixel.dataset.masks.classes import Reading
+from perpixel.dataset.overrides import Overrides
 from perpixel.errors import DataError
 from perpixel.files.atomic import write_text
 from perpixel.files.tiff_writer import TiffLayout, write_tiff
@@ -60,7 +61,8 @@ def write_mask_folder(dataset: Dataset, folder: Path, final: Path, progress: Pro
     write_classes(folder / MARK, dataset.labels)
     labels = as_indices(dataset.labels)
     reading: Reading = "pages" if labels.is_multilabel else "values"
-    save_description(folder / FILE_NAME, folder, labels, reading, pairs=PAIRS, mask_orientation="shown")
+    stated = Overrides(pairs=folder / PAIRS, mask_orientation="shown", duplicates=dataset.overrides.duplicates)
+    save_description(folder / FILE_NAME, folder, labels, reading, stated)
 
 
 def as_indices(labels: Labels) -> Labels:

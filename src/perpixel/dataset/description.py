@@ -1,14 +1,16 @@
 """dataset.yaml: what was understood of a folder, to be read, and edited to overrule it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from perpixel.dataset.annotations.tables import parse_colour
 from perpixel.dataset.masks.classes import Reading, default_colours
+from perpixel.dataset.overrides import NOTHING_STATED, DuplicatesMode, Overrides
 from perpixel.dataset.turns import MaskOrientation
 from perpixel.errors import DataError, Problem, did_you_mean
 from perpixel.files.atomic import write_text
@@ -24,7 +26,9 @@ HEAD: Final = """\
 # pairs: a CSV file of image,mask,split,group instead of finding pairs by names.
 # reading: values | halves | nonzero | alpha | instances | objects | classes | channels | pages | drawn
 # ignored: values in the masks that stand for no label; [] where each is a class.
+# unlabelled: a value in the masks, or several, that nobody has labelled, such as what lies around strokes.
 # mask_orientation: stored | shown, where images are turned by a tag: as their pixels lie, or as a viewer shows them.
+# duplicates: group | ignore, whether images that show the same stay on one side of a split.
 """
 
 
@@ -38,6 +42,15 @@ class ClassLine(_Part):
     name: str
     value: int | Colour | None = None
     colour: Colour | None = None
+
+
+def _several(given: Any) -> Any:
+    """One value as a list of one; a colour is one value."""
+    return given if isinstance(given, list | tuple) and (not given or not _is_colour(given)) else (given,)
+
+
+def _is_colour(given: Sequence[Any]) -> bool:
+    return isinstance(given, tuple) and len(given) == 3 and all(isinstance(each, int) for each in given)
 
 
 class Description(_Part):
@@ -54,6 +67,8 @@ class Description(_Part):
     mask_orientation: MaskOrientation | None = None
     classes: tuple[ClassLine, ...] = ()
     ignored: tuple[int | Colour, ...] = ()
+    unlabelled: Annotated[tuple[int | Colour, ...], BeforeValidator(_several)] = ()
+    duplicates: DuplicatesMode | None = None
 
     def labels(self) -> Labels | None:
         """The labels that it states; None where it lists no classes."""
@@ -69,6 +84,17 @@ class Description(_Part):
         ]
         names = tuple(line.name for line in self.classes)
         return Labels(self.kind, names, tuple(values), tuple(colours), self.ignored, self.encoding)
+
+    def overrides(self, folder: Path) -> Overrides:
+        """What it states beside the classes; its paths count from that folder."""
+        return Overrides(
+            self.images,
+            self.masks,
+            folder / self.pairs if self.pairs else None,
+            self.mask_orientation,
+            self.unlabelled,
+            self.duplicates,
+        )
 
 
 def is_description(path: Path) -> bool:
@@ -107,30 +133,22 @@ def load_description(path: Path) -> Description:
     return description
 
 
-def save_description(  # noqa: PLR0913 # one parameter a key
-    path: Path,
-    root: Path,
-    labels: Labels,
-    reading: Reading,
-    *,
-    masks: str | None = None,
-    pairs: str | None = None,
-    mask_orientation: MaskOrientation | None = None,
+def save_description(
+    path: Path, root: Path, labels: Labels, reading: Reading, overrides: Overrides = NOTHING_STATED
 ) -> None:
-    """Write a dataset.yaml. Raises OutputError."""
-    try:
-        relative = os.path.relpath(root.absolute(), path.absolute().parent)
-    except ValueError:  # another drive
-        relative = str(root.absolute())
+    """Write a dataset.yaml; what is unlabelled is among the labels' ignored values. Raises OutputError."""
+    pairs = overrides.pairs
     content: JsonObject = {
         "perpixel": 1,
-        "root": relative,
-        "masks": masks,
-        "pairs": pairs,
+        "root": _counted_from(path, root),
+        "images": overrides.images,
+        "masks": overrides.masks,
+        "pairs": None if pairs is None else _counted_from(path, pairs),
         "kind": labels.kind,
         "encoding": labels.encoding,
         "reading": reading,
-        "mask_orientation": mask_orientation,
+        "mask_orientation": overrides.mask_orientation,
+        "duplicates": overrides.duplicates,
         "classes": [
             {"name": name, "value": spelled(value), "colour": spelled(colour)}
             for name, value, colour in zip(labels.names, labels.values, labels.colours, strict=True)
@@ -141,6 +159,14 @@ def save_description(  # noqa: PLR0913 # one parameter a key
         {k: v for k, v in content.items() if v is not None}, sort_keys=False, allow_unicode=True, width=118
     )
     write_text(path, HEAD + text)
+
+
+def _counted_from(description: Path, path: Path) -> str:
+    """A path relative to the folder of a description; in full on another drive."""
+    try:
+        return Path(os.path.relpath(path.absolute(), description.absolute().parent)).as_posix()
+    except ValueError:
+        return str(path.absolute())
 
 
 def spelled(value: Value) -> int | str:

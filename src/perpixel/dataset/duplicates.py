@@ -32,9 +32,9 @@ def thumbnail(image: ImageArray | Image.Image) -> Thumbnail:
     return mean
 
 
-def gray(image: NDArray[Any]) -> NDArray[np.float32]:
+def gray(image: ImageArray) -> NDArray[np.float32]:
     """The mean of the channels of an (H, W, C) image, (H, W); what is no number becomes the mean of the rest."""
-    mean = image.astype(np.float32).mean(axis=-1)
+    mean: NDArray[np.float32] = image.astype(np.float32).mean(axis=-1)
     unknown = ~np.isfinite(mean)
     if unknown.any():
         mean[unknown] = 0 if unknown.all() else mean[~unknown].mean(dtype=np.float64)

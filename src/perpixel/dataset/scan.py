@@ -17,18 +17,22 @@ from perpixel.dataset.layout.pair_list import read_list, recognise_list
 from perpixel.dataset.layout.subset_lists import recognise_pair_lists, with_subsets
 from perpixel.dataset.masks.instance_maps import in_blocks
 from perpixel.dataset.masks.understand import Found, Stated, counted, renumbered, understand
+from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.errors import DataError, Problem, is_plain
 from perpixel.files.read import read_header
 from perpixel.labels.labels import Labels
 
 
-def scan(path: Path, labels: Labels | None = None, *, whole: bool = False) -> Dataset:
+def scan(
+    path: Path, labels: Labels | None = None, *, whole: bool = False, overrides: Overrides = NOTHING_STATED
+) -> Dataset:
     """Understand a folder of images and masks.
 
     Args:
         path: The folder, or a dataset.yaml that describes one. A dataset.yaml in the folder counts.
         labels: Read the masks by these, say those of a trained model; values unknown to them are an error.
         whole: Leave rasters whole that would be cut into blocks to be divided, see `in_blocks`.
+        overrides: What is stated of the folder; it counts more than its dataset.yaml.
 
     Returns:
         The data set. Every mask has been looked at once, and every image's header.
@@ -36,13 +40,13 @@ def scan(path: Path, labels: Labels | None = None, *, whole: bool = False) -> Da
     Raises:
         DataError: All that must be mended, at once.
     """
-    root, stated = _stated(Path(path), labels)
+    root, stated = _stated(Path(path), labels, overrides)
     dataset = _understood(root, stated)
     return dataset if whole else in_blocks(dataset)
 
 
-def _stated(path: Path, labels: Labels | None) -> tuple[Path, Stated]:
-    """The folder, and what its dataset.yaml says of it."""
+def _stated(path: Path, labels: Labels | None, overrides: Overrides) -> tuple[Path, Stated]:
+    """The folder, and what its dataset.yaml and the user say of it."""
     if not is_plain(str(path.absolute())):
         raise DataError(
             f"the path {path} is not UTF-8, or holds line breaks or other control characters.",
@@ -53,7 +57,7 @@ def _stated(path: Path, labels: Labels | None) -> tuple[Path, Stated]:
     if path.is_dir() and is_description(path / FILE_NAME):
         path = path / FILE_NAME
     if path.is_dir():
-        return path, Stated(labels)
+        return path, Stated(labels, overrides=overrides, is_model=labels is not None)
     if path.suffix.lower() not in {".yaml", ".yml"}:
         raise DataError(f"{path} is not a folder.", fix="give the folder that holds the images and the masks.")
     description = load_description(path)
@@ -63,11 +67,10 @@ def _stated(path: Path, labels: Labels | None) -> tuple[Path, Stated]:
     stated = Stated(
         labels or description.labels(),
         description.reading,
-        description.images,
-        description.masks,
-        path.parent / description.pairs if description.pairs else None,
         description.ignored if "ignored" in description.model_fields_set else None,
-        description.mask_orientation,
+        overrides.over(description.overrides(path.parent)),
+        labels is not None,
+        description.labels(),
     )
     return root, stated
 
@@ -82,7 +85,7 @@ def _understood(root: Path, stated: Stated) -> Dataset:
     pages = {s.name: mask_pages(s, stated.labels, stated.reading) for s in samples}
     facts, problems = look_at_masks(sorted({page for each in pages.values() for page in each}))
     report.problems += problems
-    samples = fitted(samples, headers, facts, report, stated.mask_orientation)
+    samples = fitted(samples, headers, facts, report, stated.overrides.mask_orientation)
     channels, dtype = one_kind(samples, headers, report)
     if not any(sample.is_labelled for sample in samples) and not report.problems:
         report.problems.append(Problem("no image has a mask.", "put the masks in a folder masks/ next to images/."))
@@ -105,15 +108,17 @@ def _understood(root: Path, stated: Stated) -> Dataset:
         samples=tuple(s for s in samples if s.is_labelled),
         unlabelled=tuple(s for s in samples if not s.is_labelled),
         findings=(*report.findings, *understood.findings),
+        overrides=stated.overrides,
     )
 
 
 def _layout(tree: Tree, stated: Stated) -> Layout:
     """The first layout that fits; the order is that of how plainly it is said."""
-    if stated.pairs is not None:
-        return read_list(stated.pairs)
-    if stated.images is not None or stated.masks is not None:
-        layout = recognise(with_chosen(tree, stated.images, stated.masks))
+    chosen = stated.overrides
+    if chosen.pairs is not None:
+        return read_list(chosen.pairs)
+    if chosen.images is not None or chosen.masks is not None:
+        layout = recognise(with_chosen(tree, chosen.images, chosen.masks))
     else:
         layout = recognise_list(tree) or recognise_pair_lists(tree) or recognise(tree) or recognise_rasters(tree)
     layout = layout or recognise_drawn(tree)

@@ -164,9 +164,11 @@ def _usable(
     if len(units) >= len(shares):
         return shares
     if len(units) < 2:
+        is_copied = "shows the same" in units[0].reason or "copies" in units[0].reason
         raise DataError(
             f"all labelled images belong to one group ({units[0].reason}); it cannot be divided.",
-            fix="add images of another group, or give train and val folders yourself.",
+            fix="add images of another group, or give train and val folders yourself"
+            + ("; or write duplicates: ignore into dataset.yaml if they are no copies." if is_copied else "."),
         )
     if len(shares) > len(PARTS) or shares[-1][0] != "test":
         raise DataError(
@@ -347,7 +349,8 @@ def _leaks(divided: Split, audit: Audit) -> list[Finding]:
     return [
         warning(
             f"{len(torn)} pair(s) of images that show the same are on two sides of the given split: a leak.",
-            "move one of each pair, or let perpixel divide the images.",
+            "move one of each pair, or let perpixel divide the images; or write duplicates: ignore into dataset.yaml "
+            "if they are no copies.",
             torn,
         )
     ]

@@ -1,6 +1,6 @@
 """A folder that has been understood: its labels, its samples, and how to read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from perpixel.dataset.layout.inventory import OPAQUE_FROM, Page, painted
 from perpixel.dataset.layout.names import place_of
 from perpixel.dataset.masks.class_layers import layer_count, one_class_a_pixel
 from perpixel.dataset.masks.classes import Reading
+from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.dataset.sample import Finding, Sample
 from perpixel.errors import DataError
 from perpixel.files.read import RawMask, read_image, read_mask, turned
@@ -33,6 +34,7 @@ class Dataset:
         samples: The labelled ones.
         unlabelled: Those without a mask.
         findings: What was seen and decided.
+        overrides: What the user states.
     """
 
     root: Path
@@ -43,6 +45,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     unlabelled: tuple[Sample, ...] = ()
     findings: tuple[Finding, ...] = ()
+    overrides: Overrides = NOTHING_STATED
 
     def image(self, sample: Sample) -> ImageArray:
         """Read the image as (H, W, C) of `dtype`. Raises DataError."""
@@ -109,13 +112,13 @@ class Dataset:
         """Write a dataset.yaml that states what was understood. Raises OutputError."""
         apart = {p.parent for s in self.samples for p in s.masks if p.parent != s.image.parent}
         names = {folder.name for folder in apart}
-        masks = None
-        if self.reading not in ("classes", "objects", "pages"):
+        masks = self.overrides.masks
+        if masks is None and self.overrides.pairs is None and self.reading not in ("classes", "objects", "pages"):
             if len(names) == 1 and place_of((min(names),)).role == "mask":
                 masks = min(names)
             elif len(apart) == 1 and min(apart).is_relative_to(self.root):
                 masks = min(apart).relative_to(self.root).as_posix()
-        save_description(path, self.root, self.labels, self.reading, masks=masks)
+        save_description(path, self.root, self.labels, self.reading, replace(self.overrides, masks=masks))
 
 
 def mask_pages(sample: Sample, labels: Labels | None, reading: Reading | None) -> list[Page]:

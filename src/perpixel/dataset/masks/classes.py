@@ -9,7 +9,8 @@ from typing import Final, Literal, TypeAlias
 from perpixel.dataset.annotations.tables import KNOWN_SETS, ClassTable
 from perpixel.dataset.layout.inventory import MaskFacts, packed, total, unpacked
 from perpixel.dataset.masks.evidence import Shapes
-from perpixel.dataset.masks.void import ISLANDS, MaskValues, is_even, unlabelled_values
+from perpixel.dataset.masks.refusals import MOST_INFERRED, blended, empty_masks, one_class, smoothed, too_many
+from perpixel.dataset.masks.void import ISLANDS, MaskValues, absent_value, is_even, unlabelled_values
 from perpixel.dataset.sample import Finding, info, warning
 from perpixel.errors import DataError
 from perpixel.labels.labels import DISTINCT_COLOURS, Colour, Encoding, Labels, Value
@@ -22,8 +23,6 @@ Reading: TypeAlias = Literal[
 the alpha, cut at 128; an instance map or one file an object, merged; one file, one channel or one page a class
 (overlapping); outlines, filled."""
 
-MOST_INFERRED: Final = 64
-"""More different values than this are not taken for classes without being told."""
 STEP_INSIDE: Final = 0.02
 """Of the pixels of a smoothed border, at most this share lies inside its own level."""
 MOST_STEPS: Final = 0.5
@@ -53,6 +52,7 @@ class Evidence:
         shapes: A few masks to look at.
         ignored: What the user says that stands for no label; None where nothing is said.
         reading: How the user says that the masks are read.
+        unlabelled: What the user says that nobody has labelled; other values may be ignored, too.
     """
 
     facts: Sequence[MaskFacts]
@@ -62,6 +62,7 @@ class Evidence:
     shapes: Shapes
     ignored: tuple[Value, ...] | None = None
     reading: Reading | None = None
+    unlabelled: tuple[Value, ...] = ()
 
 
 def infer(evidence: Evidence) -> Understood:
@@ -87,7 +88,7 @@ def infer(evidence: Evidence) -> Understood:
     palettes = [fact.palette for fact in facts]
     if "colour" in kinds or not _agree(palettes):
         return _colours(evidence)
-    if is_open and not any(palettes):
+    if is_open and not any(palettes) and not evidence.unlabelled:
         if _are_two_scales(facts):
             return binary("nonzero", info(*SCALES_TOLD))
         if not _is_named(total(facts), evidence.tables) and _are_steps(facts, evidence.shapes):
@@ -119,8 +120,10 @@ def _indices(evidence: Evidence, encoding: Encoding) -> Understood:
     facts, counts = evidence.facts, total(evidence.facts)
     seen = MaskValues(counts, facts, _named(counts, evidence.tables), evidence.shapes)
     stated = None if evidence.ignored is None else [v for v in evidence.ignored if isinstance(v, int)]
-    ignored, findings = unlabelled_values(seen, stated)
+    ignored, findings = unlabelled_values(seen, stated, [v for v in evidence.unlabelled if isinstance(v, int)])
     values = sorted(set(counts) - set(ignored))
+    if len(values) == 1 and len(counts) > 1:
+        raise one_class(values[0], ignored)
     if len(values) < 2:
         raise empty_masks(len(facts))
     if len(values) > MOST_INFERRED:
@@ -198,32 +201,6 @@ def default_colours(values: Sequence[int]) -> tuple[Colour, ...]:
             red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.65, 0.9)
             colours.append((round(red * 255), round(green * 255), round(blue * 255)))
     return tuple(colours)
-
-
-def empty_masks(count: int) -> DataError:
-    """The error for masks that hold one value only."""
-    return DataError(
-        f"all {count} masks are empty: every pixel has the same value.",
-        fix="check that the masks were exported with their labels, and that they are the masks.",
-    )
-
-
-def too_many(values: Sequence[int], what: str = "values") -> DataError:
-    """The error for masks whose values are hardly classes."""
-    shown = [f"#{v:06X}" if what == "colours" else str(v) for v in values]
-    return DataError(
-        f"the masks hold {len(values):,} different {what}; at most {MOST_INFERRED} are taken for classes unasked.",
-        fix="save masks without smoothing or lossy compression; or list the classes in dataset.yaml.",
-        examples=shown,
-    )
-
-
-def smoothed(count: int, greatest: int) -> DataError:
-    """The error for masks with steps along the borders, between levels that are not 0 and 255."""
-    return DataError(
-        f"the masks hold {count} values up to {greatest}, most of which occur along borders only: they are smoothed.",
-        fix="save masks without smoothing; or write reading: values into dataset.yaml if each value is a class.",
-    )
 
 
 def _names(
@@ -333,7 +310,10 @@ def _colours(evidence: Evidence) -> Understood:
         raise empty_masks(len(facts))
     if evidence.reading is None and (blends := _blends(colours, evidence)):
         raise blended(blends)
-    stated = {packed(v) for v in evidence.ignored or () if isinstance(v, tuple)}
+    stated = {packed(v) if isinstance(v, tuple) else packed((v,) * 3) for v in evidence.unlabelled}
+    stated |= {packed(v) for v in evidence.ignored or () if isinstance(v, tuple)}
+    if absent := sorted(stated - set(colours)):
+        findings.append(absent_value([f"#{colour:06X}" for colour in absent]))
     ignored = tuple(unpacked(colour) for colour in colours if colour in stated)
     as_values = tuple(unpacked(colour) for colour in colours if colour not in stated)
     names = tuple("background" if c == (0, 0, 0) else f"#{packed(c):06X}" for c in as_values)
@@ -346,15 +326,6 @@ def _blends(colours: Sequence[int], evidence: Evidence) -> list[int]:
         return []
     odd = [c for c in colours if evidence.shapes.interiors.get(c, (0, 0))[1] == 0]
     return odd if len(odd) >= 3 and len(odd) >= len(colours) / 2 else []
-
-
-def blended(colours: Sequence[int]) -> DataError:
-    """The error for masks of colours with smoothed edges."""
-    return DataError(
-        f"{len(colours)} colours of the masks occur along borders only: the masks are smoothed.",
-        fix="save masks without smoothing (nearest neighbour); or list the classes in dataset.yaml.",
-        examples=[f"#{colour:06X}" for colour in colours],
-    )
 
 
 def shown_colour(fact: MaskFacts, value: int) -> int:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, NoReturn
 
 from perpixel.dataset.annotations.tables import ClassTable, find_tables
@@ -23,9 +22,10 @@ from perpixel.dataset.masks.classes import (
     shown_colour,
 )
 from perpixel.dataset.masks.evidence import Shapes
+from perpixel.dataset.masks.model_conflicts import conflicts
 from perpixel.dataset.masks.numbered import number_objects
+from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.dataset.sample import Sample, Shape, info
-from perpixel.dataset.turns import MaskOrientation
 from perpixel.errors import DataError, Problem
 from perpixel.labels.labels import Labels, Value
 from perpixel.shapes import IGNORED
@@ -41,15 +41,30 @@ MOST_CLASSES_IN_PIECES: Final = 16
 
 @dataclass(frozen=True)
 class Stated:
-    """What the user says of the data, which overrules what would be inferred."""
+    """What the user says of the data, which overrules what would be inferred.
+
+    Args:
+        labels: The classes, by dataset.yaml or by a model.
+        reading: How the masks are read, by dataset.yaml.
+        ignored: All values that stand for no label, by dataset.yaml.
+        overrides: The rest.
+        is_model: Whether `labels` are those of a model, with which the data are compared.
+        own_labels: The classes by dataset.yaml.
+    """
 
     labels: Labels | None = None
     reading: Reading | None = None
-    images: str | None = None
-    masks: str | None = None
-    pairs: Path | None = None
     ignored: tuple[Value, ...] | None = None
-    mask_orientation: MaskOrientation | None = None
+    overrides: Overrides = NOTHING_STATED
+    is_model: bool = False
+    own_labels: Labels | None = None
+
+    def with_ignored(self, labels: Labels) -> Labels:
+        """The labels with what the user says that nobody has labelled."""
+        more = [*self.overrides.unlabelled, *((self.ignored or ()) if self.is_model else ())]
+        if labels.encoding == "colour":
+            more = [value if isinstance(value, tuple) else (value,) * 3 for value in more]
+        return replace(labels, ignored=tuple(dict.fromkeys([*labels.ignored, *more])))
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,8 @@ def understand(found: Found, stated: Stated) -> Understood:
     Raises:
         DataError: The masks hold no classes that could be told, or values unknown to the given labels.
     """
-    given, reading = stated.labels, stated.reading
+    given = None if stated.labels is None else stated.with_ignored(stated.labels)
+    reading = stated.reading
     if given is not None and reading is None:
         reading = _reading_for(found, given)
     understood = Understood(given, reading) if given is not None and reading is not None else _inferred(found, stated)
@@ -89,6 +105,8 @@ def understand(found: Found, stated: Stated) -> Understood:
         _fit_layers(found, understood)
     if understood.reading == "values" or (understood.reading in WHAT and understood.labels.is_multilabel):
         problems = unknown_values(found.facts, understood.labels)
+        if stated.is_model and not problems:
+            problems = _read_otherwise(found, stated, understood.labels)
         if problems:
             raise DataError.of(problems)
     return understood
@@ -121,6 +139,15 @@ def _fit_layers(found: Found, understood: Understood) -> None:
             fix="list as many classes as there are.",
             examples=odd,
         )
+
+
+def _read_otherwise(found: Found, stated: Stated, labels: Labels) -> list[Problem]:
+    """Values that a model's labels ignore and the data by themselves have as a class."""
+    try:
+        own = stated.own_labels or _inferred(found, replace(stated, labels=None)).labels
+    except DataError:  # not clear by itself, so that the model decides
+        return []
+    return conflicts(labels, stated.with_ignored(own), found.facts)
 
 
 def _reading_for(found: Found, given: Labels) -> Reading:
@@ -181,7 +208,9 @@ def _by_values(found: Found, stated: Stated) -> Understood:
     if stated.reading is None and (several := _of_several_pages(found)):
         return _of_pages(found, several, tables)
     is_listed = any(table.for_values(present) is not None for table in tables)
-    if stated.reading is None and not is_listed and number_objects(facts, shapes, named_so=named_so):
+    unlabelled = stated.overrides.unlabelled
+    is_open = stated.reading is None and not unlabelled
+    if is_open and not is_listed and number_objects(facts, shapes, named_so=named_so):
         told = info(
             "the masks number the objects one by one; they are merged into background and object.",
             "if their values are classes, list these in dataset.yaml, or write reading: values there.",
@@ -189,7 +218,9 @@ def _by_values(found: Found, stated: Stated) -> Understood:
         return Understood(merged_objects(), "instances", (told,))
     folders = frozenset(part.lower() for f in tree.folders for part in f.path.relative_to(tree.root).parts)
     images = [stem(sample.image.name) for sample in found.samples if sample.is_labelled]
-    evidence = Evidence(list(facts.values()), tables, folders, images, shapes, stated.ignored, stated.reading)
+    evidence = Evidence(
+        list(facts.values()), tables, folders, images, shapes, stated.ignored, stated.reading, unlabelled
+    )
     inferred = infer(evidence)
     if inferred.reading != "channels" or stated.reading is not None:
         return inferred

@@ -7,7 +7,7 @@ from typing import Final
 
 from perpixel.dataset.layout.inventory import MaskFacts
 from perpixel.dataset.masks.evidence import Shapes
-from perpixel.dataset.sample import Finding, info
+from perpixel.dataset.sample import Finding, info, warning
 from perpixel.errors import DataError
 
 MOST_INDICES: Final = 64
@@ -53,20 +53,26 @@ class MaskValues:
         return self.counts[value] / max(sum(self.counts.values()), 1)
 
 
-def unlabelled_values(seen: MaskValues, chosen: Iterable[int] | None) -> tuple[tuple[int, ...], list[Finding]]:
+def unlabelled_values(
+    seen: MaskValues, chosen: Iterable[int] | None, unlabelled: Sequence[int] = ()
+) -> tuple[tuple[int, ...], list[Finding]]:
     """The values that stand for no label, and why.
 
     Args:
         seen: The values.
         chosen: What the user says that stands for no label; then nothing else does.
+        unlabelled: What the user says that nobody has labelled; then other values may be ignored, too.
 
     Raises:
         DataError: A value may be a class or no label, and nothing tells which.
     """
+    stated = {value: "so it is stated" for value in (*(chosen or ()), *unlabelled) if value in seen.counts}
+    absent = [absent_value([str(v) for v in unlabelled if v not in stated])] if {*unlabelled} - {*stated} else []
     if chosen is not None:
-        ignored = tuple(value for value in chosen if value in seen.counts)
-        return ignored, _told(seen, dict.fromkeys(ignored, "so it is stated"))
-    why = {value: "negative" for value in sorted(seen.counts) if value < 0 and value not in seen.named}
+        return tuple(stated), [*_told(seen, stated), *absent]
+    why = stated | {
+        value: "negative" for value in sorted(seen.counts) if value < 0 and value not in {*seen.named, *stated}
+    }
     why |= {value: f"named {name!r}" for value, name in seen.named.items() if _is_void(value, name, seen)}
     nodata = {int(f.nodata) for f in seen.facts if f.nodata is not None and f.nodata.is_integer()}
     for value in sorted((nodata & set(seen.counts)) - set(why) - set(seen.named)):
@@ -81,7 +87,15 @@ def unlabelled_values(seen: MaskValues, chosen: Iterable[int] | None) -> tuple[t
             f"it covers {seen.share(0):.0%} of the pixels, the classes hardly touch each other, and the images do "
             "not change where they end: they look like strokes, and 0 like what nobody has labelled",
         )
-    return tuple(why), _told(seen, why)
+    return tuple(why), [*_told(seen, why), *absent]
+
+
+def absent_value(values: Sequence[str]) -> Finding:
+    """The warning for values that are said to be unlabelled and are nowhere."""
+    return warning(
+        f"no mask holds {', '.join(values)}, of which it is said that nobody has labelled it.",
+        "give the value that the masks have where nothing is labelled.",
+    )
 
 
 def _is_void(value: int, name: str, seen: MaskValues) -> bool:

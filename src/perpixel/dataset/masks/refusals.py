@@ -1,0 +1,54 @@
+"""What is said of masks whose values cannot be classes."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from perpixel.errors import DataError
+from perpixel.labels.labels import Value
+
+MOST_INFERRED: Final = 64
+"""More different values than this are not taken for classes without being told."""
+
+
+def empty_masks(count: int) -> DataError:
+    """The error for masks that hold one value only."""
+    return DataError(
+        f"all {count} masks are empty: every pixel has the same value.",
+        fix="check that the masks were exported with their labels, and that they are the masks.",
+    )
+
+
+def one_class(value: int, ignored: Sequence[Value]) -> DataError:
+    """The error for masks that hold one class beside what nobody has labelled."""
+    return DataError(
+        f"the masks hold one class only, the value {value}; the others ({', '.join(map(str, ignored))}) are ignored.",
+        fix="label a second class, the background, too: a network learns nothing from one; or write ignored: [] "
+        "into dataset.yaml if the other values are classes.",
+    )
+
+
+def too_many(values: Sequence[int], what: str = "values") -> DataError:
+    """The error for masks whose values are hardly classes."""
+    shown = [f"#{v:06X}" if what == "colours" else str(v) for v in values]
+    return DataError(
+        f"the masks hold {len(values):,} different {what}; at most {MOST_INFERRED} are taken for classes unasked.",
+        fix="save masks without smoothing or lossy compression; or list the classes in dataset.yaml.",
+        examples=shown,
+    )
+
+
+def smoothed(count: int, greatest: int) -> DataError:
+    """The error for masks with steps along the borders, between levels that are not 0 and 255."""
+    return DataError(
+        f"the masks hold {count} values up to {greatest}, most of which occur along borders only: they are smoothed.",
+        fix="save masks without smoothing; or write reading: values into dataset.yaml if each value is a class.",
+    )
+
+
+def blended(colours: Sequence[int]) -> DataError:
+    """The error for masks of colours with smoothed edges."""
+    return DataError(
+        f"{len(colours)} colours of the masks occur along borders only: the masks are smoothed.",
+        fix="save masks without smoothing (nearest neighbour); or list the classes in dataset.yaml.",
+        examples=[f"#{colour:06X}" for colour in colours],
+    )
