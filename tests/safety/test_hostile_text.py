@@ -195,3 +195,10 @@ def test_yaml_of_labels_is_data_only(tmp_path):
     assert yaml.safe_dump(binary_labels().names)
     with pytest.raises(ValueError, match="could not determine a constructor"):
         parse_yaml("!!python/name:os.system", "it")
+
+
+def test_a_list_of_names_that_no_file_can_have_is_told(tmp_path):
+    save(tmp_path / "images" / "a.png", np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "pairs.csv").write_text(f"image,mask\nimages/a.png,{'x' * 5000}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"1 file\(s\) that .*pairs.csv lists do not exist"):
+        scan(tmp_path)

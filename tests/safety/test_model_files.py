@@ -13,6 +13,7 @@ from perpixel.errors import PerpixelError, RunError, SettingsError
 from perpixel.labels.codec import Codec
 from perpixel.models import build
 from perpixel.models.weights import read_state
+from perpixel.store.bundle import BundleCard
 from perpixel.store.model_file import KEY, ModelCard, _checksum, load_model
 
 CARD = ModelCard("unet", None, codec_for(binary_labels()), options={"width": 4, "depth": 1})
@@ -141,3 +142,19 @@ def test_weights_to_start_from_are_finite_tensors_and_nothing_else(tmp_path):
     torch.save({"epoch": 3, "state": {"a": torch.zeros(1)}}, tmp_path / "deep.pth")
     with pytest.raises(RunError, match=r"deep.pth holds no state dict.\nFix: give a file of a state dict"):
         read_state(tmp_path / "deep.pth")
+
+
+@pytest.mark.parametrize("dtype", ["..", "O", "complex64", "datetime64", "u0", ""])
+def test_types_of_pixels_are_numbers(dtype):
+    with pytest.raises((AssertionError, TypeError)):
+        codec_for(binary_labels(), dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "change", [{"align_px": 3}, {"tile_px": 0}, {"overlap_px": 10**6}, {"scale": 0}, {"margin_px": -1}, {"tta": "x"}]
+)
+def test_a_card_of_a_bundle_that_no_tile_fits_is_refused(change):
+    stored = json.loads(BundleCard("onnx", CARD.codec).to_json())
+    assert BundleCard.from_json(json.dumps(stored), "it") == BundleCard("onnx", CARD.codec)
+    with pytest.raises(RunError, match="it is damaged"):
+        BundleCard.from_json(json.dumps(stored | change), "it")

@@ -43,6 +43,7 @@ class Codec:
         assert len(self.mean) == len(self.std) >= 1
         assert all(math.isfinite(number) for number in (*self.mean, *self.std, *self.thresholds)), "not finite"
         assert all(std > 0 for std in self.std)
+        assert np.dtype(self.dtype).kind in "uif", "no type of pixels"
         assert all(0 <= threshold <= 1 for threshold in self.thresholds)
 
     @property

@@ -6,11 +6,14 @@ model.onnx   raw pixels (N, C, H, W) to probabilities (N, K, H, W), for any N, H
 
 import hashlib
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
+
+from pydantic import TypeAdapter
 
 from perpixel.errors import PerpixelError, RunError
 from perpixel.files.parse import parse_json
@@ -78,6 +81,16 @@ class BundleCard:
     versions: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        assert 0 < self.scale <= 1, "the working resolution is a share of the native one"
+        assert self.align_px >= 1
+        assert self.tile_px % self.align_px == self.overlap_px % self.align_px == 0
+        assert 0 <= 2 * self.overlap_px <= self.tile_px > 0
+        assert 0 <= self.margin_px <= self.overlap_px
+        assert 0 <= self.map_bytes_per_px < math.inf
+        assert 0 < self.temperature < math.inf
+        assert all(map(math.isfinite, self.thresholds))
+
     def to_json(self) -> str:
         """The content of card.json."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
@@ -98,11 +111,7 @@ class BundleCard:
             stored = parse_json(text, str(place))
             if stored.pop("schema") > SCHEMA:
                 raise RunError(f"{place} is of a later version of perpixel.", fix="pip install --upgrade perpixel.")
-            stored["codec"] = Codec.from_dict(stored["codec"])
-            stored["thresholds"] = tuple(stored.get("thresholds", ()))
-            if (fitted := stored.get("calibration")) is not None:
-                stored["calibration"] = Calibration(**{**fitted, "thresholds": tuple(fitted["thresholds"])})
-            return cls(**stored)
+            return TypeAdapter(cls).validate_python(stored)
         except PerpixelError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, AssertionError):

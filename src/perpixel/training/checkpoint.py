@@ -1,13 +1,15 @@
 """The state of a run, and checkpoints that hold all of it: a field that is added here is in every checkpoint."""
 
 import math
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Self, TypeVar, get_type_hints
+from typing import Any, Final, Self, TypeVar, get_type_hints
 
 import torch
+from torch import Tensor
 
 from perpixel.errors import RunError
 from perpixel.files.atomic import replacing
@@ -19,6 +21,17 @@ from perpixel.training.session import Session
 from perpixel.training.step import StepResult
 
 T = TypeVar("T")
+
+DAMAGE: Final = (OSError, RuntimeError, EOFError, UnpicklingError, zipfile.BadZipFile, ValueError, LookupError,
+                 TypeError, AttributeError, NotImplementedError, AssertionError, ArithmeticError)  # fmt: skip
+"""What unpacking raises where bytes were altered."""
+
+GATHERED: Final = {
+    "AdamW": {"step", "exp_avg", "exp_avg_sq"},
+    "Adam": {"step", "exp_avg", "exp_avg_sq"},
+    "SGD": {"momentum_buffer"},
+}
+"""What an optimiser keeps of each weight."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,14 @@ class TrainingState:
     skipped: int = 0
     skipped_in_a_row: int = 0
 
+    @classmethod
+    def first(cls, session: Session, steps: int = 1, validation_seconds: float = 0.0) -> Self:
+        """Before the first of so many steps."""
+        labels = session.card.codec.labels
+        sums = RunningSums(Counts.zero(len(labels), labels.kind))
+        difficulty = Difficulty.of(session.tallied)
+        return cls(StepSchedule(steps), sums, difficulty, validation_seconds=validation_seconds)
+
 
 def save_checkpoint(path: Path, session: Session, state: TrainingState) -> None:
     """Write all that steps change. Raises OutputError."""
@@ -87,15 +108,85 @@ def save_checkpoint(path: Path, session: Session, state: TrainingState) -> None:
 
 
 def load_checkpoint(session: Session, run: Run) -> TrainingState:
-    """Load the newest whole checkpoint into the session. Raises RunError where none is whole."""
+    """Load the newest checkpoint that is whole and fits the session. Raises RunError where none does."""
     for path in run.checkpoints:
-        try:
-            stored = torch.load(path, weights_only=True, map_location="cpu")
-        except (OSError, RuntimeError, EOFError, UnpicklingError):
-            continue
-        session.load(stored)
-        return _restored(TrainingState, stored["state"])
+        stored = _read(path)
+        if _fits_session(stored, session):
+            session.load(stored)
+            return _restored(TrainingState, stored["state"])
     raise RunError(f"every checkpoint of {run.folder} is damaged.", fix="train it from scratch with overwrite.")
+
+
+def _read(path: Path) -> Any:
+    """What a checkpoint holds, unchecked; None where its bytes are not those that were written."""
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch.load looks at no check sums
+            if archive.testzip() is not None:
+                return None
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except DAMAGE:
+        return None
+
+
+def _fits_session(stored: Any, session: Session) -> bool:
+    """Whether all that is in a checkpoint is what this session would have written, but for the numbers."""
+    like = {**session.state(), "state": _stored(TrainingState.first(session))}
+    groups = like["optimiser"].pop("param_groups")
+    del like["optimiser"]
+    if not isinstance(stored, Mapping) or stored.keys() != {*like, "optimiser"}:
+        return False
+    optimiser = stored["optimiser"]
+    return (
+        _fits({name: stored[name] for name in like}, like)
+        and isinstance(optimiser, Mapping)
+        and optimiser.keys() == {"state", "param_groups"}
+        and _fits(optimiser["param_groups"], groups)
+        and [group["params"] for group in optimiser["param_groups"]] == [group["params"] for group in groups]
+        and _moves(optimiser["state"], session.optimiser)
+    )
+
+
+def _fits(given: Any, like: Any) -> bool:
+    """Whether a tree has the keys, types and shapes of another, and no weight that is not finite."""
+    if isinstance(like, Tensor):
+        is_like = isinstance(given, Tensor) and (given.shape, given.dtype) == (like.shape, like.dtype)
+        return is_like and bool(torch.isfinite(given).all())
+    if isinstance(like, Mapping):
+        is_like = isinstance(given, Mapping) and given.keys() == like.keys()
+        return is_like and all(_fits(given[key], like[key]) for key in like)
+    if isinstance(like, list | tuple) and like:
+        is_like = isinstance(given, list | tuple) and len(given) == len(like)
+        return is_like and all(map(_fits, given, like))
+    if isinstance(like, list):  # the history, which grows
+        return isinstance(given, list) and all(_is_row(row) for row in given)
+    if type(like) is int:
+        return type(given) is int and given >= 0
+    return type(given) in (float, int) if type(like) is float else type(given) is type(like)
+
+
+def _is_row(row: Any) -> bool:
+    """Whether it is a number, or numbers by name."""
+    values = row.values() if isinstance(row, Mapping) and all(isinstance(name, str) for name in row) else [row]
+    return all(type(value) in (float, int) for value in values)
+
+
+def _moves(given: Any, optimiser: torch.optim.Optimizer) -> bool:
+    """Whether what an optimiser has gathered fits the weights that it moves."""
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    names = GATHERED[type(optimiser).__name__]
+    if not isinstance(given, Mapping) or not given.keys() <= set(range(len(weights))):
+        return False
+    return all(
+        isinstance(gathered, Mapping)
+        and gathered.keys() == names
+        and all(
+            isinstance(value, Tensor)
+            and value.shape == (() if name == "step" else weights[index].shape)
+            and bool(torch.isfinite(value).all())
+            for name, value in gathered.items()
+        )
+        for index, gathered in given.items()
+    )
 
 
 def _stored(value: Any) -> Any:

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from perpixel.errors import RunError, SettingsError
-from perpixel.metrics import Counts
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import LEAST_MINUTES, Settings, changed
 from perpixel.split import Split
 from perpixel.store.run_folder import Run, refuse_occupied
 from perpixel.training.asked_again import of_the_machine, on_this_machine, refuse_changes
-from perpixel.training.checkpoint import RunningSums, TrainingState, load_checkpoint
-from perpixel.training.difficulty import Difficulty
-from perpixel.training.schedule import StepSchedule
+from perpixel.training.checkpoint import TrainingState, load_checkpoint
 from perpixel.training.setup import TrainingSetup, prepare_training, reopen_training
 from perpixel.training.trainer import Trainer
 
@@ -152,13 +149,10 @@ def _finish(run: Run, setup: TrainingSetup, progress: Progress) -> Run:
 
 
 def _first_state(setup: TrainingSetup) -> TrainingState:
-    session, budget = setup.session, setup.budget
+    budget = setup.budget
     assert budget is not None
     assert budget.settings.train.steps is not None
-    labels = session.card.codec.labels
-    sums = RunningSums(Counts.zero(len(labels), labels.kind))
-    schedule, difficulty = StepSchedule(budget.settings.train.steps), Difficulty.of(session.tallied)
-    return TrainingState(schedule, sums, difficulty, validation_seconds=budget.validation_seconds)
+    return TrainingState.first(setup.session, budget.settings.train.steps, budget.validation_seconds)
 
 
 def _seen_by_some(parts: Split) -> Split:

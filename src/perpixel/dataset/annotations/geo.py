@@ -163,8 +163,9 @@ def _geojson(path: Path) -> Layer | None:
 
 
 def _geojson_crs(data: JsonMapping) -> str:
-    named = data.get("crs") or {}
-    name = (named.get("properties") or {}).get("name") if isinstance(named, dict) else None
+    named = data.get("crs")
+    properties = named.get("properties") if isinstance(named, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
     return (
         str(name).replace("urn:ogc:def:crs:EPSG::", "EPSG:").replace("urn:ogc:def:crs:OGC:1.3:CRS84", WGS84)
         if name

@@ -1,6 +1,7 @@
 """A CSV file that lists which mask belongs to which image, with optional part and group."""
 
 from collections.abc import Mapping
+from os.path import isfile  # False, too, for a name that no file can have
 from pathlib import Path
 from typing import Final
 from unicodedata import normalize
@@ -92,11 +93,11 @@ def read_list(path: Path) -> Layout:
     for number, row in enumerate(rows, start=2):
         cell = {name: (row.get(column) or "").strip() for name, column in columns.items()}
         files = [_file(path.parent, cell[name]) for name in ("image", "mask") if cell[name]]
-        lost += [f"line {number}: {file}" for file in files if not file.is_file()]
+        lost += [f"line {number}: {file}" for file in files if not isfile(file)]
         part = PARTS.get(cell.get("split", "").lower())
         if cell.get("split") and part is None and not cell["split"].isdigit():  # a number of a fold is no split
             odd.append(f"line {number}: {cell['split']!r}, {did_you_mean(cell['split'], ('train', 'val', 'test'))}")
-        if cell["image"] and all(file.is_file() for file in files):
+        if cell["image"] and all(map(isfile, files)):
             masks = tuple(files[1:])
             samples.append(
                 Sample(stem(files[0].name), files[0], masks=masks, group=cell.get("group", ""), split=part)
@@ -124,7 +125,7 @@ def _file(folder: Path, name: str) -> Path:
     """The file of that name; one written on Windows separates folders by backslashes."""
     ways = (name, name.replace("\\", "/"))
     paths = [folder / normalize(form, way) for form in ("NFC", "NFD") for way in ways]  # macOS writes é as two
-    return next((path for path in [folder / name, *paths] if path.is_file()), folder / name)
+    return next((path for path in [folder / name, *paths] if isfile(path)), folder / name)
 
 
 def columns_of(path: Path) -> Mapping[str, str]:
