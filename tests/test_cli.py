@@ -129,8 +129,13 @@ def test_the_options_of_a_verb_are_those_of_its_function():
     own = {"recipe", "config", "set", "out", "data"}
     for verb, function in (("train", api.train), ("plan", api.plan), ("find-lr", api.find_lr)):
         command = typer.main.get_command(cli.app).commands[verb]
-        flags = {each.name.removesuffix("_") for each in command.params}
-        assert flags - own == inspect.signature(function).parameters.keys() - {"settings", "progress", *own}
+        flags = {each.name.removesuffix("_") for each in command.params} - {"language"}
+        assert flags - own == inspect.signature(function).parameters.keys() - {
+            "settings",
+            "progress",
+            "language",
+            *own,
+        }
 
 
 def test_evaluate_prints_the_table(asked, capsys):

@@ -9,7 +9,7 @@ import perpixel
 SOURCE = Path(perpixel.__file__).parent
 
 LAYERS = (
-    ("ground", ("errors", "shapes", "results", "runtime")),
+    ("ground", ("errors", "language", "shapes", "results", "runtime")),
     ("mathematics", ("models", "losses", "metrics", "geometry", "instances", "labels")),
     ("data", ("settings", "files", "dataset", "audit", "split", "loading")),
     ("decisions", ("planning", "store")),
@@ -90,7 +90,7 @@ def test_mathematics_touches_no_files_and_no_settings():
 
 def test_doors_know_the_verbs_the_catalogue_the_settings_and_the_errors():
     rooms = {room for path in FILES if room_of(path) == "cli" for room, _ in rooms_imported(path)}
-    assert rooms <= {"api", "cli", "errors", "settings", "__version__"}
+    assert rooms <= {"api", "cli", "errors", "language", "report", "runtime", "settings", "__version__"}
 
 
 def test_each_big_library_has_one_home():

@@ -46,5 +46,5 @@ def test_every_definition_belongs_to_a_text():
 
 
 def test_an_unknown_language_is_told():
-    with pytest.raises(SettingsError, match=r"there is no report in klingon.\nFix: choose one of en, zh."):
+    with pytest.raises(SettingsError, match=r"there is no language klingon.\nFix: choose one of en, zh."):
         texts("klingon")

@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perpixel.api.given import PathLike, opened_run
+from perpixel.api.given import PathLike, opened_run, page_language
 from perpixel.api.prediction_verbs import load
 from perpixel.errors import SettingsError
+from perpixel.language import known_language
 from perpixel.runtime.progress import Progress, silent
 
 if TYPE_CHECKING:
     from perpixel.evaluation import Comparison, Evaluation, PartName
     from perpixel.evaluation.levels import PrunedLevels
     from perpixel.labels.decision import Threshold
+    from perpixel.language.choice import Language
     from perpixel.store.run_folder import Run
 
 
@@ -25,7 +27,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     out: PathLike | None = None,
     inside: str | None = None,
     threshold: "Threshold | None" = None,
-    language: str = "en",
+    language: "Language | None" = None,
     progress: Progress | None = None,
 ) -> "Evaluation":
     """Score a run on unseen images at native resolution, and write the figures and the report.
@@ -37,7 +39,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         out: Where metrics.json and images.csv go, instead of RUN/evaluation.
         inside: The class between membranes, to compute V_rand and V_info.
         threshold: How probabilities become classes, as in `predict`.
-        language: Of the report, "en" or "zh".
+        language: Of the report, "en" or "zh"; None for that of the run.
         progress: As of `train`.
 
     Returns:
@@ -45,16 +47,16 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     """
     from perpixel.evaluation import evaluate as score
     from perpixel.report import write_report
-    from perpixel.report.texts import texts
 
-    texts(language)  # a wrong one costs no time
+    known_language(language)  # a wrong one costs no time
     opened = opened_run(run)
     if data is None and opened.is_exported:
         raise SettingsError(f"{opened.folder} holds no images.", fix="name a labelled folder to score it on.")
     predictor = load(opened, threshold=threshold)
     data, folder = (Path(path) if path else None for path in (data, out))
     evaluation = score(opened, predictor, data, part=split, out=folder, inside=inside, progress=progress or silent)
-    return replace(evaluation, page=write_report(opened, predictor, evaluation, data, folder, language))
+    shown = page_language(language, opened)
+    return replace(evaluation, page=write_report(opened, predictor, evaluation, data, folder, shown))
 
 
 def compare(
@@ -63,7 +65,7 @@ def compare(
     *,
     split: "PartName" = "test",
     out: PathLike | None = None,
-    language: str = "en",
+    language: "Language | None" = None,
     progress: Progress | None = None,
 ) -> "Comparison":
     """Compare runs on the same images, each with the first, and write a page of it.
@@ -73,7 +75,7 @@ def compare(
         data: A labelled folder, which is scored whole; without it, the images that are in this part of every run.
         split: Which part: "test", "val", "train" or "all".
         out: The folder for compare.html and compare.json; by default the evaluation folder of the last run.
-        language: Of the page, "en" or "zh".
+        language: Of the page, "en" or "zh"; None for that of the last run.
         progress: As of `train`.
 
     Returns:
@@ -81,15 +83,15 @@ def compare(
     """
     from perpixel.evaluation import compared
     from perpixel.report import write_comparison
-    from perpixel.report.texts import texts
 
-    texts(language)  # a wrong one costs no time
+    known_language(language)  # a wrong one costs no time
     pairs = [(run, load(run)) for run in map(opened_run, runs)]
     comparison = compared(pairs, Path(data) if data else None, part=split, progress=progress or silent)
     predictors = {name: pair[1] for name, pair in zip(comparison.names, pairs, strict=True)}
     folder = Path(out) if out else pairs[-1][0].evaluation_folder
     comparison.save(folder)
-    return replace(comparison, page=write_comparison(comparison, predictors, folder / "compare.html", language))
+    shown = page_language(language, pairs[-1][0])
+    return replace(comparison, page=write_comparison(comparison, predictors, folder / "compare.html", shown))
 
 
 def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "PrunedLevels":

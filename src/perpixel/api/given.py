@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from perpixel.language import current
 from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.training_options import options_tree
 
 if TYPE_CHECKING:
+    from perpixel.language.choice import Language
     from perpixel.store.run_folder import Run
 
 PathLike: TypeAlias = str | Path
@@ -36,3 +38,8 @@ def settings_tree(settings: JsonMapping | PathLike | None, recipe: str | None, o
     given = settings_from_file(Path(settings)) if isinstance(settings, str | Path) else settings or {}
     tree = over(given, options_tree(options))
     return tree if recipe is None else with_recipe(recipe, tree)
+
+
+def page_language(asked: "Language | None", run: "Run") -> "Language":
+    """Of a page: what is asked for, else what the run keeps, else what is spoken."""
+    return asked or run.settings.language or current()

@@ -4,14 +4,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from perpixel.api.given import PathLike, settings_tree
+from perpixel.api.given import PathLike, page_language, settings_tree
 from perpixel.api.prediction_verbs import load
 from perpixel.errors import SettingsError
+from perpixel.language import known_language
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.training_options import PlanOptions, TrainOptions, with_options
 
 if TYPE_CHECKING:
+    from perpixel.language.choice import Language
     from perpixel.store.run_folder import Run
     from perpixel.training import RangeTest, TrainingEstimate
 
@@ -110,7 +112,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     settings: JsonMapping | PathLike | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    language: str = "en",
+    language: "Language | None" = None,
     progress: Progress | None = None,
     **options: Unpack[TrainOptions],
 ) -> "Run":
@@ -123,7 +125,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         settings: Any part of the settings tree, such as {"train": {"learning_rate": 1e-3}}, or a YAML file of it.
         resume: Go on with the run in `out`, which was interrupted.
         overwrite: Replace the run in `out`.
-        language: Of the report, "en" or "zh".
+        language: Of the report, "en" or "zh"; None for that of the run.
         progress: Called with a task, how much of it is done, of how much, and a note; nothing is shown without.
         **options: Any of the options, by name.
 
@@ -139,6 +141,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.store.run_folder import Run, new_folder
 
     tree = settings_tree(settings, recipe, options)
+    known_language(language)  # a wrong one costs no time
     if resume:
         if out is None:
             raise SettingsError("resume needs the run to go on with.", fix="give its folder as `out`.")
@@ -146,7 +149,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         if not run.is_finished or run.report_path.exists():
             run = training.resume(run.folder, tree, progress=progress or silent)
     else:
-        folder = Path(out or new_folder(Path(data)))
+        folder, tree = Path(out or new_folder(Path(data))), tree | ({"language": language} if language else {})
         run = training.train(
             Path(data), folder, settings_from(tree), overwrite=overwrite, progress=progress or silent
         )
@@ -155,7 +158,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         for each in single:
             _calibrated(each, progress or silent)
         for each in (*map(Run.open, run.fold_folders), run):
-            write_report(each, load(each), language=language)
+            write_report(each, load(each), language=page_language(language, each))
     return run
 
 

@@ -1,5 +1,6 @@
-"""Progress on the terminal: a bar with the time left for whatever lasts, silence where nobody looks."""
+"""Progress on the terminal: a bar with the time left for whatever lasts; in a file or pipe, a line now and then."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -7,19 +8,26 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from perpixel import api
+from perpixel.language import say, translated
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 SHOWN_AFTER_SECONDS: Final = 2.0
+PLAIN_LINE_EVERY_SECONDS: Final = 60.0
+BAR_COLUMNS: Final = 12
 
 
 class Bars:
-    """One bar a task on standard error, one after the other; it appears when the task lasts more than two seconds."""
+    """One bar a task on standard error, one after the other; it appears when the task lasts more than two seconds.
+
+    Where standard error is no terminal, a plain line a minute takes its place.
+    """
 
     def __init__(self) -> None:
         self._task = ""
         self._start = 0.0
+        self._printed = 0.0
         self._shown: tuple[Progress, TaskID] | None = None
 
     def __call__(self, task: str, done: float, total: float, note: str = "") -> None:
@@ -27,11 +35,25 @@ class Bars:
         if task != self._task:
             self.close()
             self._task, self._start = task, time.monotonic()
-        if self._shown is None and self._lasts() and sys.stderr.isatty() and api.speaks():
+            self._printed = self._start
+        if not api.speaks():
+            return
+        if not sys.stderr.isatty():
+            self._plainly(done / total if total else 0.0, note)
+            return
+        if self._shown is None and self._lasts():
             self._shown = self._open()
         if self._shown is not None:
             progress, number = self._shown
-            progress.update(number, completed=done, total=total, note=note)
+            progress.update(number, completed=done, total=total, note=translated(note))
+
+    def say_line(self, line: str) -> None:
+        """Write a line that stays, above the bar if there is one."""
+        if self._shown is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self._shown[0].console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._printed = time.monotonic()
 
     def close(self) -> None:
         """Take the bar off the terminal."""
@@ -42,20 +64,45 @@ class Bars:
     def _lasts(self) -> bool:
         return time.monotonic() - self._start > SHOWN_AFTER_SECONDS
 
+    def _plainly(self, share: float, note: str) -> None:
+        now = time.monotonic()
+        if now - self._printed < PLAIN_LINE_EVERY_SECONDS:
+            return
+        left = _clock((now - self._start) * (1 - share) / share) if share > 0 else "?"
+        told = say("{task}: {share:.0%}, {left} left", task=say(self._task), share=share, left=left)
+        self.say_line(told + (f"  {translated(note)}" if note else ""))
+
     def _open(self) -> "tuple[Progress, TaskID]":
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=BAR_COLUMNS),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         )
-        progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        progress = Progress(*columns, console=Console(stderr=True), transient=True, expand=True)
         progress.start()
-        return progress, progress.add_task(self._task, total=None, note="")
+        return progress, progress.add_task(say(self._task), total=None, note="")
+
+
+_open_bars: list[Bars] = []
+"""The bars on the terminal now: notices are written above them."""
+
+
+class Notices(logging.Handler):
+    """Writes what the package reports while it works as lines of standard error, in the language that is spoken."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one notice."""
+        line = translated(record.getMessage())
+        if _open_bars:
+            _open_bars[-1].say_line(line)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -66,7 +113,19 @@ def bars() -> Iterator[Bars]:
     ...     progress("reading", 3, 10)
     """
     shown = Bars()
+    _open_bars.append(shown)
     try:
         yield shown
     finally:
+        _open_bars.remove(shown)
         shown.close()
+
+
+def _clock(seconds: float) -> str:
+    """A duration as h:mm:ss.
+
+    >>> _clock(75), _clock(3700)
+    ('0:01:15', '1:01:40')
+    """
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 import typer
 
 from perpixel import api
+from perpixel.language import say
 
-Port = Annotated[int, typer.Option(help="of the page; 0 for a free one")]
+Port = Annotated[int, typer.Option(help="port of the page; 0 for a free one")]
 Host = Annotated[str, typer.Option(help="the address to listen on; others than loopback need --token")]
-Token = Annotated[str | None, typer.Option(envvar="PERPIXEL_TOKEN", help="what clients have to show")]
+Token = Annotated[str | None, typer.Option(envvar="PERPIXEL_TOKEN", help="token that clients must send")]
 
 
 def serve(  # noqa: PLR0913, PLR0917 # one parameter an option
@@ -19,11 +20,11 @@ def serve(  # noqa: PLR0913, PLR0917 # one parameter an option
     host: Host = "127.0.0.1",
     token: Token = None,
     labels: Annotated[
-        Path | None, typer.Option(help="the folder for what is painted; by default IMAGES-labels", show_default=False)
+        Path | None, typer.Option(help="folder for the labels; by default IMAGES-labels", show_default=False)
     ] = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="look only: nothing is painted or trained")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="view only: no painting, no training")] = False,
     label_studio: Annotated[
-        bool, typer.Option("--label-studio", help="also the routes of a Label Studio backend")
+        bool, typer.Option("--label-studio", help="also serve as a Label Studio backend")
     ] = False,
 ) -> None:
     """Serve a model: a page in the browser, and an interface for programs."""
@@ -44,7 +45,7 @@ def annotate(  # one parameter an option
     images: Annotated[Path, typer.Argument(help="a folder of images", show_default=False)],
     classes: Annotated[str, typer.Option(help="names, the background first: background,nucleus", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(help="the folder for the labels; by default IMAGES-labels", show_default=False)
+        Path | None, typer.Option(help="folder for the labels; by default IMAGES-labels", show_default=False)
     ] = None,
     port: Port = 7860,
     host: Host = "127.0.0.1",
@@ -60,16 +61,16 @@ def next_images(
     inputs: Annotated[
         list[str], typer.Argument(metavar="IMAGES...", help="files, folders or globs, not labelled yet")
     ],
-    images: Annotated[int, typer.Option(min=1, help="how many to name")] = 10,
+    images: Annotated[int, typer.Option(min=1, help="number of images to list")] = 10,
     strategy: Annotated[
         Literal["random", "foreground-random", "entropy", "class-entropy"],
         typer.Option(help="a draw, a draw among images where the model sees something, or what it is unsure of"),
     ] = "foreground-random",
-    seed: Annotated[int, typer.Option(help="decides what is drawn")] = 0,
+    seed: Annotated[int, typer.Option(help="random seed of the draw")] = 0,
 ) -> None:
-    """Name the images to label next, the best first."""
+    """List the images to label next, the most useful first."""
     print(api.next_images(run, inputs, images=images, strategy=strategy, seed=seed))
 
 
 def _say_address(address: str) -> None:
-    print(f"page: {address}\nstop: Ctrl-C", flush=True)
+    print(f"{say('page: ')}{address}\n{say('stop: Ctrl-C')}", flush=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from perpixel.errors import SettingsError, did_you_mean
+from perpixel.language import known_language
 
 LANGUAGES: Final = {"en": 0, "zh": 1}
 
@@ -258,6 +258,5 @@ def texts(language: str) -> dict[str, str]:
     >>> texts("zh")["truth"]
     '真值'
     """
-    if language not in LANGUAGES:
-        raise SettingsError(f"there is no report in {language}.", fix=did_you_mean(language, LANGUAGES))
+    known_language(language)
     return {key: both[LANGUAGES[language]] for key, both in TEXTS.items()}

@@ -52,7 +52,7 @@ class PlanOptions(TypedDict, total=False):
     encoder: Annotated[
         str | None, Option("model.encoder", 'a name of `perpixel models` or of timm; "none" for the plain network')
     ]
-    seed: Annotated[int | None, Option("seed", "decides split, order and first weights")]
+    seed: Annotated[int | None, Option("seed", "random seed of split, order and initial weights")]
     fine_tune_from: Annotated[
         str | Path | None,
         Option(
@@ -66,13 +66,15 @@ class PlanOptions(TypedDict, total=False):
 class TrainOptions(PlanOptions, total=False):
     """What a training can be asked for."""
 
-    folds: Annotated[int | None, Option("data.folds", "train one network a fold, averaged at prediction", least=2)]
+    folds: Annotated[
+        int | None, Option("data.folds", "train one network per fold; predictions are averaged", least=2)
+    ]
     gpus: Annotated[
         int | None, Option("train.devices", "GPUs of this machine", least=1, implied={"train.device": "cuda"})
     ]
     logger: Annotated[
         Literal["tensorboard", "wandb", "mlflow"] | None,
-        Option("train.loggers", "where curves and pictures go, too", stored=lambda name: [name]),
+        Option("train.loggers", "also log curves and images there", stored=lambda name: [name]),
     ]
 
 

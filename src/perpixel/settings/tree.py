@@ -233,6 +233,7 @@ class Settings(Part):
     """Everything that decides a run."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    language: Literal["en", "zh"] | None = None
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     augment: AugmentSettings = AugmentSettings()

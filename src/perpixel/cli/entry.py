@@ -1,0 +1,119 @@
+"""From the words of a command line to an exit code: language, notices, errors and wrong usage."""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import typer
+
+from perpixel.cli.progress_bars import Notices
+from perpixel.cli.spoken import spoken_language, translate_help, usage_error
+from perpixel.errors import PerpixelError
+from perpixel.language import current, say, translated_error, use
+
+RENAMED_WORDS: Final = {
+    "rates": "find-lr",
+    "infer": "predict",
+    "inference": "predict",
+    "test": "evaluate",
+    "eval": "evaluate",
+    "val": "evaluate",
+    "validate": "evaluate",
+    "fit": "train",
+    "summary": "describe",
+    "--views": "--tta",
+    "--augment": "--tta",
+    "--test-time-augmentation": "--tta",
+    "--watch": "--logger",
+    "--start-from": "--from",
+    "--weights": "--from",
+    "--pretrained": "--from",
+    "--checkpoint": "--from",
+    "--lr": "--set train.learning_rate=…",
+    "--lr0": "--set train.learning_rate=…",
+    "--learning-rate": "--set train.learning_rate=…",
+    "--batch-size": "--set train.batch_size=…",
+    "--batch": "--set train.batch_size=…",
+    "--bs": "--set train.batch_size=…",
+    "--imgsz": "--set train.crop_hw=[…, …]",
+    "--img-size": "--set train.crop_hw=[…, …]",
+    "--image-size": "--set train.crop_hw=[…, …]",
+    "--crop-size": "--set train.crop_hw=[…, …]",
+    "--patch-size": "--set train.crop_hw=[…, …]",
+    "--optimizer": "--set train.optimiser=…",
+    "--loss": "--set train.loss=…",
+    "--weight-decay": "--set train.weight_decay=…",
+    "--patience": "--set train.early_stopping=…",
+    "--amp": "--set train.precision=…",
+    "--device": "--set train.device=…",
+    "--max-epochs": "--epochs",
+    "--num-epochs": "--epochs",
+    "--max-steps": "--steps",
+    "--iterations": "--steps",
+    "--time": "--minutes",
+    "--devices": "--gpus",
+    "--backbone": "--encoder",
+    "--arch": "--model",
+    "--architecture": "--model",
+    "--network": "--model",
+    "--output": "--out",
+    "--output-dir": "--out",
+    "--save-dir": "--out",
+    "--force": "--overwrite",
+    "--exist-ok": "--overwrite",
+    "--random-seed": "--seed",
+    "--k-folds": "--folds",
+    "--lang": "--language",
+}
+"""Verbs and options by what they were called before, or are called elsewhere."""
+
+
+def run_application(app: typer.Typer, arguments: Sequence[str] | None) -> int:
+    """Run an application on the arguments (those of the process by default) and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal of few letters shows ? and does not fail
+            stream.reconfigure(errors="replace")
+    before = current()
+    use(spoken_language(words, os.environ))
+    logger, notices = logging.getLogger("perpixel"), Notices()
+    logger.addHandler(notices)
+    logger.setLevel(logging.INFO)
+    try:
+        return _exit_code(app, words)
+    finally:
+        logger.removeHandler(notices)
+        use(before)
+
+
+def _exit_code(app: typer.Typer, words: list[str]) -> int:
+    try:
+        command = typer.main.get_command(app)
+        if current() != "en":
+            translate_help(command)
+        result = command.main(args=words, prog_name="perpixel", standalone_mode=False)
+    except PerpixelError as error:
+        print(translated_error(error), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(say("stopped."), file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not hasattr(error, "exit_code") or not hasattr(error, "show"):
+            raise
+        _show(error, words)
+        return int(error.exit_code)
+    return result if isinstance(result, int) else 0
+
+
+def _show(error: Any, words: Sequence[str]) -> None:
+    """A mistake in the usage, and what may be meant."""
+    if type(error).__name__.startswith("NoArgsIsHelp"):  # its message is the help
+        error.show()
+        return
+    print(usage_error(error), file=sys.stderr)
+    for word in words:
+        if renamed := RENAMED_WORDS.get(word.partition("=")[0]):
+            print(say("Did you mean {word}?", word=renamed), file=sys.stderr)

@@ -1,0 +1,20 @@
+"""What people read, in their language: English sentences are the keys, `zh.po` holds the Chinese ones.
+
+Whoever speaks to people calls `say` with a sentence and its values. What other rooms have written in English, such as
+errors and findings, is recognised again by `translated`, so that they need to know nothing of languages.
+"""
+
+from perpixel.language.choice import LANGUAGES, current, known_language, language_of, use
+from perpixel.language.sentences import counted, say, translated, translated_error
+
+__all__ = [
+    "LANGUAGES",
+    "counted",
+    "current",
+    "known_language",
+    "language_of",
+    "say",
+    "translated",
+    "translated_error",
+    "use",
+]

@@ -1,0 +1,117 @@
+"""Sentences in the language that is spoken."""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from perpixel.language.catalogue_file import entries
+from perpixel.language.choice import Language, current
+
+if TYPE_CHECKING:
+    from perpixel.errors import PerpixelError
+
+NOUNS: Final[dict[str, tuple[str, str]]] = {
+    "image": ("images", "幅图像"),
+    "unlabelled image": ("unlabelled images", "幅无标注图像"),
+    "class": ("classes", "个类别"),
+    "channel": ("channels", "个通道"),
+    "group": ("groups", "组"),
+    "fold": ("folds", "折"),
+    "step": ("steps", "步"),
+    "pass": ("passes", "遍"),
+    "mask": ("masks", "个掩膜"),
+    "pixel": ("pixels", "个像素"),
+    "error": ("errors", "个错误"),
+    "warning": ("warnings", "个警告"),
+}
+"""Plural, and counter with noun in Chinese, of what is counted."""
+PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+
+
+def counted(number: int, noun: str, language: Language | None = None) -> str:
+    """A number with its noun, in agreement.
+
+    >>> counted(1, "image"), counted(1200, "class"), counted(3, "image", "zh")
+    ('1 image', '1,200 classes', '3 幅图像')
+    """
+    plural, chinese = NOUNS[noun]
+    if (language or current()) == "zh":
+        return f"{number:,} {chinese}"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def say(sentence: str, /, *, language: Language | None = None, **values: Any) -> str:
+    """A sentence in the language that is spoken, with its values filled in.
+
+    Args:
+        sentence: In English, with {names} of the values; a key of zh.po.
+        language: Another language than the one that is spoken.
+        **values: By name.
+
+    >>> say("ready at {clock}", clock="14:32"), say("ready at {clock}", language="zh", clock="14:32")
+    ('ready at 14:32', '预计 14:32 完成')
+    """
+    known = chinese().get(sentence, sentence) if (language or current()) == "zh" else sentence
+    return known.format(**values) if values else known
+
+
+def translated(text: str, language: Language | None = None) -> str:
+    """What another room wrote in English, line by line; a line that is not known stays as it is.
+
+    >>> translated("Fix: restore the file, or train again.", "zh")
+    '修正：恢复该文件，或重新训练。'
+    """
+    if (language or current()) == "en":
+        return text
+    return "\n".join(map(_line, text.split("\n")))
+
+
+def translated_error(error: "PerpixelError", language: Language | None = None) -> str:
+    """The whole message of an error."""
+    return translated("\n\n".join(map(str, error.problems)), language)
+
+
+@cache
+def chinese() -> dict[str, str]:
+    """The Chinese sentence by the English one."""
+    return entries((files("perpixel.language") / "zh.po").read_text(encoding="utf-8"))
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """What recognises a sentence with values, and its Chinese; those with more words of their own come first."""
+    with_values = [(english, chinese_) for english, chinese_ in chinese().items() if PLACEHOLDER.search(english)]
+    with_values.sort(key=lambda pair: -len(PLACEHOLDER.sub("", pair[0])))
+    return [(_recognising(english), chinese_) for english, chinese_ in with_values]
+
+
+def _recognising(english: str) -> re.Pattern[str]:
+    pieces, place, seen = [], 0, set()
+    for found in PLACEHOLDER.finditer(english):
+        pieces.append(re.escape(english[place : found.start()]))
+        pieces.append(f"(?P=v{found[1]})" if found[1] in seen else f"(?P<v{found[1]}>.+?)")
+        seen.add(found[1])
+        place = found.end()
+    return re.compile("".join([*pieces, re.escape(english[place:])]))
+
+
+def _line(line: str) -> str:
+    text = line.strip()
+    start = line[: len(line) - len(line.lstrip())]
+    for english, chinese_ in _PREFIXES.items():
+        if text.startswith(english):
+            return start + chinese_ + _sentence(text.removeprefix(english))
+    return start + _sentence(text)
+
+
+def _sentence(text: str) -> str:
+    if (known := chinese().get(text)) is not None:
+        return known
+    for pattern, chinese_ in _patterns():
+        if found := pattern.fullmatch(text):
+            return PLACEHOLDER.sub(lambda place, found=found: found[f"v{place[1]}"], chinese_)
+    return text
+
+
+_PREFIXES: Final = {"Fix: ": "修正：", "error: ": "错误：", "warning: ": "警告：", "info: ": "提示："}

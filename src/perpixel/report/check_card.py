@@ -1,0 +1,141 @@
+"""What `check` prints: a small card that says at a glance what a folder holds and what to do next."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from perpixel.language import counted, say, translated
+from perpixel.runtime.colours import Paint
+
+if TYPE_CHECKING:
+    from perpixel.audit import Audit
+    from perpixel.dataset import Dataset
+    from perpixel.report.audit_page import Check
+    from perpixel.split import Split
+
+BAR_COLUMNS: Final = 20
+CLASSES_SHOWN: Final = 20
+SIZES_SHOWN: Final = 3
+MARKS: Final = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "blue")}
+PARTS: Final = {"train": "training", "val": "validation", "test": "test", "gap": "left out"}
+GROUPED: Final = re.compile(r"group (?P<group>.+) by (?P<source>.+?)(, with its copies)?")
+
+
+def check_card(answer: "Check", paint: Paint) -> str:
+    """The card of an answer, in the language that is spoken.
+
+    Args:
+        answer: What `perpixel.check` found.
+        paint: Colours, or none.
+    """
+    lines = [_verdict(answer, paint)]
+    if answer.dataset is not None and answer.audit is not None:
+        lines += _images(answer.dataset, answer.audit)
+        lines += _classes(answer.dataset, answer.audit, paint)
+        lines += _splits(answer.splits)
+    for finding in answer.findings:
+        mark, colour = MARKS[finding.severity]
+        head, *rest = translated(str(finding.problem)).splitlines()
+        lines += ["", f"{paint(mark, colour, is_bold=True)} {head}", *(f"  {line}" for line in rest)]
+    return "\n".join([*lines, "", _next(answer, paint)])
+
+
+def _verdict(answer: "Check", paint: Paint) -> str:
+    if answer.is_usable:
+        return f"{paint('✓', 'green', is_bold=True)} " + say("{path} can be used.", path=answer.path)
+    return f"{paint('✗', 'red', is_bold=True)} " + say("{path} cannot be used yet.", path=answer.path)
+
+
+def _images(dataset: "Dataset", audit: "Audit") -> list[str]:
+    sizes = Counter(zip(audit.heights, audit.widths, strict=True)).most_common()
+    shown = [f"{height} × {width}" + (f" ({n:,})" if len(sizes) > 1 else "") for (height, width), n in sizes]
+    more = ", …" if len(shown) > SIZES_SHOWN else ""
+    told = [
+        counted(len(dataset.samples), "image"),
+        *([counted(len(dataset.unlabelled), "unlabelled image")] if dataset.unlabelled else []),
+        counted(dataset.channels, "channel") + f" ({dataset.dtype})",
+    ]
+    return [
+        _row(say("images"), say(", ").join(told)),
+        _row(say("sizes"), say(", ").join(shown[:SIZES_SHOWN]) + more + " " + say("pixels (height × width)")),
+    ]
+
+
+def _classes(dataset: "Dataset", audit: "Audit", paint: Paint) -> list[str]:
+    labels = dataset.labels
+    kind = "multilabel: classes may overlap" if labels.is_multilabel else "multiclass: one class per pixel"
+    total = sum(height * width for height, width in zip(audit.heights, audit.widths, strict=True))
+    total = max(total - audit.ignored_pixels, 1)
+    lines = [_row(say("classes"), f"{len(labels)}{say(', ')}{say(kind)}")]
+    widest = max(map(_columns, labels.names[:CLASSES_SHOWN]))
+    for figures, colour in list(zip(audit.classes, labels.colours, strict=True))[:CLASSES_SHOWN]:
+        share = min(figures.pixels / total, 1)
+        filled = max(round(BAR_COLUMNS * share), 1 if figures.pixels else 0)
+        bar = paint("█" * filled, colour) + "░" * (BAR_COLUMNS - filled)
+        lines.append(f"    {_padded(figures.name, widest)}  {bar} {100 * share:5.1f} %")
+    if len(labels) > CLASSES_SHOWN:
+        lines.append("    …")
+    return lines
+
+
+def _splits(splits: Sequence["Split"]) -> list[str]:
+    lines = []
+    for fold, divided in enumerate(splits):
+        counts = [f"{say(told)} {divided.counts[part]:,}" for part, told in PARTS.items() if divided.counts[part]]  # type: ignore[index] # the parts are those of a split
+        name = say("split") if len(splits) == 1 else say("fold {number}", number=fold)
+        lines.append(_row(name, say(", ").join(counts)))
+    if splits:
+        lines.append(_row("", _how_divided([reason for _, reason in splits[0].parts.values()])))
+    return lines
+
+
+def _how_divided(reasons: Iterable[str]) -> str:
+    """In a few words how the images were divided, from the reason of each."""
+    groups: set[str] = set()
+    sources: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for reason in reasons:
+        if found := GROUPED.fullmatch(reason):
+            groups.add(found["group"])
+            sources[found["source"]] += 1
+        else:
+            others[reason] += 1
+    if sources:
+        source = sources.most_common(1)[0][0]
+        return say("by {source}: {groups}", source=say(source), groups=counted(len(groups), "group"))
+    if others["given by the folder"]:
+        return say("as given by the folder")
+    if any(reason.startswith(("block", "gap")) for reason in others):
+        return say("in blocks: neighbouring slices or tiles stay together")
+    return say("at random: nothing says which images belong together")
+
+
+def _next(answer: "Check", paint: Paint) -> str:
+    shown = f'"{answer.path}"' if " " in str(answer.path) else str(answer.path)
+    if answer.is_usable:
+        told = f"perpixel train {shown}"
+    elif any(f.severity == "error" for f in answer.findings):
+        told = say("fix what is marked ✗, then perpixel check {path}", path=shown)
+    else:
+        told = f"perpixel check {shown}"
+    return f"{paint(say('Next:'), is_bold=True)} {told}"
+
+
+def _row(name: str, text: str) -> str:
+    return f"  {_padded(name, 8)} {text}"
+
+
+def _padded(text: str, columns: int) -> str:
+    return text + " " * max(columns - _columns(text), 0)
+
+
+def _columns(text: str) -> int:
+    """Columns on a terminal: letters of Chinese are two wide.
+
+    >>> _columns("nucleus"), _columns("细胞核")
+    (7, 6)
+    """
+    from unicodedata import east_asian_width
+
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -1,0 +1,127 @@
+"""Every text exists in Chinese, too, and says the same values."""
+
+import ast
+import inspect
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer
+
+import perpixel
+from perpixel import cli
+from perpixel.errors import DataError
+from perpixel.language import counted, say, translated, translated_error
+from perpixel.language.catalogue_file import entries
+from perpixel.language.sentences import PLACEHOLDER, chinese
+
+SOURCE = Path(perpixel.__file__).parent
+RAISED = {"PerpixelError", "DataError", "SettingsError", "RunError", "OutputError", "Problem", "warning", "info"}
+TOO_GENERAL = re.compile(r"(\{\d\}|[\s:,.…()=×])*( holds )?(\{\d\}|[\s:,.…()=×])*|pip install \S+( \S+)?")
+"""Sentences that hold values only, or a command, say the same in every language."""
+MISSING_SHARE = 0.04
+"""Of the messages of errors and findings, which grow every day; all others are complete."""
+
+
+def template(node):
+    """A string as it is written, or an f-string with its values numbered; None for anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        parts, values = [], 0
+        for each in node.values:
+            if isinstance(each, ast.Constant):
+                parts.append(each.value)
+            else:
+                parts.append(f"{{{values}}}")
+                values += 1
+        return "".join(parts)
+    return None
+
+
+@cache
+def calls():
+    """(name of the function, call) of every call in the package."""
+    found = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                found.append((name, node))
+    return found
+
+
+def said():
+    return {call.args[0].value for name, call in calls() if name == "say" and isinstance(call.args[0], ast.Constant)}
+
+
+def raised():
+    told = {}
+    for name, call in calls():
+        if name in RAISED:
+            for node in (*call.args[:2], *(each.value for each in call.keywords if each.arg in ("what", "fix"))):
+                text = template(node)
+                if text and " " in text and not TOO_GENERAL.fullmatch(text):
+                    told[text] = call
+    return told
+
+
+def helps(command):
+    for holder in (command, *command.params):
+        if text := getattr(holder, "help", None):
+            yield from (" ".join(each.split()) for each in inspect.cleandoc(text).split("\n\n"))
+    for each in getattr(command, "commands", {}).values():
+        yield from helps(each)
+
+
+def test_what_is_said_is_said_in_chinese():
+    assert len(said()) > 20
+    assert said() - chinese().keys() == set(), "add them to language/zh.po"
+
+
+def test_the_help_of_the_command_line_is_in_chinese():
+    texts = set(helps(typer.main.get_command(cli.app)))
+    assert len(texts) > 90
+    assert texts - chinese().keys() == set(), "add them to language/zh.po"
+
+
+def test_errors_and_findings_are_in_chinese():
+    missing = sorted(raised().keys() - chinese().keys())
+    assert len(raised()) > 400
+    assert len(missing) <= MISSING_SHARE * len(raised()), "\n".join(missing)
+
+
+def test_both_languages_name_the_same_values():
+    for english, written in chinese().items():
+        assert set(PLACEHOLDER.findall(english)) == set(PLACEHOLDER.findall(written)), english
+        assert written.strip(), english
+
+
+def test_values_are_found_in_a_message_and_take_their_place():
+    error = DataError(
+        "1 of 240 images in cells/images has no mask in cells/masks.",
+        fix="rename the mask to match, or move the unlabelled image out of the folder.",
+        examples=["tile_007.png"],
+    )
+    assert translated_error(error, "zh") == (
+        "cells/images 的 240 幅图像中有 1 幅在 cells/masks 中没有掩膜。\n"
+        "  - tile_007.png\n"
+        "修正：请改掩膜的名称使之对应，或把无标注的图像移出该文件夹。"
+    )
+    assert translated_error(error, "en") == str(error)
+
+
+def test_what_is_not_known_stays_english():
+    assert translated("nobody wrote this sentence.", "zh") == "nobody wrote this sentence."
+
+
+def test_numbers_agree_with_their_nouns():
+    assert [counted(n, "mask", "en") for n in (0, 1, 2)] == ["0 masks", "1 mask", "2 masks"]
+    assert say("fold {number}", language="zh", number=2) == "第 2 折"
+
+
+@pytest.mark.parametrize("text", ['msgstr "a"\n', 'msgid "a"\nmsgid "b"\n', "words\n"])
+def test_a_damaged_file_of_translations_is_not_half_read(text):
+    with pytest.raises(ValueError, match="line"):
+        entries(text)
