@@ -30,8 +30,8 @@ def test_the_card_says_images_classes_split_and_what_is_next(answer):
     assert card.startswith(f"✓ {answer.path} can be used.\n  images   12 images, 3 channels (uint8)\n")
     assert "sizes    20 × 30 pixels (height × width)" in card
     assert "classes  2, multiclass: one class per pixel" in card
-    assert "███████████████░░░░░  75.0 %" in card
-    assert "█████░░░░░░░░░░░░░░░  25.0 %" in card
+    assert "background = 0    ███████████████░░░░░  75.0 %" in card
+    assert "foreground = 255  █████░░░░░░░░░░░░░░░  25.0 %" in card
     assert "by folder: 3 groups" in card
     assert card.endswith(f"Next: perpixel train {answer.path}")
     assert "\x1b" not in card
@@ -45,7 +45,7 @@ def test_the_card_is_said_in_chinese(answer):
         use("en")
     assert "12 幅图像" in card
     assert "按文件夹：3 组" in card
-    assert f"下一步： perpixel train {answer.path}" in card
+    assert f"下一步：perpixel train {answer.path}" in card
 
 
 def test_what_cannot_be_used_is_crossed_and_says_what_to_fix(tmp_path):

@@ -161,7 +161,7 @@ def train(
         )
     if api.speaks():
         print(say("run: ") + str(run.folder), say("report: ") + str(run.folder / "report.html"), sep="\n")
-        print(f"{say('Next:')} perpixel evaluate {run.folder}")
+        print(f"{say('Next: ')}perpixel evaluate {run.folder}")
 
 
 @app.command()

@@ -33,7 +33,7 @@ def spoken_language(words: Sequence[str], environment: Mapping[str, str]) -> Lan
         for language in LANGUAGES:
             if named == language:
                 return language
-    return next(filter(None, map(_kept, words)), None) or language_of(environment)
+    return next((kept for kept in map(_kept, words) if kept), None) or language_of(environment)
 
 
 def with_language(function: Callable[P, T]) -> Callable[P, T]:

@@ -1,7 +1,7 @@
 """Sentences in the language that is spoken."""
 
 import re
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,8 +110,12 @@ def _sentence(text: str) -> str:
         return known
     for pattern, chinese_ in _patterns():
         if found := pattern.fullmatch(text):
-            return PLACEHOLDER.sub(lambda place, found=found: found[f"v{place[1]}"], chinese_)
+            return PLACEHOLDER.sub(partial(_value, found), chinese_)
     return text
+
+
+def _value(found: re.Match[str], place: re.Match[str]) -> str:
+    return found[f"v{place[1]}"]
 
 
 _PREFIXES: Final = {"Fix: ": "修正：", "error: ": "错误：", "warning: ": "警告：", "info: ": "提示："}

@@ -68,15 +68,20 @@ def _classes(dataset: "Dataset", audit: "Audit", paint: Paint) -> list[str]:
     total = sum(height * width for height, width in zip(audit.heights, audit.widths, strict=True))
     total = max(total - audit.ignored_pixels, 1)
     lines = [_row(say("classes"), f"{len(labels)}{say(', ')}{say(kind)}")]
-    widest = max(map(_columns, labels.names[:CLASSES_SHOWN]))
-    for figures, colour in list(zip(audit.classes, labels.colours, strict=True))[:CLASSES_SHOWN]:
+    names = [f"{name} = {_spelled(value)}" for name, value in zip(labels.names, labels.values, strict=True)]
+    widest = max(map(_columns, names[:CLASSES_SHOWN]))
+    for name, figures, colour in list(zip(names, audit.classes, labels.colours, strict=True))[:CLASSES_SHOWN]:
         share = min(figures.pixels / total, 1)
         filled = max(round(BAR_COLUMNS * share), 1 if figures.pixels else 0)
         bar = paint("█" * filled, colour) + "░" * (BAR_COLUMNS - filled)
-        lines.append(f"    {_padded(figures.name, widest)}  {bar} {100 * share:5.1f} %")
+        lines.append(f"    {_padded(name, widest)}  {bar} {100 * share:5.1f} %")
     if len(labels) > CLASSES_SHOWN:
         lines.append("    …")
     return lines
+
+
+def _spelled(value: int | tuple[int, int, int]) -> str:
+    return str(value) if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)
 
 
 def _splits(splits: Sequence["Split"]) -> list[str]:
@@ -119,7 +124,7 @@ def _next(answer: "Check", paint: Paint) -> str:
         told = say("fix what is marked ✗, then perpixel check {path}", path=shown)
     else:
         told = f"perpixel check {shown}"
-    return f"{paint(say('Next:'), is_bold=True)} {told}"
+    return f"{paint(say('Next: '), is_bold=True)}{told}"
 
 
 def _row(name: str, text: str) -> str:
