@@ -101,6 +101,7 @@ class Answer(list):
     """What the command line may print of any answer."""
 
     folder, is_usable = Path("run"), True
+    path, findings, dataset, audit, splits = Path("data"), (), None, None, ()
 
     def table(self):
         return ""
