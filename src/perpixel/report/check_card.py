@@ -10,8 +10,8 @@ from perpixel.runtime.colours import Paint
 
 if TYPE_CHECKING:
     from perpixel.audit import Audit
+    from perpixel.checking import Check
     from perpixel.dataset import Dataset
-    from perpixel.report.audit_page import Check
     from perpixel.split import Split
 
 BAR_COLUMNS: Final = 20
