@@ -39,7 +39,7 @@ def served(model=None, images=None, classes=(), **options):
 
 def ask(url, method, path, body=None, headers=None):
     """One request on a connection of its own: `.status`, `.headers`, `.body`, `.json`."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=300)
     try:
         if isinstance(body, dict):
             body, headers = json.dumps(body), {"Content-Type": "application/json", **(headers or {})}

@@ -22,7 +22,6 @@ from perpixel.shapes import IGNORED
 BLOCK_PX: Final = 1024
 MARGIN_PX: Final = 64
 MOST_BLOCKS: Final = 6
-"""Blocks whose features are kept; one takes about 40 MB."""
 
 SAMPLES: Final = 600
 HIDDEN: Final = 16
@@ -60,9 +59,13 @@ class Head:
     first: nn.Linear
     second: nn.Linear
 
-    @torch.inference_mode()
     def predict(self, block: Maps) -> NDArray[np.uint8]:
         """The class of every pixel of a block, (h, w)."""
+        return np.asarray(self.logits(block).argmax(0).numpy(), np.uint8)
+
+    @torch.inference_mode()
+    def logits(self, block: Maps) -> Tensor:
+        """The logits of every pixel of a block, (K, h, w)."""
         weight = self.first.weight / self.std
         bias = self.first.bias - weight @ self.mean
         widths = [each.shape[1] for each in block.maps]
@@ -76,7 +79,7 @@ class Head:
             hidden = hidden + F.conv2d(each, part)
         logits = F.conv2d(F.relu(hidden), self.second.weight[..., None, None], self.second.bias)
         logits = F.interpolate(logits, block.seen_hw, mode="bilinear", align_corners=False)
-        return np.asarray(logits[0, :, *block.inside].argmax(0).numpy(), np.uint8)
+        return logits[0, :, *block.inside]
 
 
 class Previewer:
@@ -85,10 +88,11 @@ class Previewer:
     Args:
         encoder: In evaluation mode; it sees three channels.
         classes: How many there are.
+        most_blocks: Whose features are kept; one takes about 40 MB.
     """
 
-    def __init__(self, encoder: Encoder, classes: int) -> None:
-        self.encoder, self.classes = encoder.eval(), classes
+    def __init__(self, encoder: Encoder, classes: int, most_blocks: int = MOST_BLOCKS) -> None:
+        self.encoder, self.classes, self.most_blocks = encoder.eval(), classes, most_blocks
         self._maps: OrderedDict[BlockKey, Maps] = OrderedDict()
         self._rows: dict[BlockKey, tuple[int, Tensor, Tensor]] = {}
 
@@ -126,7 +130,7 @@ class Previewer:
             bottom, right = min(shape[0], rows.stop + MARGIN_PX), min(shape[1], columns.stop + MARGIN_PX)
             inside = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
             self._maps[key] = self._extracted(read(top, left, bottom - top, right - left), inside)
-            while len(self._maps) > MOST_BLOCKS:
+            while len(self._maps) > self.most_blocks:
                 self._maps.popitem(last=False)
         self._maps.move_to_end(key)
         return self._maps[key]

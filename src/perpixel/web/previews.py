@@ -84,7 +84,12 @@ class PreviewStore:
     def _made(self) -> Previewer:
         """The encoder is loaded with the first preview."""
         if self._previewer is None:
-            encoder: Encoder = ENCODERS[ENCODER](in_channels=3)
-            load_encoder_weights(encoder, ENCODER, "auto")
-            self._previewer = Previewer(encoder.requires_grad_(False), self._classes)
+            self._previewer = Previewer(made_encoder(), self._classes)
         return self._previewer
+
+
+def made_encoder() -> Encoder:
+    """The frozen encoder of every preview, with its public weights."""
+    encoder: Encoder = ENCODERS[ENCODER](in_channels=3)
+    load_encoder_weights(encoder, ENCODER, "auto")
+    return encoder.requires_grad_(False)
