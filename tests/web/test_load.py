@@ -45,7 +45,12 @@ async def asked(url, body):
     """One prediction on a connection of its own: the status, whether it says when to come back, and the size."""
     place = urlsplit(url)
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
-    lines = ("POST /v1/predict HTTP/1.1", f"Host: {place.netloc}", f"Content-Length: {len(body)}", "Connection: close")
+    lines = (
+        "POST /v1/predict HTTP/1.1",
+        f"Host: {place.netloc}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    )
     writer.write("\r\n".join([*lines, "", ""]).encode() + body)
     await writer.drain()
     answer = await reader.read()
