@@ -10,7 +10,18 @@ import perpixel
 from perpixel import api
 
 RESULTS = (
-    *("Check", "Comparison", "Converted", "Evaluation", "Exported", "PredictedFiles", "Predictor", "PrunedLevels"),
+    *(
+        "Check",
+        "Comparison",
+        "Converted",
+        "Evaluation",
+        "Exported",
+        "PredictedFiles",
+        "Prediction",
+        "Predictions",
+        "Predictor",
+        "PrunedLevels",
+    ),
     *("Pushed", "RangeTest", "Ranking", "Run", "Score", "Scores", "TrainingEstimate"),
 )
 PUBLIC = (

@@ -128,7 +128,7 @@ def test_results_of_a_short_run_say_themselves(tmp_path, cells, cells_run):
     assert "best validation mean IoU" in run.headline
     assert evaluation.page.is_file()
     assert comparison.page.is_file()
-    assert predicted.headline == "8 images predicted"
+    assert predicted.headline.startswith("8 images predicted; found ")
     assert evaluation.to_dict()["dataset"]["mean_iou"] == evaluation.mean_iou
     assert list(evaluation.mean_iou.interval) == evaluation.to_dict()["intervals"]["dataset"]["mean_iou"]
     told = evaluation.to_dict()["classes"]["foreground"]

@@ -3,7 +3,7 @@
 >>> import perpixel
 >>> run = perpixel.train("cells/", minutes=10)             # doctest: +SKIP
 >>> print(perpixel.evaluate(run))                          # doctest: +SKIP
->>> mask = perpixel.load(run).predict(image)               # doctest: +SKIP
+>>> mask = perpixel.load(run).predict(image).mask          # doctest: +SKIP
 """
 
 from importlib import import_module
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from perpixel.evaluation.levels import PrunedLevels
     from perpixel.exporting import Exported
     from perpixel.exporting.push import Pushed
-    from perpixel.prediction import PredictedFiles, Predictor
+    from perpixel.prediction import PredictedFiles, Prediction, Predictions, Predictor
     from perpixel.prediction.ranking import Ranking
     from perpixel.store.run_folder import Run
     from perpixel.training import RangeTest, TrainingEstimate
@@ -49,6 +49,8 @@ _RESULTS: Final = {
     "Evaluation": "perpixel.evaluation",
     "Exported": "perpixel.exporting",
     "PredictedFiles": "perpixel.prediction",
+    "Prediction": "perpixel.prediction",
+    "Predictions": "perpixel.prediction",
     "Predictor": "perpixel.prediction",
     "PrunedLevels": "perpixel.evaluation.levels",
     "Pushed": "perpixel.exporting.push",
@@ -85,6 +87,8 @@ __all__ = [
     "OutputError",
     "PerpixelError",
     "PredictedFiles",
+    "Prediction",
+    "Predictions",
     "Predictor",
     "PrunedLevels",
     "Pushed",

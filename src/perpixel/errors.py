@@ -75,6 +75,10 @@ class PerpixelError(Exception):
         self.problems: tuple[Problem, ...] = (Problem(what, fix, tuple(examples)),)
         super().__init__(str(self.problems[0]))
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the message, without the way through the library that led to it."""
+        return [f"{type(self).__name__}: {line}" if i == 0 else line for i, line in enumerate(str(self).split("\n"))]
+
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> Self:
         """One error that tells several problems, in their order. At least one is needed."""

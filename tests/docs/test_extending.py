@@ -46,6 +46,28 @@ assert logits.grad.abs().sum() > 0
 """
 
 
+OUTPUT = """
+import json
+import sys
+import tempfile
+from pathlib import Path
+import numpy as np
+sys.path.insert(0, {tests!r})
+import generated
+from perpixel.files.write import write_png
+from perpixel.prediction import Outputs, Predictor
+from perpixel.models import build
+folder = Path(tempfile.mkdtemp())
+network = build("unet", in_channels=3, classes=2, width=4, depth=1)
+predictor = Predictor(network, generated.codec_for(generated.binary_labels()))
+write_png(folder / "a.png", np.zeros((20, 30, 3), np.uint8))
+written = predictor.predict_file(folder / "a.png", folder / "out", Outputs(also=("class_pixels",)))
+assert folder / "out" / "class_pixels" / "a.json" in written.paths, written
+totals = json.loads((folder / "out" / "class_pixels" / "a.json").read_text(encoding="utf-8"))
+assert list(totals) == ["background", "cell"] and sum(totals.values()) == 600, totals
+""".format(tests=str(ROOT / "tests"))
+
+
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory):
     """A copy of the package with every example in it."""
@@ -71,7 +93,7 @@ def add_line(file, table, body):
     file.write_text(text[:first] + "\n" + "\n".join(imports) + text[first:], encoding="utf-8")
 
 
-@pytest.mark.parametrize("use", [MODEL, LOSS], ids=["model", "loss"])
+@pytest.mark.parametrize("use", [MODEL, LOSS, OUTPUT], ids=["model", "loss", "output"])
 def test_what_an_example_adds_can_be_used(extended, use):
     environment = {**os.environ, "PYTHONPATH": str(extended)}
     done = subprocess.run(

@@ -71,7 +71,7 @@ import perpixel
 from perpixel.cli import main
 assert main(["predict", sys.argv[1], sys.argv[2], "--out", sys.argv[3], "--polygons", "geojson", "--overlay"]) == 0
 import numpy as np
-assert perpixel.load(sys.argv[1]).predict(np.zeros((30, 20, 3), np.uint8)).shape == (30, 20)
+assert perpixel.load(sys.argv[1]).predict(np.zeros((30, 20, 3), np.uint8)).mask.shape == (30, 20)
 """
 
 
@@ -220,7 +220,7 @@ def test_the_model_card_of_hugging_face_is_read_by_its_library(cells_run, cells,
     metrics = {each.metric_type: each for each in card.data.eval_results}
     scores = json.loads((run / "evaluation" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["mean_iou"].metric_value == scores["dataset"]["mean_iou"]
-    assert perpixel.load(path).predict(np.zeros((9, 9, 3), np.uint8)).shape == (9, 9)
+    assert perpixel.load(path).predict(np.zeros((9, 9, 3), np.uint8)).mask.shape == (9, 9)
 
 
 @pytest.mark.slow

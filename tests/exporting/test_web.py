@@ -94,7 +94,7 @@ def expected_of(run, pixels, options):
     from perpixel.prediction import PredictOptions
     from perpixel.prediction.load import load
 
-    return load(run.folder, PredictOptions(device="cpu", precision="32", **options)).predict(pixels)
+    return load(run.folder, PredictOptions(device="cpu", precision="32", **options)).target(pixels)
 
 
 def area_of(feature):

@@ -92,7 +92,7 @@ def scored(request, tmp_path_factory):
     dataset = scan(folder / "data", labels)
     images = []
     for sample in dataset.samples:
-        truth, answer = dataset.target(sample), predictor.predict(dataset.image(sample))
+        truth, answer = dataset.target(sample), predictor.target(dataset.image(sample))
         if kind == "multiclass":
             counted = truth != IGNORED
             truth, answer = (np.eye(4, dtype=bool)[each[counted]] for each in (truth, answer))

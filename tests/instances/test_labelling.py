@@ -68,7 +68,7 @@ def test_evaluate_scores_the_instances_that_predict_writes(tmp_path, how, kind):
     files = [tifffile.imread(path) for path in written.paths]
     assert len(files) == predictor.codec.labels.layers
     for page, image in enumerate(stack):
-        prediction = predictor.predict(image)
+        prediction = predictor.target(image)
         unknown = np.full_like(prediction, IGNORED)
         probabilities = np.zeros((3, *image.shape[:2]), np.float32)
         answer = Answer(Sample("a", tmp_path / "a.tif"), predictor.codec.labels, probabilities, prediction, unknown)

@@ -24,7 +24,7 @@ def test_instances_come_back_as_the_mask(cells, cells_run):
     assert [label.name for label in function.spec.labels] == ["foreground"]
     with Image.open(cells / "images" / "cell_0.png") as image:
         found = function.detect(None, image)
-        expected = load(cells_run.folder).predict(np.asarray(image)) == 1
+        expected = load(cells_run.folder).target(np.asarray(image)) == 1
     union = np.zeros(expected.shape, int)
     for shape in found:
         union += masks.decode_mask(shape.points, image_width=expected.shape[1], image_height=expected.shape[0])

@@ -80,7 +80,7 @@ def server(cells, cells_run, tmp_path_factory):
 def test_a_task_is_predicted_by_the_name_of_its_image(server, cells, cells_run, address):
     body = {"tasks": [{"id": 1, "data": {"image": address}}], "label_config": CONFIG}
     found = server.ask("POST", "/predict", body).json["results"][0]
-    expected = load(cells_run.folder).predict(np.asarray(Image.open(cells / "images" / "cell_0.png")))
+    expected = load(cells_run.folder).target(np.asarray(Image.open(cells / "images" / "cell_0.png")))
     (result,) = found["result"]
     assert (result["from_name"], result["to_name"], result["value"]["brushlabels"]) == (
         "tag",

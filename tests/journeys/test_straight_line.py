@@ -128,7 +128,7 @@ def test_the_five_lines_of_the_readme(tmp_path, cells):
     run = perpixel.train(cells, tmp_path / "run", settings=generated.TINY)
     assert "pixel accuracy" in str(perpixel.evaluate(run))
     image = read(cells / "images" / "cell_0.png")
-    mask = perpixel.load(run).predict(image)
+    mask = perpixel.load(run).predict(image).mask.mask
     assert mask.shape == image.shape[:2] == SIZES[0]
     assert mask.dtype == np.uint8
 
@@ -138,7 +138,7 @@ def test_a_grey_image_may_come_without_channels(tmp_path):
     run = perpixel.train(data, tmp_path / "run", settings=generated.TINY)
     image = read(data / "images" / "cell_0.png")
     assert image.ndim == 2
-    assert perpixel.load(run).predict(image).shape == image.shape
+    assert perpixel.load(run).predict(image).mask.shape == image.shape
 
 
 def test_a_palette_is_kept(tmp_path):

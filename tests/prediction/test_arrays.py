@@ -63,7 +63,7 @@ def test_an_ensemble_is_the_mean_of_its_networks():
 
 def test_exclusive_labels_take_the_most_probable_class_and_its_value():
     image, predictor = image_of(70, 33), Predictor(ReadsPixels(), codec_for())
-    target = predictor.predict(image)
+    target = predictor.target(image)
     np.testing.assert_array_equal(target, image.argmax(2))
     assert target.dtype == np.uint8
     np.testing.assert_array_equal(predictor.mask(image), np.array([0, 7, 9])[target])
@@ -72,7 +72,7 @@ def test_exclusive_labels_take_the_most_probable_class_and_its_value():
 def test_overlapping_labels_take_their_thresholds():
     image = image_of(40, 37)
     predictor = Predictor(ReadsPixels(), codec_for("multilabel", thresholds=(0.5, 0.5, 0.9)), options=TILED)
-    target = predictor.predict(image)
+    target = predictor.target(image)
     np.testing.assert_array_equal(target[:2], np.moveaxis(image[..., :2] >= 100, 2, 0))
     limit = 100 + 50 * np.log(9) / 5
     np.testing.assert_array_equal(target[2], image[..., 2] >= limit)
@@ -92,7 +92,7 @@ def test_half_resolution_keeps_a_coarse_pattern_in_place():
     image = np.full((64, 64, 3), 50, np.uint8)
     image[16:48, 8:40, 1] = 150
     predictor = Predictor(ReadsPixels(), codec_for("multilabel"), options=PredictOptions(scale=0.5))
-    np.testing.assert_array_equal(predictor.predict(image), np.moveaxis(image > 100, 2, 0))
+    np.testing.assert_array_equal(predictor.target(image), np.moveaxis(image > 100, 2, 0))
 
 
 def test_pixels_that_are_not_a_number_are_ignored_and_do_not_spread():
@@ -100,7 +100,7 @@ def test_pixels_that_are_not_a_number_are_ignored_and_do_not_spread():
     image[10:12, 10:12] = np.nan
     image[30, 30, 0] = np.nan  # the other channel is measured
     predictor = Predictor(LooksAround(2), codec_for(channels=2, dtype="float32"))
-    target = predictor.predict(image)
+    target = predictor.target(image)
     assert (target[10:12, 10:12] == IGNORED).all()
     assert (target == IGNORED).sum() == 4
     assert np.isfinite(predictor.probabilities(image)).all()
@@ -109,7 +109,7 @@ def test_pixels_that_are_not_a_number_are_ignored_and_do_not_spread():
 def test_a_grey_image_needs_no_channel_axis():
     image = image_of(30, 20, channels=1)
     predictor = Predictor(LooksAround(1), codec_for(channels=1))
-    np.testing.assert_array_equal(predictor.predict(image[..., 0]), predictor.predict(image))
+    np.testing.assert_array_equal(predictor.target(image[..., 0]), predictor.target(image))
 
 
 def test_a_stream_is_predicted_in_its_order():
@@ -121,9 +121,9 @@ def test_a_stream_is_predicted_in_its_order():
 def test_other_images_than_trained_on_are_refused():
     predictor = Predictor(ReadsPixels(), codec_for())
     with pytest.raises(DataError, match=r"scan\.png has 4 channels; the model was trained on 3"):
-        predictor.predict(image_of(4, 4, channels=4), "scan.png")
+        predictor.target(image_of(4, 4, channels=4), "scan.png")
     with pytest.raises(DataError, match=r"is uint16; the model was trained on uint8.*\n.*Fix: convert it"):
-        predictor.predict(image_of(4, 4).astype(np.uint16))
+        predictor.target(image_of(4, 4).astype(np.uint16))
 
 
 def test_options_out_of_range_are_refused():

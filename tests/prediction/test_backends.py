@@ -87,7 +87,7 @@ def test_ctrl_c_is_heard_after_networks_have_come_and_gone():
 
 def test_few_tiles_are_not_worth_compiling():
     predictor = Predictor(LooksAround(), codec_for(), options=PredictOptions(backend="openvino"))
-    predictor.predict(image_of(40, 40))
+    predictor.target(image_of(40, 40))
     assert predictor.backend == ""
 
 

@@ -61,7 +61,7 @@ def test_several_outputs_come_from_one_pass(tmp_path, predictor):
     assert files_in(tmp_path / "out") == ["a.png", "areas/a.csv", "overlays/a.png", "probabilities/a.tif"]
     bands = np.moveaxis(tifffile.imread(tmp_path / "out/probabilities/a.tif"), -1, 0)
     np.testing.assert_array_equal(bands, np.rint(predictor.probabilities(image) * 255))
-    target = predictor.predict(image)
+    target = predictor.target(image)
     rows = table(tmp_path / "out/areas/a.csv")
     assert [row["class"] for row in rows] == list(NAMES)
     assert [int(row["pixels"]) for row in rows] == np.bincount(target.ravel(), minlength=3).tolist()
@@ -81,7 +81,7 @@ def test_zarr_goes_in_and_comes_out(tmp_path, kind, depth):
     group.create_array("0", data=images)
     group.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
     predictor = Predictor(LooksAround(), codec_for(kind), options=TILES)
-    expected = np.stack([predictor.predict(image) for image in images], axis=-3)
+    expected = np.stack([predictor.target(image) for image in images], axis=-3)
     for _ in range(2):  # a second time over the first
         outputs = Outputs(mask=False, zarr=True, overlay=True, existing="replace")
         predictor.predict_file(tmp_path / "a.zarr", tmp_path / "out", outputs)
@@ -93,7 +93,7 @@ def test_zarr_goes_in_and_comes_out(tmp_path, kind, depth):
 def test_class_indices_on_request(tmp_path, predictor):
     image = image_of(60, 50)
     written = predictor.predict_file(png(tmp_path / "in" / "a.png", image), tmp_path / "out", Outputs(index=True))
-    np.testing.assert_array_equal(np.asarray(Image.open(written.paths[0])), predictor.predict(image))
+    np.testing.assert_array_equal(np.asarray(Image.open(written.paths[0])), predictor.target(image))
 
 
 @pytest.mark.parametrize("is_stack", [False, True])

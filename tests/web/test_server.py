@@ -73,7 +73,7 @@ def test_multilabel_masks_come_as_one_archive(tmp_path):
         with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
             names = server.service.labels.names
             masks = [np.asarray(Image.open(archive.open(f"{name}.png"))) for name in names]
-        expected = load(run.folder).predict(np.asarray(Image.open(io.BytesIO(body))))
+        expected = load(run.folder).target(np.asarray(Image.open(io.BytesIO(body))))
         np.testing.assert_array_equal([mask > 0 for mask in masks], expected == 1)
         image_id = server.ask("GET", "/v1/images").json["images"][0]["id"]
         server.ask("POST", f"/v1/images/{image_id}/predict", {})

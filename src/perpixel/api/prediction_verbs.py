@@ -27,9 +27,11 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     probabilities: Literal["uint8", "uint16", "float32"] | None = None,
     polygons: Literal["geojson", "geopackage"] | None = None,
     instances: Literal["connected", "watershed"] | None = None,
+    objects: bool = False,
     zarr: bool = False,
     simplify_px: float = 0,
     least_px: int = 0,
+    also: Sequence[str] = (),
     tta: Literal["none", "hflip", "flips", "d4"] | None = None,
     threshold: "Threshold | None" = None,
     backend: Literal["torch", "openvino", "auto"] = "torch",
@@ -49,9 +51,12 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         probabilities: Write them, too: times 255, times 65535, or as they are.
         polygons: Write the outlines of the objects, too.
         instances: Write the objects' numbers, too: "connected" pixels of a class, or by "watershed" cut at necks.
+        objects: Write objects.csv, too: image, class, area, centroid, box, diameter and mean intensity of each one;
+            square metres and metres only where the image tells its place on the earth.
         zarr: Write the class indices as OME-Zarr, too.
         simplify_px: How far polygons may leave the pixels' edges to have fewer corners.
-        least_px: Leave objects of fewer pixels out of polygons and instances.
+        least_px: Leave objects of fewer pixels out of polygons, instances and objects.
+        also: Further outputs, by their names in `perpixel.prediction.output_table.OUTPUTS`.
         tta: Average over the image and its "mirror" image, its four "flips", or its eight flips and quarter
             "turns"; None does as the model was planned.
         threshold: How probabilities become classes: "calibrated" by what was fitted on validation images, "argmax"
@@ -78,6 +83,9 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         probabilities=probabilities,
         polygons=polygons,
         instances=instances,
+        objects=objects,
+        count=True,
+        also=tuple(also),
         zarr=zarr,
         simplify_px=simplify_px,
         least_px=least_px,
@@ -91,7 +99,9 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
 
 
 def load(run: "Run | PathLike", *, threshold: "Threshold | None" = None) -> "Predictor":
-    """Load a trained model: `load(run).predict(image)` maps (H, W, C) or (H, W) to a mask (H, W).
+    """Load a trained model: `load(run).predict(image)` takes a path, a PIL image, an array, or a list of them.
+
+    Its answer is a `Prediction` with `.mask`, `.probabilities`, `.areas`, `.objects`, `.overlay()` and `.save()`.
 
     Args:
         run: A run, its folder, a model file, or an exported bundle, for which PyTorch is not needed.

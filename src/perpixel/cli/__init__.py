@@ -228,6 +228,10 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
         Literal["connected", "watershed"] | None,
         typer.Option(help="also the objects by number; watershed cuts those that touch"),
     ] = None,
+    objects: Annotated[
+        bool, typer.Option("--objects", help="also objects.csv: class, area, centroid, box, diameter, intensity")
+    ] = False,
+    also: Annotated[list[str] | None, typer.Option(help="also another output of the table", hidden=True)] = None,
     zarr: Annotated[bool, typer.Option("--zarr", help="also the class indices as OME-Zarr")] = False,
     simplify: Annotated[float, typer.Option(min=0, help="polygon simplification tolerance (px)")] = 0,
     least: Annotated[int, typer.Option(min=0, help="area of the smallest object that is kept (px)")] = 0,
@@ -261,6 +265,8 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
             probabilities=probabilities,
             polygons=polygons,
             instances=instances,
+            objects=objects,
+            also=also or (),
             zarr=zarr,
             simplify_px=simplify,
             least_px=least,

@@ -57,7 +57,7 @@ def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> N
     np.save(folder / "test_input.npy", image.transpose(2, 0, 1)[None])
     expected = GraphOutput.written(source.predictor).of(source.predictor.probabilities(image))
     np.save(folder / "test_output.npy", expected[None])
-    drawn = overlay(picture(image), source.predictor.predict(image), source.card.codec.labels)
+    drawn = overlay(picture(image), source.predictor.target(image), source.card.codec.labels)
     Image.fromarray(np.ascontiguousarray(drawn)).save(folder / "cover.png")
     write_readme(source, folder, parities, USE)
     text = yaml.safe_dump(_description(source, folder), sort_keys=False, allow_unicode=True)

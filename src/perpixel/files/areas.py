@@ -2,6 +2,8 @@
 
 import csv
 import io
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,21 @@ from perpixel.shapes import TargetArray
 
 WGS84_RADIUS_M: Final = 6_378_137.0
 WGS84_ECCENTRICITY: Final = 0.081_819_190_842_621_5
+
+
+@dataclass(frozen=True)
+class Area:
+    """What a class covers.
+
+    Args:
+        pixels: How many.
+        share: Of the pixels that are known, 0..1; NaN where none is.
+        square_metres: On the ground; NaN where no coordinate reference system tells them.
+    """
+
+    pixels: int
+    share: float
+    square_metres: float
 
 
 @dataclass
@@ -40,17 +57,21 @@ class AreaTable:
         sums = np.stack([by_row.sum(1), np.full(len(by_row), known), by_row @ sizes], axis=1)
         self._sums[page] = self._sums.get(page, 0) + sums.astype(np.float64)
 
+    def areas(self) -> Iterator[tuple[int, str, Area]]:
+        """Page, class and area, in their order."""
+        for page, sums in sorted(self._sums.items()):
+            for name, (pixels, known, metres) in zip(self.labels.names, sums, strict=True):
+                yield page, name, Area(int(pixels), float(pixels / known) if known else math.nan, float(metres))
+
     def write(self, path: Path) -> None:
         """Write page, class, pixels, share of the labelled pixels and square metres as CSV. Raises OutputError."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["page", "class", "pixels", "share", "square_metres"])
-        for page, sums in sorted(self._sums.items()):
-            for name, (pixels, known, metres) in zip(self.labels.names, sums, strict=True):
-                share = f"{pixels / known:.6f}" if known else ""
-                writer.writerow(
-                    [page, safe_cell(name), int(pixels), share, "" if np.isnan(metres) else f"{metres:.3f}"]
-                )
+        for page, name, area in self.areas():
+            share = "" if math.isnan(area.share) else f"{area.share:.6f}"
+            metres = "" if math.isnan(area.square_metres) else f"{area.square_metres:.3f}"
+            writer.writerow([page, safe_cell(name), area.pixels, share, metres])
         write_text(path, text.getvalue())
 
 

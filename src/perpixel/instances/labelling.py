@@ -38,6 +38,13 @@ class Instances:
         """Rows of the map with the number of each pixel's instance, (height, W); 0 for none."""
         return self.regions.painted(self.numbers, top, height)
 
+    def class_indices(self) -> NDArray[np.int64]:
+        """The class index of each instance, in the order of the numbers."""
+        values = np.zeros(len(self) + 1, np.int64)
+        counts = self.numbers > 0
+        values[self.numbers[counts]] = self.classes[self.regions.values[counts]]
+        return values[1:]
+
     def outlined(self, tolerance_px: float = 0) -> Iterator[tuple[int, Region]]:
         """Class index and outline of each instance, in the order of the numbers; see `Regions.outlined`."""
         for region in self.regions.outlined(self.numbers, tolerance_px):

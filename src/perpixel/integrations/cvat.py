@@ -56,7 +56,7 @@ class MaskFunction:
     def detect(self, context: Any, image: Image.Image) -> list[Any]:
         """The instances of an image as masks; the context says nothing that matters here."""
         is_grey = self._predictor.codec.channels == 1
-        target = self._predictor.predict(np.asarray(image.convert("L" if is_grey else "RGB")))
+        target = self._predictor.target(np.asarray(image.convert("L" if is_grey else "RGB")))
         labels, found = self._predictor.codec.labels, []
         for k in self._classes:
             numbers = label(labels.class_mask(target, k), least_px=self._least_px)

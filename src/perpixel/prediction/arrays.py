@@ -132,7 +132,20 @@ class ArrayPredictor:
             return probabilities
         return self.codec.labels.tempered(probabilities, self.calibration.temperature)
 
-    def predict(self, image: ImageArray, name: str = "the image") -> TargetArray:
+    def both(self, image: AnyArray, name: str = "the image") -> tuple[TargetArray, NDArray[np.float32]]:
+        """Predict an image in memory once: its target and its probabilities, at the fitted temperature.
+
+        Args and Raises as in `probabilities`.
+        """
+        source = ArraySource(_with_channels(image))
+        target = self.codec.labels.empty_target(source.height, source.width)
+        result = np.empty((len(self.codec.labels), source.height, source.width), np.float32)
+        for block, empty in self._blocks(source, name):
+            target[..., *block.place] = self.decode(block, empty)
+            result[:, *block.place] = self.calibrated(block.values)
+        return target, result
+
+    def target(self, image: ImageArray, name: str = "the image") -> TargetArray:
         """Predict an image in memory as a target: (H, W) class indices, or (K, H, W) in {0, 1}; uint8.
 
         Args and Raises as in `probabilities`. IGNORED where no channel of a pixel is a number.
@@ -144,12 +157,12 @@ class ArrayPredictor:
         return target
 
     def stream(self, images: Iterable[AnyArray]) -> Iterator[TargetArray]:
-        """Predict images as they come, each as `predict` does; the next one is fetched meanwhile."""
-        yield from map(self.predict, ahead(images, 1))
+        """Predict images as they come, each as `target` does; the next one is fetched meanwhile."""
+        yield from map(self.target, ahead(images, 1))
 
     def mask(self, image: ImageArray, name: str = "the image") -> MaskArray:
         """Predict an image in memory in the encoding of the training masks; see `perpixel.labels.codec.mask_of`."""
-        return mask_of(self.predict(image, name), self.codec.labels)
+        return mask_of(self.target(image, name), self.codec.labels)
 
     def tiling(self, height: int, width: int) -> Tiling:
         """The tiles of an image of this size: one where it fits `options.whole_px`."""

@@ -1,28 +1,30 @@
 """Predict image files: read, predicted and written a piece at a time, in memory that does not grow with the image."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Final, TypeAlias
 
 import numpy as np
 
 from perpixel.errors import DataError, OutputError, PerpixelError, Problem, RunError
 from perpixel.files.cog import require_rasterio
+from perpixel.files.object_table import join_tables
 from perpixel.files.ome_zarr import require_zarr
 from perpixel.files.read import Header, open_image, read_header
 from perpixel.prediction.arrays import Answer, ArrayPredictor
 from perpixel.prediction.job import Job
 from perpixel.prediction.memory import settle_freed_memory
-from perpixel.prediction.outputs import Outputs, check_names, needs_tiff
+from perpixel.prediction.output_table import OutputNames, check_names, output_paths, sinks_of
+from perpixel.prediction.outputs import Outputs, needs_tiff
 from perpixel.prediction.pieces import Piece, predicted_pieces, unknown_pieces
 from perpixel.prediction.pipeline import Consumer, ahead
 from perpixel.prediction.process_group import Processes, joined
 from perpixel.prediction.sharing import SharedImage, divided, end_sharing, planned, see_with_first
-from perpixel.prediction.sinks import sinks
 from perpixel.prediction.staging import move, remove_leftovers, staging
 from perpixel.results import ResultList, Row, how_many
 
@@ -49,11 +51,13 @@ class Written:
         source: The image.
         paths: Its outputs.
         is_skipped: Whether they were there already.
+        objects: Pixels of each object, by class; None where they were not counted.
     """
 
     source: Path
     paths: tuple[Path, ...]
     is_skipped: bool = False
+    objects: Mapping[str, tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,13 +69,31 @@ class PredictedFiles(ResultList[Written]):
         """How many were predicted and skipped."""
         skipped = sum(each.is_skipped for each in self)
         left = f", {skipped:,} left as they were" if skipped else ""
-        return f"{how_many(len(self) - skipped, 'image')} predicted{left}"
+        found = ", ".join(
+            f"{len(sizes):,} {name}" + (f", median {median(sizes):,.0f} px" if sizes else "")
+            for name, sizes in self.objects.items()
+        )
+        return f"{how_many(len(self) - skipped, 'image')} predicted{left}" + (f"; found {found}" if found else "")
+
+    @property
+    def objects(self) -> dict[str, list[int]]:
+        """Pixels of each object that was counted, by class."""
+        found: dict[str, list[int]] = {}
+        for each in self:
+            for name, sizes in (each.objects or {}).items():
+                found.setdefault(name, []).extend(sizes)
+        return found
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row an image."""
         return {
             "images": [
-                {"image": each.source, "mask": each.paths[0] if each.paths else None, "skipped": each.is_skipped}
+                {
+                    "image": each.source,
+                    "mask": each.paths[0] if each.paths else None,
+                    "skipped": each.is_skipped,
+                    **{name: len(sizes) for name, sizes in (each.objects or {}).items()},
+                }
                 for each in self
             ]
         }
@@ -114,7 +136,10 @@ def predict_file(
         require_zarr()
     header = read_header(path)
     _refuse_endless(path, header)
-    settle_freed_memory(len(predictor.tiling(*header.size)))
+    tiles = len(predictor.tiling(*header.size))
+    settle_freed_memory(tiles)
+    if tiles > 1 and not (outputs.objects or outputs.polygons or outputs.instances):
+        outputs = replace(outputs, count=False)
     is_tiff = needs_tiff(header)
     labels = outputs.written_labels(predictor.codec.labels)
     with staging(out) as folder:
@@ -128,18 +153,18 @@ def predict_file(
                 plan = planned(predictor, path, header)
                 answers = stack.enter_context(closing(SharedImage(together, predictor, plan))).answers
             pieces = _Pieces(predictor, job, answers, progress)
-            consumers = [stack.enter_context(Consumer(sink)) for sink in sinks(job)]
+            consumers = [stack.enter_context(Consumer(sink)) for sink in sinks_of(job)]
             for piece in stack.enter_context(closing(ahead(pieces, 1))):
                 for consumer in consumers:
                     consumer.put(piece)
-        written = outputs.paths(path.stem, is_tiff=is_tiff, labels=labels)
+        written = output_paths(OutputNames(path.stem, is_tiff, labels, outputs))
         if pieces.damage is not None:
             move(folder, out / "partial", written)
             raise DataError(
                 f"{pieces.damage.problems[0].what} The mask up to there is kept in {out / 'partial'}.",
                 fix=pieces.damage.problems[0].fix,
             )
-        return Written(path, move(folder, out, written))
+        return Written(path, move(folder, out, written), objects=_sizes(job) if outputs.count else None)
 
 
 def predict_files(
@@ -169,6 +194,10 @@ def predict_files(
         yield from files.written()
     except RunError as error:
         raise RunError.of([*files.problems, *error.problems]) from error
+    if outputs.objects:
+        processes.gathered(None)  # until all have written theirs
+        if processes.is_first:
+            join_tables(sorted((out / "objects").glob("*.csv")), out / "objects.csv")
     if files.problems:
         raise PerpixelError.of(files.problems)
 
@@ -268,6 +297,12 @@ def _answers(predictor: ArrayPredictor, path: Path, page: int) -> Iterator[Answe
         yield from predictor.answers(image, str(path))
 
 
+def _sizes(job: Job) -> dict[str, tuple[int, ...]]:
+    """Pixels of each object, by class; the background has none."""
+    foreground = [job.labels.names[k] for k in job.labels.foreground_classes]
+    return {name: tuple(each.pixels for each in job.objects if each.class_name == name) for name in foreground}
+
+
 def _refuse_endless(path: Path, header: Header) -> None:
     """Raise DataError for a size that no image has; a sparse Zarr array may declare any."""
     if header.pages * header.height * header.width > MOST_PX:
@@ -296,7 +331,7 @@ def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -
     if outputs.existing == "replace":
         return None
     for is_tiff in (False, True):
-        names = outputs.paths(path.stem, is_tiff=is_tiff, labels=predictor.codec.labels)
+        names = output_paths(OutputNames(path.stem, is_tiff, predictor.codec.labels, outputs))
         there = [out / name for name in names if (out / name).exists()]
         if there and outputs.existing == "refuse":
             raise OutputError(

@@ -1,11 +1,12 @@
 """One image and what is to be written of it: what all outputs share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from perpixel.files.object_table import MeasuredObject
 from perpixel.files.read import Header
 from perpixel.files.tiff_writer import TiffLayout, georeference_tags
 from perpixel.labels.labels import Labels
@@ -24,6 +25,7 @@ class Job:
         is_tiff: Whether pictures are written as TIFF.
         labels: As the mask is written.
         outputs: What is wanted.
+        objects: Those that were found, once they are counted.
     """
 
     source: Path
@@ -33,11 +35,7 @@ class Job:
     is_tiff: bool
     labels: Labels
     outputs: Outputs
-
-    @property
-    def picture_name(self) -> str:
-        """The name of the mask and of the overlay."""
-        return self.source.stem + (".tif" if self.is_tiff else ".png")
+    objects: list[MeasuredObject] = field(default_factory=list)
 
     @property
     def height(self) -> int:

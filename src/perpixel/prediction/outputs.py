@@ -1,15 +1,10 @@
 """What a prediction writes, and under which names."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Literal
 
-from perpixel.errors import OutputError
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.read import Header
-from perpixel.files.write import mask_paths
 from perpixel.labels.labels import Colour, Labels, Value
 
 POLYGON_ENDINGS: Final = {"geojson": ".geojson", "geopackage": ".gpkg"}
@@ -36,6 +31,10 @@ class Outputs:
         simplify_px: How far a polygon may leave the pixels' edges to have fewer corners; 0 for exact ones. Neighbours
             share their borders as before.
         least_px: Objects of fewer pixels are left out of polygons and instances.
+        objects: OUT/objects/STEM.csv: class, area, centroid, box, diameter and mean intensity of each object; the
+            tables of all images together are OUT/objects.csv.
+        count: Count the objects of images that are seen whole, for the summary; nothing is written.
+        also: Further outputs, by their names in `perpixel.prediction.output_table.OUTPUTS`.
         existing: What to do where an output is there already: "refuse", "skip" the image, or "replace" it.
     """
 
@@ -50,6 +49,9 @@ class Outputs:
     zarr: bool = False
     simplify_px: float = 0
     least_px: int = 0
+    objects: bool = False
+    count: bool = False
+    also: tuple[str, ...] = ()
     existing: Literal["refuse", "skip", "replace"] = "refuse"
 
     def written_labels(self, labels: Labels) -> Labels:
@@ -61,53 +63,10 @@ class Outputs:
             return replace(labels, values=values, encoding="index", ignored=())
         return labels if labels.ignored else replace(labels, ignored=(_free_value(labels),))
 
-    def paths(self, stem: str, *, is_tiff: bool, labels: Labels) -> list[Path]:
-        """All files of one image, relative to the output folder."""
-        picture = f"{stem}.tif" if is_tiff else f"{stem}.png"
-        paths = mask_paths(Path(picture), labels) if self.mask else []
-        if self.probabilities:
-            paths.append(Path("probabilities", f"{stem}.tif"))
-        if self.overlay:
-            paths.append(Path("overlays", picture))
-        if self.areas:
-            paths.append(Path("areas", f"{stem}.csv"))
-        if self.polygons:
-            paths.append(Path("polygons", stem + POLYGON_ENDINGS[self.polygons]))
-        if self.instances:
-            paths += mask_paths(Path("instances", f"{stem}.tif"), labels)
-        if self.zarr:
-            paths.append(Path("zarr", f"{stem}.zarr"))
-        return paths
-
 
 def needs_tiff(header: Header) -> bool:
     """Whether the outputs of such an image are TIFF: it has a place on the earth, several pages, or is very large."""
     return header.georeference is not None or header.pages > 1 or header.height * header.width > MAX_PIXELS
-
-
-def check_names(paths: Sequence[Path], out: Path, outputs: Outputs, labels: Labels) -> None:
-    """Refuse inputs whose outputs would collide, with each other or with an input.
-
-    Raises:
-        OutputError: Two inputs of the same stem; an output folder, or a folder of outputs in it, that holds an input.
-    """
-    stems = Counter(path.stem for path in paths)
-    twice = [str(path) for path in paths if stems[path.stem] > 1]
-    if twice:
-        raise OutputError(
-            f"{len(twice)} images share a name with another; their masks would have the same name.",
-            examples=twice,
-            fix="predict each folder into an output folder of its own.",
-        )
-    folders = {(out / name).parent.resolve() for name in outputs.paths("any", is_tiff=True, labels=labels)}
-    folders.add(out.resolve())
-    inside = [str(path) for path in paths if path.parent.resolve() in folders]
-    if inside:
-        raise OutputError(
-            f"{out} holds {len(inside)} of the images; their masks could take their place.",
-            examples=inside,
-            fix="choose another folder with --out.",
-        )
 
 
 def _free_value(labels: Labels) -> Value:

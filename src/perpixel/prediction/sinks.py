@@ -1,6 +1,6 @@
 """Where finished pieces go: one function for each kind of output, each run in a thread of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from perpixel.files.cog import to_cloud_optimised
 from perpixel.files.ome_zarr import ZarrWriter
 from perpixel.files.read import OpenImage, open_image
 from perpixel.files.tiff_writer import TiffLayout, writing_tiff
-from perpixel.files.write import contrast, mask_paths, overlay, palette, picture, write_png
+from perpixel.files.write import contrast, overlay, palette, picture, write_png
 from perpixel.labels.codec import mask_of
 from perpixel.labels.labels import Labels
 from perpixel.prediction.job import Job
@@ -31,30 +31,14 @@ SAMPLE_PX = 1024
 """Side of the middle of an image, from which the contrast of its overlay is taken."""
 
 
-def sinks(job: Job) -> list[Sink]:
-    """One function for each thing that is wanted; they run side by side."""
-    wanted: list[Sink] = []
-    if job.outputs.mask and not job.labels.is_multilabel:
-        wanted.append(partial(_mask, job))
-    elif job.outputs.mask:
-        paths = mask_paths(job.folder / job.picture_name, job.labels)
-        wanted += [partial(_class_mask, job, k, path) for k, path in enumerate(paths)]
-    if job.outputs.probabilities:
-        wanted.append(partial(_probabilities, job))
-    if job.outputs.overlay:
-        wanted.append(partial(_overlay, job))
-    if job.outputs.areas:
-        wanted.append(partial(_areas, job))
-    if job.outputs.polygons or job.outputs.instances:
-        from perpixel.prediction.instance_files import write_instances  # with SciPy, half a second to load
-
-        wanted.append(partial(write_instances, job))
-    if job.outputs.zarr:
-        wanted.append(partial(_zarr, job))
-    return wanted
+def mask_sinks(job: Job, paths: Sequence[Path]) -> list[Sink]:
+    """The mask; of multilabel classes one for each."""
+    if job.labels.is_multilabel:
+        return [partial(_class_mask, job, k, path) for k, path in enumerate(paths)]
+    return [partial(_mask, job, paths[0])]
 
 
-def _mask(job: Job, pieces: Iterator[Piece]) -> None:
+def _mask(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
     nowhere = _written(np.full((1, 1), IGNORED, np.uint8), job.labels)
     is_colour = nowhere.ndim == 3
     is_indexed = job.labels.encoding == "palette" or (job.is_tiff and nowhere.dtype == np.uint8 and not is_colour)
@@ -64,7 +48,6 @@ def _mask(job: Job, pieces: Iterator[Piece]) -> None:
         colours=palette(job.labels) if is_indexed else None,
         nodata=None if job.nodata is None or is_colour else int(nowhere[0, 0]),
     )
-    path = job.folder / job.picture_name
     _draw(path, layout, pieces, lambda piece: _written(piece.target, job.labels))
     _optimise(job, path)
 
@@ -85,10 +68,10 @@ def _written(target: TargetArray, labels: Labels) -> MaskArray:
     return mask_of(np.where(target == IGNORED, 0, target) if labels.is_multilabel else target, labels)
 
 
-def _probabilities(job: Job, pieces: Iterator[Piece]) -> None:
+def write_probabilities(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
+    """A TIFF with a band a class."""
     assert job.outputs.probabilities is not None
     layout = job.layout(len(job.labels), np.dtype(job.outputs.probabilities))
-    path = job.folder / "probabilities" / f"{job.source.stem}.tif"
     _draw(path, layout, pieces, _bands_last)
 
 
@@ -97,28 +80,31 @@ def _bands_last(piece: Piece) -> AnyArray:
     return np.moveaxis(piece.probabilities, 0, -1)
 
 
-def _overlay(job: Job, pieces: Iterator[Piece]) -> None:
+def write_overlay(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
+    """The image with the classes' colours over it."""
     with closing(_Background(job.source)) as background:
 
         def drawing(piece: Piece) -> AnyArray:
             return overlay(background.under(piece), piece.target, job.labels)
 
         layout = job.layout(3, np.dtype(np.uint8))
-        _draw(job.folder / "overlays" / job.picture_name, layout, pieces, drawing)
+        _draw(path, layout, pieces, drawing)
 
 
-def _areas(job: Job, pieces: Iterator[Piece]) -> None:
+def write_areas(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
+    """What each class covers, as CSV."""
     table = AreaTable(job.labels, job.header.georeference)
     for piece in pieces:
         table.add(piece.target, piece.page, piece.top)
-    table.write(job.folder / "areas" / f"{job.source.stem}.csv")
+    table.write(path)
 
 
-def _zarr(job: Job, pieces: Iterator[Piece]) -> None:
+def write_zarr(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
+    """The class indices as OME-Zarr."""
     has_classes, has_pages = job.labels.is_multilabel, job.header.pages > 1
     lengths = {"c": len(job.labels), "z": job.header.pages, "y": job.height, "x": job.width}
     axes = "c" * has_classes + "z" * has_pages + "yx"
-    writer = ZarrWriter(job.folder / "zarr" / f"{job.source.stem}.zarr", [lengths[axis] for axis in axes], axes)
+    writer = ZarrWriter(path, [lengths[axis] for axis in axes], axes)
     for piece in pieces:
         page = (piece.page,) if has_pages else ()
         writer.put((..., *page, slice(piece.top, piece.bottom), slice(piece.left, piece.right)), piece.target)

@@ -82,7 +82,7 @@ def _furthest_apart(comparison: Comparison, predictors: Mapping[str, Predictor])
         sample = comparison.samples[place]
         image = comparison.dataset.image(sample)
         masks = {"truth": comparison.dataset.target(sample)}
-        masks |= {name: predictor.predict(image, str(sample.image)) for name, predictor in predictors.items()}
+        masks |= {name: predictor.target(image, str(sample.image)) for name, predictor in predictors.items()}
         note = " · ".join(
             f"{name} {score:.3f}" for name, score in zip(comparison.names, scores[:, place], strict=True)
         )

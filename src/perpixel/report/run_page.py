@@ -138,7 +138,7 @@ def _noted(ranked: Sequence[tuple[float, Sample]]) -> list[tuple[Sample, str]]:
 def _shown(painter: Painter, predictor: Predictor, dataset: Dataset, sample: Sample, note: str) -> Shown:
     image = dataset.image(sample)
     masks = {"truth": dataset.target(sample)} if sample.is_labelled else {}
-    masks["prediction"] = predictor.predict(image, str(sample.image))
+    masks["prediction"] = predictor.target(image, str(sample.image))
     return painter.shown(sample.name, note, image, masks, errors=sample.is_labelled)
 
 

@@ -220,7 +220,7 @@ class Session:
         predictor, shown = self.predictor(), {}
         for sample in self.validation_samples[:number]:
             image = self.dataset.image(sample)
-            prediction = predictor.predict(image, str(sample.image))
+            prediction = predictor.target(image, str(sample.image))
             shown[sample.name] = watched(image, self.dataset.target(sample), prediction, self.card.codec.labels)
         return shown
 

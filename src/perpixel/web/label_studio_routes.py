@@ -68,7 +68,7 @@ def _predicted(service: Service, predictor: Any, task: JsonMapping, tag: BrushTa
         target = _of_bytes(service, predictor, address)
     elif (image := _of_folder(service, task)) is not None:
         with called(image.path, image.name):
-            target = predictor.predict(read_image(image.path), image.name)
+            target = predictor.target(read_image(image.path), image.name)
     else:
         name = PurePosixPath(urlsplit(address).path).name[:80]
         raise DataError(
@@ -90,7 +90,7 @@ def _of_bytes(service: Service, predictor: Any, address: str) -> Any:
     try:
         with called(path, "the image"):
             refuse_large(path, service.options.upload_pixels)
-            return predictor.predict(read_image(path), "the image")
+            return predictor.target(read_image(path), "the image")
     finally:
         path.unlink()
 

@@ -45,7 +45,7 @@ class Model:
     def warm_up(self) -> None:
         """Predict a blank image, so that the first real one does not wait for what is set up once."""
         codec = self.predictor.codec
-        self.predictor.predict(np.zeros((256, 256, codec.channels), codec.dtype))
+        self.predictor.target(np.zeros((256, 256, codec.channels), codec.dtype))
 
     @property
     def run(self) -> Run | None:

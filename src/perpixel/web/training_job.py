@@ -222,7 +222,7 @@ def compared(old: Predictor, new: Predictor, images: Sequence[LabelledImage]) ->
 
 def _counts(predictor: Predictor, image: LabelledImage) -> Counts:
     labels = predictor.codec.labels
-    prediction = predictor.predict(read_image(image.path), image.name)
+    prediction = predictor.target(read_image(image.path), image.name)
     prediction[image.target == IGNORED] = 0  # such pixels are not counted
     return count(prediction, image.target, classes=len(labels), kind=labels.kind)
 
