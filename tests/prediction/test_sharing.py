@@ -14,8 +14,8 @@ import tifffile
 from forked import joined
 from perpixel.errors import OutputError, PerpixelError
 from perpixel.prediction import Outputs, PredictOptions, Predictor, files
+from perpixel.prediction.output_table import sinks_of
 from perpixel.prediction.sharing import divided
-from perpixel.prediction.sinks import sinks
 from prediction.networks import LooksAround, codec_for, image_of
 from prediction.test_files import files_in, geotiff, png
 from prediction.test_resume import OUTPUTS, contents
@@ -199,7 +199,7 @@ def test_an_output_that_fails_ends_one_image_and_not_the_next(tmp_path):
 
     def work(rank):
         if rank == 0:
-            files.sinks = lambda job: [full] if job.source.stem == "a" else sinks(job)  # of this process
+            files.sinks_of = lambda job: [full] if job.source.stem == "a" else sinks_of(job)  # of this process
         list(predictor().predict_files(paths, tmp_path / "out", SOME))
 
     first, second = joined(work, tmp_path)
