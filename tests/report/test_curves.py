@@ -28,7 +28,7 @@ def drawings(svgs):
 
 def test_every_panel_is_an_image_with_a_name_in_the_words_of_the_language(words):
     panels = {
-        "training": (training_curves([ROW, {**ROW, "step": 2}], words), 4, "axis_loss"),
+        "training": (training_curves([ROW, {**ROW, "step": 2}], [], words), 4, "axis_loss"),
         "thresholds": (threshold_figure(curves(), np.array([0.5, 0.5]), {1: (0, 0, 0)}, words), 4, "axis_precision"),
         "images": (image_curves({"test": np.array([0.5, np.nan, 1])}, words), 2, "axis_mean_iou"),
     }
@@ -39,6 +39,27 @@ def test_every_panel_is_an_image_with_a_name_in_the_words_of_the_language(words)
         assert f">{words[key]}</text>" in svgs
         assert "axis_" not in svgs
         assert "currentColor" in svgs
+
+
+def test_the_terms_of_the_loss_are_drawn_for_every_epoch(words):
+    terms = {"train_loss_bce": 0.2, "train_loss_focal_tversky": 0.3}
+    row = {**ROW, **terms, "validation_loss_bce": 0.4, "validation_loss_focal_tversky": 0.1}
+    epochs = [{**row, "step": step} for step in range(1, 9)]
+    loss, *_ = drawings(training_curves([row], epochs, words))
+    labels = [each.text for each in loss.iter("{http://www.w3.org/2000/svg}text")]
+    named = [
+        f"{words[part]} {term}" for term in ("bce", "focal tversky") for part in ("axis_train", "axis_validation")
+    ]
+    assert set(named) <= set(labels)
+    svg = training_curves([row], epochs, words)
+    assert svg.count("<use ") > training_curves([row], [], words).count("<use ")  # a dot for every epoch
+
+
+def test_small_rates_leave_room_for_the_name_of_their_axis(words):
+    rates = [{**ROW, "step": step, "learning_rate": 1e-4 - step * 1e-6} for step in range(9)]
+    rate = drawings(training_curves(rates, [], words))[2]
+    ticks = [each.text for each in rate.iter("{http://www.w3.org/2000/svg}text")]
+    assert max(len(each) for each in ticks if each not in words.values()) <= 6
 
 
 def test_curves_of_many_thresholds_stay_small(words):

@@ -73,6 +73,17 @@ def test_a_budget_takes_the_place_of_the_recipes():
     assert with_recipe("unet-shapes", {})["train"]["epochs"] == 40
 
 
+def test_a_step_schedule_drops_at_its_shares_of_another_budget():
+    shares = {
+        "unet-shapes": 25 / 40,
+        "unet-cropland": 20 / 100,
+    }
+    for name, share in shares.items():
+        assert with_recipe(name, {"train": {"minutes": 3.0}})["train"]["step_share"] == share
+        assert "step_share" not in with_recipe(name, {})["train"]
+    assert "step_share" not in with_recipe("unetpp-nuclei", {"train": {"steps": 3}})["train"]
+
+
 def test_a_loss_takes_the_place_of_the_recipes():
     train = with_recipe("unetpp-nuclei", {"train": {"loss": {"lovasz_hinge": 1}}})["train"]
     assert train["loss"] == {"lovasz_hinge": 1}

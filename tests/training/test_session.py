@@ -7,6 +7,7 @@ from generated import TINY, PlayedTimings, tiny_settings
 from perpixel.audit import audit
 from perpixel.dataset import scan
 from perpixel.errors import SettingsError
+from perpixel.losses import WeightedLoss
 from perpixel.planning import card_of, facts_of, plan_for
 from perpixel.settings.tree import settings_from
 from perpixel.training.schedule import StepSchedule
@@ -99,9 +100,23 @@ def test_the_running_mean_of_the_weights_is_judged(found):
 def test_a_step_that_is_not_taken_leaves_the_running_mean(found):
     session = session_of(found, tiny_settings(ema=0.9))
     before = {name: tensor.clone() for name, tensor in session.judged.state_dict().items()}
-    session.loss = lambda logits, target: logits.sum() * float("nan")
+    session.loss = WeightedLoss({"spoiled": (1.0, lambda logits, target: logits.sum() * float("nan"))})
     session.step(1, session.batches(1), session.learning_rate(1, StepSchedule(4)))
     assert all(torch.equal(tensor, before[name]) for name, tensor in session.judged.state_dict().items())
+
+
+def test_the_terms_of_the_loss_are_told_and_add_up(found):
+    session = session_of(found, tiny_settings(loss={"cross_entropy": 0.5, "dice": 2.0}, accumulate=2))
+    step = session.step(0, session.batches(0), session.learning_rate(0, StepSchedule(4)))
+    assert step.loss == pytest.approx(0.5 * step.terms["cross_entropy"] + 2 * step.terms["dice"], rel=1e-5)
+    assert step.terms.keys() == {"cross_entropy", "dice"}
+
+
+def test_the_rate_drops_at_shares_of_the_training(found):
+    train = {"schedule": "step", "step_share": 0.25, "step_factor": 0.5, "learning_rate": 1.0}
+    session = session_of(found, tiny_settings(**train))
+    rates = [session.learning_rate(number, StepSchedule(8)).value for number in range(8)]
+    assert rates == [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]
 
 
 def test_a_frozen_encoder_is_its_own_mean(found):

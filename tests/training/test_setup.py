@@ -25,7 +25,7 @@ from perpixel.training.validation import validate
 def test_a_run_holds_settings_split_history_and_both_weights(cells_run, cells):
     names = {path.relative_to(cells_run.folder).as_posix() for path in cells_run.folder.rglob("*") if path.is_file()}
     assert names == {
-        *("settings.yaml", "split.csv", "history.csv", "model.safetensors"),
+        *("settings.yaml", "split.csv", "history.csv", "epochs.csv", "model.safetensors"),
         *("checkpoints/last.safetensors", "checkpoints/step-000000002.ckpt", "checkpoints/step-000000004.ckpt"),
     }
     assert Run.open(cells_run.folder) == cells_run

@@ -7,6 +7,7 @@ import torch
 
 from generated import tiny_settings
 from perpixel.errors import OutputError, RunError
+from perpixel.losses import WeightedLoss
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
 from perpixel.training import checkpoint, resume, runs, setup, timing, train, trainer
@@ -48,6 +49,19 @@ def same(run, straight):
     assert figures(run) == figures(straight)
     assert run.model_path.read_bytes() == straight.model_path.read_bytes()
     assert run.last_weights_path.read_bytes() == straight.last_weights_path.read_bytes()
+    assert run.epochs() == straight.epochs()
+
+
+def test_every_epoch_is_a_row_with_the_terms_of_its_loss(tmp_path, cells):
+    run = train(cells, tmp_path / "run", tiny_settings(steps=None, epochs=3, validation_passes=1))
+    rows, per_epoch = run.epochs(), run.settings.train.steps // 3
+    assert [(row["epoch"], row["step"]) for row in rows] == [(n, n * per_epoch) for n in (1, 2, 3)]
+    for row in rows:
+        assert row["train_loss"] == pytest.approx(row["train_loss_cross_entropy"] + row["train_loss_dice"], rel=1e-5)
+    (validated,) = run.history()  # one validation over all three epochs
+    assert validated["train_loss"] == pytest.approx(sum(row["train_loss"] for row in rows) / 3, rel=1e-5)
+    terms = validated["validation_loss_cross_entropy"] + validated["validation_loss_dice"]
+    assert validated["validation_loss"] == pytest.approx(terms, rel=1e-5)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -170,7 +184,8 @@ def spoiled(monkeypatch, numbers, value=math.nan):
     def step(self, now, batch, rate):
         sound = self.loss
         if now in numbers:
-            self.loss = lambda logits, target: sound(logits, target) * value
+            parts = {name: (1.0, lambda logits, target: sound(logits, target) * value) for name in sound.names}
+            self.loss = WeightedLoss(parts)
         try:
             return take(self, now, batch, rate)
         finally:

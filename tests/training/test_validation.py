@@ -62,5 +62,5 @@ def test_scores_are_pooled_over_the_pixels_of_whole_images(tmp_path, write, loss
     iou = jaccard_score(np.concatenate(truths), np.concatenate(answers), average="macro")
     assert validation.scores["mean_iou"] == pytest.approx(iou, abs=1e-12)
     mean = float(torch.cat([each.flatten() for each in losses]).double().mean())
-    assert validation.loss == pytest.approx(mean, rel=1e-5)
-    assert validation.scores["loss"] == validation.loss
+    assert validation.scores["loss"] == pytest.approx(mean, rel=1e-5)
+    assert validation.scores[f"loss_{loss}"] == validation.scores["loss"]

@@ -10,13 +10,14 @@ from perpixel.losses.lovasz import lovasz_hinge, lovasz_softmax
 from perpixel.losses.pixels import bce, cross_entropy, focal
 from perpixel.losses.regions import dice, focal_tversky, jaccard, tversky
 from perpixel.losses.sums import Reduce
-from perpixel.losses.table import LOSSES, Loss, supervised, weighted
+from perpixel.losses.table import LOSSES, Loss, WeightedLoss, supervised, weighted
 
 __all__ = [
     "LOSSES",
     "Loss",
     "LossTerm",
     "Reduce",
+    "WeightedLoss",
     "bce",
     "by_class",
     "cross_entropy",

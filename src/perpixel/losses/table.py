@@ -1,8 +1,9 @@
 """The losses by name, and how a network is trained on several of them."""
 
 import functools
+import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import torch
@@ -42,13 +43,41 @@ WEIGHED: Final[dict[LabelKind, dict[str, str]]] = {
 """The option of a loss that is a weight for every class."""
 
 
+class WeightedLoss:
+    """A weighted sum of losses, (logits, target) → scalar, whose terms can be had one by one.
+
+    Args:
+        parts: Weight and function of each term, by its name.
+    """
+
+    def __init__(self, parts: Mapping[str, tuple[float, Loss]]) -> None:
+        self._parts = dict(parts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the terms: "dice"; a second one of the same kind is "dice_2"."""
+        return tuple(self._parts)
+
+    def terms(self, logits: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Each term by itself, before its weight."""
+        return {name: function(logits, target) for name, (_, function) in self._parts.items()}
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of `terms`."""
+        return _sum(weight * terms[name] for name, (weight, _) in self._parts.items())
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The weighted sum of all terms."""
+        return self.total(self.terms(logits, target))
+
+
 def weighted(
     terms: Mapping[str, float] | Iterable[LossTerm],
     kind: LabelKind,
     *,
     class_weights: Sequence[float] | None = None,
     reduce: Reduce = here,
-) -> Loss:
+) -> WeightedLoss:
     """Build the weighted sum of named losses.
 
     Args:
@@ -56,9 +85,6 @@ def weighted(
         kind: The kind of the labels, which decides what names there are.
         class_weights: (K,) handed to every term that is in WEIGHED and does not have them among its options.
         reduce: Differentiable sum over ranks, handed to every term.
-
-    Returns:
-        A function (logits, target) → scalar.
 
     Raises:
         SettingsError: A name, an option or its value is unknown; a weight is negative, not finite, or all are zero;
@@ -78,17 +104,13 @@ def weighted(
         classwise = WEIGHED[kind]
     if problems:
         raise SettingsError.of(problems)
-    chosen = []
+    chosen: dict[str, tuple[float, Loss]] = {}
     for term in listed:
         balanced = {classwise[term.name]: class_weights} if term.name in classwise else {}
         function = functools.partial(LOSSES[kind][term.name], **{**balanced, **term.options}, reduce=reduce)
         if term.weight > 0:
-            chosen.append((float(term.weight), function))
-
-    def loss(logits: Tensor, target: Tensor) -> Tensor:
-        return _sum(weight * function(logits, target) for weight, function in chosen)
-
-    return loss
+            chosen[_free_name(term.name, chosen)] = (float(term.weight), function)
+    return WeightedLoss(chosen)
 
 
 def supervised(outputs: Mapping[str, Tensor], target: Tensor, loss: Loss, weights: Mapping[str, float]) -> Tensor:
@@ -118,6 +140,11 @@ def supervised(outputs: Mapping[str, Tensor], target: Tensor, loss: Loss, weight
             fix=f"give one weight for each of {', '.join(sorted(outputs))}.",
         )
     return _sum(weight * loss(outputs[name], target) for name, weight in weights.items() if weight > 0)
+
+
+def _free_name(name: str, taken: Container[str]) -> str:
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:

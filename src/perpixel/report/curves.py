@@ -23,7 +23,9 @@ RUN_COLOURS: Final = (BLUE, ORANGE, "#1f9d7a", "#c45fa0", "#8a6fd1", "#b5a432")
 COUNTED: Final = ("axis_step", "axis_order", "axis_sorted")
 """Axes of whole numbers."""
 MARKED: Final = 60
-"""Images, up to which each is a dot."""
+"""Images or epochs, up to which each is a dot."""
+TERM_STYLES: Final = ("--", ":", "-.")
+"""Of the lines of a loss's terms."""
 POINTS: Final = 160
 """Of a curve, evenly along its length."""
 AXES: Final = (0.16, 0.16, 0.81, 0.77)
@@ -49,15 +51,35 @@ STYLE: Final[Any] = {
 Words = Mapping[str, str]
 
 
-def training_curves(history: Sequence[Mapping[str, float]], words: Words) -> str:
-    """Loss, mean IoU, learning rate and speed over the steps, from the rows of history.csv, as SVGs side by side."""
-    steps = [row["step"] for row in history]
+Rows = Sequence[Mapping[str, float]]
+
+
+def training_curves(history: Rows, epochs: Rows, words: Words) -> str:
+    """Loss and its terms, mean IoU, learning rate and speed over the steps, as SVGs side by side.
+
+    Args:
+        history: A row a validation, of history.csv.
+        epochs: A row an epoch, of epochs.csv; without any, what was trained is drawn by validation.
+        words: The texts.
+    """
+    trained = epochs or history
+    losses = _both_parts(trained, history, "loss")
+    terms = [name.removeprefix("train_") for name in history[0] if name.startswith("train_loss_")]
+    if len(terms) > 1:
+        for name, style in zip(terms, TERM_STYLES * len(terms), strict=False):
+            losses += _both_parts(trained, history, name, style)
     panels = [
-        _panel(words, _both_parts(history, "loss"), xlabel="axis_step", ylabel="axis_loss", ylim=(0, None)),
-        _panel(words, _both_parts(history, "mean_iou"), xlabel="axis_step", ylabel="axis_mean_iou", ylim=(0, 1)),
+        _panel(words, losses, xlabel="axis_step", ylabel="axis_loss", ylim=(0, None)),
+        _panel(
+            words,
+            _both_parts(trained, history, "mean_iou"),
+            xlabel="axis_step",
+            ylabel="axis_mean_iou",
+            ylim=(0, 1),
+        ),
     ]
-    for name, label in (("learning_rate", "axis_rate"), ("images_per_second", "axis_speed")):
-        line = Line(steps, [row.get(name, math.nan) for row in history], BLUE, marker="o")
+    for rows, name, label in ((trained, "learning_rate", "axis_rate"), (history, "images_per_second", "axis_speed")):
+        line = Line([row["step"] for row in rows], [row.get(name, math.nan) for row in rows], BLUE, marker=_dot(rows))
         panels.append(_panel(words, [line], xlabel="axis_step", ylabel=label, ylim=(0, None)))
     return "".join(panels)
 
@@ -135,7 +157,7 @@ class Line:
         colour: As a page writes it.
         style: "-", "--" or ":".
         marker: "o" for dots.
-        label: A key of the texts, for a legend.
+        label: A key of the texts, for a legend; what follows it after a space stays as it is.
     """
 
     x: Sequence[float] | NDArray[Any]
@@ -162,6 +184,7 @@ def _panel(words: Words, lines: Sequence[Line], **axes: Any) -> str:
         panel.set(**axes)  # after the lines, which open limits follow
         if axes["xlabel"] in COUNTED:
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.ticklabel_format(axis="y", style="sci", scilimits=(-2, 5))  # wider numbers would push out the label
         if any(line.label for line in lines):
             panel.legend()
         text = io.StringIO()
@@ -173,17 +196,25 @@ def _finished(svg: str, words: Words, name: str) -> str:
     """The bare <svg>; its words are put in here, since the browser has the fonts of every script."""
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r' id="(figure|axes|patch|line2d|matplotlib\.axis|xtick|ytick|text|legend)_\d+"', "", svg)
-    svg = re.sub(r">(axis_\w+)</text>", lambda found: f">{escape(words[found[1]])}</text>", svg)
+    svg = re.sub(r">(axis_\w+)([^<]*)</text>", lambda found: f">{escape(words[found[1]])}{found[2]}</text>", svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(name)}" ', 1)
 
 
-def _both_parts(history: Sequence[Mapping[str, float]], name: str) -> list[Line]:
-    steps, lines = [row["step"] for row in history], []
-    for part, colour, label in (("train", BLUE, "axis_train"), ("validation", ORANGE, "axis_validation")):
-        values = [row[f"{part}_{name}"] for row in history]
+def _both_parts(trained: Rows, history: Rows, name: str, style: str = "-") -> list[Line]:
+    """A score of the training and of the validation images; a term of the loss is named and has its own style."""
+    lines, term = [], name.removeprefix("loss_").replace("_", " ") if name.startswith("loss_") else ""
+    parts = (("train", trained, BLUE), ("validation", history, ORANGE))
+    for part, rows, colour in parts:
+        values = [row.get(f"{part}_{name}", math.nan) for row in rows]
         if not all(map(math.isnan, values)):
-            lines.append(Line(steps, values, colour, marker="o", label=label))
+            label = f"axis_{part} {term}".strip()
+            steps, marker = [row["step"] for row in rows], "" if term else _dot(rows)
+            lines.append(Line(steps, values, colour, style=style, marker=marker, label=label))
     return lines
+
+
+def _dot(rows: Rows) -> str:
+    return "o" if len(rows) <= MARKED else ""
 
 
 def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -63,7 +63,7 @@ def write_report(
         facts=_facts(run, history, words),
         legend=[(name, sections.css(colour)) for name, colour in zip(labels.names, labels.colours, strict=True)],
         error_colours={kind: sections.css(colour) for kind, colour in ERROR_COLOURS.items()},
-        curves=training_curves(history, words) if history else "",
+        curves=training_curves(history, run.epochs(), words) if history else "",
         galleries=_galleries(run, predictor, dataset, evaluation),
         **_scores(evaluation, words),
         **_about_data(run, own),

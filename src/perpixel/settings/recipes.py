@@ -248,7 +248,10 @@ def with_recipe(name: str, given: JsonMapping) -> JsonObject:
     if isinstance(train, Mapping):
         replaced = {"loss"} & train.keys()
         replaced |= set(BUDGETS) if any(train.get(budget) is not None for budget in BUDGETS) else set()
-        base["train"] = {key: value for key, value in base["train"].items() if key not in replaced}
+        recipe = base["train"]
+        base["train"] = {key: value for key, value in recipe.items() if key not in replaced}
+        if "epochs" in replaced and recipe.get("schedule") == "step":
+            base["train"]["step_share"] = recipe["step_epochs"] / recipe["epochs"]
     network = base["model"]
     if isinstance(model, Mapping) and any(
         model.get(key, network[key]) != network[key] for key in ("name", "encoder")

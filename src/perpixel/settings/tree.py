@@ -171,6 +171,9 @@ class TrainSettings(Part):
     schedule: Literal["one-cycle", "cosine", "poly", "step", "constant"] = "one-cycle"
     warmup: Share = Field(default=0.1, description="share of the steps in which the rate rises")
     step_epochs: Count = Field(default=25, description='epochs between the drops of "step"')
+    step_share: Share = Field(
+        default=0.0, description='share of the training between the drops of "step"; 0 to count step_epochs'
+    )
     step_factor: Share = Field(default=0.1, description='what "step" multiplies the rate by')
     loss: Annotated[tuple[LossSettings, ...], BeforeValidator(_loss_terms)] = Field(
         default=(),

@@ -4,6 +4,7 @@ settings.yaml      every setting resolved, the data, the versions
 model.safetensors  the best weights and all that is needed to predict
 split.csv          which image went where, and why
 history.csv        a row a validation
+epochs.csv         a row a pass over the training images
 pruned/            a model file and its scores for each level, from `perpixel prune`
 kept/              a model file after every `train.keep_every` epochs
 checkpoints/       the last two states to resume from, and the last weights
@@ -37,7 +38,7 @@ from perpixel.settings.tree import Settings, settings_from
 from perpixel.store.bundle import Bundle, is_bundle
 
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
-OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "report.html")
+OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "epochs.csv", "report.html")
 OWN_FOLDERS: Final = ("checkpoints", "kept", "pruned", "evaluation", "tensorboard", "wandb", "mlflow")
 LAST_WEIGHTS: Final = Path("checkpoints", "last.safetensors")
 CHECKPOINTS_KEPT: Final = 2
@@ -232,9 +233,21 @@ class Run(Result):
         """Write history.csv; all rows have the keys of the first."""
         write_text(self.folder / "history.csv", table(rows))
 
+    def save_epochs(self, rows: Sequence[JsonMapping]) -> None:
+        """Write epochs.csv, once there is an epoch; all rows have the keys of the first."""
+        if rows:
+            write_text(self.folder / "epochs.csv", table(rows))
+
     def history(self) -> list[dict[str, float]]:
         """The rows of history.csv; a missing value is NaN. Empty before the first validation."""
-        path = self.folder / "history.csv"
+        return self._rows("history.csv")
+
+    def epochs(self) -> list[dict[str, float]]:
+        """The rows of epochs.csv; empty before the first validation, or where no epoch had ended then."""
+        return self._rows("epochs.csv")
+
+    def _rows(self, name: str) -> list[dict[str, float]]:
+        path = self.folder / name
         if not path.is_file():
             return []
         try:

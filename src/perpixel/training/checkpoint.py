@@ -36,10 +36,11 @@ GATHERED: Final = {
 
 @dataclass(frozen=True)
 class RunningSums:
-    """Sums since the last validation.
+    """Sums since the last validation, or since the last epoch ended.
 
     Args:
         counts: Right and wrong pixels of all crops.
+        terms: Sums of the terms of their losses, by name.
         loss: Sum of their losses.
         images: Number of crops.
         seconds: Spent in steps and in waiting.
@@ -47,10 +48,24 @@ class RunningSums:
     """
 
     counts: Counts
+    terms: dict[str, float]
     loss: float = 0.0
     images: int = 0
     seconds: float = 0.0
     waiting: float = 0.0
+
+    @classmethod
+    def none_of(cls, session: Session) -> Self:
+        """Nothing yet."""
+        labels = session.card.codec.labels
+        return cls(Counts.zero(len(labels), labels.kind), dict.fromkeys(session.loss.names, 0.0))
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Means over the crops, as columns of the history; NaN where there are none."""
+        sums = {"train_loss": self.loss, **{f"train_loss_{name}": total for name, total in self.terms.items()}}
+        means = {name: total / self.images if self.images else math.nan for name, total in sums.items()}
+        return {**means, "train_mean_iou": float(self.counts.mean_iou)}
 
     def plus(self, step: StepResult, seconds: float, waiting: float) -> Self:
         """Add one step; a skipped one counts its time only."""
@@ -58,7 +73,8 @@ class RunningSums:
         if math.isnan(step.loss):
             return timed
         loss, images = self.loss + step.loss * step.images, self.images + step.images
-        return replace(timed, loss=loss, images=images, counts=self.counts + step.counts)
+        terms = {name: total + step.terms[name] * step.images for name, total in self.terms.items()}
+        return replace(timed, loss=loss, terms=terms, images=images, counts=self.counts + step.counts)
 
 
 @dataclass
@@ -68,9 +84,11 @@ class TrainingState:
     Args:
         schedule: Number of steps and progress.
         sums: Sums since the last validation.
+        epoch_sums: Sums since the last epoch ended.
         difficulty: Of the training images, where crops are drawn by it.
         step: Steps taken.
         history: A row a validation.
+        epochs: A row an epoch.
         best: The best score so far, in the sense of `train.monitor`.
         stale: Validations since then.
         validation_seconds: What a validation lasts, as measured last.
@@ -81,9 +99,11 @@ class TrainingState:
 
     schedule: StepSchedule
     sums: RunningSums
+    epoch_sums: RunningSums
     difficulty: Difficulty
     step: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    epochs: list[dict[str, float]] = field(default_factory=list)
     best: float = -math.inf
     stale: int = 0
     validation_seconds: float = 0.0
@@ -94,10 +114,9 @@ class TrainingState:
     @classmethod
     def first(cls, session: Session, steps: int = 1, validation_seconds: float = 0.0) -> Self:
         """Before the first of so many steps."""
-        labels = session.card.codec.labels
-        sums = RunningSums(Counts.zero(len(labels), labels.kind))
+        sums = RunningSums.none_of(session)
         difficulty = Difficulty.of(session.tallied)
-        return cls(StepSchedule(steps), sums, difficulty, validation_seconds=validation_seconds)
+        return cls(StepSchedule(steps), sums, sums, difficulty, validation_seconds=validation_seconds)
 
 
 def save_checkpoint(path: Path, session: Session, state: TrainingState) -> None:

@@ -80,8 +80,9 @@ class Ranks:
 
     def total_validation(self, mine: Validation) -> Validation:
         """Score over the images of all processes."""
-        losses, pixels = self.total(np.array(mine.losses)), self.total(np.array(mine.pixels))
-        return Validation(float(losses), int(pixels), self.total_counts(mine.counts))
+        losses, pixels = self.total(np.array(list(mine.losses.values()))), self.total(np.array(mine.pixels))
+        named = dict(zip(mine.losses, losses.tolist(), strict=True))
+        return Validation(named, int(pixels), self.total_counts(mine.counts))
 
     def any(self, flag: bool) -> bool:
         """Whether one of them says so."""

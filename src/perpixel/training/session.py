@@ -1,6 +1,7 @@
 """Everything that a training step needs, made from settings and data, and the step itself."""
 
 import logging
+import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
@@ -111,8 +112,11 @@ class Session:
     def learning_rate(self, number: int, schedule: StepSchedule) -> LearningRate:
         """What the schedule of the settings has for step `number` (from 0)."""
         train = self.settings.train
-        drops = number // self.batches.steps_per_epoch // train.step_epochs
         progress = schedule.progress(number)
+        if train.step_share:
+            drops = math.floor(progress / train.step_share + 1e-9)
+        else:
+            drops = number // self.batches.steps_per_epoch // train.step_epochs
         share = learning_rate_share(progress, train.schedule, train.warmup, drops, train.step_factor)
         return LearningRate(train.learning_rate, share)
 
@@ -146,11 +150,13 @@ class Session:
         parts = min(self.accumulate, train.batch_size // self.ranks.number)
         pieces = zip(batch.image.tensor_split(parts), batch.target.tensor_split(parts), strict=True)
         value, predictions = 0.0, []
+        terms = dict.fromkeys(self.loss.names, 0.0)
         for index, (image, target) in enumerate(pieces, 1):
             with self._without_exchange(index < parts):
-                loss, prediction = self._pass(image, target)
+                loss, term, prediction = self._pass(image, target)
                 self._fabric.backward(loss / parts)
             value += float(loss.detach()) / parts
+            terms = {name: total + float(term[name].detach()) / parts for name, total in terms.items()}
             predictions.append(prediction)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), train.clip_norm or float("inf"))
         if np.isfinite(value) and bool(torch.isfinite(norm)):
@@ -160,16 +166,16 @@ class Session:
         else:
             value = float("nan")
         counts, tally = self._answers(np.concatenate(predictions), batch)
-        return StepResult(value, train.batch_size, counts, tally, rate.value)
+        return StepResult(value, terms, train.batch_size, counts, tally, rate.value)
 
-    def _pass(self, image: Tensor, target: Tensor) -> tuple[Tensor, AnyArray]:
-        """The loss of a micro-batch, and what is predicted for it."""
+    def _pass(self, image: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor], AnyArray]:
+        """The loss of a micro-batch, its terms, and what is predicted for it."""
         image = self._fabric.to_device(image.contiguous(memory_format=self._hardware.memory_format))
         target, forward = self._fabric.to_device(target), self._module.training_outputs
-        loss, logits = loss_of(forward, image, target, self.loss, self._loss_weights, self._hardware)
+        loss, terms, logits = loss_of(forward, image, target, self.loss, self._loss_weights, self._hardware)
         with torch.no_grad():
             prediction = self.card.codec.answer(logits)
-        return loss, prediction.cpu().numpy()
+        return loss, terms, prediction.cpu().numpy()
 
     def _answers(self, prediction: AnyArray, batch: Batch) -> tuple[Counts, NDArray[np.int64]]:
         """Right and wrong pixels of a batch, by class and by image, over all processes."""

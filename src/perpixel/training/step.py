@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perpixel.losses import Loss, supervised
+from perpixel.losses import WeightedLoss, supervised
 from perpixel.metrics import Counts
 from perpixel.runtime.hardware import Hardware, resolved_hardware
 from perpixel.settings.tree import TrainSettings
@@ -19,6 +19,7 @@ class StepResult:
 
     Args:
         loss: Mean over the batch; not finite where the step was skipped.
+        terms: Of the loss of the main output, each before its weight; mean over the batch.
         images: Number of crops in the batch.
         counts: Right and wrong pixels of the crops.
         tally: (2, images) int64, `tally_of` the crops; (2, 0) where no crop is drawn by it.
@@ -26,6 +27,7 @@ class StepResult:
     """
 
     loss: float
+    terms: Mapping[str, float]
     images: int
     counts: Counts
     tally: NDArray[np.int64]
@@ -42,21 +44,29 @@ def loss_of(
     outputs_of: Callable[[Tensor], Mapping[str, Tensor]],
     image: Tensor,
     target: Tensor,
-    loss: Loss,
+    loss: WeightedLoss,
     weights: Mapping[str, float],
     hardware: Hardware,
-) -> tuple[Tensor, Tensor]:
-    """The loss of a micro-batch, ready for backward, and its logits (N, K, H, W) float32.
+) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    """The loss of a micro-batch, ready for backward, its terms, and the logits (N, K, H, W) float32.
 
     Args:
         outputs_of: The network's `training_outputs`.
         image: (N, C, H, W) float32, on the device.
         target: (N, H, W) int64 or (N, K, H, W) uint8, on the device.
-        loss: (logits, target) → scalar.
+        loss: Its terms are told of the output "logits".
         weights: Of each output of the network, by its name.
         hardware: Decides the precision.
     """
     with hardware.autocast():
         outputs = outputs_of(image)
     outputs = {name: logits.float() for name, logits in outputs.items()}
-    return supervised(outputs, target, loss, weights), outputs["logits"]
+    main: dict[str, Tensor] = {}
+
+    def watched(logits: Tensor, target: Tensor) -> Tensor:
+        terms = loss.terms(logits, target)
+        if logits is outputs["logits"]:
+            main.update(terms)
+        return loss.total(terms)
+
+    return supervised(outputs, target, watched, weights), main, outputs["logits"]

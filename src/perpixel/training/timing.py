@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from perpixel.errors import SettingsError
-from perpixel.losses import bce
+from perpixel.losses import weighted
 from perpixel.runtime.hardware import chosen_device, has_bfloat16
 from perpixel.runtime.race import LEAST_ROUNDS, Race, race
 from perpixel.settings.tree import Settings, TrainSettings, changed
@@ -208,8 +208,10 @@ def _step(train: TrainSettings, card: ModelCard, shape: tuple[int, int, int]) ->
     image = hardware.placed(torch.zeros(crops, card.codec.channels, height, width))
     target = torch.zeros(crops, len(card.codec.labels), height, width, dtype=torch.uint8).to(hardware.device)
 
+    bce = weighted({"bce": 1.0}, "multilabel")
+
     def step() -> None:
-        value, _ = loss_of(network.training_outputs, image, target, bce, network.loss_weights, hardware)
+        value, *_ = loss_of(network.training_outputs, image, target, bce, network.loss_weights, hardware)
         value.backward()  # type: ignore[no-untyped-call] # of torch
         float(value.detach())  # waits for the device
 

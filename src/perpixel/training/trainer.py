@@ -13,7 +13,6 @@ import torch
 
 from perpixel.errors import RunError
 from perpixel.loading.batches import Batch
-from perpixel.metrics import Counts
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress
 from perpixel.settings.tree import changed
@@ -69,6 +68,7 @@ class Trainer:
             while not self._is_over:
                 step = self._next_step(batches)
                 self._count_skipped(step)
+                self._end_epoch(step)
                 if state.schedule.due(state.step, self._run.settings.train.validation_passes):
                     self._validate(step)
                 elif time.monotonic() - self._saved > SAVED_EVERY_SECONDS:
@@ -122,6 +122,7 @@ class Trainer:
         seconds = time.monotonic() - ready
         state.step += 1
         state.sums = state.sums.plus(step, seconds, ready - before)
+        state.epoch_sums = state.epoch_sums.plus(step, seconds, ready - before)
         if not math.isnan(step.loss):
             state.difficulty = state.difficulty.plus(step.tally)
         self._step_seconds.append(time.monotonic() - before)
@@ -199,22 +200,30 @@ class Trainer:
                 "epoch": state.step / self._session.batches.steps_per_epoch,
                 "seconds": self._elapsed(),
                 "learning_rate": step.learning_rate,
-                "train_loss": sums.loss / sums.images if sums.images else math.nan,
-                "train_mean_iou": float(sums.counts.mean_iou),
+                **sums.scores,
                 **{f"validation_{name}": score for name, score in validation.scores.items()},
                 "images_per_second": sums.images / sums.seconds,
                 "waiting_share": sums.waiting / sums.seconds,
                 "skipped_steps": state.skipped,
             }
         )
-        labels = self._session.card.codec.labels
-        state.sums = RunningSums(Counts.zero(len(labels), labels.kind))
+        state.sums = RunningSums.none_of(self._session)
         state.difficulty = state.difficulty.made_known()
         if self._ranks.is_first:
             self._run.save_history(state.history)
+            self._run.save_epochs(state.epochs)
         for logger in self._loggers:
             logger.scores(state.history[-1], state.step)
             logger.pictures(self._session.pictures(PICTURES_WATCHED), state.step)
+
+    def _end_epoch(self, step: StepResult) -> None:
+        """Note the means of a pass over the training images, whether images are validated then or not."""
+        state = self._state
+        epoch, left = divmod(state.step, self._session.batches.steps_per_epoch)
+        if not left:
+            row = {"step": state.step, "epoch": epoch, "learning_rate": step.learning_rate}
+            state.epochs.append({**row, **state.epoch_sums.scores})
+            state.epoch_sums = RunningSums.none_of(self._session)
 
     def _save(self) -> None:
         """Write a checkpoint from which the run goes on to the same bits; one of several processes does."""
