@@ -3,12 +3,12 @@
 Source: https://cocodataset.org/#format-data and `rleFrString` in pycocotools' maskApi.c.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from perpixel.dataset.annotations.placing import NamedImages, nearest
 from perpixel.dataset.layout.names import Part, part_of
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
@@ -39,9 +39,7 @@ def read_coco(files: Mapping[Path, Json], images: Sequence[Path]) -> Drawn:
     problems: list[Problem] = []
     shapes: dict[Path, list[Shape]] = {}
     names = _categories(files)
-    by_name: dict[str, list[Path]] = defaultdict(list)
-    for image in images:
-        by_name[image.name].append(image)
+    by_name = NamedImages(images)
     splits: dict[Path, Part] = {}
     for path, data in files.items():
         try:
@@ -75,7 +73,7 @@ def _categories(files: Mapping[Path, Json]) -> list[str]:
 
 
 def _read_one(
-    path: Path, data: Json, names: list[str], by_name: Mapping[str, list[Path]], shapes: dict[Path, list[Shape]]
+    path: Path, data: Json, names: list[str], by_name: NamedImages, shapes: dict[Path, list[Shape]]
 ) -> tuple[list[Path], list[Problem]]:
     """Add the shapes of one file; give the images that it lists, and what is wrong."""
     category = {c["id"]: names.index(str(c["name"])) + 1 for c in data["categories"]}
@@ -83,14 +81,12 @@ def _read_one(
     scale: dict[str, tuple[float, float]] = {}
     missing = []
     for entry in data["images"]:
-        file = str(entry["file_name"]).replace("\\", "/")
-        name = file.rsplit("/", 1)[-1]
-        found = [image for image in by_name.get(name, []) if image.as_posix().endswith(f"/{file}")]
-        found = found or by_name.get(name, [])
-        if len(found) == 1:
-            scale[str(entry["id"])] = scale_to(found[0], entry.get("height"), entry.get("width"))
-            place[str(entry["id"])] = found[0]
-            shapes.setdefault(found[0], [])
+        file = str(entry["file_name"])
+        image = nearest(path, by_name.named(file))
+        if image is not None:
+            scale[str(entry["id"])] = scale_to(image, entry.get("height"), entry.get("width"))
+            place[str(entry["id"])] = image
+            shapes.setdefault(image, [])
         else:
             missing.append(file)
     boxes = 0

@@ -1,4 +1,4 @@
-"""Recognise labels that are drawn as outlines: COCO, LabelMe, YOLO segments, GeoJSON, Shapefile."""
+"""Recognise labels that are drawn as outlines: COCO, LabelMe, tools' exports, YOLO segments, GeoJSON, Shapefile."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +8,7 @@ from typing import Any
 from perpixel.dataset.annotations.coco import is_coco, parse, read_coco
 from perpixel.dataset.annotations.geo import read_geo
 from perpixel.dataset.annotations.labelled_shapes import is_labelme, read_labelme, read_yolo
+from perpixel.dataset.annotations.tool_exports import read_exports
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout, named_apart
 from perpixel.dataset.layout.matches import sample_of
@@ -46,8 +47,8 @@ def _with_split(sample: Sample, drawn: Drawn) -> Sample:
 
 
 def names_of(files: Sequence[Path]) -> list[Path]:
-    """The files that may name YOLO's classes: data.yaml, classes.txt."""
-    return [f for f in files if f.suffix.lower() in {".yaml", ".yml"} or f.name.lower() == "classes.txt"]
+    """The files that may name YOLO's classes: data.yaml, classes.txt, obj.names."""
+    return [f for f in files if f.suffix.lower() in {".yaml", ".yml", ".names"} or f.name.lower() == "classes.txt"]
 
 
 def _read(files: Sequence[Path], images: Sequence[Path]) -> tuple[Drawn | None, str]:
@@ -57,6 +58,8 @@ def _read(files: Sequence[Path], images: Sequence[Path]) -> tuple[Drawn | None, 
         return read_coco(coco, images), "COCO"
     if labelme := {path: data for path, data in parsed.items() if is_labelme(data)}:
         return read_labelme(labelme, images), "LabelMe"
+    if (export := read_exports(files, parsed, images)) is not None:
+        return export
     texts = [path for path in files if path.suffix.lower() == ".txt" and path.name.lower() != "classes.txt"]
     if drawn := read_yolo(texts, images, names_of(files)):
         return drawn, "YOLO"

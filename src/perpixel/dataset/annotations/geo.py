@@ -3,18 +3,35 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from perpixel.dataset.annotations.coco import parse
+from perpixel.dataset.annotations.placing import NamedImages, nearest
 from perpixel.dataset.layout.names import natural, stem
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import GeoReference, read_header
 from perpixel.runtime.json_values import JsonMapping
 
-CLASS_FIELDS: Final = ("class", "label", "category", "class_name", "classname", "classification")
+CLASS_FIELDS: Final = (
+    *("class", "class_name", "classname", "classification", "label", "label_name", "category", "category_name"),
+    *(
+        "type",
+        "kind",
+        "landcover",
+        "land_cover",
+        "landuse",
+        "land_use",
+        "lulc",
+        "crop",
+        "species",
+        "class_id",
+        "classid",
+    ),
+)
+"""Fields that name a class, the plainest first."""
 WGS84: Final = "EPSG:4326"
 CRS_TEXT: Final = re.compile(r"\s*([A-Za-z]+:\d+$|urn:ogc:def:crs:|[A-Za-z_0-9]+\s*\[)")
 """How a coordinate system is named: by an authority's number, by its URN, or as WKT."""
@@ -58,15 +75,32 @@ def read_geo(files: Sequence[Path], images: Sequence[Path]) -> Drawn | None:
             layers.append(layer)
     if not layers:
         return Drawn((), {}, tuple(problems)) if problems else None
+    by_name = NamedImages(images)
+    homes = {layer.path: by_name.named(layer.path.stem) for layer in layers}
+    if all(homes.values()):
+        layers = [_of_one_image(layer) for layer in layers]
     classes = sorted({feature.name for layer in layers for feature in layer.features}, key=natural)
     shapes: dict[Path, list[Shape]] = {}
     for layer in layers:
-        named = [image for image in images if stem(image.name) == stem(layer.path.name)]
+        same = homes[layer.path]
+        named = nearest(layer.path, same)
         try:
-            _place(layer, named or images, classes, shapes, is_named=bool(named))
+            if same and named is None:
+                raise DataError(
+                    f"{layer.path} may belong to several images of its name.",
+                    fix="put it into the folder of its image.",
+                    examples=[str(image) for image in same],
+                )
+            _place(layer, [named] if named else images, classes, shapes, is_named=bool(named))
         except DataError as error:
             problems += error.problems
     return Drawn(tuple(classes), {image: tuple(found) for image, found in shapes.items()}, tuple(problems))
+
+
+def _of_one_image(layer: Layer) -> Layer:
+    """What has no class in a file of one image is an object: the file's name is no class."""
+    own = stem(layer.path.name)
+    return replace(layer, features=tuple(replace(f, name="object") if f.name == own else f for f in layer.features))
 
 
 def _place(
@@ -152,6 +186,8 @@ def _projection(layer: Layer, reference: GeoReference) -> Any:
 
 def _geojson(path: Path) -> Layer | None:
     data = parse(path)
+    if isinstance(data, list) and data and all(isinstance(f, dict) and f.get("type") == "Feature" for f in data):
+        data = {"type": "FeatureCollection", "features": data}  # as older QuPath writes it
     if not isinstance(data, dict) or data.get("type") not in ("FeatureCollection", "Feature"):
         return None
     listed = data.get("features") if data["type"] == "FeatureCollection" else [data]
@@ -201,13 +237,35 @@ def _shapefile(path: Path) -> Layer:
 
 
 def _named(path: Path, found: Sequence[tuple[JsonMapping, tuple[tuple[Ring, ...], ...]]]) -> tuple[Feature, ...]:
-    """The features with polygons; their class by a field that all have, else the file's name."""
+    """The features with polygons; their class by a field that all have, else the file's name.
+
+    Raises:
+        DataError: Some have a class, and others none.
+    """
     areas = [
         ({str(k).lower(): v for k, v in properties.items()}, polygons) for properties, polygons in found if polygons
     ]
     field = next(
         (f for f in CLASS_FIELDS if areas and all(properties.get(f) is not None for properties, _ in areas)), None
     )
+    if field is None and (some := [f for f in CLASS_FIELDS if any(p.get(f) is not None for p, _ in areas)]):
+        bare = sum(properties.get(some[0]) is None for properties, _ in areas)
+        raise DataError(
+            f"{bare} of {len(areas)} outlines in {path} have no {some[0]}, and the others have one.",
+            fix="give each its class, or remove those without.",
+        )
     return tuple(
-        Feature(str(properties[field]) if field else stem(path.name), polygons) for properties, polygons in areas
+        Feature(_class_name(properties[field]) if field else stem(path.name), polygons)
+        for properties, polygons in areas
     )
+
+
+def _class_name(value: Any) -> str:
+    """The name of a class; QuPath writes an object of its name, or of its names from the general to the special.
+
+    >>> _class_name("roof"), _class_name({"name": "Tumor", "colorRGB": -1}), _class_name({"names": ["Cell", "CD3"]})
+    ('roof', 'Tumor', 'Cell: CD3')
+    """
+    if isinstance(value, dict) and isinstance(value.get("names"), list):
+        return ": ".join(map(str, value["names"]))
+    return str(value.get("name", value)) if isinstance(value, dict) else str(value)

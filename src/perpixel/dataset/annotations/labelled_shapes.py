@@ -1,15 +1,22 @@
 """Outlines in one text file an image: LabelMe JSON and YOLO segments."""
 
+import base64
+import io
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from perpixel.dataset.annotations.coco import scale_to
-from perpixel.dataset.layout.names import natural, stem
+import numpy as np
+from PIL import Image
+
+from perpixel.dataset.annotations.coco import scale_to, scaled
+from perpixel.dataset.annotations.placing import NamedImages, nearest, placed_bitmap
+from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
+from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_yaml
 from perpixel.files.read import read_header
 from perpixel.runtime.json_values import JsonMapping, JsonObject
@@ -22,22 +29,6 @@ FARTHEST_SHARE = 1.5
 """Outlines may leave the image a little; a greater share of its size is a number of pixels."""
 
 
-def _by_stem(images: Sequence[Path]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = defaultdict(list)
-    for image in images:
-        found[stem(image.name)].append(image)
-    return found
-
-
-def image_near(path: Path, images: Sequence[Path]) -> Path:
-    """Of images of one name that in whose path most folders are those of the annotation file.
-
-    >>> image_near(Path("val/labels/0.txt"), [Path("train/images/0.png"), Path("val/images/0.png")]).parts[0]
-    'val'
-    """
-    return max(images, key=lambda image: (image.parent == path.parent, len({*image.parts} & {*path.parts})))
-
-
 def is_labelme(data: Any) -> bool:
     """Whether parsed JSON is a LabelMe file."""
     return isinstance(data, dict) and isinstance(data.get("shapes"), list) and "imagePath" in data
@@ -48,15 +39,13 @@ def read_labelme(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Dr
 
     Source: https://github.com/wkentaro/labelme (shape types polygon, rectangle and circle).
     """
-    by_stem = _by_stem(images)
+    by_name = NamedImages(images)
     problems: list[Problem] = []
     odd: list[str] = []
     alone: list[str] = []
-    drawn: dict[Path, list[tuple[str, tuple[Ring, ...]]]] = {}
+    drawn: dict[Path, list[tuple[str, Shape]]] = {}
     for path, data in files.items():
-        named = stem(str(data["imagePath"]).replace("\\", "/").split("/")[-1])
-        images_of = by_stem.get(stem(path.name)) or by_stem.get(named)
-        image = image_near(path, images_of) if images_of else None
+        image = by_name.of(path) or by_name.of(path, str(data["imagePath"]))
         if image is None:
             alone.append(path.name)
             continue
@@ -68,9 +57,10 @@ def read_labelme(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Dr
             continue
         for shape in data["shapes"]:
             try:
-                outline = tuple((x * across, y * down) for x, y in _labelme_ring(shape))
-                found.append((str(shape["label"]), (outline,)))
-            except (KeyError, TypeError, ValueError, IndexError):
+                area = _labelme_mask(shape, data) if shape.get("shape_type") == "mask" else None
+                area = area or Shape(0, ((_labelme_ring(shape),),))
+                found.append((str(shape["label"]), scaled(area, down, across)))
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError):
                 odd.append(f"{path.name}: {shape.get('shape_type') if isinstance(shape, dict) else shape}")
     if odd:
         problems.append(
@@ -90,8 +80,19 @@ def read_labelme(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Dr
     classes = sorted((n for n in names if n.lower() not in BACKGROUND_NAMES | IGNORED_NAMES), key=natural)
     value = {name: k for k, name in enumerate(classes, start=1)}
     value |= {n: 0 if n.lower() in BACKGROUND_NAMES else IGNORED for n in names if n not in value}
-    shapes_of = {image: tuple(Shape(value[n], (rings,)) for n, rings in shapes) for image, shapes in drawn.items()}
+    shapes_of = {image: tuple(replace(shape, value=value[n]) for n, shape in own) for image, own in drawn.items()}
     return Drawn(tuple(classes), shapes_of, tuple(problems))
+
+
+def _labelme_mask(shape: JsonMapping, data: JsonMapping) -> Shape:
+    """A painted area: a PNG of what lies in the box of its two points. Raises ValueError where it does not fit."""
+    (left, top), _ = (map(round, point) for point in shape["points"])
+    picture = Image.open(io.BytesIO(base64.b64decode(shape["mask"])))
+    height, width = int(data["imageHeight"]), int(data["imageWidth"])
+    if not 0 < height * width <= MAX_PIXELS or picture.width * picture.height > MAX_PIXELS:
+        raise ValueError("too large")
+    runs = placed_bitmap(np.array(picture.convert("L")) > 0, left, top, height, width)
+    return Shape(0, runs=runs, height=height, width=width)
 
 
 def _labelme_ring(shape: JsonMapping) -> Ring:
@@ -118,13 +119,14 @@ def read_yolo(files: Sequence[Path], images: Sequence[Path], names_files: Sequen
 
     Source: https://docs.ultralytics.com/datasets/segment/
     """
-    by_stem = _by_stem(images)
-    homes = {path: image_near(path, images_of) for path in files if (images_of := by_stem.get(stem(path.name)))}
+    by_name = NamedImages(images)
+    found = {path: by_name.named(path.stem) for path in files}
+    homes = {path: image for path, same in found.items() if (image := nearest(path, same)) is not None}
     lines = {path: _numbers(path) for path in homes}
     known = {path: rows for path, rows in lines.items() if rows is not None}
     if not any(known.values()):
         return None
-    problems = []
+    problems = _unclear(path.name for path, same in found.items() if len(same) > 1 and path not in homes)
     in_pixels = [path.name for path, rows in known.items() if any(v > FARTHEST_SHARE for r in rows for v in r[1:])]
     if in_pixels:
         problems.append(
@@ -165,8 +167,17 @@ def read_yolo(files: Sequence[Path], images: Sequence[Path], names_files: Sequen
             for row in rows
             if len(row) >= 7 and len(row) % 2
         )
-    count = max((shape.value for found in shapes.values() for shape in found), default=0)
-    return Drawn(_yolo_names(names_files, count), shapes, tuple(problems))
+    count = max((shape.value for own in shapes.values() for shape in own), default=0)
+    names, short = _yolo_names(names_files, count)
+    return Drawn(names, shapes, (*problems, *short))
+
+
+def _unclear(names: Iterable[str]) -> list[Problem]:
+    listed = tuple(names)
+    if not listed:
+        return []
+    what = f"{len(listed)} YOLO files may belong to several images of their name."
+    return [Problem(what, "put each into the folder of its image, or under train/ and val/ as these.", listed)]
 
 
 def _numbers(path: Path) -> list[list[float]] | None:
@@ -185,13 +196,14 @@ def _numbers(path: Path) -> list[list[float]] | None:
     return rows if sound and all(row[0] < 10_000 for row in rows) else None
 
 
-def _yolo_names(files: Sequence[Path], count: int) -> tuple[str, ...]:
-    """The names of data.yaml, where they are at least as many as the classes that occur."""
+def _yolo_names(files: Sequence[Path], count: int) -> tuple[tuple[str, ...], list[Problem]]:
+    """The names of data.yaml, classes.txt or obj.names; a problem where they are fewer than the classes."""
+    short = []
     for path in files:
         try:
             text = path.read_text(encoding="utf-8-sig")
             plain = [line.strip() for line in text.splitlines() if line.strip()]
-            names = plain if path.suffix.lower() == ".txt" else parse_yaml(text, str(path))["names"]
+            names = plain if path.suffix.lower() in {".txt", ".names"} else parse_yaml(text, str(path))["names"]
         except (OSError, ValueError, TypeError, KeyError):
             continue
         listed = list(names) if isinstance(names, list) else []
@@ -199,5 +211,10 @@ def _yolo_names(files: Sequence[Path], count: int) -> tuple[str, ...]:
             numbered = {int(k): name for k, name in names.items()}
             listed = [numbered.get(k, f"class {k}") for k in range(max(numbered, default=-1) + 1)]
         if len(listed) >= count:
-            return tuple(map(str, listed))
-    return tuple(f"class {k}" for k in range(count))
+            return tuple(map(str, listed)), []
+        if listed:
+            what = (
+                f"{path} names {len(listed)} class(es), and the labels have the number {count - 1}, counted from 0."
+            )
+            short.append(Problem(what, "add the names that are missing."))
+    return tuple(f"class {k}" for k in range(count)), short
