@@ -457,7 +457,7 @@ def via_dict(root: Path) -> Truth:
         for n, _, s in items
     }
     dump(root / "via_region_data.json", content)
-    return Truth(labels, CLASSES)
+    return Truth(labels, CLASSES, may_ask=True)
 
 
 def via_project(root: Path) -> Truth:
@@ -482,7 +482,7 @@ def via_project(root: Path) -> Truth:
         for n, _, s in items
     }
     dump(root / "via_project.json", {"_via_settings": {}, "_via_img_metadata": content, "_via_attributes": {}})
-    return Truth(labels, CLASSES)
+    return Truth(labels, CLASSES, may_ask=True)
 
 
 def via_csv(root: Path) -> Truth:

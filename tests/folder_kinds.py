@@ -315,7 +315,7 @@ def hrf(root: Path) -> Truth:
 def bbbc039(root: Path) -> Truth:
     labels = {}
     for k in range(6):
-        target = shapes(k, 6)
+        target = shapes(k, 6 + 2 * k)
         save(root / f"images/IXMtest_{k:02d}.tif", photo(target, k, 1).astype(np.uint16) * 9)
         rgba = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
         rgba[..., 0], rgba[..., 3] = target, 255

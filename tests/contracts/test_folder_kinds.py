@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import annotation_kinds
+import folder_kinds
 from perpixel.dataset import scan
 from perpixel.errors import DataError
 from perpixel.shapes import IGNORED
 
-KINDS = annotation_kinds.KINDS
+KINDS = folder_kinds.KINDS | annotation_kinds.KINDS
 
 
 def _understood(root):

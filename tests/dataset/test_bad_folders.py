@@ -201,8 +201,8 @@ def test_paths_that_are_no_folders(tmp_path):
 def test_overlapping_masks_with_other_values_are_refused(tmp_path):
     for number in range(2):
         save(tmp_path / "images" / f"{number}.png", photograph(drawing(number)))
-        for name in ("disc", "ring"):
-            save(tmp_path / "masks" / name / f"{number}.png", drawing(number, 2) * 120)
+        for more, name in enumerate(("disc", "ring")):
+            save(tmp_path / "masks" / name / f"{number}.png", drawing(number + more, 2) * 120)
     dataset = scan(tmp_path)
     save(tmp_path / "masks" / "ring" / "0.png", drawing(0) * 60)
     assert "1 mask(s) of one class hold several values beside 0" in _said(tmp_path)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from perpixel.dataset.annotations.drawn import recognise_drawn
 from perpixel.dataset.annotations.rasters import recognise_rasters
+from perpixel.dataset.annotations.unread import way_out
 from perpixel.dataset.description import FILE_NAME, is_description, load_description
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
+from perpixel.dataset.layout.by_content import recognise_by_content
 from perpixel.dataset.layout.chosen import with_chosen
 from perpixel.dataset.layout.claims import shared_masks
 from perpixel.dataset.layout.folder import Dataset, mask_pages
@@ -121,7 +123,7 @@ def _layout(tree: Tree, stated: Stated) -> Layout:
         layout = recognise(with_chosen(tree, chosen.images, chosen.masks))
     else:
         layout = recognise_list(tree) or recognise_pair_lists(tree) or recognise(tree) or recognise_rasters(tree)
-    layout = layout or recognise_drawn(tree)
+    layout = layout or recognise_drawn(tree) or recognise_by_content(tree)
     if layout is not None:
         samples, findings = with_subsets(layout.samples, tree)
         return replace(layout, samples=samples, findings=(*layout.findings, *findings))
@@ -133,5 +135,5 @@ def _layout(tree: Tree, stated: Stated) -> Layout:
     raise DataError(
         f"{len(images):,} image(s) under {tree.root}, but no masks were found.",
         examples=[str(image) for image in images],
-        fix="put them into images/ and masks/ with equal names, or name them NAME.png and NAME_mask.png.",
+        fix=way_out([file for folder in tree.folders for file in folder.others]),
     )

@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from perpixel.dataset.layout.inventory import packed
+from perpixel.dataset.layout.text_tables import decoded, separator_of
+from perpixel.errors import DataError
 from perpixel.files.parse import parse_json, parse_yaml
 from perpixel.labels.labels import Colour
 
-TABLE_NAMES: Final = re.compile(r"(class|label|colou?r|codes|categor|palette)", re.IGNORECASE)
+TABLE_NAMES: Final = re.compile(
+    r"class|label|colou?r|codes|categor|palette|legend|ontology|类别|类名|标签", re.IGNORECASE
+)
+SETTINGS: Final = frozenset({"dataset.json", "meta.json", "config.json", "data.yaml", "data.yml", "dataset.yml"})
+"""Files of many things, one of which may be the classes."""
+CLASS_KEYS: Final = ("classes", "names", "labels", "categories")
 NO_OBJECT: Final = frozenset(
     {"background", "bg", "back", "none", "nothing", "void", "ignore", "other", "others", "unlabeled", "unlabelled"}
     | {"unknown", "backgrounds", "clutter", "rest", "empty", "0", "hintergrund", "fondo", "fond", "背景"}
@@ -54,6 +61,9 @@ class ClassTable:
         Gray levels that are the numbers times 17, 85 or 255 are those of 4, 2 or 1 bits.
         """
         named = {entry.value: entry.name for entry in self.entries if entry.value is not None}
+        if not named and all(entry.colour and len({*entry.colour}) == 1 for entry in self.entries):
+            named = {entry.colour[0]: entry.name for entry in self.entries if entry.colour}
+            named = {0: "background", **named}  # Supervisely's gray levels leave out the background
         if not named and not self.colours:
             named = dict(enumerate(self.names, start=-1 if self.names[0] == "__ignore__" else 0))
             if max(values, default=0) == len(self.names) and not self.has_background:
@@ -161,10 +171,11 @@ def find_tables(files: Sequence[Path]) -> list[ClassTable]:
     """Read the class lists among the files (TXT, CSV, JSON, YAML, by their names); what is none is passed over."""
     tables = []
     for path in files:
-        if TABLE_NAMES.search(path.stem) and path.suffix.lower() in READERS and path.stat().st_size < MOST_BYTES:
+        is_table = TABLE_NAMES.search(path.stem) and path.suffix.lower() in READERS
+        if (is_table or path.name.lower() in SETTINGS) and path.stat().st_size < MOST_BYTES:
             try:
-                entries = READERS[path.suffix.lower()](path.read_text(encoding="utf-8-sig"))
-            except (OSError, ValueError, csv.Error):
+                entries = READERS[path.suffix.lower()](decoded(path)) if is_table else _from_settings(path)
+            except (OSError, ValueError, csv.Error, DataError):
                 continue
             if len(entries) >= 2 and len({entry.name for entry in entries}) == len(entries):
                 tables.append(ClassTable(path, tuple(entries)))
@@ -191,7 +202,7 @@ def parse_colour(value: Any) -> Colour | None:
 def _from_object(data: Any) -> list[ClassEntry]:
     """Entries of parsed JSON or YAML: a list of names, of objects, or a mapping either way round."""
     if isinstance(data, dict):
-        for word in ("classes", "names", "labels", "categories"):
+        for word in CLASS_KEYS:
             if isinstance(data.get(word), list | dict):
                 return _from_object(data[word])
         entries = [_from_pair(key, value) for key, value in data.items()]
@@ -200,6 +211,13 @@ def _from_object(data: Any) -> list[ClassEntry]:
     else:
         return []
     return [entry for entry in entries if entry is not None] if all(entries) else []
+
+
+def _from_settings(path: Path) -> list[ClassEntry]:
+    """The classes of a file of many things, where it has a list of them."""
+    read = parse_json if path.suffix == ".json" else parse_yaml
+    data = read(decoded(path), str(path))
+    return _from_object(data) if isinstance(data, dict) and any(key in data for key in CLASS_KEYS) else []
 
 
 def _from_item(item: Any) -> ClassEntry | None:
@@ -232,6 +250,10 @@ def _from_lines(text: str) -> list[ClassEntry]:
             continue
         if match := re.fullmatch(r"(\d+)[\s,;]+(\d+)[\s,;]+(\d+)[\s,;]+(\S.*)", line):
             entries.append(ClassEntry(match[4], None, parse_colour(list(match.groups()[:3]))))
+        elif match := re.fullmatch(r"([^:]+):(\d+,\d+,\d+):.*", line):  # CVAT's labelmap.txt
+            entries.append(ClassEntry(match[1], None, parse_colour(match[2])))
+        elif match := re.fullmatch(r"(\d+)\s+(\D\S*)\s+(\d+\s+\d+\s+\d+)", line):  # value, name, colour
+            entries.append(ClassEntry(match[2], None, parse_colour(match[3])))
         elif match := re.fullmatch(r"(-?\d+)[\s,;:=]+(\D.*)", line):
             entries.append(ClassEntry(match[2], int(match[1])))
         elif match := re.fullmatch(r"(\D.*?)[\s,;:=]+(-?\d+)", line):
@@ -244,7 +266,8 @@ def _from_lines(text: str) -> list[ClassEntry]:
 
 
 def _from_csv(text: str) -> list[ClassEntry]:
-    rows = list(csv.DictReader(text.splitlines()))
+    lines = [line for line in text.splitlines() if line.strip()]
+    rows = list(csv.DictReader(lines, delimiter=separator_of(lines[0] if lines else ""), skipinitialspace=True))
     entries = []
     for row in rows:
         low = {str(k).strip().lower(): v.strip() for k, v in row.items() if k is not None and isinstance(v, str)}

@@ -1,10 +1,10 @@
-"""Outlines as annotation tools export them: VIA, CVAT, Label Studio, Supervisely, Cityscapes, Aperio, V7, hasty."""
+"""Outlines as annotation tools export them: CVAT, Label Studio, Supervisely, Cityscapes, Aperio, V7, hasty."""
 
 import base64
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,6 @@ Json = Any
 IMAGE_ENDING: Final = re.compile(r"\.(png|jpe?g|tiff?|bmp|webp|gif)(\?|$)", re.IGNORECASE)
 UPLOADED: Final = re.compile(r"[0-9a-f]{8}-(.+)")
 """Label Studio puts a random word before the names of what is uploaded."""
-CLASS_WORDS: Final = ("class", "label", "name", "type", "category", "object", "species")
 Polygons = tuple[tuple[Ring, ...], ...]
 
 
@@ -162,42 +161,8 @@ def _before_upload(name: str) -> str:
     return matched[1] if matched else ""
 
 
-def _points(xs: Sequence[float], ys: Sequence[float]) -> Polygons:
-    return ((ring(zip(xs, ys, strict=True)),),) if len(xs) >= 3 else ()
-
-
 def _pairs(points: Sequence[Sequence[float]]) -> Polygons:
     return ((ring(points),),) if len(points) >= 3 else ()
-
-
-def _via(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
-    """VGG Image Annotator 1 and 2: a file of all images, or a project."""
-    if isinstance(data, dict) and isinstance(data.get("_via_img_metadata"), dict):
-        data = data["_via_img_metadata"]
-    entries = list(data.values()) if isinstance(data, dict) else []
-    if not entries or not all(isinstance(e, dict) and "filename" in e and "regions" in e for e in entries):
-        return None
-    return [Annotated(e["filename"], tuple(_via_areas(e["regions"]))) for e in entries if e["regions"]]
-
-
-def _via_areas(regions: Json) -> Iterator[Area]:
-    for region in regions.values() if isinstance(regions, dict) else regions:
-        form, told = region["shape_attributes"], region.get("region_attributes") or {}
-        texts = {k.lower(): v for k, v in told.items() if isinstance(v, str) and v}
-        label = next((texts[word] for word in CLASS_WORDS if word in texts), next(iter(texts.values()), ""))
-        match form["name"]:
-            case "polygon":
-                polygons = _points(form["all_points_x"], form["all_points_y"])
-            case "rect":
-                x, y, across, down = (form[key] for key in ("x", "y", "width", "height"))
-                polygons = _points([x, x + across, x + across, x], [y, y, y + down, y + down])
-            case "circle" | "ellipse":
-                angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
-                rx, ry = (form.get(key, form.get("r")) for key in ("rx", "ry"))
-                polygons = _points(form["cx"] + rx * np.cos(angles), form["cy"] + ry * np.sin(angles))
-            case _:
-                polygons = ()
-        yield Area(label, polygons)
 
 
 def _cvat(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
@@ -338,7 +303,6 @@ def _hasty(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
 
 Reader = Callable[[Json, Path, Sequence[Path]], list[Annotated] | None]
 FORMATS: Final[dict[str, tuple[str, Reader]]] = {
-    "VGG Image Annotator": (".json", _via),
     "Label Studio": (".json", _label_studio),
     "Supervisely": (".json", _supervisely),
     "Cityscapes": (".json", _cityscapes),

@@ -68,6 +68,17 @@ def named_after(stems: Sequence[str]) -> list[tuple[int, int]]:
     return pairs if 2 * len(pairs) == len(stems) else []
 
 
+def counterparts(stems: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs of names of one folder that differ by one constant affix, whatever it says; all names are in one.
+
+    >>> counterparts(["1", "1_a", "2", "2_a"]), counterparts(["1", "2", "3", "3_a"])
+    ([(0, 1), (2, 3)], [])
+    """
+    affix = _added(stems, stems)
+    pairs = _with(affix, stems, stems) if affix is not None else []
+    return pairs if 2 * len(pairs) == len(stems) and len({i for both in pairs for i in both}) == len(stems) else []
+
+
 def _added(shorter: Sequence[str], longer: Sequence[str]) -> Affix | None:
     """What most often stands before and behind a shorter name in a longer one."""
     votes: Counter[Affix] = Counter()

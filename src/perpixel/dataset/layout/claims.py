@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from perpixel.dataset.layout.folder_tree import Folder
 from perpixel.dataset.layout.matches import Match, sample_of
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
@@ -39,6 +40,28 @@ def claimed_once(matches: Sequence[Match]) -> tuple[list[Match], list[Finding]]:
         else:
             findings.append(_copies(home, rivals[home]))
     return settled, findings
+
+
+def without_strays(matches: Sequence[Match]) -> tuple[list[Match], list[Folder]]:
+    """Leave out folders that no name calls images where one next to them is called so, and has more of the masks.
+
+    A preview.jpg next to images/ and masks/ is none of the images.
+    """
+    kept, stray = [], []
+    for match in matches:
+        place, own = match.folder.place, len(match.samples)
+        better = (
+            other
+            for other in matches
+            if other.folder.place.role == "image" != place.role
+            and (other.folder.place.where, other.folder.place.part) == (place.where, place.part)
+            and len(other.samples) > own
+        )
+        if next(better, None) is None:
+            kept.append(match)
+        else:
+            stray.append(match.folder)
+    return kept, stray
 
 
 def shared_masks(samples: Sequence[Sample]) -> list[Problem]:

@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 
 OPAQUE_FROM: Final = 128
 """Alpha from which a pixel is seen."""
+DARKEST: Final = 64
+"""Red below is no colour to be looked at, but a number."""
 MaskKind: TypeAlias = Literal["index", "colour", "channels"]
 Page: TypeAlias = tuple[Path, int]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -141,6 +143,8 @@ def painted(mask: RawMask) -> AnyArray:
         values = np.where(is_clear[..., None] if values.ndim == 3 else is_clear, 0, values).astype(values.dtype)
     if values.ndim == 3 and (gray := one_gray(values)) is not None:
         return gray
+    if values.ndim == 3 and values.shape[2] == 3 and _is_red(values):  # numbers of objects, as BBBC039 has them
+        return values[..., 0]
     if values.ndim == 3 and values.shape[2] == 3 and values.dtype == np.uint16 and not (values % 257).any():
         return (values // 257).astype(np.uint8)
     return values
@@ -148,6 +152,11 @@ def painted(mask: RawMask) -> AnyArray:
 
 def _is_full(alpha: AnyArray) -> bool:
     return alpha.dtype.kind == "u" and bool((alpha == np.iinfo(alpha.dtype).max).all())
+
+
+def _is_red(values: AnyArray) -> bool:
+    """Whether small numbers stand in the first of three channels, and nothing in the others."""
+    return not values[..., 1:].any() and int(values[..., 0].max(initial=0)) < DARKEST
 
 
 def one_gray(values: AnyArray) -> AnyArray | None:

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from perpixel.dataset.layout.affixes import companions, named_after
-from perpixel.dataset.layout.claims import claimed_once
+from perpixel.dataset.layout.claims import claimed_once, without_strays
+from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder, Tree
 from perpixel.dataset.layout.matches import Form, Match, related, sample_of
-from perpixel.dataset.layout.names import PICTURED_WORDS, Part, file_role, stem
+from perpixel.dataset.layout.names import PICTURED_WORDS, Part, file_role, part_of, stem
 from perpixel.dataset.layout.pairs import Pairs, missing_masks, pair
-from perpixel.dataset.layout.several import by_class, with_numbered
+from perpixel.dataset.layout.several import by_class, class_files, with_numbered
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
 
@@ -47,15 +48,27 @@ def recognise(tree: Tree) -> Layout | None:
     if images and (masks or instances):
         layout = _by_folders(images, masks or instances, instances if masks else [])
         if any(sample.masks for sample in layout.samples) or layout.problems:
-            return layout
-    return _by_names(tree.folders)
+            return _with_classes_named(layout)
+    named = _by_names(tree.folders)
+    return named and _with_classes_named(named)
+
+
+def _with_classes_named(layout: Layout) -> Layout:
+    """Several files an image are classes where their names recur, else objects."""
+    if layout.form != "objects":
+        return layout
+    classes, ordered, unclear = by_class([sample for sample in layout.samples if sample.masks])
+    if not classes:
+        return layout
+    samples = (*ordered, *(sample for sample in layout.samples if not sample.masks))
+    return replace(layout, form="classes", classes=classes, samples=samples, problems=(*layout.problems, *unclear))
 
 
 def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folder]) -> Layout:
     offered = _grouped(instances)
     found = [_matched(folder, masks) for folder in images]
     unmatched = [folder for folder, match in zip(images, found, strict=True) if match is None]
-    matches = [match for match in found if match is not None]
+    matches, stray = without_strays([match for match in found if match is not None])
     taken = {path for match in matches for sample in match.samples for path in sample.masks}
     farther, problems = related(unmatched, masks, taken)
     matches += farther.values()
@@ -68,6 +81,7 @@ def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folde
         )
     ]
     findings += [finding for match in matches for finding in match.findings]
+    findings += [_not_used([str(folder.path) for folder in stray])] if stray else []
     samples += _unlabelled([folder for folder in unmatched if folder.path not in farther], images, findings)
     problems += [problem for match in matches for problem in match.problems]
     class_names = {match.classes for match in matches if match.classes}
@@ -79,12 +93,6 @@ def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folde
     forms = {match.form for match in matches}
     form: Form = "objects" if "objects" in forms else next(iter(forms), "values")
     classes: tuple[str, ...] = min(class_names, default=())
-    if form == "objects":
-        named, ordered, unclear = by_class([sample for sample in samples if sample.masks])
-        problems += unclear
-        if named:
-            form, classes = "classes", named
-            samples = [*ordered, *(sample for sample in samples if not sample.masks)]
     return Layout(form, named_apart(samples), classes, tuple(findings), tuple(problems))
 
 
@@ -118,13 +126,20 @@ def _class_folders(folder: Folder, masks: list[Folder]) -> list[Folder]:
     ]
 
 
-def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample], list[Finding], list[Problem]]:
+def _choose(
+    folder: Folder, candidates: list[Folder]
+) -> tuple[Form, list[Sample], list[Finding], list[Problem], tuple[str, ...]]:
     """Take the masks that pair with most images; among equals the plainest name, then the first by name."""
     matched = {candidate.path: pair(folder.images, candidate.images) for candidate in candidates}
     best = sorted(candidates, key=lambda c: (-len(matched[c.path].pairs), *_plainness(c)))[0]
     pairs = matched[best.path]
     findings: list[Finding] = []
     others = [c for c in candidates if c is not best and matched[c.path].pairs]
+    if others and (apart := class_folders([best, *others], {c.path: matched[c.path].pairs for c in [best, *others]})):
+        samples, wrong = _with_classes(folder, apart)
+        return "classes", samples, [], wrong, tuple(c.place.rest for c in apart)
+    if files := class_files(folder, best.images):
+        return "objects", files, findings, [], ()
     if others:
         told = warning if best.place.rest else info
         findings.append(
@@ -135,7 +150,7 @@ def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample
             )
         )
     if len(folder.images) == 1 and len(best.images) > 1:
-        return "objects", [sample_of(folder, folder.images[0], best.images)], findings, list(pairs.problems)
+        return "objects", [sample_of(folder, folder.images[0], best.images)], findings, list(pairs.problems), ()
     samples = [sample_of(folder, image, (mask,)) for image, mask in pairs.pairs]
     pairs, passed_over = _without_companions(pairs)
     findings += passed_over
@@ -143,14 +158,14 @@ def _choose(folder: Folder, candidates: list[Folder]) -> tuple[Form, list[Sample
     samples, left = with_numbered(samples, pairs.without_image)
     pairs = replace(pairs, without_image=tuple(left))
     if any(len(sample.masks) > 1 for sample in samples) and not left:
-        return "objects", samples, findings, [*problems, *_missing(pairs, folder, best)]
+        return "objects", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
     if pairs.without_image:
         findings.append(_without_image(pairs, best.images))
     elif len(pairs.without_mask) > len(pairs.pairs) > 0:
         samples += [sample_of(folder, image, ()) for image in pairs.without_mask]
         findings.append(_mostly_unlabelled(pairs, folder))
-        return "values", samples, findings, problems
-    return "values", samples, findings, [*problems, *_missing(pairs, folder, best)]
+        return "values", samples, findings, problems, ()
+    return "values", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
 
 
 def _missing(pairs: Pairs, images: Folder, masks: Folder) -> list[Problem]:
@@ -278,7 +293,9 @@ def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layou
             )
         )
         masks = masks[:1]
-    pairs = pair(images, masks)
+    if files := class_files(replace(folder, images=tuple(images)), masks):
+        return Layout("objects", tuple(files), (), tuple(findings))
+    pairs, bare = _without_test(pair(images, masks), masks)
     problems = list(pairs.problems)
     if pairs.without_mask:
         problems.append(missing_masks(pairs, images, masks))
@@ -286,7 +303,16 @@ def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layou
     if left:
         findings.append(_without_image(replace(pairs, without_image=tuple(left)), masks))
     form: Form = "objects" if any(len(sample.masks) > 1 for sample in samples) else "values"
+    samples += [replace(sample_of(folder, image, ()), split="test") for image in bare]
     return Layout(form, tuple(samples), (), tuple(findings), tuple(problems))
+
+
+def _without_test(pairs: Pairs, masks: Sequence[Path]) -> tuple[Pairs, list[Path]]:
+    """Images called test next to masks of which none is called so: they are unlabelled."""
+    if any(part_of(stem(mask.name)) == "test" for mask in masks):
+        return pairs, []
+    bare = [image for image in pairs.without_mask if part_of(stem(image.name)) == "test"]
+    return replace(pairs, without_mask=tuple(i for i in pairs.without_mask if i not in bare)), bare
 
 
 def _across_folders(images: Sequence[tuple[Folder, list[Path]]], masks: Sequence[Path]) -> Layout | None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder
-from perpixel.dataset.layout.names import stem
+from perpixel.dataset.layout.names import Place, stem
 from perpixel.dataset.layout.pairs import pair
 from perpixel.dataset.sample import Finding, Sample, Shape
 from perpixel.errors import Problem
@@ -26,6 +27,7 @@ class Match:
         findings: What was decided.
         problems: What does not fit.
         classes: Where each class has a file of its own, their names.
+        of: The folders of masks, where they stand at another depth.
     """
 
     folder: Folder
@@ -34,6 +36,7 @@ class Match:
     findings: list[Finding] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     classes: tuple[str, ...] = ()
+    of: tuple[Folder, ...] = ()
 
 
 def sample_of(
@@ -57,21 +60,25 @@ def related(
         fitting = [
             (match, mask.place.where)
             for mask in masks
-            if _is_near(folder, mask) and (match := _whole_match(folder, mask, taken)) is not None
+            if is_near(folder.place, mask.place) and (match := _whole_match(folder, mask, taken)) is not None
         ]
         places = {where for _, where in fitting}
         if len(places) > 1 or (rival := _rival(folder, [m for m, _ in fitting], matches)):
             problems.append(_which(folder, masks, taken) if len(places) > 1 else _which_images(folder, rival))
         elif fitting:
             best = max((match for match, _ in fitting), key=lambda m: (len(m.samples), -len(m.folder.place.rest)))
-            parted = [m for m, _ in fitting if not _masks_of(m) & _masks_of(best)]
+            same = [m for m, _ in fitting if _images_of(m) == _images_of(best)]
+            if len(same) > 1 and (apart := _by_class(same)):
+                matches[folder.path] = apart
+                continue
+            parted = [m for m, _ in fitting if not _images_of(m) & _images_of(best)]
             chosen = [best, *parted] if folder.place.part is None else [best]
             matches[folder.path] = replace(best, samples=[s for m in chosen for s in m.samples])
     return matches, problems
 
 
-def _is_near(images: Folder, masks: Folder) -> bool:
-    first, second = images.place, masks.place
+def is_near(first: Place, second: Place) -> bool:
+    """Whether two places are of one subset, or of any, and one lies along the path of the other."""
     same_part = first.part == second.part or None in (first.part, second.part)
     return same_part and (_is_within(first.where, second.where) or _is_within(second.where, first.where))
 
@@ -89,7 +96,23 @@ def _whole_match(folder: Folder, masks: Folder, taken: set[Path]) -> Match | Non
         return None
     split = folder.place.part or masks.place.part
     samples = [replace(sample_of(folder, image, (mask,)), split=split) for image, mask in pairs.pairs]
-    return Match(folder, "values", samples)
+    return Match(folder, "values", samples, of=(masks,))
+
+
+def _by_class(matches: Sequence[Match]) -> Match | None:
+    """One match of several with the same images, each of a folder of masks of one class: leftMask/, rightMask/."""
+    homes = [folder for match in matches for folder in match.of]
+    pairs = {match.of[0].path: [(s.image, s.masks[0]) for s in match.samples] for match in matches}
+    ordered = class_folders(homes, pairs)
+    if not ordered:
+        return None
+    masks = [dict(pairs[folder.path]) for folder in ordered]
+    samples = [replace(s, masks=tuple(layer[s.image] for layer in masks)) for s in matches[0].samples]
+    return replace(matches[0], form="classes", samples=samples, classes=tuple(f.place.rest for f in ordered))
+
+
+def _images_of(match: Match) -> set[Path]:
+    return {sample.image for sample in match.samples}
 
 
 def _masks_of(match: Match) -> set[Path]:
@@ -105,7 +128,9 @@ def _rival(folder: Folder, fitting: Sequence[Match], matches: Mapping[Path, Matc
 
 
 def _which(folder: Folder, masks: Sequence[Folder], taken: set[Path]) -> Problem:
-    names = [str(mask.path) for mask in masks if _is_near(folder, mask) and _whole_match(folder, mask, taken)]
+    names = [
+        str(mask.path) for mask in masks if is_near(folder.place, mask.place) and _whole_match(folder, mask, taken)
+    ]
     return Problem(
         f"{len(names)} folders may hold the masks of {folder.path}.",
         f"name the right one in dataset.yaml (masks: {Path(names[-1]).name}, or its path).",

@@ -15,13 +15,15 @@ def _words(text: str) -> frozenset[str]:
 
 IMAGE_WORDS: Final = _words(
     "images image imgs img jpegimages raw rgb input inputs photos photo pictures picture frames frame slices x "
-    "data leftimg8bit volume im original originals orig org sat camerargb 图像 图片 原图 影像 照片"
+    "data leftimg8bit volume im original originals orig org sat camerargb 图像 图片 原图 影像 照片 "
+    "圖像 圖片 原圖 画像 写真 bilder imagenes imágenes immagini imagens"
 )
 MASK_WORDS: Final = _words(
     "masks mask labels label annotations annotation annots annot anno trimaps trimap gt gts groundtruth truth "
     "segmentations segmentation segmentationclass seg segs target targets y manual lbl lbls labelids gtfine matte "
     "ann anns lab labs labelled labeled labeltrainids trainids semseg cameraseg "
-    "掩码 掩膜 掩模 标签 标注 真值 分割 蒙版 遮罩"
+    "掩码 掩膜 掩模 标签 标注 真值 分割 蒙版 遮罩 標籤 標註 掩碼 マスク ラベル "
+    "masken maske masques masque mascaras máscaras maschere etiquetas"
 )
 INSTANCE_WORDS: Final = _words("instances instance inst objects segmentationobject instanceids")
 WORDS: Final[dict[Role, frozenset[str]]] = {"instance": INSTANCE_WORDS, "mask": MASK_WORDS, "image": IMAGE_WORDS}
@@ -49,10 +51,15 @@ PARTS: Final[dict[str, Part]] = {
     "训练": "train",
     "验证": "val",
     "测试": "test",
+    "訓練": "train",
+    "驗證": "val",
+    "測試": "test",
 }
 SHORT_PARTS: Final[dict[str, Part]] = {"tr": "train", "va": "val", "vl": "val", "ts": "test", "te": "test"}
 """They count next to a word of role only: imagesTr, labels_ts."""
-FILLERS: Final = _words("set dir dirs folder folders files 集 文件夹")
+APART: Final = frozenset({"with", "without", "and", "no", "non", "mit", "ohne", "not"})
+"""What follows says nothing of the files: frames-with-annotations, without_mask."""
+FILLERS: Final = _words("set dir dirs folder folders files crop crops patches tiles 集 文件夹")
 """They say nothing: train_set, img_dir."""
 
 
@@ -178,7 +185,10 @@ def _folder(name: str) -> tuple[Role | None, Part | None, str]:
     role: Role | None = None
     part: Part | None = None
     rest: list[str] = []
-    for word in _pieces(re.sub(r"hold[-_ ]?out", "holdout", name, flags=re.IGNORECASE)):
+    name = unicodedata.normalize("NFC", name)
+    if semantic := re.fullmatch(r"semantic(?:[_\- ](rgb|colou?r|ids?|gt))?", name, re.IGNORECASE):
+        return "mask", None, semantic[1] or ""
+    for word in _said(_pieces(re.sub(r"hold[-_ ]?out", "holdout", name, flags=re.IGNORECASE))):
         found_role, found_part = _word(word.lower())
         if found_role and (role is None or found_role != "image"):
             role = found_role
@@ -194,11 +204,17 @@ def _folder(name: str) -> tuple[Role | None, Part | None, str]:
     return role, part, "_".join(rest)
 
 
+def _said(words: list[str]) -> list[str]:
+    """The words before "with", "without" and their like."""
+    end = next((k for k, word in enumerate(words) if word.lower() in APART), len(words))
+    return words[:end] if end else words[:0]
+
+
 def _pieces(name: str) -> list[str]:
     """The words of a folder's name; one that is unknown as a whole is parted at its capitals, and at Chinese words.
 
-    >>> _pieces("imagesTr"), _pieces("SegmentationClass"), _pieces("训练集图像")
-    (['images', 'Tr'], ['SegmentationClass'], ['训练', '集', '图像'])
+    >>> _pieces("imagesTr"), _pieces("SegmentationClass"), _pieces("训练集图像"), _pieces("defaultannot")
+    (['images', 'Tr'], ['SegmentationClass'], ['训练', '集', '图像'], ['default', 'annot'])
     """
     pieces: list[str] = []
     for word in re.findall(r"[^\W_]+", name):
@@ -209,7 +225,8 @@ def _pieces(name: str) -> list[str]:
         else:
             capital = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", word)
             known = re.search(r"[a-z][A-Z]", word) and any(_word(piece.lower())[0] for piece in capital)
-            pieces += capital if known else [word]
+            ended = re.fullmatch(r"([A-Za-z]{3,}?)(annots?|annotations?|masks?|labels?)", word)
+            pieces += capital if known else list(ended.groups()) if ended else [word]
     return pieces
 
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from perpixel.dataset.layout.names import INSTANCE_WORDS, MASK_WORDS, stem
+from perpixel.dataset.layout.class_folders import NO_CLASSES
+from perpixel.dataset.layout.folder_tree import Folder
+from perpixel.dataset.layout.matches import sample_of
+from perpixel.dataset.layout.names import INSTANCE_WORDS, MASK_WORDS, PICTURED_WORDS, stem
 from perpixel.dataset.sample import Sample
 from perpixel.errors import Problem
 
@@ -65,6 +68,30 @@ def by_class(samples: Sequence[Sample]) -> tuple[tuple[str, ...], list[Sample], 
         for sample, found in zip(samples, names, strict=True)
     ]
     return classes, ordered, []
+
+
+def class_files(folder: Folder, masks: Sequence[Path]) -> list[Sample]:
+    """Samples with a mask file for each class: 7_liver.png and 7_tumor.png of 7.png; none where the files are others.
+
+    Each image has several masks that begin with its name, and what they say besides recurs from image to image.
+    """
+    by_stem = {stem(image.name): image for image in folder.images}
+    longest = sorted(by_stem, key=len, reverse=True)
+    found: dict[str, list[Path]] = {name: [] for name in by_stem}
+    for mask in masks:
+        own = stem(mask.name)
+        name = next((n for n in longest if own.startswith(n) and re.match(r"[\W_]", own[len(n) :])), None)
+        if name is None:
+            return []
+        found[name].append(mask)
+    samples = [sample_of(folder, image, tuple(found[name])) for name, image in by_stem.items()]
+    words = [[class_of(mask, sample) for mask in sample.masks] for sample in samples]
+    if len(samples) < 2 or not all(len(each) > 1 and all(each) for each in words):
+        return []
+    kinds = {word for each in words for word in each}
+    is_pictured = any(set(word.split()) & (PICTURED_WORDS | NO_CLASSES) for word in kinds)
+    recurs = all(2 * sum(word in each for each in words) > len(words) for word in kinds)
+    return samples if recurs and not is_pictured and len(kinds) > 1 else []
 
 
 def with_numbered(samples: Sequence[Sample], left: Sequence[Path]) -> tuple[list[Sample], list[Path]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from perpixel.files.read import read_mask
 from perpixel.labels.labels import BACKGROUND_NAMES, Labels
 from perpixel.shapes import IGNORED, TargetArray
 
-WHAT = {"classes": "file", "channels": "channel", "pages": "page"}
+LOOKED_AT: Final = 8
+ALIKE: Final = 0.65
+"""The intersection over union of two layers from which they may be of one thing."""
+WHAT: Final = {"classes": "file", "channels": "channel", "pages": "page"}
 
 
 @dataclass
@@ -42,6 +46,7 @@ def understood_layers(
     seen = _seen([sample for sample in samples if sample.masks], reading, len(names))
     what = WHAT[reading]
     if seen.overlaps:
+        _refuse_readings_of_one_thing(names, [sample for sample in samples if sample.masks], reading)
         told = info(
             f"the masks have a {what} a class, and the classes overlap: a pixel has any of them (multilabel).",
             "make one mask of class indices if each pixel has one class only.",
@@ -54,6 +59,25 @@ def understood_layers(
         "write kind: multilabel and the classes into dataset.yaml if they may overlap in other images.",
     )
     return Understood(_multiclass(names, is_full=seen.is_full), reading, (told,))
+
+
+def _refuse_readings_of_one_thing(names: Sequence[str], samples: Sequence[Sample], reading: Reading) -> None:
+    """Raise DataError where two layers are nearly the same: what two people drew of one thing is no two classes."""
+    shared = np.zeros((2, len(names), len(names)))
+    for sample in samples[:: max(1, len(samples) // LOOKED_AT)]:
+        layers = [layer.ravel().astype(np.float64) for layer in _layers(sample, reading, len(names))]
+        both = np.array(layers) @ np.array(layers).T
+        shared += both, both.diagonal()[:, None] + both.diagonal() - both
+    with np.errstate(invalid="ignore"):
+        likeness = np.triu(shared[0] / shared[1], 1)
+    if not (likeness >= ALIKE).any():
+        return
+    first, second = np.unravel_index(int(np.nanargmax(likeness)), likeness.shape)
+    raise DataError(
+        f"the masks of {names[int(first)]} and {names[int(second)]} are nearly the same: they may be two classes, or "
+        "what two people drew of one.",
+        fix="remove those of one person; or list the classes in dataset.yaml with kind: multilabel.",
+    )
 
 
 def _multiclass(names: Sequence[str], *, is_full: bool) -> Labels:
@@ -75,13 +99,7 @@ def _seen(samples: Sequence[Sample], reading: Reading, count: int) -> _Seen:
         if seen.overlaps:
             return
         sample = samples[index]
-        if reading == "pages":
-            pages = [read_mask(sample.masks[0], page).values for page in range(count)]
-        else:
-            pages = [read_mask(path, sample.mask_page).values for path in sample.masks]
-        if reading == "channels":
-            pages = [pages[0][..., k] for k in range(count)]
-        depth = np.sum([_is_set(layer) for layer in pages], axis=0, dtype=np.uint16)
+        depth = np.sum(_layers(sample, reading, count), axis=0, dtype=np.uint16)
         if depth.max(initial=0) > 1:
             seen.overlaps = str(sample.masks[0])
         seen.is_full &= bool(depth.all())
@@ -90,6 +108,17 @@ def _seen(samples: Sequence[Sample], reading: Reading, count: int) -> _Seen:
     if problems:
         raise DataError.of(problems)
     return seen
+
+
+def _layers(sample: Sample, reading: Reading, count: int) -> list[NDArray[np.bool_]]:
+    """Where each class is, (H, W) each."""
+    if reading == "pages":
+        pages = [read_mask(sample.masks[0], page).values for page in range(count)]
+    else:
+        pages = [read_mask(path, sample.mask_page).values for path in sample.masks]
+    return [
+        _is_set(layer) for layer in ([pages[0][..., k] for k in range(count)] if reading == "channels" else pages)
+    ]
 
 
 def _is_set(values: NDArray[np.generic]) -> NDArray[np.bool_]:

@@ -1,0 +1,47 @@
+"""What lies beside images without masks and is not read: which tool wrote it, and what to export instead."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from perpixel.dataset.annotations.coco import parse
+
+DEFAULT: Final = "put them into images/ and masks/ with equal names, or name them NAME.png and NAME_mask.png."
+BY_ENDING: Final = {
+    ".roi": "these are regions of ImageJ: save them as masks (ROI Manager, then Process > Binary > Create Mask).",
+    ".zip": "if the archives hold masks or regions, unpack them, or save the regions as masks.",
+    ".ilp": "export the labels from ilastik (Export Labels) as PNG or TIFF.",
+    ".ndjson": "this is an export of Labelbox: convert it to COCO or to PNG masks first.",
+    ".mat": "save the arrays of MATLAB as PNG or TIFF masks.",
+    ".h5": "save the arrays as PNG or TIFF masks, one for each image.",
+    ".hdf5": "save the arrays as PNG or TIFF masks, one for each image.",
+    ".npz": "save the arrays as PNG or TIFF masks, one for each image.",
+    ".nii": "save the slices of the volumes as PNG or TIFF.",
+    ".gz": "if these are volumes (.nii.gz), save their slices as PNG or TIFF.",
+    ".nrrd": "save the slices of the volumes as PNG or TIFF.",
+    ".dcm": "save the DICOM images and their segmentations as PNG or TIFF.",
+    ".gpkg": "export the GeoPackage as GeoJSON.",
+    ".kml": "export the outlines as GeoJSON.",
+    ".gml": "export the outlines as GeoJSON.",
+    ".mp4": "save the frames as images, under the names of their masks.",
+    ".avi": "save the frames as images, under the names of their masks.",
+}
+
+
+def way_out(files: Sequence[Path]) -> str:
+    """What to do where no masks were found, by the files that are neither images nor read."""
+    for path in files:
+        if path.suffix.lower() == ".json" and _is_via(parse(path)):
+            return (
+                "this is a project of the VGG Image Annotator: export it as COCO (Annotation > Export Annotations)."
+            )
+    endings = {path.suffix.lower() for path in files}
+    return next((told for ending, told in BY_ENDING.items() if ending in endings), DEFAULT)
+
+
+def _is_via(data: object) -> bool:
+    if not isinstance(data, dict):
+        return False
+    entries = list(data.values())
+    is_list = bool(entries) and all(isinstance(e, dict) and "filename" in e and "regions" in e for e in entries)
+    return is_list or "_via_img_metadata" in data
