@@ -187,6 +187,7 @@ def evaluate(  # one parameter an option
             progress=progress,
         )
     print(translated(str(answer)))
+    print(f"{say('Next: ')}perpixel predict {run} IMAGES --out MASKS")
 
 
 @app.command()

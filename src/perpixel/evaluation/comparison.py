@@ -11,7 +11,7 @@ import numpy as np
 
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, SettingsError
-from perpixel.evaluation.details import number, span
+from perpixel.evaluation.details import few_units, number, span
 from perpixel.evaluation.image_score import pixel_score
 from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, part_of
 from perpixel.files.atomic import write_text
@@ -48,6 +48,16 @@ class Comparison(Result):
     page: Path | None = None
 
     @property
+    def units(self) -> int:
+        """How many independent images there are: images, or groups of images that belong together."""
+        return len(set(self.groups)) if self.groups else len(self.counts[0].true_positive)
+
+    @property
+    def warning(self) -> str | None:
+        """Why nothing is decided; None where there are images enough."""
+        return few_units(self.units)
+
+    @property
     def headline(self) -> str:
         """Who is compared on what, and who has the highest mean IoU."""
         best = int(np.argmax([np.nan_to_num(found.value[0], nan=-1.0) for found in self.scores]))
@@ -82,7 +92,12 @@ class Comparison(Result):
         return tuple(paired_difference(first, counts, _scores, groups=self.groups) for counts in self.counts)
 
     def verdict(self, run: int, place: int) -> str:
-        """What the interval of a difference says: "better" or "worse" than the first, or "undecided"."""
+        """What the interval of a difference says: "better" or "worse" than the first, or "undecided".
+
+        From fewer than 6 independent images nothing is decided; see `warning`.
+        """
+        if self.warning is not None:
+            return "undecided"
         found = self.differences[run]
         if found.low[place] > 0:
             return "better"
@@ -96,6 +111,7 @@ class Comparison(Result):
     def to_dict(self) -> JsonObject:
         """Plain numbers, ready for JSON; undefined ones are None."""
         answer: dict[str, Any] = {"schema": 1, "split": self.part, "images": len(self.samples), "runs": {}}
+        answer |= {"independent_images": self.units, "warning": self.warning}
         for place, name in enumerate(self.names):
             found, more = self.scores[place], self.differences[place]
             answer["runs"][name] = {
@@ -104,6 +120,7 @@ class Comparison(Result):
                     "interval": span(found.low[i], found.high[i]),
                     "more_than_first": number(more.value[i]) if place else None,
                     "interval_of_difference": span(more.low[i], more.high[i]) if place else None,
+                    "verdict": self.verdict(place, i) if place else None,
                 }
                 for i, score in enumerate(self.score_names)
             }
@@ -127,7 +144,7 @@ class Comparison(Result):
                     f"{'':<{width}}  {self.names[place]}: {_spelled(self.scores[place].value[i])}  "
                     f"{_signed(gap.value[i])} [{_signed(gap.low[i])}, {_signed(gap.high[i])}] {verdict}"
                 )
-        return "\n".join(lines)
+        return "\n".join([*lines, *([self.warning] if self.warning else [])])
 
 
 def compared(

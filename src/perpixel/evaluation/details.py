@@ -17,6 +17,22 @@ MEMBRANE_SCORES: Final = ("v_rand", "v_info")
 Groups = Sequence[str] | None
 
 
+LEAST_UNITS: Final = 6
+"""Independent images, or groups of images, from which figures carry a verdict."""
+
+
+def few_units(units: int) -> str | None:
+    """Why so few independent images carry no verdict; None where they are enough.
+
+    >>> few_units(2)
+    'Only 2 independent images were scored, too few for a verdict: at least 6 are needed.'
+    """
+    if units >= LEAST_UNITS:
+        return None
+    scored = "1 independent image was" if units == 1 else f"{units} independent images were"
+    return f"Only {scored} scored, too few for a verdict: at least {LEAST_UNITS} are needed."
+
+
 def number(value: Any) -> float | None:
     """A float, or None where it is undefined."""
     return float(value) if np.isfinite(value) else None

@@ -1,6 +1,7 @@
 """What an evaluation found: a value that is told as metrics.json, images.csv and a short table."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,13 +12,15 @@ import numpy as np
 
 from perpixel.errors import did_you_mean
 from perpixel.evaluation import details
-from perpixel.evaluation.details import number, numbers
+from perpixel.evaluation.details import few_units, number, numbers
+from perpixel.evaluation.gallery import Gallery
 from perpixel.evaluation.image_score import ImageScore
 from perpixel.files.atomic import write_text
+from perpixel.files.write import overlay, picture
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
-from perpixel.results import Result, Row, Score, how_many
+from perpixel.results import MAX_PICTURES, Picture, Result, Row, Score, how_many
 from perpixel.runtime.json_values import JsonObject
 from perpixel.store.run_folder import table
 
@@ -98,6 +101,7 @@ class Evaluation(Result):
         decision: How probabilities became classes; None where only counts are known.
         groups: The group of each image where images belong together.
         grouped_by: What tells the groups, such as "name".
+        gallery: Images that a report shows, with what was predicted of them.
         page: The report, where it is written.
 
     Attributes:
@@ -113,6 +117,7 @@ class Evaluation(Result):
     decision: Decision | None = None
     groups: tuple[str, ...] | None = None
     grouped_by: str | None = None
+    gallery: Gallery | None = None
     page: Path | None = None
 
     bar: ClassVar[str] = "iou"
@@ -189,6 +194,53 @@ class Evaluation(Result):
         """Pooled counts of predictors that never look at the image."""
         return {name: counts.pooled for name, counts in baselines(self.stacked, self.labels.background).items()}
 
+    @property
+    def units(self) -> int:
+        """How many independent images there are: images, or groups of images that belong together."""
+        return len(set(self.groups)) if self.groups else len(self.images)
+
+    @property
+    def warning(self) -> str | None:
+        """Why the figures carry no verdict; None where they do."""
+        return few_units(self.units)
+
+    @property
+    def verdict(self) -> str:
+        """What the figures say, in one sentence."""
+        if (warning := self.warning) is not None:
+            return warning
+        blind = max((float(np.nan_to_num(counts.mean_iou)) for counts in self.blind.values()), default=0.0)
+        score = self.mean_iou
+        if score.interval is None or score.interval[0] <= blind:
+            return (
+                "The model is not clearly better than a baseline that ignores the image: "
+                f"mean IoU {score:.3f} against {blind:.3f}."
+            )
+        defined = {name: scores.iou for name, scores in self.classes.items() if not math.isnan(scores.iou)}
+        weakest = min(defined, key=lambda name: defined[name])
+        return (
+            f"The model is clearly better than a baseline that ignores the image, mean IoU {score:.3f} against "
+            f"{blind:.3f}; its weakest class is {weakest} (IoU {defined[weakest]:.3f})."
+        )
+
+    def worst(self, number: int = 3) -> list[tuple[str, float]]:
+        """Name and mean IoU of the images with the lowest, the lowest first."""
+        scored = [(image.sample.name, float(image.counts.mean_iou)) for image in self.images]
+        return sorted((each for each in scored if not math.isnan(each[1])), key=lambda each: each[1])[:number]
+
+    def pictures(self) -> Sequence[Picture]:
+        """The images with the lowest mean IoU, with what was predicted of them."""
+        if self.gallery is None:
+            return ()
+        data, labels = self.gallery.dataset, self.labels
+        return [
+            Picture(
+                f"{each.sample.name} {each.score:.3f}",
+                overlay(picture(data.image(each.sample)), each.prediction, labels),
+            )
+            for each in self.gallery.headings.get("lowest", ())[:MAX_PICTURES]
+        ]
+
     def interval(self, statistic: Callable[[Counts], Any]) -> Interval:
         """A pooled figure with its interval over images, or groups."""
         return bootstrap_interval(self.stacked, statistic, groups=self.groups)
@@ -206,6 +258,9 @@ class Evaluation(Result):
             "schema": SCHEMA,
             "split": self.part,
             "images": len(self.images),
+            "independent_images": self.units,
+            "verdict": self.verdict,
+            "warning": self.warning,
             "dataset": {score: number(getattr(pooled, score)) for score in DATASET_SCORES},
             "classes": classes,
             "intervals": self._intervals(),
@@ -267,7 +322,12 @@ class Evaluation(Result):
         for score, (found, _) in details.best_membranes(self.images, self.groups).items():
             name = score.replace("v", "V")
             lines.append(f"  {name:<15} {_spelled(found.value)}  {_span(found.low, found.high)}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._conclusion()])
+
+    def _conclusion(self) -> list[str]:
+        worst = ", ".join(f"{name} {score:.3f}" for name, score in self.worst())
+        page = [f"report: {self.page}"] if self.page else []
+        return ["", self.verdict, *([f"lowest mean IoU: {worst}"] if worst else []), *page]
 
     def _said_units(self) -> str:
         """What the intervals are drawn over, or why there are none."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, SettingsError, did_you_mean
 from perpixel.evaluation.calibrating import evenly
+from perpixel.evaluation.gallery import Extremes, Gallery, unlabelled_of
 from perpixel.evaluation.image_score import Answer, ImageScore, full_score
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
@@ -68,7 +69,8 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     if not samples:
         raise DataError(f"{data} has no labelled image.", fix="add masks next to the images.")
     calibration = predictor.calibration
-    images, curves, softened = _passed(task, samples, calibration, partial(progress, "evaluating"))
+    extremes = Extremes()
+    images, curves, softened = _passed(task, samples, calibration, extremes, partial(progress, "evaluating"))
     groups, grouped_by = groups_of_samples(task.dataset, samples, None if data else run.settings.data.group_by)
     evaluation = Evaluation(
         "data" if data is not None else part,
@@ -80,6 +82,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         decision=predictor.decision,
         groups=groups,
         grouped_by=grouped_by,
+        gallery=Gallery(task.dataset, extremes.headings | unlabelled_of(task.dataset, predictor)),
     )
     evaluation.save(folder)
     return evaluation
@@ -135,6 +138,7 @@ def _passed(
     task: _Task,
     samples: Sequence[Sample],
     calibration: Calibration | None,
+    extremes: Extremes,
     show: Callable[[float, float], None],
 ) -> tuple[tuple[ImageScore, ...], ThresholdCurves, ThresholdCurves | None]:
     """The scores of every image, the curves of all, and the curves after temperature scaling."""
@@ -146,6 +150,7 @@ def _passed(
     for number, answer in enumerate(task.answers(samples)):
         instances = _true_instances(task.dataset, answer.sample)
         images.append(full_score(answer, instances, inside=task.inside, contours=number in measured))
+        extremes.add(answer, float(images[-1].counts.mean_iou))
         curves += threshold_curves(answer.probabilities, answer.target)
         if softened is not None and calibration is not None:
             soft = labels.tempered(answer.probabilities, calibration.temperature)

@@ -8,6 +8,7 @@ import numpy as np
 
 from perpixel.evaluation import COMPARED, Comparison
 from perpixel.files.atomic import write_text
+from perpixel.language import translated
 from perpixel.prediction import Predictor
 from perpixel.report import sections
 from perpixel.report.curves import RUN_COLOURS, image_curves
@@ -44,6 +45,7 @@ def write_comparison(
         title=" · ".join(comparison.names),
         comparison=comparison,
         runs=list(zip(comparison.names, RUN_COLOURS * len(comparison.names), strict=False)),
+        warning=translated(comparison.warning, "zh" if language == "zh" else "en") if comparison.warning else None,
         rows=_rows(comparison),
         image_curves=image_curves(each, words),
         legend=[(name, sections.css(colour)) for name, colour in zip(labels.names, labels.colours, strict=True)],

@@ -1,17 +1,18 @@
 """The report of a run: scores, curves, and pictures of what it gets right and wrong, in one file."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from perpixel.audit import audit
-from perpixel.dataset import Dataset, Sample, scan
+from perpixel.dataset import Dataset, scan
 from perpixel.evaluation import Evaluation
+from perpixel.evaluation.gallery import Gallery, PredictedSample, preview
 from perpixel.files.atomic import write_text
+from perpixel.language import translated
 from perpixel.prediction import Predictor
 from perpixel.report import sections
 from perpixel.report.curves import image_curves, threshold_figure, training_curves
@@ -20,9 +21,6 @@ from perpixel.report.page import rendered
 from perpixel.report.texts import texts
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run
-
-SHOWN: Final = 6
-"""Pictures of a gallery, at most."""
 
 
 def write_report(
@@ -37,7 +35,7 @@ def write_report(
 
     Args:
         run: Its history and settings are told.
-        predictor: Its model; predicts the images that are shown.
+        predictor: Its model; predicts the images that are shown where nothing was evaluated.
         evaluation: Scores to tell; without them validation images are shown.
         data: The folder that was evaluated, where it is not the run's own.
         folder: Where to write, instead of the run folder.
@@ -52,8 +50,8 @@ def write_report(
     """
     words = texts(language)
     labels = predictor.codec.labels
-    own = scan(run.data, labels) if run.data.exists() else None
-    dataset = own if data is None and own is not None else scan(data or run.data, labels, whole=data is not None)
+    gallery = (evaluation.gallery if evaluation else None) or preview(run, predictor)
+    own = gallery.dataset if data is None else scan(run.data, labels) if run.data.exists() else None
     history = run.history()
     page = rendered(
         "run.html",
@@ -64,7 +62,8 @@ def write_report(
         legend=[(name, sections.css(colour)) for name, colour in zip(labels.names, labels.colours, strict=True)],
         error_colours={kind: sections.css(colour) for kind, colour in ERROR_COLOURS.items()},
         curves=training_curves(history, run.epochs(), words) if history else "",
-        galleries=_galleries(run, predictor, dataset, evaluation),
+        galleries=_galleries(gallery),
+        verdict=translated(evaluation.verdict, "zh" if language == "zh" else "en") if evaluation else "",
         **_scores(evaluation, words),
         **_about_data(run, own),
         settings="" if run.is_exported else (run.folder / "settings.yaml").read_text(encoding="utf-8"),
@@ -109,37 +108,22 @@ def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> dict[str, A
     }
 
 
-def _galleries(
-    run: Run, predictor: Predictor, dataset: Dataset, evaluation: Evaluation | None
-) -> list[tuple[str, list[Shown]]]:
+def _galleries(gallery: Gallery) -> list[tuple[str, list[Shown]]]:
     """(text of the heading, pictures); what has none is left out."""
-    if evaluation is None:
-        validation = Split.load(run.split_path, dataset.samples).part("val")[:SHOWN]
-        chosen: dict[str, list[tuple[Sample, str]]] = {"validation_images": [(each, "") for each in validation]}
-    else:
-        scored = [(float(image.counts.mean_iou), image.sample) for image in evaluation.images]
-        ranked = sorted((pair for pair in scored if not math.isnan(pair[0])), key=lambda pair: pair[0])
-        low = ranked[: min(SHOWN, math.ceil(len(ranked) / 2))]
-        high = ranked[len(low) :][-SHOWN:][::-1]
-        chosen = {"lowest": _noted(low), "highest": _noted(high)}
-    chosen["unlabelled"] = [(sample, "") for sample in dataset.unlabelled[:SHOWN]]
-    painter = Painter(dataset.labels, sum(map(len, chosen.values())))
+    painter = Painter(gallery.dataset.labels, sum(map(len, gallery.headings.values())))
     return [
-        (title, [_shown(painter, predictor, dataset, sample, note) for sample, note in pairs])
-        for title, pairs in chosen.items()
-        if pairs
+        (title, [_shown(painter, gallery.dataset, each) for each in predicted])
+        for title, predicted in gallery.headings.items()
+        if predicted
     ]
 
 
-def _noted(ranked: Sequence[tuple[float, Sample]]) -> list[tuple[Sample, str]]:
-    return [(sample, f"{score:.3f}") for score, sample in ranked]
-
-
-def _shown(painter: Painter, predictor: Predictor, dataset: Dataset, sample: Sample, note: str) -> Shown:
-    image = dataset.image(sample)
+def _shown(painter: Painter, dataset: Dataset, predicted: PredictedSample) -> Shown:
+    sample = predicted.sample
     masks = {"truth": dataset.target(sample)} if sample.is_labelled else {}
-    masks["prediction"] = predictor.target(image, str(sample.image))
-    return painter.shown(sample.name, note, image, masks, errors=sample.is_labelled)
+    masks["prediction"] = predicted.prediction
+    note = "" if predicted.score is None else f"{predicted.score:.3f}"
+    return painter.shown(sample.name, note, dataset.image(sample), masks, errors=sample.is_labelled)
 
 
 def _about_data(run: Run, dataset: Dataset | None) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""What a report shows: some images with what was predicted of them, so that nothing is predicted twice."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from perpixel.dataset import Dataset, Sample, scan
+from perpixel.evaluation.image_score import Answer
+from perpixel.prediction import Predictor
+from perpixel.shapes import TargetArray
+from perpixel.split import Split
+from perpixel.store.run_folder import Run
+
+MAX_GALLERY_IMAGES = 6
+"""Images under one heading."""
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedSample:
+    """An image and what was predicted of it.
+
+    Args:
+        sample: The image.
+        prediction: (H, W) or (K, H, W) uint8.
+        score: Its mean IoU; None where it was not scored.
+    """
+
+    sample: Sample
+    prediction: TargetArray
+    score: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The images that a report shows.
+
+    Args:
+        dataset: Where they are from.
+        headings: "lowest" and "highest" mean IoU, or "validation_images"; and "unlabelled".
+    """
+
+    dataset: Dataset
+    headings: Mapping[str, Sequence[PredictedSample]]
+
+
+@dataclass
+class Extremes:
+    """Keeps the predictions of the lowest and the highest scores, and forgets those between."""
+
+    _kept: list[tuple[float, int, PredictedSample]] = field(default_factory=list)
+    _scored: int = 0
+
+    def add(self, answer: Answer, score: float) -> None:
+        """Take the next image; without a defined score it is not shown."""
+        if math.isnan(score):
+            return
+        self._kept.append((score, self._scored, PredictedSample(answer.sample, answer.prediction, score)))
+        self._scored += 1
+        self._kept.sort(key=lambda each: each[:2])
+        del self._kept[MAX_GALLERY_IMAGES:-MAX_GALLERY_IMAGES]
+
+    @property
+    def headings(self) -> dict[str, Sequence[PredictedSample]]:
+        """The lowest first, and the highest first; no image is in both."""
+        ordered = [each for _, _, each in self._kept]
+        low = ordered[: min(MAX_GALLERY_IMAGES, math.ceil(self._scored / 2))]
+        return {"lowest": low, "highest": ordered[len(low) :][-MAX_GALLERY_IMAGES:][::-1]}
+
+
+def unlabelled_of(dataset: Dataset, predictor: Predictor) -> dict[str, Sequence[PredictedSample]]:
+    """The first images without a mask, under their heading."""
+    return {"unlabelled": _predicted(dataset, predictor, dataset.unlabelled)}
+
+
+def preview(run: Run, predictor: Predictor) -> Gallery:
+    """What the report of a run shows before anything is evaluated: validation images. Raises DataError."""
+    dataset = scan(run.data, predictor.codec.labels)
+    validation = Split.load(run.split_path, dataset.samples).part("val")
+    shown = {"validation_images": _predicted(dataset, predictor, validation)}
+    return Gallery(dataset, shown | unlabelled_of(dataset, predictor))
+
+
+def _predicted(dataset: Dataset, predictor: Predictor, samples: Sequence[Sample]) -> list[PredictedSample]:
+    return [
+        PredictedSample(each, predictor.target(dataset.image(each), str(each.image)))
+        for each in samples[:MAX_GALLERY_IMAGES]
+    ]
