@@ -23,6 +23,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     index: bool = False,
     cloud: bool = False,
     overlay: bool = False,
+    triptych: "PathLike | None" = None,
     areas: bool = False,
     probabilities: Literal["uint8", "uint16", "float32"] | None = None,
     polygons: Literal["geojson", "geopackage"] | None = None,
@@ -47,6 +48,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         index: Write class indices instead of the values of the training masks.
         cloud: Write the masks of GeoTIFFs as cloud-optimised ones.
         overlay: Write the image with the classes' colours over it, too.
+        triptych: A labelled data set: write image, truth and prediction side by side, too, for the images in it.
         areas: Write a table of what each class covers, too.
         probabilities: Write them, too: times 255, times 65535, or as they are.
         polygons: Write the outlines of the objects, too.
@@ -79,6 +81,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
         index=index,
         cloud=cloud,
         overlay=overlay,
+        triptych=None if triptych is None else Path(triptych),
         areas=areas,
         probabilities=probabilities,
         polygons=polygons,

@@ -218,6 +218,9 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
     ] = False,
     cloud: Annotated[bool, typer.Option("--cloud", help="masks of GeoTIFFs are cloud-optimised")] = False,
     overlay: Annotated[bool, typer.Option("--overlay", help="also the image with the classes' colours")] = False,
+    triptych: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="also image, truth of this data set and prediction, in a row")
+    ] = None,
     areas: Annotated[bool, typer.Option("--areas", help="also a table of areas, CSV")] = False,
     probabilities: Annotated[
         Literal["uint8", "uint16", "float32"] | None, typer.Option(help="also a TIFF with a band a class")
@@ -262,6 +265,7 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
             index=index,
             cloud=cloud,
             overlay=overlay,
+            triptych=triptych,
             areas=areas,
             probabilities=probabilities,
             polygons=polygons,

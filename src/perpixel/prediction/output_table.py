@@ -14,6 +14,7 @@ from perpixel.prediction import sinks
 from perpixel.prediction.job import Job
 from perpixel.prediction.outputs import POLYGON_ENDINGS, Outputs
 from perpixel.prediction.pieces import Piece
+from perpixel.prediction.triptych import write_triptych
 
 WriteOutput: TypeAlias = Callable[[Job, Path, Iterator[Piece]], None]
 """Writes one file from the pieces of an image, in their order."""
@@ -90,6 +91,7 @@ OUTPUTS: Final[dict[str, Output]] = {
         lambda names: [Path("overlays", names.picture)],
         lambda job, paths: [partial(sinks.write_overlay, job, paths[0])],
     ),
+    "triptych": Output.file("triptychs", ".png", write_triptych, "triptych"),
     "areas": Output.file("areas", ".csv", sinks.write_areas, "areas"),
     "objects": Output(("polygons", "instances", "objects", "count"), _object_paths, _object_sinks),
     "zarr": Output.file("zarr", ".zarr", sinks.write_zarr, "zarr"),

@@ -1,6 +1,7 @@
 """What a prediction writes, and under which names."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 from perpixel.files.limits import MAX_PIXELS
@@ -21,6 +22,7 @@ class Outputs:
         probabilities: OUT/probabilities/STEM.tif, one band a class: "uint8" (times 255), "uint16" (times 65535) or
             "float32"; None writes none.
         overlay: OUT/overlays/STEM.png or .tif: the image with the classes' colours over it.
+        triptych: A labelled data set: OUT/triptychs/STEM.png has image, truth and prediction side by side.
         areas: OUT/areas/STEM.csv: pixels, share and, where the CRS tells them, square metres of each class.
         polygons: OUT/polygons/STEM.geojson or .gpkg: the outline of each object, exactly along the pixels, in the CRS
             of a GeoTIFF, else in pixels. An object is what `instances` says, without it "connected".
@@ -43,6 +45,7 @@ class Outputs:
     cloud: bool = False
     probabilities: Literal["uint8", "uint16", "float32"] | None = None
     overlay: bool = False
+    triptych: Path | None = None
     areas: bool = False
     polygons: Literal["geojson", "geopackage"] | None = None
     instances: Literal["connected", "watershed"] | None = None

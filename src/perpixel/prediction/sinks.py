@@ -82,7 +82,7 @@ def _bands_last(piece: Piece) -> AnyArray:
 
 def write_overlay(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
     """The image with the classes' colours over it."""
-    with closing(_Background(job.source)) as background:
+    with closing(Background(job.source)) as background:
 
         def drawing(piece: Piece) -> AnyArray:
             return overlay(background.under(piece), piece.target, job.labels)
@@ -125,8 +125,8 @@ def _draw(path: Path, layout: TiffLayout, pieces: Iterator[Piece], drawing: Draw
 
 
 @dataclass
-class _Background:
-    """The image under an overlay, in one contrast for each page; what is damaged is told by who predicts it."""
+class Background:
+    """The image under a drawing, in one contrast for each page; what is damaged is told by who predicts it."""
 
     source: Path
     _image: OpenImage | None = field(default=None, init=False)
