@@ -15,6 +15,7 @@ from perpixel.api import (
     compare,
     convert,
     demo,
+    doctor,
     evaluate,
     export,
     find_lr,
@@ -33,6 +34,7 @@ from perpixel.results import Score
 if TYPE_CHECKING:
     from perpixel.checking import Check
     from perpixel.conversion import Converted
+    from perpixel.diagnosis import Diagnosis
     from perpixel.evaluation import Comparison, Evaluation, Scores
     from perpixel.evaluation.levels import PrunedLevels
     from perpixel.exporting import Exported
@@ -46,6 +48,7 @@ _RESULTS: Final = {
     "Check": "perpixel.checking",
     "Comparison": "perpixel.evaluation",
     "Converted": "perpixel.conversion",
+    "Diagnosis": "perpixel.diagnosis",
     "Evaluation": "perpixel.evaluation",
     "Exported": "perpixel.exporting",
     "PredictedFiles": "perpixel.prediction",
@@ -82,6 +85,7 @@ __all__ = [
     "Comparison",
     "Converted",
     "DataError",
+    "Diagnosis",
     "Evaluation",
     "Exported",
     "OutputError",
@@ -105,6 +109,7 @@ __all__ = [
     "compare",
     "convert",
     "demo",
+    "doctor",
     "evaluate",
     "export",
     "find_lr",

@@ -25,6 +25,11 @@ from fuzz.mutations import draw_of
 from perpixel.errors import PerpixelError
 
 SECONDS = 10
+"""Of processor time in a case."""
+HANGS_AFTER = 120
+"""Seconds of the clock without a word; other programs may take the processor, too."""
+CASES_A_CHILD = 1000
+"""A fresh one now and then, since libraries keep some memory."""
 BYTES = 2**30
 """What a case may take on top of what the process has when it begins."""
 LIMITS = {"MAX_PIXELS": 2**25, "MAX_BYTES": 2**28}
@@ -103,7 +108,7 @@ def run_cases(first, number, seed, folder):
     """Run cases in children, one after the other; a child goes on until it dies."""
     outcome, at = Outcome(), first
     while at < first + number:
-        at = _watched(at, first + number, seed, folder, outcome)
+        at = _watched(at, min(at + CASES_A_CHILD, first + number), seed, folder, outcome)
     return outcome
 
 
@@ -124,7 +129,7 @@ def _watched(first, end, seed, folder, outcome):
     at, name, last = first - 1, "", ""
     with os.fdopen(reading, encoding="utf-8") as lines:
         while True:
-            ready, _, _ = select.select([reading], [], [], 3 * SECONDS)
+            ready, _, _ = select.select([reading], [], [], HANGS_AFTER)
             if not ready:
                 os.kill(child, signal.SIGKILL)
             if not (line := lines.readline()):
@@ -163,7 +168,7 @@ def _child(first, end, seed, folder, told):
     faulthandler.disable()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     for number in range(first, end):
-        start = time.monotonic()
+        start = time.process_time()
         print(json.dumps({"case": number, "name": "a case"}), file=told)
         try:
             name, calls = case_of(number, seed, folder)
@@ -172,7 +177,7 @@ def _child(first, end, seed, folder, told):
             raise
         print(json.dumps({"case": number, "name": name}), file=told)
         failed, refused = _outcome_of(calls)
-        seconds = time.monotonic() - start
+        seconds = time.process_time() - start
         if seconds > SECONDS:
             failed.append(f"it took {seconds:.1f} s")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -30,6 +30,8 @@ from perpixel.training.checkpoint import load_checkpoint
 from perpixel.training.setup import prepare_training, reopen_training
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+LARGEST = 64
+"""Numbers of a network; what a larger one takes is not damage."""
 EVERY_SETTING = settings_from({"train": {"steps": 3}}).model_dump(mode="json")
 
 
@@ -48,6 +50,12 @@ def make_run(folder):
         path.unlink()  # the state after step 2 is left
 
 
+def numbers(tree):
+    """All numbers in a tree."""
+    values = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
+    return [each for value in values for each in numbers(value)] + [tree] * isinstance(tree, int | float)
+
+
 def settings(folder, draw):
     """A file of settings; half of those that are understood go on to the plan and the network."""
     path = folder / "given.yaml"
@@ -60,7 +68,7 @@ def settings(folder, draw):
 
     def understood():
         checked = settings_from(settings_from_file(path), str(path))
-        if goes_on:
+        if goes_on and all(value <= LARGEST for value in numbers(checked.model.options)):
             prepare_training(folder / "data", checked)
 
     return [understood]

@@ -68,3 +68,19 @@ def test_a_frozen_encoder_stays_in_evaluation_and_gets_no_gradients():
     assert not any(module.training for module in model.encoder.modules())
     assert not any(parameter.requires_grad for parameter in model.encoder.parameters())
     assert all(parameter.requires_grad for parameter in model.head.parameters())
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("width", "4", "'4' is not a whole number up to 4,096"),
+        ("width", True, "True is not a whole number"),
+        ("depth", 2.5, "2.5 is not a whole number"),
+        ("width", 10**9, "1000000000 is not a whole number up to 4,096"),
+        ("dropout", float("nan"), "nan is not a number"),
+        ("dropout", "x", "'x' is not a number"),
+    ],
+)
+def test_options_that_are_no_such_numbers_are_refused(option, value, told):
+    with pytest.raises(SettingsError, match=rf"unet: {option} = {told}.*\nFix: correct {option}."):
+        build("unet", in_channels=3, classes=2, **{option: value})

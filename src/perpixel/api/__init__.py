@@ -2,6 +2,7 @@
 
 from perpixel.api.data_verbs import check, convert
 from perpixel.api.demo_verb import demo
+from perpixel.api.doctor_verb import doctor
 from perpixel.api.evaluation_verbs import compare, evaluate, prune
 from perpixel.api.export_verbs import export, push
 from perpixel.api.prediction_verbs import load, next_images, predict
@@ -14,6 +15,7 @@ __all__ = [
     "compare",
     "convert",
     "demo",
+    "doctor",
     "evaluate",
     "export",
     "find_lr",

@@ -330,6 +330,19 @@ def prune(run: RunFolder, split: Part = "val") -> None:
 
 @app.command()
 @with_language
+def doctor(
+    self_test: Annotated[bool, typer.Option(help="train, resume and predict on generated images")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
+) -> int:
+    """Report versions, hardware and extras, and try them out: ten seconds, and text for a bug report."""
+    with bars() as progress:
+        answer = api.doctor(self_test=self_test, progress=progress)
+    print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) if as_json else translated(str(answer)))
+    return 0 if answer.is_well else 1
+
+
+@app.command()
+@with_language
 def models() -> None:
     """List the networks and encoders, with their size and what each is for."""
     print(catalogue.models())

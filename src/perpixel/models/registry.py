@@ -1,6 +1,7 @@
 """The table of networks by name, and the one door that builds them."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -26,6 +27,8 @@ from perpixel.runtime.json_values import JsonMapping, JsonObject
 
 DEFAULT_MODEL: Final = "unet"
 DEFAULT_ENCODER: Final = "efficientnet_lite0"
+LARGEST_OPTION: Final = 4096
+"""No option of a network, such as its width, is larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +242,25 @@ def _check_counts(in_channels: int, classes: int) -> None:
             raise SettingsError(f"a network with {count} {what} is none.", fix=f"give at least 1 of the {what}.")
 
 
+def _refuse_odd_values(name: str, builder: Callable[..., Any], options: JsonObject) -> None:
+    """Raise SettingsError for options that are no numbers, or larger than any network needs."""
+    kinds = {item.name: item.type for item in fields(ConvolutionStyle)}
+    kinds |= {each.name: each.annotation for each in inspect.signature(builder, eval_str=True).parameters.values()}
+    problems = []
+    for option, value in options.items():
+        kind = kinds[option]
+        fits = {
+            int: type(value) is int and value <= LARGEST_OPTION,
+            float: type(value) in (int, float) and math.isfinite(value),
+            bool: type(value) is bool,
+        }
+        if not fits.get(kind, True):
+            about = {int: f"a whole number up to {LARGEST_OPTION:,}", float: "a number", bool: "true or false"}[kind]
+            problems.append(Problem(f"{name}: {option} = {value!r} is not {about}.", fix=f"correct {option}."))
+    if problems:
+        raise SettingsError.of(problems)
+
+
 def _grouped(name: str, builder: Callable[..., Any], options: JsonObject) -> JsonObject:
     """Check options against a builder's parameters, and gather those of its style into one."""
     parameters = set(inspect.signature(builder).parameters) - {"encoder", "in_channels", "classes", "skips"}
@@ -255,6 +277,7 @@ def _grouped(name: str, builder: Callable[..., Any], options: JsonObject) -> Jso
             )
             for option in unknown
         )
+    _refuse_odd_values(name, builder, options)
     style = {key: value for key, value in options.items() if key in style_fields}
     rest = {key: value for key, value in options.items() if key not in style_fields}
     return {**rest, "style": ConvolutionStyle(**style)} if style else rest

@@ -207,6 +207,9 @@ class TrainSettings(Part):
     devices: Count | None = Field(
         default=None, description="on each machine, a process each; null for what torchrun or SLURM started, or one"
     )
+    threads: Count | None = Field(
+        default=None, description="of each process on a CPU; null takes those of the machine, and writes them down"
+    )
     loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = Field(
         default=(), description="where scores and pictures go, too"
     )

@@ -17,6 +17,7 @@ from perpixel.files.parse import parse_json
 from perpixel.labels.codec import Codec
 from perpixel.labels.decision import Calibration
 from perpixel.models.encoders import ENCODERS
+from perpixel.models.registry import LARGEST_OPTION
 from perpixel.runtime.json_values import JsonMapping
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 KEY: Final = "perpixel"
 SCHEMA: Final = 1
-LARGEST_OPTION: Final = 4096
-"""No option of a network, such as its width, is larger."""
 
 
 @dataclass(frozen=True)

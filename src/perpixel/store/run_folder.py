@@ -31,6 +31,7 @@ import yaml
 from perpixel.errors import OutputError, RunError
 from perpixel.files.atomic import WRITING, cannot_write, refuse_unwritable, write_text
 from perpixel.files.csv_cells import CSV_ERRORS, safe_cell
+from perpixel.files.folder_lock import LOCK
 from perpixel.files.parse import parse_yaml
 from perpixel.results import Result, Row, how_many, plain
 from perpixel.runtime.json_values import JsonMapping, JsonObject
@@ -275,7 +276,7 @@ def new_folder(data: Path, under: Path = Path("runs")) -> Path:
 
 def refuse_occupied(folder: Path, *, overwrite: bool) -> None:
     """Raise OutputError unless a run may be written to `folder`: it is new, empty, or a run to be replaced."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists() or (folder.is_dir() and all(each.name == LOCK for each in folder.iterdir())):
         refuse_unwritable(folder)
         return
     if not (folder / "settings.yaml").is_file():

@@ -8,8 +8,9 @@ from perpixel.errors import SettingsError
 from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.tree import flat, settings_from
 from perpixel.store.run_folder import Run
+from perpixel.training.threads import warn_of_other_threads
 
-OF_THE_MACHINE: Final = ("train.device", "train.devices", "train.loggers", "data.cache_mb")
+OF_THE_MACHINE: Final = ("train.device", "train.devices", "train.threads", "train.loggers", "data.cache_mb")
 """Settings that may change in a run: where it is trained, not what."""
 
 
@@ -25,6 +26,7 @@ def on_this_machine(run: Run, asked: JsonMapping) -> Run:
     tree = run.settings.model_dump(mode="json")
     for section, given in of_the_machine(asked).items():
         tree[section] |= given
+    warn_of_other_threads(run.settings.train.threads, tree["train"]["threads"])
     return replace(run, settings=settings_from(tree))
 
 

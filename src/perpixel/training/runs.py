@@ -1,12 +1,15 @@
 """Runs from their beginning to their end: one network, or an ensemble of one a fold, averaged at prediction."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from perpixel.errors import RunError, SettingsError
+from perpixel.files.folder_lock import FolderLock
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import LEAST_MINUTES, Settings, changed
@@ -14,6 +17,7 @@ from perpixel.split import Split
 from perpixel.store.run_folder import Run, refuse_occupied
 from perpixel.training.asked_again import of_the_machine, on_this_machine, refuse_changes
 from perpixel.training.checkpoint import TrainingState, load_checkpoint
+from perpixel.training.ranks import Ranks, ranks_for
 from perpixel.training.setup import TrainingSetup, prepare_training, reopen_training
 from perpixel.training.trainer import Trainer
 
@@ -78,7 +82,8 @@ def resume(folder: Path, asked: JsonMapping, *, progress: Progress = silent) -> 
         raise RunError(f"{folder} is finished.", fix="train into another folder, or overwrite it.")
     if run.is_ensemble:
         return _finish_folds(run, None, of_the_machine(asked), progress)
-    return _finish(run, reopen_training(run, progress), progress)
+    with _alone_in(folder, ranks_for(run.settings.train)):
+        return _finish(run, reopen_training(run, progress), progress)
 
 
 def settings_of_folds(settings: Settings) -> list[Settings]:
@@ -111,7 +116,19 @@ def _begun(setup: TrainingSetup, data: Path, folder: Path, *, overwrite: bool = 
         setup.parts.save(run.split_path)
         return run
 
-    return _finish(setup.session.ranks.once(create), setup, progress)
+    with _alone_in(folder, setup.session.ranks):
+        return _finish(setup.session.ranks.once(create), setup, progress)
+
+
+@contextmanager
+def _alone_in(folder: Path, ranks: Ranks) -> Iterator[None]:
+    """Keep other trainings out of a run folder. Raises OutputError where one is in it."""
+    lock = FolderLock(folder)
+    ranks.once(lock.take)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _finish_folds(run: Run, first: TrainingSetup | None, machine: JsonMapping, progress: Progress) -> Run:

@@ -23,6 +23,7 @@ from perpixel.training.loggers import refuse_missing
 from perpixel.training.public_weights import with_public_file, with_weights_at_hand
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
+from perpixel.training.threads import take_threads_of_run, with_threads
 from perpixel.training.timing import FittedBudget, Stopwatch, fit_budget
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -82,7 +83,7 @@ def prepare_training(data: Path, settings: Settings, progress: Progress = silent
     started = time.monotonic()
     refuse_missing(settings.train.loggers)
     ranks = ranks_for(settings.train)
-    settings = with_public_file(settings)
+    settings = with_public_file(with_threads(settings))
     base = _base(settings)
     settings = settings if base is None else as_base(settings, base)
     found = ranks.once(lambda: _measured(data, progress))
@@ -98,6 +99,7 @@ def reopen_training(run: Run, progress: Progress = silent) -> TrainingSetup:
     """Build what goes on with an interrupted run. Raises as `prepare_training`."""
     started = time.monotonic()
     ranks = ranks_for(run.settings.train)
+    take_threads_of_run(run.settings)
     ranks.once(run.tidy)
     found = ranks.once(lambda: _measured(run.data, progress))
     if run.split_path.exists():

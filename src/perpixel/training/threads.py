@@ -1,0 +1,38 @@
+"""The threads that a training computes with: sums of another number of threads round otherwise."""
+
+import logging
+from typing import Final
+
+import torch
+
+from perpixel.settings.tree import Settings, changed
+
+LOGGER: Final = logging.getLogger("perpixel")
+
+
+def with_threads(settings: Settings) -> Settings:
+    """Take the threads of the settings, or write down those of this process."""
+    if settings.train.threads is None:
+        return changed(settings, {"train.threads": torch.get_num_threads()})
+    torch.set_num_threads(settings.train.threads)
+    return settings
+
+
+def take_threads_of_run(settings: Settings) -> None:
+    """Go on with the threads that a run was begun with, and report where this process has others."""
+    began, here = settings.train.threads, torch.get_num_threads()
+    if began is None or began == here:
+        return
+    LOGGER.info("the run was begun with %d thread(s) and goes on with as many; this process had %d.", began, here)
+    torch.set_num_threads(began)
+
+
+def warn_of_other_threads(began: int | None, asked: int | None) -> None:
+    """Say that other threads than those of the run give other bits."""
+    if began is not None and asked is not None and began != asked:
+        LOGGER.warning(
+            "the run was begun with %d thread(s) and goes on with %d: the result is no longer that of one sitting, "
+            "bit by bit.",
+            began,
+            asked,
+        )
