@@ -244,7 +244,7 @@ def _check_counts(in_channels: int, classes: int) -> None:
 
 def _refuse_odd_values(name: str, builder: Callable[..., Any], options: JsonObject) -> None:
     """Raise SettingsError for options that are no numbers, or larger than any network needs."""
-    kinds = {item.name: item.type for item in fields(ConvolutionStyle)}
+    kinds: dict[str, Any] = {item.name: item.type for item in fields(ConvolutionStyle)}
     kinds |= {each.name: each.annotation for each in inspect.signature(builder, eval_str=True).parameters.values()}
     problems = []
     for option, value in options.items():
