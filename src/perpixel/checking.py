@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 from perpixel.audit import Audit, audit
 from perpixel.dataset import Dataset, Finding, Sample, scan
 from perpixel.dataset.layout.inventory import Progress
+from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.errors import DataError
 from perpixel.files.write import labelled, picture
 from perpixel.results import MAX_PICTURES, Picture, Result, Row, how_many
@@ -97,19 +98,26 @@ class Check(Result):
         return "\n".join(lines)
 
 
-def examine(path: Path, progress: Progress | None = None, *, folds: int | None = None) -> Check:
+def examine(
+    path: Path,
+    progress: Progress | None = None,
+    *,
+    folds: int | None = None,
+    overrides: Overrides = NOTHING_STATED,
+) -> Check:
     """Audit a folder; nothing is raised for what is wrong with it, the answer says it.
 
     Args:
         path: The folder, or its dataset.yaml.
         progress: Called with (done, total) images.
         folds: Divide into so many folds.
+        overrides: What is stated of the folder; it counts more than its dataset.yaml.
     """
     dataset = figures = None
     splits: tuple[Split, ...] = ()
     findings: list[Finding] = []
     try:
-        dataset = scan(path)
+        dataset = scan(path, overrides=overrides)
         findings = list(dataset.findings)
         figures = audit(dataset, progress)
         findings = list(figures.findings)

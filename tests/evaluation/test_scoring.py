@@ -157,3 +157,15 @@ def test_scores_that_cannot_be_written_are_told(tmp_path):
 def test_an_image_without_any_label_has_an_undefined_mean():
     assert math.isnan(evaluation_of(np.zeros((3, 3), int)).images[0].counts.mean_iou)
     assert evaluation_of(np.zeros((3, 3), int)).rows()[0]["mean_iou"] == ""
+
+
+@pytest.mark.parametrize(("width", "is_partly"), [(8, False), (16, False), (17, True), (800, True)])
+def test_scores_on_few_labelled_pixels_are_said_to_be_optimistic(width, is_partly):
+    table = [[6, 1, 0], [1, 0, 0], [0, 0, 0]]
+    sample = Sample("image", Path("image.png"), height=1, width=width)
+    evaluation = Evaluation("test", exclusive_labels(), (ImageScore(sample, Counts.of_confusion(np.array(table))),))
+    figures = evaluation.to_dict()
+    assert figures["labelled_share"] == pytest.approx(8 / width)
+    words = "on labelled pixels only: optimistic, since strokes avoid borders"
+    assert (words in str(evaluation)) is is_partly
+    assert (words in (figures["caveat"] or "")) is is_partly

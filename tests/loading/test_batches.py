@@ -281,3 +281,30 @@ def test_a_share_of_the_views_is_hard_and_the_others_are_what_they_were(land):
 def test_without_known_errors_no_view_is_hard(land, errors):
     without, asked = (batches_of(land, hard_example_fraction=share) for share in (0.0, 1.0))
     assert torch.equal(asked(2, errors=errors).image, without(2).image)
+
+
+@pytest.fixture(scope="module")
+def stroked(tmp_path_factory):
+    """Large images with two strokes each, a long one of class 0 and a short one of class 1."""
+    folder = tmp_path_factory.mktemp("stroked")
+    random = np.random.default_rng(0)
+    for number in range(6):
+        mask = np.full((160, 200), IGNORED, np.uint8)
+        row, column = random.integers(20, 130, 2)
+        mask[row : row + 3, column : column + 50] = 0
+        mask[row - 10, column : column + 5] = 1
+        save(folder / "images" / f"{number}.png", random.integers(0, 255, (160, 200, 3), np.uint8))
+        save(folder / "masks" / f"{number}.png", mask)
+    return scan(folder)
+
+
+def test_views_of_strokes_show_labels_of_each_class_alike(stroked):
+    batches = batches_of(stroked, STILL, batch_size=4, crop_hw=(16, 16), labelled_crops=True)
+    targets = torch.cat([batches(step).target for step in range(60)])
+    assert all((target != IGNORED).any() for target in targets)
+    short = float(torch.tensor([(target == 1).any() for target in targets]).float().mean())
+    assert 0.4 < short < 0.8
+    centres = torch.stack([(target != IGNORED).float() for target in targets]).mean(0)
+    assert centres[8, 8] < 0.5  # a label is not always at the centre
+    without = batches_of(stroked, STILL, batch_size=4, crop_hw=(16, 16))
+    assert not all((target != IGNORED).any() for step in range(5) for target in without(step).target)

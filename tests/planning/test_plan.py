@@ -244,3 +244,8 @@ def test_a_plan_is_a_plan_of_itself(tree):
 )
 def test_a_prediction_averages_over_the_flips_that_were_learnt(augment, median_hw, views):
     assert planned({"augment": augment}, median_hw=median_hw).predict.tta == views
+
+
+@pytest.mark.parametrize(("labelled", "centred"), [(1.0, False), (0.5, False), (0.3, True), (0.009, True)])
+def test_views_are_centred_on_labels_where_most_pixels_have_none(labelled, centred):
+    assert planned(labelled=labelled).train.labelled_crops is centred

@@ -26,7 +26,7 @@ def test_a_signature_shows_the_options_by_name(verb):
     ("given", "fix"),
     [
         ("lr", r"did you mean settings={'train': {'learning_rate': …}}\?"),
-        ("learning_rat", "choose one of data, encoder"),
+        ("learning_rat", "choose one of data, duplicates, encoder"),
         ("max_epochs", r"did you mean epochs\?"),
         ("backbone", r"did you mean encoder\?"),
         ("step", r"did you mean steps\?"),

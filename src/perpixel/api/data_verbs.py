@@ -12,8 +12,14 @@ if TYPE_CHECKING:
     from perpixel.conversion import Converted
 
 
-def check(
-    data: PathLike, out: PathLike | None = None, *, folds: int | None = None, progress: Progress | None = None
+def check(  # each is one thing to ask for
+    data: PathLike,
+    out: PathLike | None = None,
+    *,
+    folds: int | None = None,
+    unlabelled: int | str | None = None,
+    duplicates: Literal["group", "ignore"] | None = None,
+    progress: Progress | None = None,
 ) -> "Check":
     """Audit a folder: what is understood of it, what is wrong with it, and how to mend that.
 
@@ -21,14 +27,18 @@ def check(
         data: The folder, or a dataset.yaml.
         out: Write check.html, a page with pictures, and dataset.yaml there; edit the latter to overrule it.
         folds: Show how the images divide into so many folds, instead of training, validation and test.
+        unlabelled: The value in the masks that nobody has labelled, such as 0 around strokes; it is ignored.
+        duplicates: Whether images that show the same stay in one subset; else as dataset.yaml says.
         progress: As of `train`.
 
     Returns:
         The answer; `print` shows it.
     """
     from perpixel.checking import examine
+    from perpixel.dataset.overrides import Overrides, value_from
 
-    answer = examine(Path(data), partial(progress or silent, "checking"), folds=folds)
+    stated = Overrides(unlabelled=value_from(unlabelled), duplicates=duplicates)
+    answer = examine(Path(data), partial(progress or silent, "checking"), folds=folds, overrides=stated)
     if out is None:
         return answer
     from perpixel.report.audit_page import write_check

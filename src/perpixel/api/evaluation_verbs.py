@@ -27,6 +27,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     out: PathLike | None = None,
     inside: str | None = None,
     threshold: "Threshold | None" = None,
+    unlabelled: int | str | None = None,
     language: "Language | None" = None,
     progress: Progress | None = None,
 ) -> "Evaluation":
@@ -39,12 +40,14 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         out: Where metrics.json and images.csv go, instead of RUN/evaluation.
         inside: The class between membranes, to compute V_rand and V_info.
         threshold: How probabilities become classes, as in `predict`.
+        unlabelled: The value in the masks of `data` that nobody has labelled, such as 0 around strokes.
         language: Of the report, "en" or "zh"; None for that of the run.
         progress: As of `train`.
 
     Returns:
         The scores; `print` shows the table.
     """
+    from perpixel.dataset.overrides import value_from
     from perpixel.evaluation import evaluate as score
     from perpixel.report import write_report
 
@@ -54,7 +57,16 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         raise SettingsError(f"{opened.folder} holds no images.", fix="name a labelled folder to score it on.")
     predictor = load(opened, threshold=threshold)
     data, folder = (Path(path) if path else None for path in (data, out))
-    evaluation = score(opened, predictor, data, part=split, out=folder, inside=inside, progress=progress or silent)
+    evaluation = score(
+        opened,
+        predictor,
+        data,
+        part=split,
+        out=folder,
+        inside=inside,
+        unlabelled=value_from(unlabelled),
+        progress=progress or silent,
+    )
     shown = page_language(language, opened)
     return replace(evaluation, page=write_report(opened, predictor, evaluation, data, folder, shown))
 

@@ -14,6 +14,7 @@ from perpixel.audit.same_picture import FinePicture, fine_picture
 from perpixel.audit.summary import Audit, ClassFigures
 from perpixel.dataset import Dataset, Finding, Sample
 from perpixel.dataset.duplicates import SIDE, near_duplicates, neighbours_alike
+from perpixel.dataset.held_out_strokes import OPTIMISTIC, OPTIMISTIC_FIX, PARTLY, labelled_share
 from perpixel.dataset.layout.inventory import Progress, gathered
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Severity, info, warning
@@ -106,7 +107,14 @@ def _copies(dataset: Dataset, samples: Sequence[Sample], thumbnails: NDArray[np.
             raise DataError.of(problems)
         return list(found.values())
 
-    return confirmed(near_duplicates(thumbnails), thumbnails, read)
+    copies = confirmed(near_duplicates(thumbnails), thumbnails, read)
+    twice = [(i, j) for i, j in copies.pairs if _is_one_image(samples[i], samples[j])]
+    return replace(copies, pairs=tuple(pair for pair in copies.pairs if pair not in twice))
+
+
+def _is_one_image(first: Sample, second: Sample) -> bool:
+    """Whether both are one image, whose strokes are divided."""
+    return first.strokes is not None and (first.image, first.page) == (second.image, second.page)
 
 
 def _told_alike(names: Sequence[str]) -> list[Finding]:
@@ -196,6 +204,10 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
                 tuple(f"{first} and {second}" for first, second in result.duplicates),
             )
         )
+    known = sum(figures.pixels for figures in result.classes)
+    if not dataset.labels.is_multilabel and labelled_share([known], result.ignored_pixels) < PARTLY:
+        share = labelled_share([known], result.ignored_pixels)
+        found.append(warning(f"{share:.1%} of the pixels of the masks have a label. {OPTIMISTIC}", OPTIMISTIC_FIX))
     if any(std == 0 for std in result.std):
         flat = tuple(f"channel {c}" for c, std in enumerate(result.std) if std == 0)
         found.append(

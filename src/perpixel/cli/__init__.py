@@ -37,6 +37,9 @@ ThresholdText = Annotated[
         help="how probabilities become classes; else as validation says",
     ),
 ]
+Unlabelled = Annotated[
+    str | None, typer.Option(metavar="VALUE", help="in the masks, what nobody has labelled, such as 0 around strokes")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
 
 
@@ -82,10 +85,14 @@ def check(
     out: Annotated[Path | None, typer.Option(help="write a page and dataset.yaml there", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
     folds: Annotated[int | None, typer.Option(min=2, help="number of cross-validation folds")] = None,
+    unlabelled: Unlabelled = None,
+    duplicates: Annotated[
+        Literal["group", "ignore"] | None, typer.Option(help="what becomes of images that show the same")
+    ] = None,
 ) -> int:
     """Check a folder: its images, classes, split and problems; exit code 0 if it can be used."""
     with bars() as progress:
-        answer = api.check(data, out, folds=folds, progress=progress)
+        answer = api.check(data, out, folds=folds, unlabelled=unlabelled, duplicates=duplicates, progress=progress)
     if as_json:
         print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False))
     else:
@@ -166,13 +173,14 @@ def train(
 
 @app.command()
 @with_language
-def evaluate(  # one parameter an option
+def evaluate(  # noqa: PLR0913, PLR0917 # one parameter an option
     run: RunFolder,
     data: Annotated[Path | None, typer.Argument(help="another labelled folder, scored whole")] = None,
     split: Part = "test",
     out: Annotated[Path | None, typer.Option(help="where to write instead of RUN/evaluation")] = None,
     inside: Annotated[str | None, typer.Option(help="the class between membranes, for V_rand and V_info")] = None,
     threshold: ThresholdText = None,
+    unlabelled: Unlabelled = None,
 ) -> None:
     """Score a run on unseen images at native resolution."""
     with bars() as progress:
@@ -183,6 +191,7 @@ def evaluate(  # one parameter an option
             out=out,
             inside=inside,
             threshold=_threshold(threshold),
+            unlabelled=unlabelled,
             language=current(),
             progress=progress,
         )

@@ -89,6 +89,7 @@ class Sample:
         corner: Row and column of its upper left pixel, where it is a block of a larger raster; height and width are
             then the block's.
         pixels: How many the mask has of each class, and last of those ignored, where `scan` counted them.
+        strokes: Which strokes count, those that train or those that validate, where one image has both.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Sample:
     bounds: tuple[float, float, float, float] | None = None
     corner: tuple[int, int] | None = None
     pixels: tuple[int, ...] | None = None
+    strokes: Literal["train", "val"] | None = None
 
     @property
     def box(self) -> Box | None:

@@ -8,6 +8,7 @@ from perpixel.dataset.annotations.rasters import recognise_rasters
 from perpixel.dataset.annotations.unread import way_out
 from perpixel.dataset.description import FILE_NAME, is_description, load_description
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
+from perpixel.dataset.held_out_strokes import with_held_out_strokes
 from perpixel.dataset.layout.by_content import recognise_by_content
 from perpixel.dataset.layout.chosen import with_chosen
 from perpixel.dataset.layout.claims import shared_masks
@@ -33,7 +34,9 @@ def scan(
     Args:
         path: The folder, or a dataset.yaml that describes one. A dataset.yaml in the folder counts.
         labels: Read the masks by these, say those of a trained model; values unknown to them are an error.
-        whole: Leave rasters whole that would be cut into blocks to be divided, see `in_blocks`.
+        whole: Leave images whole that would be divided, into blocks or by their strokes; see `in_blocks` and
+            `with_held_out_strokes`. Given labels are then those of a model that was trained on other data, and what
+            the masks say by themselves is compared with them.
         overrides: What is stated of the folder; it counts more than its dataset.yaml.
 
     Returns:
@@ -42,12 +45,12 @@ def scan(
     Raises:
         DataError: All that must be mended, at once.
     """
-    root, stated = _stated(Path(path), labels, overrides)
+    root, stated = _stated(Path(path), labels, overrides, whole)
     dataset = _understood(root, stated)
-    return dataset if whole else in_blocks(dataset)
+    return dataset if whole else with_held_out_strokes(in_blocks(dataset))
 
 
-def _stated(path: Path, labels: Labels | None, overrides: Overrides) -> tuple[Path, Stated]:
+def _stated(path: Path, labels: Labels | None, overrides: Overrides, whole: bool) -> tuple[Path, Stated]:
     """The folder, and what its dataset.yaml and the user say of it."""
     if not is_plain(str(path.absolute())):
         raise DataError(
@@ -59,20 +62,21 @@ def _stated(path: Path, labels: Labels | None, overrides: Overrides) -> tuple[Pa
     if path.is_dir() and is_description(path / FILE_NAME):
         path = path / FILE_NAME
     if path.is_dir():
-        return path, Stated(labels, overrides=overrides, is_model=labels is not None)
+        return path, Stated(labels, overrides=overrides, is_model=whole and labels is not None)
     if path.suffix.lower() not in {".yaml", ".yml"}:
         raise DataError(f"{path} is not a folder.", fix="give the folder that holds the images and the masks.")
     description = load_description(path)
     root = path.parent / description.root
     if not root.is_dir():
         raise DataError(f"{path} names the folder {root}, which does not exist.", fix="correct its line root.")
+    own = description.labels()
     stated = Stated(
-        labels or description.labels(),
+        labels or own,
         description.reading,
         description.ignored if "ignored" in description.model_fields_set else None,
         overrides.over(description.overrides(path.parent)),
-        labels is not None,
-        description.labels(),
+        whole and labels is not None,
+        own,
     )
     return root, stated
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from perpixel.dataset.held_out_strokes import OPTIMISTIC, PARTLY
 from perpixel.errors import did_you_mean
 from perpixel.evaluation import details
 from perpixel.evaluation.details import few_units, number, numbers
@@ -34,6 +35,8 @@ DEFINITIONS: Final = {
     "mean of the IoU of single images over those in which it is defined; pixels are those of the truth",
     "undefined": "null: a ratio whose denominator is zero, such as the IoU of a class that is nowhere",
     "ignored": "pixels without a label are not counted",
+    "labelled_share": "pixels with a label over all pixels of the scored images; where it is below one half, "
+    "the scores are of labelled pixels only: optimistic, since strokes avoid borders",
     "intervals": "95 % bootstrap intervals [low, high] over images, or over groups of images that belong together; "
     "null with fewer than two",
     "image_means": "every figure computed for each image, then averaged over those in which it is defined",
@@ -245,6 +248,21 @@ class Evaluation(Result):
         """A pooled figure with its interval over images, or groups."""
         return bootstrap_interval(self.stacked, statistic, groups=self.groups)
 
+    @cached_property
+    def labelled_share(self) -> float:
+        """Of all pixels of the images, those with a label (of the first class, where several can share a pixel)."""
+        counts = self.stacked.pooled
+        parts = (counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative)
+        every = sum(image.sample.height * image.sample.width for image in self.images)
+        return sum(int(part[0]) for part in parts) / every if every else float("nan")
+
+    @property
+    def caveat(self) -> str:
+        """What is to be said beside every score of partly labelled images; empty for others."""
+        if not self.labelled_share < PARTLY:
+            return ""
+        return f"{self.labelled_share:.1%} of the pixels have a label. {OPTIMISTIC}"
+
     def to_dict(self) -> JsonObject:
         """The content of metrics.json; undefined figures are None."""
         pooled, names = self.stacked.pooled, self.labels.names
@@ -275,6 +293,8 @@ class Evaluation(Result):
             "boundary": details.boundary_scores(self.images, names),
             "instances": details.instance_scores(self.images, self.groups),
             "membranes": details.membranes(self.images, self.groups),
+            "labelled_share": number(self.labelled_share),
+            "caveat": self.caveat or None,
             "definitions": DEFINITIONS,
         }
 
@@ -317,6 +337,8 @@ class Evaluation(Result):
             name, value = score.replace("_", " ").replace("iou", "IoU"), getattr(pooled, score)
             note = f"  (without looking at the image: {blind:.4f})" if score == "mean_iou" else ""
             lines.append(f"  {name:<15} {_spelled(value)}  {_span(whole.low[place], whole.high[place])}{note}")
+        if self.caveat:
+            lines.append(f"  {self.caveat}")
         if self.decision is not None:
             lines.append(f"  {'decided by':<15} {self.decision.name} ({self.decision.reason})")
         for score, (found, _) in details.best_membranes(self.images, self.groups).items():

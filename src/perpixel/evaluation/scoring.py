@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample, scan
+from perpixel.dataset.overrides import Overrides
 from perpixel.errors import DataError, SettingsError, did_you_mean
 from perpixel.evaluation.calibrating import evenly
 from perpixel.evaluation.gallery import Extremes, Gallery, unlabelled_of
@@ -18,7 +19,7 @@ from perpixel.evaluation.image_score import Answer, ImageScore, full_score
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
 from perpixel.labels.decision import Calibration
-from perpixel.labels.labels import Labels
+from perpixel.labels.labels import Labels, Value
 from perpixel.metrics import ThresholdCurves, threshold_curves
 from perpixel.prediction import Predictor
 from perpixel.runtime.allocator import keep_freed_memory
@@ -41,6 +42,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     part: PartName = "test",
     out: Path | None = None,
     inside: str | None = None,
+    unlabelled: tuple[Value, ...] = (),
     progress: Progress = silent,
 ) -> Evaluation:
     """Score a run and write the scores to its evaluation folder.
@@ -53,6 +55,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         out: Where to write, instead of the run's evaluation folder.
         inside: The class between membranes, for V_rand and V_info; without it they are computed where one of two
             classes is called membrane.
+        unlabelled: Values in the masks of `data` that nobody has labelled.
         progress: Called after each image.
 
     Raises:
@@ -64,7 +67,9 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     refuse_unwritable(folder)
     keep_freed_memory()
     labels = predictor.codec.labels
-    task = _Task(predictor, scan(data or run.data, labels, whole=data is not None), _inside(labels, inside))
+    stated = Overrides(unlabelled=unlabelled)
+    dataset = scan(data or run.data, labels, whole=data is not None, overrides=stated)
+    task = _Task(predictor, dataset, _inside(labels, inside))
     samples = task.dataset.samples if data is not None else part_of(run, task.dataset, part)
     if not samples:
         raise DataError(f"{data} has no labelled image.", fix="add masks next to the images.")

@@ -99,7 +99,8 @@ class Batches:
     Args:
         store: The samples.
         codec: Normalises the images.
-        train: `batch_size`, `crop_hw`, `class_balanced_fraction` and `hard_example_fraction` are used.
+        train: `batch_size`, `crop_hw`, `class_balanced_fraction`, `hard_example_fraction` and `labelled_crops` are
+            used.
         transforms: The augmentation.
         seed: Decides order, places and transforms.
     """
@@ -120,6 +121,7 @@ class Batches:
         self._class_pixels = store.class_pixels()
         self._class_balanced_fraction = train.class_balanced_fraction if self._class_pixels.size else 0.0
         self._hard_example_fraction = train.hard_example_fraction
+        self._labelled_crops = train.labelled_crops
 
     @property
     def steps_per_epoch(self) -> int:
@@ -173,6 +175,8 @@ class Batches:
         """A window about a random crop; beyond the border the image is mirrored and the target IGNORED."""
         image, target = self._store[place]
         centre = None if rare is None else _pixel_of(target, rare, draw)
+        if centre is None and self._labelled_crops:
+            centre = _labelled_pixel(target, self._crop_hw, draw)
         sizes = window_hw(self._crop_hw, self._transforms)
         starts = []
         for axis, (length, crop, size) in enumerate(zip(image.shape[1:], self._crop_hw, sizes, strict=True)):
@@ -198,6 +202,28 @@ def _pixel_of(target: TargetArray, wanted: int, draw: np.random.Generator) -> tu
     if not places.size:
         return None
     row, column = divmod(int(draw.choice(places)), target.shape[-1])
+    return row, column
+
+
+def _labelled_pixel(
+    target: TargetArray, crop_hw: tuple[int, int], draw: np.random.Generator
+) -> tuple[int, int] | None:
+    """Row and column near a labelled pixel, of the classes that the image shows alike; None where it shows none.
+
+    The pixel lies anywhere in the middle half of the view, so that labels are not seen at its centre alone.
+    """
+    if target.ndim == 2:
+        present = np.flatnonzero(np.bincount(target.ravel(), minlength=IGNORED + 1)[:IGNORED])
+    else:
+        present = np.flatnonzero((target == 1).any(axis=(1, 2)))
+    if not present.size:
+        return None
+    pixel = _pixel_of(target, int(draw.choice(present)), draw)
+    if pixel is None:
+        return None
+    row, column = (
+        int(place + draw.integers(-(side // 4), side // 4 + 1)) for place, side in zip(pixel, crop_hw, strict=True)
+    )
     return row, column
 
 

@@ -40,6 +40,7 @@ class Facts:
             each the total variation distance, 0..1.
         iou_after_rescale: For each of SCALES the IoU of the masks with themselves after scaling down and up again,
             of the class that suffers most; 1 where nothing is lost.
+        labelled: Of all pixels of the labelled images, those with a label.
     """
 
     kind: LabelKind
@@ -53,6 +54,7 @@ class Facts:
     is_georeferenced: bool
     tilt: tuple[float, float]
     iou_after_rescale: dict[float, float]
+    labelled: float = 1.0
 
 
 def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Facts:
@@ -81,6 +83,7 @@ def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Fac
         is_georeferenced=any(sample.bounds is not None for sample in samples),
         tilt=_tilt(targets, len(labels)),
         iou_after_rescale={scale: _iou_after_rescale(targets, len(labels), labels.kind, scale) for scale in SCALES},
+        labelled=1 - figures.ignored_pixels / max(1.0, float(areas.sum())),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf, sqrt
 from typing import Any, Final
 
+from perpixel.dataset.held_out_strokes import PARTLY
 from perpixel.labels.labels import is_multilabel
 from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
 from perpixel.losses.table import WEIGHED
@@ -184,6 +185,12 @@ def _rare(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, st
     return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
 
 
+def _labelled_crops(facts: Facts, settings: Settings, timings: Timings) -> tuple[bool, str]:
+    if facts.labelled >= PARTLY:
+        return False, f"{facts.labelled:.0%} of the pixels have a label"
+    return True, f"{facts.labelled:.1%} of the pixels have a label: views are centred on these, classes alike"
+
+
 def _tta(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
     if facts.median_hw[0] * facts.median_hw[1] > LARGEST_FLIPPED:
         return "none", "the images are large, and each further look costs as much as the first"
@@ -232,6 +239,7 @@ RULES: Final[dict[str, Rule]] = {
     "train.memory_format": _memory_format,
     "train.precision": _precision,
     "train.class_balanced_fraction": _rare,
+    "train.labelled_crops": _labelled_crops,
     "augment.vertical_flip": _vertical,
     "augment.quarter_turns": _turns,
     "predict.tta": _tta,

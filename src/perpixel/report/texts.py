@@ -151,6 +151,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "aggregated_jaccard": ("aggregated Jaccard", "聚合 Jaccard"),
     "predicted": ("predicted", "预测数"),
     "true": ("true", "真实数"),
+    "partly_labelled": (
+        "Scores are on labelled pixels only: optimistic, since strokes avoid borders. Share of labelled pixels",
+        "评分仅基于已标注像素，偏乐观：涂画标注避开了边界。已标注像素占比",
+    ),
     "decided_by": ("How probabilities become classes", "概率如何变为类别"),
     "decided_calibrated": (
         "calibrated: from the thresholds on that validation images chose",

@@ -55,6 +55,7 @@ _TUTORIAL: Final = {
     "clip_norm": 0.0,
     "scale": 1.0,
     "class_balanced_fraction": 0.0,
+    "labelled_crops": False,
     "class_weights": "none",
 }
 _ONE_LOOK: Final = {"tta": "none"}

@@ -53,6 +53,13 @@ class PlanOptions(TypedDict, total=False):
         str | None, Option("model.encoder", 'a name of `perpixel models` or of timm; "none" for the plain network')
     ]
     seed: Annotated[int | None, Option("seed", "random seed of split, order and initial weights")]
+    unlabelled: Annotated[
+        str | None, Option("data.unlabelled", "value in the masks that nobody has labelled, such as 0 around strokes")
+    ]
+    duplicates: Annotated[
+        Literal["group", "ignore"] | None,
+        Option("data.duplicates", "what becomes of images that show the same: one subset, or taken for different"),
+    ]
     fine_tune_from: Annotated[
         str | Path | None,
         Option(

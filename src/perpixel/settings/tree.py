@@ -57,6 +57,12 @@ class DataSettings(Part):
     group_by: str | None = Field(default=None, description="a pattern over names whose first bracket is the group")
     folds: Annotated[int, Field(ge=2)] | None = Field(default=None, description="K of K-fold cross-validation")
     fold: Annotated[int, Field(ge=0)] | None = Field(default=None, description="which of the folds validates, from 0")
+    unlabelled: int | str | None = Field(
+        default=None, description='the value in the masks that nobody has labelled, such as 0 or "#000000"'
+    )
+    duplicates: Literal["group", "ignore"] | None = Field(
+        default=None, description="whether images that show the same stay in one subset; else as dataset.yaml says"
+    )
     cache_mb: Count = Field(default=4096, description="decoded training images kept in memory, at most")
 
 
@@ -156,6 +162,9 @@ class TrainSettings(Part):
     )
     class_balanced_fraction: Share = Field(
         default=0.0, description="share of the views centred on a pixel of a rare class"
+    )
+    labelled_crops: bool = Field(
+        default=False, description="centre each view near a labelled pixel, of the image's classes alike"
     )
     hard_example_fraction: Share = Field(
         default=0.0, description="share of the views from images by how much of them was answered wrongly lately"

@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from perpixel.audit import Audit, audit
 from perpixel.dataset import Dataset, Finding, scan
+from perpixel.dataset.overrides import Overrides, value_from
 from perpixel.dataset.sample import warning
 from perpixel.errors import SettingsError
 from perpixel.planning import Plan, card_of, facts_of, plan_for
@@ -86,7 +87,7 @@ def prepare_training(data: Path, settings: Settings, progress: Progress = silent
     settings = with_public_file(with_threads(settings))
     base = _base(settings)
     settings = settings if base is None else as_base(settings, base)
-    found = ranks.once(lambda: _measured(data, progress))
+    found = ranks.once(lambda: _measured(data, settings, progress))
     parts = _parts(settings, found)
     plan = ranks.once(lambda: _planned(settings, found, parts))
     if base is None:
@@ -101,7 +102,7 @@ def reopen_training(run: Run, progress: Progress = silent) -> TrainingSetup:
     ranks = ranks_for(run.settings.train)
     take_threads_of_run(run.settings)
     ranks.once(run.tidy)
-    found = ranks.once(lambda: _measured(run.data, progress))
+    found = ranks.once(lambda: _measured(run.data, run.settings, progress))
     if run.split_path.exists():
         parts = Split.load(run.split_path, found.dataset.samples)
         _warn(ranks.once(lambda: parts.changed([*parts.part("train"), *parts.part("val")])))
@@ -117,8 +118,9 @@ def _base(settings: Settings) -> Base | None:
     return None if path is None else Base.load(Path(path))
 
 
-def _measured(data: Path, progress: Progress) -> _Data:
-    dataset = scan(data)
+def _measured(data: Path, settings: Settings, progress: Progress) -> _Data:
+    stated = Overrides(unlabelled=value_from(settings.data.unlabelled), duplicates=settings.data.duplicates)
+    dataset = scan(data, overrides=stated)
     figures = audit(dataset, progress=partial(progress, "measuring the data"))
     _warn(figures.findings)
     return _Data(dataset, figures)

@@ -14,6 +14,7 @@ from perpixel.dataset.masks.class_layers import layer_count, one_class_a_pixel
 from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.dataset.sample import Finding, Sample
+from perpixel.dataset.stroke_pieces import pieces_held_out
 from perpixel.errors import DataError
 from perpixel.files.read import RawMask, read_image, read_mask, turned
 from perpixel.labels.codec import encode
@@ -79,6 +80,9 @@ class Dataset:
                 f"{sample.width}.",
                 fix="the file has changed since it was scanned; scan the folder again.",
             )
+        if sample.strokes is not None:
+            held = pieces_held_out(target, len(self.labels))
+            target = np.where(held if sample.strokes == "val" else ~held, target, np.uint8(IGNORED))
         return np.ascontiguousarray(np.moveaxis(target, -1, 0) if target.ndim == 3 else target)
 
     def _of_layers(self, layers: list[TargetArray]) -> TargetArray:

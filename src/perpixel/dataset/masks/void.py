@@ -82,11 +82,7 @@ def unlabelled_values(
     if 255 in rest and 255 not in seen.named and len(rest) >= 3 and (reason := _why_255_is_no_class(seen, rest)):
         why[255] = reason
     if 0 in set(seen.counts) - set(why) - set(seen.named) and _is_beside_strokes(seen, set(seen.counts) - set(why)):
-        raise question(
-            0,
-            f"it covers {seen.share(0):.0%} of the pixels, the classes hardly touch each other, and the images do "
-            "not change where they end: they look like strokes, and 0 like what nobody has labelled",
-        )
+        raise stroke_question(seen.share(0))
     return tuple(why), [*_told(seen, why), *absent]
 
 
@@ -171,6 +167,17 @@ def question(value: int, why: str) -> DataError:
         f"it is not clear whether the value {value} in the masks is a class: {why}.",
         fix=f"write a dataset.yaml into the folder with the lines 'perpixel: 1' and 'ignored: [{value}]' if the "
         "value stands for no label, or 'ignored: []' if it is a class.",
+    )
+
+
+def stroke_question(share: float) -> DataError:
+    """The error that asks whether 0 lies around strokes."""
+    return DataError(
+        f"it is not clear whether the value 0 in the masks is the background: it covers {share:.0%} of the pixels, "
+        "the classes hardly touch each other, and the images do not change where they end: they look like strokes, "
+        "and 0 like what nobody has labelled.",
+        fix="say unlabelled = 0 (as an option, or 'perpixel: 1' and 'unlabelled: 0' in a dataset.yaml in the folder) "
+        "if nobody has labelled it; or write 'ignored: []' there if 0 is the background.",
     )
 
 
