@@ -43,3 +43,10 @@ def settings_tree(settings: JsonMapping | PathLike | None, recipe: str | None, o
 def page_language(asked: "Language | None", run: "Run") -> "Language":
     """Of a page: what is asked for, else what the run keeps, else what is spoken."""
     return asked or run.settings.language or current()
+
+
+def scores_folder(path: Path) -> Path:
+    """Where the scores of a run or an exported bundle go unless told otherwise."""
+    from perpixel.store.run_folder import evaluation_folder
+
+    return evaluation_folder(path)

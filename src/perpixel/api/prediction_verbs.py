@@ -131,7 +131,7 @@ def next_images(  # each is one thing to ask for
     """Rank images by what labelling them should bring, the best first.
 
     Args:
-        run: A run, its folder, or a model file.
+        run: A run, its folder, a model file, or an exported bundle.
         inputs: Files, folders, globs or Zarr images that are not labelled.
         images: How many to give.
         strategy: "random", "foreground-random" (a draw among images where the model sees something), "entropy", or

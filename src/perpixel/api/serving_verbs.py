@@ -26,7 +26,7 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
     """Serve a trained model to the browser and to programs, until interrupted; needs the extra `web`.
 
     Args:
-        run: A run, its folder, or a model file.
+        run: A run, its folder, a model file, or an exported bundle.
         images: A folder of images to choose from on the page; others can be dropped on it.
         host: The address to listen on; any but the loopback ones needs a token.
         port: The port; 0 takes a free one.

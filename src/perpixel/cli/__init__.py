@@ -10,6 +10,7 @@ import typer
 
 from perpixel import __version__, api
 from perpixel.api import catalogue
+from perpixel.api.given import scores_folder
 from perpixel.cli import serving
 from perpixel.cli.entry import run_application
 from perpixel.cli.progress_bars import bars
@@ -28,6 +29,7 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Argument(help="a folder of images and masks, or a dataset.yaml", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
+RunOrExport = Annotated[Path, typer.Argument(help="a run folder or an export", show_default=False)]
 Part = Annotated[Literal["test", "val", "train", "all"], typer.Option(help="subset of the run's data")]
 ThresholdText = Annotated[
     str | None,
@@ -174,7 +176,7 @@ def train(
 @app.command()
 @with_language
 def evaluate(  # noqa: PLR0913, PLR0917 # one parameter an option
-    run: RunFolder,
+    run: RunOrExport,
     data: Annotated[Path | None, typer.Argument(help="another labelled folder, scored whole")] = None,
     split: Part = "test",
     out: Annotated[Path | None, typer.Option(help="where to write instead of RUN/evaluation")] = None,
@@ -202,7 +204,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 # one parameter an option
 @app.command()
 @with_language
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN... [DATA]", help="run folders, then data or none")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN... [DATA]", help="run folders or exports, then data or none")
+    ],
     split: Part = "test",
     out: Annotated[Path | None, typer.Option(help="the folder for compare.html")] = None,
 ) -> None:
@@ -213,7 +217,7 @@ def compare(
     with bars() as progress:
         answer = api.compare(runs, data, split=split, out=out, language=current(), progress=progress)
     print(translated(str(answer)))
-    print(f"{say('page: ')}{(out or runs[-1] / 'evaluation') / 'compare.html'}")
+    print(f"{say('page: ')}{(out or scores_folder(runs[-1])) / 'compare.html'}")
 
 
 @app.command()
@@ -313,10 +317,15 @@ def export(
     images: Annotated[
         list[str] | None, typer.Option(help="file, folder or glob to prove it on; else the run's test images")
     ] = None,
+    precision: Annotated[
+        Literal["float32", "fp16", "int8"], typer.Option(help="of the weights; refused if it loses too much")
+    ] = "float32",
     overwrite: Overwrite = False,
 ) -> None:
     """Export a run for other programs, and verify that it predicts the same there."""
-    print(translated(str(api.export(run, out, target=target, images=images, overwrite=overwrite))))
+    print(
+        translated(str(api.export(run, out, target=target, images=images, precision=precision, overwrite=overwrite)))
+    )
 
 
 @app.command()

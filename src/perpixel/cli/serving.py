@@ -14,7 +14,7 @@ Token = Annotated[str | None, typer.Option(envvar="PERPIXEL_TOKEN", help="token 
 
 
 def serve(  # noqa: PLR0913, PLR0917 # one parameter an option
-    run: Annotated[Path, typer.Argument(help="a run folder or a model file", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="a run folder, a model file or an export", show_default=False)],
     images: Annotated[Path | None, typer.Argument(help="a folder of images to look at")] = None,
     port: Port = 7860,
     host: Host = "127.0.0.1",

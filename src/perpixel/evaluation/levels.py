@@ -14,7 +14,7 @@ from perpixel.models.unetplusplus import UNetPlusPlus
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.results import ResultList, Row, how_many
 from perpixel.store.model_file import ModelCard, load_model, save_model
-from perpixel.store.run_folder import Run
+from perpixel.store.run_folder import Run, refuse_exported
 
 MEASURED_SIDE = 256
 
@@ -68,6 +68,7 @@ def prune_levels(run: Run, part: PartName = "val") -> PrunedLevels:
         SettingsError: It was trained without a head on each column.
         OutputError: A file cannot be written.
     """
+    refuse_exported(run)
     network, card = load_model(run.model_path)
     if not isinstance(network, UNetPlusPlus):
         raise RunError(

@@ -1,7 +1,7 @@
 """The proof of an export: what it predicts beside what PyTorch predicts, on real images."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -80,19 +80,23 @@ def measured_parity(
     return [_compared(output, name, graph, images, (expected, torch_seconds)) for name, graph in graphs.items()]
 
 
-def refuse_differing(parities: Sequence[Parity]) -> None:
-    """Raise RunError where a program does not predict what PyTorch predicts."""
+def refuse_differing(parities: Sequence[Parity], cause: Callable[[], str | None]) -> None:
+    """Raise RunError where a program does not predict what PyTorch predicts; `cause` names the layer, or nothing."""
     wrong = [each for each in parities if not each.holds]
-    if wrong:
-        raise RunError(
-            "the export does not predict what PyTorch predicts, and is not written.",
-            examples=[
-                f"{each.runtime}: a probability differs by {each.largest_difference:.2g} (at most "
-                f"{MOST_DIFFERENCE:g}), {each.differing_pixels:,} of {each.pixels:,} pixels are predicted otherwise"
-                for each in wrong
-            ],
-            fix="export for another target, or upgrade the runtime and the exporter.",
-        )
+    if not wrong:
+        return
+    layer = cause()
+    examples = [] if layer is None else [f"the first layer that gives something else: {layer}"]
+    examples += [
+        f"{each.runtime}: a probability differs by {each.largest_difference:.2g} (at most "
+        f"{MOST_DIFFERENCE:g}), {each.differing_pixels:,} of {each.pixels:,} pixels are predicted otherwise"
+        for each in wrong
+    ]
+    raise RunError(
+        "the export does not predict what PyTorch predicts, and is not written.",
+        examples=examples,
+        fix="export for another target, or upgrade the runtime and the exporter.",
+    )
 
 
 def _compared(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, PerpixelError
-from perpixel.evaluation.scoring import part_of
+from perpixel.evaluation.scoring import PartName, part_of
 from perpixel.exporting.raw_network import RawNetwork, Tempered
 from perpixel.files.areas import pixel_areas
 from perpixel.files.parse import parse_json
 from perpixel.files.read import open_image, read_header
+from perpixel.labels.labels import Labels
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.prediction.inference import Inference
 from perpixel.prediction.inputs import expanded
@@ -33,8 +34,13 @@ PROOF_IMAGES: Final = 16
 PROOF_PX: Final = 1024
 """Of a larger image its middle is taken, with sides of so many pixels."""
 
+NAMES: Final = {"test": "test", "val": "validation", "train": "training", "all": "labelled"}
 VERSIONED: Final = ("perpixel", "torch", "onnx", "numpy")
 MEASURED_PX: Final = 256
+
+
+Precision: TypeAlias = Literal["float32", "fp16", "int8"]
+"""Of a graph's weights; int8 of its convolutions, too."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +67,14 @@ class ExportSource:
         predictor: Its networks in PyTorch, in float32 on the CPU, without test-time augmentation.
         card: What the bundle will say about itself; target and checksums are added by the target.
         images: To prove the export on, at least one.
+        precision: Of the weights that are written.
     """
 
     run: Run
     predictor: Predictor
     card: BundleCard
     images: tuple[ProofImage, ...]
+    precision: Precision = "float32"
 
     @property
     def networks(self) -> Sequence[torch.nn.Module]:
@@ -105,7 +113,7 @@ def open_source(run: Run, images: Sequence[str] | None) -> ExportSource:
     """
     planned = load(run.folder).options.tta or "none"
     predictor = load(run.folder, PredictOptions(tta="none", device="cpu", precision="32"))
-    proof = _given_images(images) if images else _own_images(run, predictor)
+    proof = _given_images(images) if images else images_of_part(run, predictor.codec.labels, "test")
     for each in proof:
         predictor.codec.check_image(each.image, each.name)
     card = replace(_card(run, predictor, planned), resolution_cm=_resolution_cm(proof))
@@ -178,14 +186,16 @@ def _part_sizes(run: Run) -> dict[str, int]:
         return {}
 
 
-def _own_images(run: Run, predictor: Predictor) -> tuple[ProofImage, ...]:
+def images_of_part(run: Run, labels: Labels, part: PartName) -> tuple[ProofImage, ...]:
+    """At most `PROOF_IMAGES` images of a part of a run's own data, with their truth. Raises DataError."""
     try:
-        dataset = scan(run.data, predictor.codec.labels)
-        samples = part_of(run, dataset, "test")
+        dataset = scan(run.data, labels)
+        samples = part_of(run, dataset, part)
     except PerpixelError as error:
+        purpose = "on which the export is proved" if part == "test" else "without which no precision is lowered"
         raise DataError(
-            f"the test images of {run.folder} cannot be had, on which the export is proved: {error.problems[0].what}",
-            fix="give other images of the kind with --images.",
+            f"the {NAMES[part]} images of {run.folder} cannot be had, {purpose}: {error.problems[0].what}",
+            fix="give other images of the kind with --images." if part == "test" else "export in float32.",
         ) from error
     return tuple(_proof_of(dataset, sample) for sample in evenly(samples, PROOF_IMAGES))
 

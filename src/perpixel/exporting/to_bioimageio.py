@@ -43,7 +43,7 @@ Add a licence, authors and a cover of your own to `bioimageio.yaml` before you u
 
 def _write(source: ExportSource, folder: Path) -> WrittenModels:
     output = GraphOutput.written(source.predictor)
-    write_model(source, folder / MODEL, output.temperature)
+    write_model(source, folder / MODEL, output)
     graphs = installed_graphs((folder / MODEL).read_bytes())
     torchscript = write_torchscript(source, folder / TORCHSCRIPT_MODEL, output.temperature)
     graphs[f"TorchScript of PyTorch {torch.__version__}"] = torchscript

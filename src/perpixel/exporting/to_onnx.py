@@ -1,6 +1,7 @@
 """ONNX: the bundle that perpixel itself predicts with, without PyTorch, and that every runtime reads."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Final
 
 import numpy as np
 
+from perpixel.exporting.differing_layer import first_differing_layer
 from perpixel.exporting.graphs import write_onnx
 from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
+from perpixel.exporting.precision import Tried, lowered
 from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target, WrittenModels
@@ -78,26 +81,46 @@ def installed_graphs(content: bytes) -> dict[str, Graph]:
     return {f"{name} {version(name)}": GRAPHS[name](content, None) for name in libraries}
 
 
-def write_model(source: ExportSource, path: Path, temperature: float = 1.0, *, gives_both: bool = False) -> None:
+def write_model(
+    source: ExportSource, path: Path, output: GraphOutput, *, gives_both: bool = False
+) -> tuple[Tried, ...]:
     """Write the run's networks as one graph from raw pixels to probabilities.
 
     Args:
         source: The run.
         path: The file to write.
-        temperature: What logits are divided by.
+        output: What its probabilities are.
         gives_both: Whether a second output gives the untempered probabilities, where there is a temperature.
+
+    Returns:
+        The search for the precision that the source asks for; empty in float32.
+
+    Raises:
+        RunError: In that precision it loses too much.
     """
     codec = source.card.codec
     metadata = {"producer": "perpixel", "classes": ", ".join(codec.labels.names)}
-    network = source.raw_network(temperature, gives_both=gives_both)
-    more = (UNTEMPERED,) if gives_both and temperature != 1 else ()
+    network = source.raw_network(output.temperature, gives_both=gives_both)
+    more = (UNTEMPERED,) if gives_both and output.temperature != 1 else ()
     write_onnx(network, codec.channels, codec.dtype, path, metadata, more)
+    if source.precision == "float32":
+        return ()
+    content, tried = lowered(source, path.read_bytes(), output, source.precision)
+    path.write_bytes(content)
+    return tried
 
 
 def _write(source: ExportSource, folder: Path) -> WrittenModels:
     output = GraphOutput.written(source.predictor)
-    write_model(source, folder / MODEL, output.temperature, gives_both=True)
-    return WrittenModels((MODEL,), output, installed_graphs((folder / MODEL).read_bytes()))
+    tried = write_model(source, folder / MODEL, output, gives_both=True)
+    content = (folder / MODEL).read_bytes()
+    return WrittenModels(
+        (MODEL,),
+        output,
+        installed_graphs(content),
+        tried=tried,
+        cause=partial(first_differing_layer, source.raw_network(output.temperature, gives_both=True), content),
+    )
 
 
 def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> None:
@@ -125,5 +148,6 @@ def _example(source: ExportSource) -> str:
 ONNX: Final = Target(
     summary="ONNX Runtime and `perpixel predict` without PyTorch: raw pixels to probabilities",
     write=_write,
+    precisions=("float32", "fp16", "int8"),
     finish=_finish,
 )

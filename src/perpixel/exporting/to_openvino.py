@@ -38,11 +38,13 @@ def _write(source: ExportSource, folder: Path) -> WrittenModels:
     with TemporaryDirectory() as elsewhere:
         onnx = Path(elsewhere, "model.onnx")
         output = GraphOutput.written(source.predictor)
-        write_model(source, onnx, output.temperature)
+        tried = write_model(source, onnx, output)
         content = onnx.read_bytes()
     xml = folder / MODELS[0]
-    openvino.save_model(openvino_core().read_model(content), str(xml), compress_to_fp16=False)
-    return WrittenModels(MODELS, output, {f"openvino {openvino.__version__.partition('-')[0]}": openvino_graph(xml)})
+    openvino.save_model(openvino_core().read_model(content), str(xml), compress_to_fp16=source.precision == "fp16")
+    return WrittenModels(
+        MODELS, output, {f"openvino {openvino.__version__.partition('-')[0]}": openvino_graph(xml)}, tried=tried
+    )
 
 
 def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> None:
@@ -52,6 +54,7 @@ def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> N
 OPENVINO: Final = Target(
     summary="OpenVINO on Intel's processors and graphics: raw pixels to probabilities",
     check=_check,
+    precisions=("float32", "fp16", "int8"),
     write=_write,
     finish=_finish,
 )

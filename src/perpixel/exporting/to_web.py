@@ -76,12 +76,12 @@ def _check(source: ExportSource) -> None:
 
 def _write(source: ExportSource, folder: Path) -> WrittenModels:
     onnx = folder / "model.onnx"
-    write_model(source, onnx)
+    output = GraphOutput(source.card.codec.labels, source.predictor.codec.thresholds)
+    tried = write_model(source, onnx, output)
     content = onnx.read_bytes()
     onnx.unlink()
-    output = GraphOutput(source.card.codec.labels, source.predictor.codec.thresholds)
     (folder / PAGE).write_text(page(source, content), encoding="utf-8")
-    return WrittenModels((PAGE,), output, installed_graphs(content))
+    return WrittenModels((PAGE,), output, installed_graphs(content), tried=tried)
 
 
 def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> None:
@@ -104,6 +104,7 @@ def _base64(content: bytes) -> str:
 WEB: Final = Target(
     summary="a page that segments images in the browser, without a server or a connection",
     check=_check,
+    precisions=("float32", "fp16", "int8"),
     write=_write,
     finish=_finish,
 )

@@ -68,7 +68,7 @@ def write_report(
         **_about_data(run, own),
         settings="" if run.is_exported else (run.folder / "settings.yaml").read_text(encoding="utf-8"),
     )
-    path = (folder or run.folder) / "report.html"
+    path = (folder or (run.evaluation_folder if run.folder.is_file() else run.folder)) / "report.html"
     write_text(path, page)
     return path
 

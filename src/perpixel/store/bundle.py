@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import TypeAdapter
-
 from perpixel.errors import PerpixelError, RunError
 from perpixel.files.parse import parse_json
 from perpixel.labels.codec import Codec
@@ -84,7 +82,6 @@ class BundleCard:
     def __post_init__(self) -> None:
         assert 0 < self.scale <= 1, "the working resolution is a share of the native one"
         assert self.align_px >= 1
-        assert self.tile_px % self.align_px == self.overlap_px % self.align_px == 0
         assert 0 <= 2 * self.overlap_px <= self.tile_px > 0
         assert 0 <= self.margin_px <= self.overlap_px
         assert 0 <= self.map_bytes_per_px < math.inf
@@ -106,6 +103,8 @@ class BundleCard:
         Raises:
             RunError: It is damaged, or of a later version of perpixel.
         """
+        from pydantic import TypeAdapter
+
         damaged = RunError(f"{place} is damaged.", fix="export the run again, or copy the bundle again.")
         try:
             stored = parse_json(text, str(place))

@@ -174,7 +174,7 @@ class Run(Result):
     @property
     def evaluation_folder(self) -> Path:
         """Where `evaluate` writes unless told otherwise."""
-        return (self.folder.with_suffix("") if self.folder.is_file() else self.folder) / "evaluation"
+        return evaluation_folder(self.folder)
 
     @property
     def is_ensemble(self) -> bool:
@@ -272,6 +272,17 @@ def new_folder(data: Path, under: Path = Path("runs")) -> Path:
     name = re.sub(r"[^\w.-]+", "-", data.resolve().stem if data.is_file() else data.resolve().name) or "run"
     numbered = (under / (name if number == 1 else f"{name}-{number}") for number in range(1, 10**6))
     return next(folder for folder in numbered if not folder.exists())
+
+
+def refuse_exported(run: Run) -> None:
+    """Raise RunError where a run is an exported bundle, whose network cannot be taken apart."""
+    if run.is_exported:
+        raise RunError(f"{run.folder} is an export, not a run.", fix="give the run that it was exported from.")
+
+
+def evaluation_folder(path: Path) -> Path:
+    """Where the scores of a run or an exported bundle go: inside the folder, or beside the .zip."""
+    return path.with_name(f"{path.stem}-evaluation") if path.is_file() else path / "evaluation"
 
 
 def refuse_occupied(folder: Path, *, overwrite: bool) -> None:

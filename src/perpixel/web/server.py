@@ -31,7 +31,7 @@ def serving(
     """Gather what a server needs.
 
     Args:
-        model: A run folder or a model file; None where nothing is trained yet.
+        model: A run folder, a model file or an exported bundle; None where nothing is trained yet.
         images: A folder of images.
         options: Address and limits.
         classes: Their names, where there is no model.
@@ -45,18 +45,20 @@ def serving(
     require_web()
     from perpixel.prediction.inputs import expanded
     from perpixel.prediction.load import load
+    from perpixel.store.bundle import is_bundle
     from perpixel.web.label_store import LabelStore
     from perpixel.web.library import Library
     from perpixel.web.service import Model, Service
     from perpixel.web.training_job import TrainingJob
 
     found = None if model is None else Model(load(model), model, model.name)
+    base = None if model is None or is_bundle(model) else model  # an exported graph is no start of a training
     paths = [] if images is None else expanded([str(images)])
     root = images if images is not None and images.is_dir() else None
     labels = named_labels(classes) if found is None else found.predictor.codec.labels
     with TemporaryDirectory(prefix="perpixel-", ignore_cleanup_errors=True) as name:
         library = Library(paths, root, Path(name), options.upload_pixels)
-        service = Service(options, labels, found, library, Path(name), base=model)
+        service = Service(options, labels, found, library, Path(name), base=base)
         if images is not None and not options.read_only and not labels.is_multilabel:
             folder = labels_folder or images.absolute().with_name(f"{images.absolute().name}-labels")
             service.label_store = LabelStore(folder, labels)
