@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.duplicates import Thumbnail, thumbnail
 from perpixel.dataset.layout.folder import as_channels
+from perpixel.files.open_image import without_data
 from perpixel.files.read import decode_picture, open_image
 from perpixel.geometry.histogram import byte_histogram
 from perpixel.shapes import IGNORED, AnyArray
@@ -84,8 +85,12 @@ def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> tuple
         pixels_read = file.read(*sample.box) if sample.box else file.read()
         image, nodata = as_channels(pixels_read, dataset.channels), file.nodata
     flat = image.reshape(-1, image.shape[2])
+    empty = without_data(image, nodata)
+    if empty is not None:
+        image = np.where(empty[..., None], np.float32(np.nan), image)
     if sample.is_labelled:
-        intensities.add_values(flat[:: max(len(flat) // SAMPLED, 1)][:SAMPLED].astype(np.float32))
+        shown = image.reshape(flat.shape)
+        intensities.add_values(shown[:: max(len(flat) // SAMPLED, 1)][:SAMPLED].astype(np.float32))
     return Measure(_from_values(flat, nodata), pixels), thumbnail(image)
 
 

@@ -102,7 +102,10 @@ def _copies(dataset: Dataset, samples: Sequence[Sample], thumbnails: NDArray[np.
         return Copies((), ())
 
     def read(indices: Sequence[int], side: int) -> list[FinePicture]:
-        found, problems = gathered(lambda index: fine_picture(dataset.image(samples[index]), side), indices)
+        smallest = min(min(samples[index].height, samples[index].width) for index in indices)
+        while side > max(SIDE, smallest):  # an enlarged pixel would be a region
+            side //= 2
+        found, problems = gathered(lambda index: fine_picture(dataset.measured(samples[index]), side), indices)
         if problems:
             raise DataError.of(problems)
         return list(found.values())

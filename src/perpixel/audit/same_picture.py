@@ -60,10 +60,9 @@ def _empty_in_both(first: FinePicture, second: FinePicture) -> NDArray[np.bool_]
         rest = both[:, ~empty]
         value, near = float(end(rest)), CONSTANT * float(np.ptp(rest))
         has = np.abs(both - value) <= near
-        if has.mean(axis=(1, 2)).min() >= CONSTANT:
-            empty |= ndimage.binary_dilation(has.all(axis=0), np.ones((3, 3), bool), iterations=MARGIN)
-        if empty.mean() > 1 - CONSTANT:
-            return np.zeros(first.shape, bool)
+        more = ndimage.binary_dilation(has.all(axis=0), np.ones((3, 3), bool), iterations=MARGIN)
+        if has.mean(axis=(1, 2)).min() >= CONSTANT and (empty | more).mean() <= 1 - CONSTANT:
+            empty |= more
     return empty
 
 

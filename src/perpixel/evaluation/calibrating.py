@@ -99,7 +99,8 @@ def calibrate(
     samples = evenly(Split.load(run.split_path, dataset.samples).part("val"), VALIDATION_IMAGES)
     fitting = Fitting(predictor.codec.labels)
     for number, sample in enumerate(samples, start=1):
-        fitting.add(predictor.probabilities(dataset.image(sample), str(sample.image)), dataset.target(sample))
+        image, target = dataset.labelled_image(sample)
+        fitting.add(predictor.probabilities(image, str(sample.image)), target)
         if progress is not None:
             progress(number, len(samples))
     if (calibration := fitting.fitted()) is not None:

@@ -111,9 +111,10 @@ def part_of(run: Run, dataset: Dataset, part: PartName) -> tuple[Sample, ...]:
 
 def answer_of(predictor: Predictor, dataset: Dataset, sample: Sample) -> Answer:
     """Predict an image and read its truth. Raises DataError."""
-    probabilities = predictor.probabilities(dataset.image(sample), str(sample.image))
+    image, target = dataset.labelled_image(sample)
+    probabilities = predictor.probabilities(image, str(sample.image))
     prediction = predictor.codec.decode_array(probabilities)
-    return Answer(sample, predictor.codec.labels, probabilities, prediction, dataset.target(sample))
+    return Answer(sample, predictor.codec.labels, probabilities, prediction, target)
 
 
 def groups_of_samples(

@@ -204,6 +204,21 @@ def without_sentinels(pixels: ImageArray, nodata: float | None) -> AnyArray:
     return np.where(empty, np.float32(np.nan), pixels) if empty.any() else pixels
 
 
+def without_data(pixels: ImageArray, nodata: float | None) -> NDArray[np.bool_] | None:
+    """Which pixels (H, W) hold no measurement in any channel: nodata, or no number. None where there are none.
+
+    >>> without_data(np.array([[[1, 0], [0, 0]]], np.uint8), 0)
+    array([[False,  True]])
+    """
+    if pixels.dtype.kind != "f" and nodata is None:
+        return None
+    missing: NDArray[np.bool_] = np.asarray(np.isnan(pixels))
+    if nodata is not None:
+        missing = np.asarray(missing | (pixels == nodata))
+    empty: NDArray[np.bool_] = np.asarray(missing.all(axis=2))
+    return empty if empty.any() else None
+
+
 def wide_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype that `widened` gives for this one."""
     if dtype in (np.uint8, np.uint16):

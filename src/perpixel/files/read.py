@@ -22,6 +22,7 @@ __all__ = [
     "OpenImage",
     "RawMask",
     "is_image",
+    "is_tiff",
     "open_image",
     "read_header",
     "read_image",
@@ -212,6 +213,11 @@ def is_image(path: Path) -> bool:
     except OSError:
         return False
     return start.startswith((*TIFF_STARTS, NPY_START, b"\x89PNG", b"\xff\xd8\xff", b"GIF8"))
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether the content is a TIFF's. Raises DataError where the file cannot be read."""
+    return _kind(path) == "tiff"
 
 
 def _kind(path: Path) -> str:

@@ -80,8 +80,8 @@ class PixelStore:
         return pixels
 
     def _read(self, sample: Sample) -> tuple[AnyArray, TargetArray]:
-        image = np.ascontiguousarray(self._dataset.image(sample).transpose(2, 0, 1))
-        target = self._dataset.target(sample)
+        pixels, target = self._dataset.labelled_image(sample)
+        image = np.ascontiguousarray(pixels.transpose(2, 0, 1))
         if self._scale == 1:
             return image, target
         return resized(image, self._scale), resized_target(target, self._scale)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from perpixel.files.open_image import without_data
 from perpixel.geometry.tiling import Blender, Block, Tile, Tiling
 from perpixel.labels.codec import Codec, mask_of
 from perpixel.labels.decision import Calibration, decide
 from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, keeps_freed_memory
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.predict_options import PredictOptions
-from perpixel.prediction.sources import ArraySource, Source, outside, window_at
+from perpixel.prediction.sources import ArraySource, Source, window_at
 from perpixel.prediction.window_engine import EngineShape, WindowEngine
 from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArray
 
@@ -227,8 +228,8 @@ class ArrayPredictor:
         for tile in tiles:
             window = window_at(source, tiling, tile.rows.see, tile.columns.see)
             self.codec.check_image(window, name)
-            empty = outside(window, source.nodata)
-            windows.append(self._without_nan(window))
+            empty = without_data(window, source.nodata)
+            windows.append(self._filled(window, empty))
             empties.append(None if empty is None else empty[_core(tile)])
         return Batch(np.stack(windows), empties)
 
@@ -258,11 +259,18 @@ class ArrayPredictor:
     def _blocks(self, source: ArraySource, name: str) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
         return finished(self.tiling(source.height, source.width), self.answers(source, name))
 
-    def _without_nan(self, window: ImageArray) -> AnyArray:
-        """The mean of the training images stands in for what is not a number, which would spread in the network."""
-        if window.dtype.kind != "f" or not (missing := np.isnan(window)).any():
+    def _filled(self, window: ImageArray, empty: NDArray[np.bool_] | None) -> AnyArray:
+        """The mean of the training images stands in for what holds no data, which would spread in the network.
+
+        Args:
+            window: (h, w, C).
+            empty: (h, w) where no channel holds data.
+        """
+        missing = np.isnan(window) if window.dtype.kind == "f" else None if empty is None else empty[..., None]
+        if missing is None or not missing.any():
             return window
-        return np.where(missing, np.array(self.codec.mean, window.dtype), window)
+        mean = np.array(self.codec.mean)
+        return np.where(missing, mean.astype(window.dtype), window)
 
 
 def _core(tile: Tile) -> tuple[slice, slice]:

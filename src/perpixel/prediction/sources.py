@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perpixel.geometry.tiling import Tiling
 from perpixel.shapes import AnyArray, ImageArray
@@ -57,14 +56,3 @@ def window_at(source: Source, tiling: Tiling, top: int, left: int) -> AnyArray:
     window = source.read(top, left, min(height, source.height - top), min(width, source.width - left))
     missing = (height - window.shape[0], width - window.shape[1])
     return np.pad(window, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="reflect") if any(missing) else window
-
-
-def outside(window: ImageArray, nodata: float | None) -> NDArray[np.bool_] | None:
-    """Which pixels (h, w) hold no measurement in any channel: nodata, or not a number. None where there are none."""
-    if window.dtype.kind != "f" and nodata is None:
-        return None
-    missing: NDArray[np.bool_] = np.asarray(np.isnan(window))
-    if nodata is not None:
-        missing = np.asarray(missing | (window == nodata))
-    empty: NDArray[np.bool_] = np.asarray(missing.all(axis=2))
-    return empty if empty.any() else None

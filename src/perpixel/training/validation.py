@@ -47,8 +47,8 @@ def validate(predictor: Predictor, dataset: Dataset, samples: Iterable[Sample], 
     total = Counts.zero(len(codec.labels), codec.labels.kind)
     losses, pixels = dict.fromkeys(["loss", *(f"loss_{name}" for name in loss.names)], 0.0), 0
     for sample in samples:
-        target = dataset.target(sample)
-        probabilities = predictor.probabilities(dataset.image(sample), str(sample.image))
+        image, target = dataset.labelled_image(sample)
+        probabilities = predictor.probabilities(image, str(sample.image))
         prediction = codec.decode_array(probabilities)
         total = total + count(prediction, target, classes=len(codec.labels), kind=codec.labels.kind)
         counted = int((target != IGNORED).sum())

@@ -16,7 +16,8 @@ from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.dataset.sample import Finding, Sample
 from perpixel.dataset.stroke_pieces import pieces_held_out
 from perpixel.errors import DataError
-from perpixel.files.read import RawMask, read_image, read_mask, turned
+from perpixel.files.open_image import without_data
+from perpixel.files.read import RawMask, is_tiff, open_image, read_image, read_mask, turned
 from perpixel.labels.codec import encode
 from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArray
@@ -58,6 +59,32 @@ class Dataset:
                 fix="the file has changed since it was scanned; scan the folder again.",
             )
         return image
+
+    def measured(self, sample: Sample) -> AnyArray:
+        """The image with NaN where no channel holds data. Raises DataError."""
+        image = self.image(sample)
+        empty = without_data(image, nodata_of(sample))
+        return image if empty is None else np.where(empty[..., None], np.float32(np.nan), image)
+
+    def labelled_image(self, sample: Sample) -> tuple[ImageArray, TargetArray]:
+        """The image and its target for training and scores: pixels without data are the mean, and have no label.
+
+        Returns:
+            `image`, where whole numbers that stand for no data are the mean of the others; and `target`, IGNORED
+            where no channel of the image holds data.
+
+        Raises:
+            DataError: As `image` and `target` do.
+        """
+        image, target = self.image(sample), self.target(sample)
+        empty = without_data(image, nodata_of(sample))
+        if empty is None:
+            return image, target
+        target[..., empty] = IGNORED
+        if image.dtype.kind != "f" and not empty.all():
+            mean = image[~empty].mean(axis=0).round().astype(image.dtype)
+            image = np.where(empty[..., None], mean, image)
+        return image, target
 
     def target(self, sample: Sample) -> TargetArray:
         """Read the mask as uint8 (H, W) class indices, or (K, H, W) for multilabel labels. Raises DataError."""
@@ -123,6 +150,14 @@ class Dataset:
             elif len(apart) == 1 and min(apart).is_relative_to(self.root):
                 masks = min(apart).relative_to(self.root).as_posix()
         save_description(path, self.root, self.labels, self.reading, replace(self.overrides, masks=masks))
+
+
+def nodata_of(sample: Sample) -> float | None:
+    """The value by which a sample's image marks pixels without data; TIFF alone has one. Raises DataError."""
+    if not is_tiff(sample.image):
+        return None
+    with open_image(sample.image, sample.page) as file:
+        return file.nodata
 
 
 def mask_pages(sample: Sample, labels: Labels | None, reading: Reading | None) -> list[Page]:
