@@ -5,7 +5,14 @@ import json
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score, precision_score, recall_score
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    cohen_kappa_score,
+    f1_score,
+    jaccard_score,
+    precision_score,
+    recall_score,
+)
 
 from perpixel.metrics import Counts, count
 from perpixel.models.torchvision_shim import prepare_torchvision
@@ -31,6 +38,7 @@ def test_class_ratios_equal_scikit_learn(example):
         assert counts.specificity[k] == pytest.approx(not_k, rel=1e-14)
     assert counts.mean_accuracy == pytest.approx(balanced_accuracy_score(target.ravel(), prediction.ravel()))
     assert counts.pixel_accuracy == (target == prediction).mean()
+    assert counts.kappa == pytest.approx(cohen_kappa_score(target.ravel(), prediction.ravel()), rel=1e-12)
     weighted = jaccard_score(target.ravel(), prediction.ravel(), average="weighted")
     assert counts.frequency_weighted_iou == pytest.approx(weighted, rel=1e-14)
 
@@ -45,6 +53,13 @@ def test_class_ratios_equal_torchmetrics(example):
     np.testing.assert_allclose(counts.iou, iou.numpy(), rtol=1e-6)
     specificity = multiclass_specificity(*tensors, num_classes=5, average="none")
     np.testing.assert_allclose(counts.specificity, specificity.numpy(), rtol=1e-6)
+
+
+def test_kappa_is_undefined_where_chance_is_never_wrong():
+    empty = np.zeros((4, 4), np.uint8)
+    assert np.isnan(count(empty, empty, classes=2, kind="multiclass").kappa)
+    layers = np.zeros((2, 4, 4), np.uint8)
+    assert np.isnan(count(layers, layers, classes=2, kind="multilabel").kappa)
 
 
 def test_an_absent_class_is_undefined_and_left_out_of_the_means():

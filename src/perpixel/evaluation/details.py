@@ -11,7 +11,7 @@ from perpixel.instances import METHODS
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.metrics import Counts, InstanceCounts, Interval, ThresholdCurves, bootstrap_interval
 
-WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")
+WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "kappa", "frequency_weighted_iou")
 EACH: Final = ("iou", "dice", "precision", "recall", "specificity")
 MEMBRANE_SCORES: Final = ("v_rand", "v_info")
 Groups = Sequence[str] | None

@@ -26,11 +26,11 @@ from perpixel.runtime.json_values import JsonObject
 from perpixel.store.run_folder import table
 
 SCHEMA: Final = 1
-DATASET_SCORES: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy")
+DATASET_SCORES: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "kappa")
 CLASS_SCORES: Final = ("iou", "dice", "precision", "recall")
 DEFINITIONS: Final = {
     "dataset": "ratios of pixel counts pooled over all images at native resolution; means are over the classes "
-    "that occur in the truth or in the prediction",
+    "that occur in the truth or in the prediction; kappa is Cohen's, null for multilabel labels",
     "classes": "iou, dice, precision and recall are ratios of pixel counts pooled over all images; image_iou is the "
     "mean of the IoU of single images over those in which it is defined; pixels are those of the truth",
     "undefined": "null: a ratio whose denominator is zero, such as the IoU of a class that is nowhere",
@@ -108,7 +108,7 @@ class Evaluation(Result):
         page: The report, where it is written.
 
     Attributes:
-        mean_iou, mean_dice, pixel_accuracy, mean_accuracy: The scores of all classes; floats with an `interval`.
+        mean_iou, mean_dice, pixel_accuracy, mean_accuracy, kappa: Scores of all classes; floats with an `interval`.
     """
 
     part: str
@@ -179,7 +179,7 @@ class Evaluation(Result):
 
     @cached_property
     def dataset_intervals(self) -> Interval:
-        """Of `DATASET_SCORES`, (4,)."""
+        """Of `DATASET_SCORES`, one each."""
         return self.interval(lambda counts: np.stack([getattr(counts, name) for name in DATASET_SCORES], -1))
 
     @cached_property

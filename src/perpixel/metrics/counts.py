@@ -175,6 +175,20 @@ class Counts:
         return ratio(right.sum(-1), asked.sum(-1))
 
     @property
+    def kappa(self) -> Float64s:
+        """Agreement beyond chance of one answer a pixel, -1..1; undefined for multilabel labels, or in one class.
+
+        Source: Cohen (1960), equation 1.
+        """
+        if self.kind == "multilabel":
+            return np.full(self.true_positive.shape[:-1], np.nan)
+        true = (self.true_positive + self.false_negative).astype(np.float64)
+        said = (self.true_positive + self.false_positive).astype(np.float64)
+        total = true.sum(-1)
+        by_chance = ratio((true * said).sum(-1), total**2)
+        return ratio(self.pixel_accuracy - by_chance, 1 - by_chance)
+
+    @property
     def frequency_weighted_iou(self) -> Float64s:
         """Σ share_k · iou_k with share_k the share of class k in the truth's labels."""
         true = self.true_positive + self.false_negative

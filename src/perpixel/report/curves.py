@@ -203,11 +203,11 @@ def _finished(svg: str, words: Words, name: str) -> str:
 def _both_parts(trained: Rows, history: Rows, name: str, style: str = "-") -> list[Line]:
     """A score of the training and of the validation images; a term of the loss is named and has its own style."""
     lines, term = [], name.removeprefix("loss_").replace("_", " ") if name.startswith("loss_") else ""
-    parts = (("train", trained, BLUE), ("validation", history, ORANGE))
-    for part, rows, colour in parts:
+    parts = (("train", "axis_train", trained, BLUE), ("validation", "axis_validation", history, ORANGE))
+    for part, text, rows, colour in parts:
         values = [row.get(f"{part}_{name}", math.nan) for row in rows]
         if not all(map(math.isnan, values)):
-            label = f"axis_{part} {term}".strip()
+            label = f"{text} {term}".strip()
             steps, marker = [row["step"] for row in rows], "" if term else _dot(rows)
             lines.append(Line(steps, values, colour, style=style, marker=marker, label=label))
     return lines

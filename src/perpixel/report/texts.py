@@ -134,6 +134,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "mean_accuracy": ("mean accuracy", "平均准确率"),
     "iou": ("IoU", "IoU"),
     "dice": ("Dice", "Dice"),
+    "kappa": ("Cohen's kappa", "Kappa 系数"),
     "precision": ("precision", "精确率"),
     "recall": ("recall", "召回率"),
     "image_iou": ("image IoU", "单图 IoU"),
@@ -182,6 +183,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Multiclass classes: right pixels / pixels. Multilabel: right answers / (pixels × classes).",
         "互斥类别：正确像素 / 像素；可重叠类别：正确判断 /（像素 × 类别）。",
     ),
+    "about_kappa": (
+        "Agreement beyond what chance would give: 0 for chance, 1 for no error.",
+        "扣除偶然一致后的一致性：0 相当于随机，1 表示没有错误。",
+    ),
     "about_mean_accuracy": ("Mean recall over the classes in the truth.", "真值中各类别召回率的平均值。"),
     "about_iou": ("TP / (TP + FP + FN), pooled over all pixels.", "TP / (TP + FP + FN)，按全部像素合并。"),
     "about_dice": (
@@ -189,12 +194,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "2 TP / (2 TP + FP + FN)，按全部像素合并；即 F1。",
     ),
     "about_precision": (
-        "TP / (TP + FP): the share of what was said that is right.",
-        "TP / (TP + FP)：预测中正确的比例。",
+        "TP / (TP + FP): the share of what was said that is right; the user's accuracy of remote sensing.",
+        "TP / (TP + FP)：预测中正确的比例；遥感中称用户精度。",
     ),
     "about_recall": (
-        "TP / (TP + FN): the share of what is there that was found.",
-        "TP / (TP + FN)：真值中被找到的比例。",
+        "TP / (TP + FN): the share of what is there that was found; the producer's accuracy of remote sensing.",
+        "TP / (TP + FN)：真值中被找到的比例；遥感中称生产者精度。",
     ),
     "about_image_iou": (
         "IoU of each image, averaged over the images in which it is defined.",
