@@ -91,6 +91,16 @@ def test_more_pages_than_the_limit(tmp_path, monkeypatch):
         read_header(tmp_path / "a.tif")
 
 
+def test_more_channels_than_the_limit(tmp_path):
+    """32,768 channels that only GDAL decodes took minutes."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((24, 32, 3), np.uint8), photometric="rgb")
+    with_tags(path, SamplesPerPixel=32768)
+    for read in (read_image, read_mask, read_header):
+        with pytest.raises(DataError, match=r"32,768 channels; at most 512 are read.\n.*PERPIXEL_MAX_CHANNELS"):
+            read(path)
+
+
 def test_a_window_counts_its_bytes(tmp_path, monkeypatch):
     np.save(tmp_path / "a.npy", np.zeros((64, 64, 8), np.float32))
     monkeypatch.setattr(image_module, "MAX_BYTES", 64 * 64 * 8 * 4 - 1)

@@ -28,6 +28,9 @@ MAX_BYTES: Final = limit("PERPIXEL_MAX_BYTES", 2**31)
 MAX_PAGES: Final = limit("PERPIXEL_MAX_PAGES", 2**16)
 """Pages of a TIFF."""
 
+MAX_CHANNELS: Final = limit("PERPIXEL_MAX_CHANNELS", 512)
+"""Channels of a TIFF; hyperspectral cameras have some 400."""
+
 MAX_NODES: Final = limit("PERPIXEL_MAX_NODES", 20_000_000)
 """Values in a JSON file, such as the numbers of COCO outlines."""
 

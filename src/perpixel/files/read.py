@@ -37,7 +37,6 @@ IMAGE_ENDINGS: Final = frozenset(
 TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NPY_START: Final = b"\x93NUMPY"
 PICTURE_STARTS: Final = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"RIFF", b"GIF8", b"\0\0\0\x0cjP", b"P4", b"P5", b"P6")
-MOST_CHANNELS: Final = 512
 
 
 @dataclass(frozen=True)

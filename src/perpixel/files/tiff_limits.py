@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from perpixel.errors import DataError
-from perpixel.files.limits import MAX_BYTES
+from perpixel.files.limits import MAX_BYTES, MAX_CHANNELS
 
 DEFLATE: Final = (8, 32946)
 LZMA: Final = 34925
@@ -21,7 +21,12 @@ HIGHEST_RATIO: Final = 1032
 
 
 def refuse_segments(page: Any, path: Path) -> None:
-    """Raise DataError where a tile or strip is larger than the limit, or far larger than the page that it is of."""
+    """Raise DataError for too many channels, and where a tile or strip is too large, or far larger than its page."""
+    if page.samplesperpixel > MAX_CHANNELS:  # GDAL decodes the whole image again for each
+        raise DataError(
+            f"{path} has {page.samplesperpixel:,} channels; at most {MAX_CHANNELS:,} are read.",
+            fix="restore the file from its source; or allow more by the environment variable PERPIXEL_MAX_CHANNELS.",
+        )
     taken = _segment_bytes(page)
     whole = page.imagelength * page.imagewidth * page.samplesperpixel * np.dtype(page.dtype).itemsize
     if taken > min(MAX_BYTES, max(4 * whole, ALWAYS_ALLOWED)):
