@@ -1,4 +1,6 @@
 import io
+import logging
+import re
 import sys
 
 import pytest
@@ -73,3 +75,29 @@ def test_each_task_has_its_bar(monkeypatch):
         show("training", 1, 4)
     assert "measuring" in written.getvalue()
     assert "training" in written.getvalue()
+
+
+def test_a_file_gets_a_plain_line_now_and_then(monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    monkeypatch.setattr(module, "PLAIN_LINE_EVERY_SECONDS", 0)
+    with bars() as show:
+        show("training", 1, 4, "loss 0.5")
+        module.Notices().emit(logging.makeLogRecord({"msg": "validation 1 of 2", "levelno": logging.INFO}))
+    lines = written.getvalue().splitlines()
+    assert lines[0].startswith("training: 25%, 0:00:0")
+    assert lines[0].endswith("left  loss 0.5")
+    assert lines[1] == "validation 1 of 2"
+
+
+def test_the_time_left_is_seen_in_sixty_columns(monkeypatch):
+    written = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys, "stderr", written)
+    monkeypatch.setattr(module, "SHOWN_AFTER_SECONDS", -1)
+    with bars() as show:
+        show("training", 1, 4, "loss 0.5  IoU 0.712  1234 images/s and more than fits into the line")
+        show("training", 2, 4, "loss 0.5  IoU 0.712  1234 images/s and more than fits into the line")
+    assert re.search(r"\d:\d\d:\d\d|-:--:--", written.getvalue())
+    assert "…" in written.getvalue()

@@ -73,11 +73,8 @@ def _options(facts: Facts, settings: Settings, timings: Timings) -> tuple[JsonMa
         tried = changed(settings, {"model.options": options})
         passes = timings.pixels(tried) / facts.pixels
         if passes < FULL_PASSES:
-            return light, (
-                f"timed here, the minutes show every part of the images {passes:.0f} times with a "
-                f"{options['decoder']} decoder; a full one is taken from {FULL_PASSES} times on"
-            )
-    return full, f"timed here, the minutes show every part of the images {passes:.0f} times with it"
+            return light, f"the minutes are too few for {FULL_PASSES} passes with a full decoder on this machine"
+    return full, f"the minutes suffice for {FULL_PASSES} passes with a full decoder on this machine"
 
 
 def _precision(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
@@ -140,10 +137,10 @@ def _scale(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, s
     passes = timings.pixels(settings) / facts.pixels
     scale = next((scale for scale in (1.0, *reversed(survived)) if passes / scale**2 >= PASSES), survived[0])
     if scale == 1:
-        return scale, f"the budget shows every part of the images {passes:.0f} times at full resolution"
+        return scale, f"the budget suffices for {PASSES} passes at full resolution"
     return scale, (
-        f"the budget shows every part {passes / scale**2:.0f} times there, {passes:.0f} times at full resolution, "
-        f"and the masks keep an IoU of {facts.iou_after_rescale[scale]:.3f}"
+        f"the budget is too short for {PASSES} passes at full resolution, and the masks keep an IoU of "
+        f"{facts.iou_after_rescale[scale]:.3f} here"
     )
 
 
@@ -162,7 +159,7 @@ def _batch(facts: Facts, settings: Settings, timings: Timings) -> tuple[int, str
     while size // 2 >= max(LEAST_BATCH, processes) and views / size < LEAST_STEPS:
         size //= 2
     if size < most:
-        return size, f"the minutes hold {views:,.0f} views, which so make {views / size:,.0f} steps"
+        return size, f"smaller than usual, so that the minutes hold more steps ({LEAST_STEPS:,} are wanted)"
     return size, f"about {VIEW_PIXELS // 1000:,} thousand pixels a step" if size < LARGEST_BATCH else "the most views"
 
 

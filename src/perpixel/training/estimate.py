@@ -104,7 +104,7 @@ class TrainingEstimate(Result):
         )
 
     def _pace(self) -> str:
-        seen = f"which show every part of the images {self.passes:.1f} times"
+        seen = f"which are {self.passes:.1f} passes over the training images"
         if not self.budget.step_seconds:
             return f"the budget as it was given, {seen}"
         validations = (
@@ -125,7 +125,7 @@ def estimate_training(data: Path, settings: Settings, progress: Progress = silen
         DataError: The data cannot be used as they are.
         SettingsError: A setting cannot be met.
     """
-    setup = prepare_training(data, settings, progress).fitted()
+    setup = prepare_training(data, settings, progress).fitted(progress)
     plan, budget = setup.plan, setup.budget
     assert plan is not None
     assert budget is not None

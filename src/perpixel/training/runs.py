@@ -15,6 +15,7 @@ from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import LEAST_MINUTES, Settings, changed
 from perpixel.split import Split
 from perpixel.store.run_folder import Run, refuse_occupied
+from perpixel.training.announcements import opening_lines
 from perpixel.training.asked_again import of_the_machine, on_this_machine, refuse_changes
 from perpixel.training.checkpoint import TrainingState, load_checkpoint
 from perpixel.training.ranks import Ranks, ranks_for
@@ -49,7 +50,9 @@ def train(
     """
     refuse_occupied(folder, overwrite=overwrite)
     listed = settings_of_folds(settings)
-    first = prepare_training(data, listed[0], progress).fitted()  # before anything of a former run is replaced
+    first = prepare_training(data, listed[0], progress).fitted(
+        progress
+    )  # before anything of a former run is replaced
     if len(listed) == 1:
         return _begun(first, data, folder, overwrite=overwrite, progress=progress)
     shared = {"data": settings.data.model_dump(exclude_unset=True), "train.minutes": settings.train.minutes}
@@ -107,9 +110,10 @@ def settings_of_folds(settings: Settings) -> list[Settings]:
 
 def _begun(setup: TrainingSetup, data: Path, folder: Path, *, overwrite: bool = False, progress: Progress) -> Run:
     """Write a new run and train it to its end."""
-    setup = setup.fitted()
-    for sentence in setup.session.notes:
-        LOGGER.info("%s", sentence)
+    setup = setup.fitted(progress)
+    if setup.session.ranks.is_first:
+        for sentence in (*setup.session.notes, *opening_lines(setup)):
+            LOGGER.info("%s", sentence)
 
     def create() -> Run:
         run = Run.create(folder, data, setup.session.settings, overwrite=overwrite, notes=setup.notes)
@@ -150,7 +154,7 @@ def _finish_folds(run: Run, first: TrainingSetup | None, machine: JsonMapping, p
 
 def _finish(run: Run, setup: TrainingSetup, progress: Progress) -> Run:
     """Train a run to its last step."""
-    setup = setup.fitted()
+    setup = setup.fitted(progress)
     session, budget = setup.session, setup.budget
     assert budget is not None
     with session.ranks.together("training", fix=f"see what that one says, and resume the run in {run.folder}."):
@@ -160,7 +164,7 @@ def _finish(run: Run, setup: TrainingSetup, progress: Progress) -> Run:
         if not Trainer(session, run, state, setup.started, progress).finish():
             raise RunError(
                 f"the training was stopped after step {state.step:,} of {state.schedule.steps:,}.",
-                fix=f"resume the run in {run.folder}.",
+                fix=f"resume the run in {run.folder}, or use it as it is: its model predicts.",
             )
         return session.ranks.once(lambda: Run.open(run.folder))
 

@@ -56,12 +56,12 @@ class TrainingSetup:
     plan: Plan | None = None
     budget: FittedBudget | None = None
 
-    def fitted(self) -> Self:
+    def fitted(self, progress: Progress = silent) -> Self:
         """The same with the budget frozen as steps. Raises SettingsError, as `fit_budget`."""
         if self.budget is not None:
             return self
         with self.session.ranks.together("timing", fix="see what that one says, and start again."):
-            return replace(self, budget=fit_budget(self.session, self.started))
+            return replace(self, budget=fit_budget(self.session, self.started, progress))
 
     @property
     def notes(self) -> list[str]:
@@ -89,7 +89,7 @@ def prepare_training(data: Path, settings: Settings, progress: Progress = silent
     settings = settings if base is None else as_base(settings, base)
     found = ranks.once(lambda: _measured(data, settings, progress))
     parts = _parts(settings, found)
-    plan = ranks.once(lambda: _planned(settings, found, parts))
+    plan = ranks.once(lambda: _planned(settings, found, parts, progress))
     if base is None:
         plan = ranks.once(partial(with_weights_at_hand, plan))
     _refuse_frozen_chance(plan.settings, base)
@@ -126,9 +126,9 @@ def _measured(data: Path, settings: Settings, progress: Progress) -> _Data:
     return _Data(dataset, figures)
 
 
-def _planned(settings: Settings, found: _Data, parts: Split) -> Plan:
+def _planned(settings: Settings, found: _Data, parts: Split, progress: Progress) -> Plan:
     facts = facts_of(found.dataset, found.figures, parts.part("train"))
-    return plan_for(settings, facts, Stopwatch(lambda asked: card_of(asked, found.dataset, found.figures)))
+    return plan_for(settings, facts, Stopwatch(lambda asked: card_of(asked, found.dataset, found.figures), progress))
 
 
 def _parts(settings: Settings, found: _Data) -> Split:

@@ -14,6 +14,7 @@ import torch
 from perpixel.errors import SettingsError
 from perpixel.losses import weighted
 from perpixel.runtime.hardware import chosen_device, has_bfloat16
+from perpixel.runtime.progress import Progress, silent
 from perpixel.runtime.race import LEAST_ROUNDS, Race, race
 from perpixel.settings.tree import Settings, TrainSettings, changed
 from perpixel.store.model_file import ModelCard
@@ -54,12 +55,13 @@ class FittedBudget:
     validation_seconds: float = 0.0
 
 
-def fit_budget(session: Session, started: float) -> FittedBudget:
+def fit_budget(session: Session, started: float, progress: Progress = silent) -> FittedBudget:
     """Freeze the budget of a session as steps.
 
     Args:
         session: Its settings hold the budget.
         started: When the minutes began to run, by `time.monotonic`.
+        progress: Called while steps are timed.
 
     Raises:
         SettingsError: The minutes hold too few steps beside one validation.
@@ -72,7 +74,7 @@ def fit_budget(session: Session, started: float) -> FittedBudget:
         steps = train.epochs * session.batches.steps_per_epoch
         return FittedBudget(changed(settings, {"train.epochs": None, "train.steps": steps}))
     budget = train.minutes * 60
-    step_seconds = time_step(session, TIMED_SHARE * budget)
+    step_seconds = time_step(session, TIMED_SHARE * budget, progress=progress)
     validation_seconds = time_validation(session)
     left = session.ranks.first(budget - (time.monotonic() - started))
     validations = max(1, min(train.validation_passes, math.floor(VALIDATION_SHARE * budget / validation_seconds)))
@@ -89,13 +91,14 @@ def fit_budget(session: Session, started: float) -> FittedBudget:
     return FittedBudget(fitted, step_seconds, validation_seconds)
 
 
-def time_step(session: Session, seconds: float, least: int = 3) -> float:
+def time_step(session: Session, seconds: float, least: int = 3, *, progress: Progress = silent) -> float:
     """Seconds of a training step, the median of real steps; the session is left as it was.
 
     Args:
         session: Takes the steps.
         seconds: How long to measure.
         least: Steps to take even if they last longer.
+        progress: Called after each step.
     """
     state = copy.deepcopy(session.state())
     times: list[float] = []
@@ -105,6 +108,7 @@ def time_step(session: Session, seconds: float, least: int = 3) -> float:
             before = time.monotonic()
             session.step(number, batch, session.learning_rate(number, StepSchedule(10**6)))
             times.append(time.monotonic() - before)
+            progress("timing steps", min(len(times) / (least + 1), (time.monotonic() - start) / seconds, 1), 1)
             if session.ranks.any(len(times) > least and time.monotonic() - start > seconds):
                 break
     session.load(state)
@@ -130,10 +134,12 @@ class Stopwatch:
 
     Args:
         card_for: What the network of some settings is.
+        progress: Called after each network that is timed.
     """
 
-    def __init__(self, card_for: Callable[[Settings], ModelCard]) -> None:
+    def __init__(self, card_for: Callable[[Settings], ModelCard], progress: Progress = silent) -> None:
         self._card_for = card_for
+        self._progress = progress
         self._speeds: dict[str, float] = {}
 
     def pixels(self, settings: Settings) -> float:
@@ -176,27 +182,28 @@ class Stopwatch:
         """Pixels a second that the network of some settings trains on."""
         name = str(settings.model)
         if name not in self._speeds:
-            self._speeds[name] = _speed_of(settings, self._card_for(settings))
+            self._speeds[name] = _speed_of(settings, self._card_for(settings), self._progress)
         return self._speeds[name]
 
 
-def _speed_of(settings: Settings, card: ModelCard) -> float:
+def _speed_of(settings: Settings, card: ModelCard, progress: Progress = silent) -> float:
     """Pixels a second that a network trains on; in the faster precision, where it is open."""
     train = settings.train
     if train.precision == "auto" and has_bfloat16(chosen_device(train.device)):
         tried = [changed(settings, {"train.precision": precision}).train for precision in ("32", "bf16")]
     else:
         tried = [train]
-    return max(_pixels_per_second(each, card) for each in tried)
+    return max(_pixels_per_second(each, card, progress) for each in tried)
 
 
-def _pixels_per_second(train: TrainSettings, card: ModelCard) -> float:
+def _pixels_per_second(train: TrainSettings, card: ModelCard, progress: Progress) -> float:
     step = _step(train, card, (TRIED_CROPS, TRIED_SIDE, TRIED_SIDE))
     seconds: list[float] = []
     while len(seconds) < TRIED_STEPS and sum(seconds) < TRIED_S:
         start = time.monotonic()
         step()
         seconds.append(time.monotonic() - start)
+        progress("timing networks", max(len(seconds) / TRIED_STEPS, min(sum(seconds) / TRIED_S, 1)), 1)
     return TRIED_CROPS * TRIED_SIDE**2 / min(seconds)
 
 

@@ -1,5 +1,6 @@
 """The loop: steps, validations, checkpoints, and a schedule that always completes."""
 
+import logging
 import math
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from perpixel.runtime.progress import Progress
 from perpixel.settings.tree import changed
 from perpixel.store.model_file import save_model
 from perpixel.store.run_folder import Run
+from perpixel.training.announcements import validation_line
 from perpixel.training.checkpoint import RunningSums, TrainingState, save_checkpoint
 from perpixel.training.interrupts import interruption
 from perpixel.training.loggers import LOGGERS, Logger
@@ -25,6 +27,7 @@ from perpixel.training.session import Session
 from perpixel.training.step import StepResult
 from perpixel.training.validation import Validation
 
+LOGGER: Final = logging.getLogger("perpixel")
 RETIMED_EVERY: Final = 20
 RETIMED_TIMES: Final = 30
 """A training of few steps looks at the clock so many times, one of many after every RETIMED_EVERY."""
@@ -77,11 +80,17 @@ class Trainer:
                 self._retime()
                 self._progress("training", state.schedule.progress(state.step), 1.0, self._note(step))
                 if self._ranks.any(stop()) and not self._is_over:
-                    self._save()
+                    self._stop()
                     return False
         if self._ranks.is_first:
             save_model(self._run.last_weights_path, self._session.card, self._weights())
         return True
+
+    def _stop(self) -> None:
+        """Leave a checkpoint to resume from, and a model that predicts even before the first validation."""
+        self._save()
+        if self._ranks.is_first and not self._run.model_path.exists():
+            save_model(self._run.model_path, self._session.card, self._weights())
 
     def _keep(self) -> None:
         """Write a model file after every `train.keep_every` epochs; any of them predicts."""
@@ -188,6 +197,9 @@ class Trainer:
         self._state.stale = 0 if is_better else self._state.stale + 1
         if is_better:
             self._state.best = score
+        if self._ranks.is_first:
+            passes, row = self._run.settings.train.validation_passes, self._state.history[-1]
+            LOGGER.info("%s", validation_line(row, len(self._state.history), passes, is_best=is_better))
         if self._ranks.is_first and (is_better or not self._run.model_path.exists()):
             save_model(self._run.model_path, self._session.card, self._weights())
         self._save()
@@ -235,6 +247,8 @@ class Trainer:
         self._run.drop_old_checkpoints()
 
     def _note(self, step: StepResult) -> str:
-        last = self._state.history[-1]["validation_mean_iou"] if self._state.history else math.nan
         speed = step.images / self._step_seconds[-1]
-        return f"loss {step.loss:.3f}  validation IoU {last:.3f}  {speed:.0f} images/s"
+        told = [] if math.isnan(step.loss) else [f"loss {step.loss:.3f}"]
+        if self._state.history and math.isfinite(last := self._state.history[-1]["validation_mean_iou"]):
+            told.append(f"IoU {last:.3f}")
+        return "  ".join([*told, f"{speed:.0f} images/s"])
