@@ -27,7 +27,7 @@ def test_epochs_see_whatever_it_takes():
 
 
 def test_minutes_see_what_the_machine_does_in_them(monkeypatch):
-    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card: 1000.0)
+    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card, progress: 1000.0)
     assert within(minutes=2) == pytest.approx(timing.USED_SHARE * 120 * 1000)
 
 
@@ -47,7 +47,7 @@ def test_the_speed_is_that_of_a_step(monkeypatch, clock, seconds):
 def test_the_speed_is_that_of_the_faster_precision_where_it_is_open(monkeypatch):
     monkeypatch.setattr(timing, "has_bfloat16", lambda device: True)
     speeds = {"32": 100.0, "bf16": 300.0}
-    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card: speeds[train.precision])
+    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card, progress: speeds[train.precision])
     share = timing.USED_SHARE * 60
     assert within(minutes=1) == pytest.approx(share * 300)
     assert within(minutes=1, precision="32") == pytest.approx(share * 100)
@@ -55,7 +55,7 @@ def test_the_speed_is_that_of_the_faster_precision_where_it_is_open(monkeypatch)
 
 def test_each_network_is_timed_once(monkeypatch):
     timed = []
-    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card: timed.append(card) or 7.0)
+    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card, progress: timed.append(card) or 7.0)
     stopwatch = Stopwatch(lambda settings: settings.model.options["depth"])
     trees = [{"model": {"options": {"depth": depth}}, "train": {"minutes": 1}} for depth in (2, 3, 2)]
     assert len({stopwatch.pixels(settings_from(tree)) for tree in trees}) == 1
@@ -71,7 +71,7 @@ def raced(monkeypatch):
         seen.append((train.precision, train.memory_format, shape))
 
     monkeypatch.setattr(timing, "_step", step)
-    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card: 1e6)
+    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card, progress: 1e6)
     monkeypatch.setattr(timing, "race", lambda one, other, seconds: seen.append(seconds) or "race")
     return seen
 
