@@ -50,6 +50,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.dataset.overrides import value_from
     from perpixel.evaluation import evaluate as score
     from perpixel.report import write_report
+    from perpixel.report.image_gallery import ImageGallery
 
     known_language(language)  # a wrong one costs no time
     opened = opened_run(run)
@@ -57,6 +58,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         raise SettingsError(f"{opened.folder} holds no images.", fix="name a labelled folder to score it on.")
     predictor = load(opened, threshold=threshold)
     data, folder = (Path(path) if path else None for path in (data, out))
+    gallery = ImageGallery()
     evaluation = score(
         opened,
         predictor,
@@ -66,9 +68,11 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         inside=inside,
         unlabelled=value_from(unlabelled),
         progress=progress or silent,
+        watch=gallery.add,
     )
     shown = page_language(language, opened)
-    return replace(evaluation, page=write_report(opened, predictor, evaluation, data, folder, shown))
+    page = write_report(opened, predictor, evaluation, data, folder, shown, gallery)
+    return replace(evaluation, page=page)
 
 
 def compare(

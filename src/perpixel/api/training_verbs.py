@@ -1,13 +1,15 @@
 """The functions that train: plan, find_lr and train."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from perpixel.api.given import PathLike, page_language, settings_tree
 from perpixel.api.prediction_verbs import load
-from perpixel.errors import SettingsError
-from perpixel.language import known_language
+from perpixel.errors import PerpixelError, SettingsError
+from perpixel.language import current, known_language
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.training_options import PlanOptions, TrainOptions, with_options
@@ -137,6 +139,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     """
     from perpixel import training
     from perpixel.report import write_report
+    from perpixel.report.live_page import is_live
     from perpixel.settings.tree import settings_from
     from perpixel.store.run_folder import Run, new_folder
 
@@ -146,13 +149,13 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         if out is None:
             raise SettingsError("resume needs the run to go on with.", fix="give its folder as `out`.")
         run = Run.open(Path(out))
-        if not run.is_finished or run.report_path.exists():
-            run = training.resume(run.folder, tree, progress=progress or silent)
+        if not run.is_finished or (run.report_path.exists() and not is_live(run.report_path)):
+            with _live_page(run.folder, page_language(language, run), progress or silent) as shown:
+                run = training.resume(run.folder, tree, progress=shown)
     else:
         folder, tree = Path(out or new_folder(Path(data))), tree | ({"language": language} if language else {})
-        run = training.train(
-            Path(data), folder, settings_from(tree), overwrite=overwrite, progress=progress or silent
-        )
+        with _live_page(folder, language or current(), progress or silent) as shown:
+            run = training.train(Path(data), folder, settings_from(tree), overwrite=overwrite, progress=shown)
     if speaks():
         single = [Run.open(folder) for folder in run.fold_folders] or [run]
         for each in single:
@@ -160,6 +163,22 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         for each in (*map(Run.open, run.fold_folders), run):
             write_report(each, load(each), language=page_language(language, each))
     return run
+
+
+@contextmanager
+def _live_page(folder: Path, language: "Language", progress: Progress) -> Iterator[Progress]:
+    """Progress that also keeps a page of the run up to date; one that says so if the training is interrupted."""
+    from perpixel.report import LivePage
+
+    if not speaks():
+        yield progress
+        return
+    page = LivePage(folder, language, progress)
+    try:
+        yield page
+    except (PerpixelError, KeyboardInterrupt):
+        page.close()
+        raise
 
 
 def _calibrated(run: "Run", progress: Progress) -> None:

@@ -27,6 +27,7 @@ from perpixel.runtime.progress import Progress, silent
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run
 
+Watch: TypeAlias = Callable[[Dataset, Answer, int], None]
 PartName: TypeAlias = Literal["test", "val", "train", "all"]
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -44,6 +45,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     inside: str | None = None,
     unlabelled: tuple[Value, ...] = (),
     progress: Progress = silent,
+    watch: Watch | None = None,
 ) -> Evaluation:
     """Score a run and write the scores to its evaluation folder.
 
@@ -57,6 +59,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
             classes is called membrane.
         unlabelled: Values in the masks of `data` that nobody has labelled.
         progress: Called after each image.
+        watch: Called with the data set, what was predicted, and the number of images, for each image.
 
     Raises:
         DataError: The part has no images, or the data are not like the training data.
@@ -69,7 +72,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     labels = predictor.codec.labels
     stated = Overrides(unlabelled=unlabelled)
     dataset = scan(data or run.data, labels, whole=data is not None, overrides=stated)
-    task = _Task(predictor, dataset, _inside(labels, inside))
+    task = _Task(predictor, dataset, _inside(labels, inside), watch)
     samples = task.dataset.samples if data is not None else part_of(run, task.dataset, part)
     if not samples:
         raise DataError(f"{data} has no labelled image.", fix="add masks next to the images.")
@@ -135,6 +138,7 @@ class _Task:
     predictor: Predictor
     dataset: Dataset
     inside: int | None
+    watch: Watch | None = None
 
     def answers(self, samples: Sequence[Sample]) -> Iterator[Answer]:
         return (answer_of(self.predictor, self.dataset, sample) for sample in samples)
@@ -157,6 +161,8 @@ def _passed(
         instances = _true_instances(task.dataset, answer.sample)
         images.append(full_score(answer, instances, inside=task.inside, contours=number in measured))
         extremes.add(answer, float(images[-1].counts.mean_iou))
+        if task.watch is not None:
+            task.watch(task.dataset, answer, len(samples))
         curves += threshold_curves(answer.probabilities, answer.target)
         if softened is not None and calibration is not None:
             soft = labels.tempered(answer.probabilities, calibration.temperature)

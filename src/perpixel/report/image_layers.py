@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ ERROR_COLOURS: Final = {"missed": MISSED, "invented": INVENTED, "confused": CONF
 
 ALL_PX: Final = 9_000_000
 """Pixels of all the pictures of a page, which keeps it well under 10 MB."""
+DARK: Final = 48
+SPARE_COLOURS: Final = ((204, 121, 167), (0, 158, 115), (86, 180, 233), (240, 228, 66))
 LEAST_PX: Final = 160
 """Smaller pictures are enlarged by whole pixels."""
 
@@ -68,22 +71,41 @@ class Painter:
         """Show an image (H, W, C) with its masks (H, W) or (K, H, W), and what differs between the first two."""
         height, width = image.shape[:2]
         size = self._size(height, width)
-        layers = [(key, _png(class_places(mask, self._labels), self._palette, size)) for key, mask in masks.items()]
+        palette = [(0, 0, 0), *page_colours(self._labels)]
+        layers = [(key, encoded_png(class_places(mask, self._labels), palette, size)) for key, mask in masks.items()]
         if errors:
             prediction, target = masks["prediction"], masks["truth"]
             colours = [(0, 0, 0), *ERROR_COLOURS.values()]
-            layers.append(("errors", _png(error_kinds(prediction, target, self._labels), colours, size)))
-        return Shown(name, note, _jpeg(picture(image), size), tuple(layers), *size, reduced=size[0] < width)
-
-    @property
-    def _palette(self) -> list[tuple[int, int, int]]:
-        return [(0, 0, 0), *self._labels.colours]
+            layers.append(("errors", encoded_png(error_kinds(prediction, target, self._labels), colours, size)))
+        return Shown(name, note, encoded_jpeg(picture(image), size), tuple(layers), *size, reduced=size[0] < width)
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
-        share = min(1.0, math.sqrt(self._most_px / (height * width)))
-        if max(height, width) < LEAST_PX:
-            share = float(LEAST_PX // max(height, width))
-        return max(1, round(width * share)), max(1, round(height * share))
+        return reduced_size(height, width, self._most_px)
+
+
+def reduced_size(height: int, width: int, most_px: float) -> tuple[int, int]:
+    """Width and height of a picture of at most so many pixels; small ones are enlarged by whole pixels.
+
+    >>> reduced_size(1000, 2000, 500_000), reduced_size(40, 50, 500_000)
+    ((1000, 500), (150, 120))
+    """
+    share = min(1.0, math.sqrt(most_px / (height * width)))
+    if max(height, width) < LEAST_PX:
+        share = float(LEAST_PX // max(height, width))
+    return max(1, round(width * share)), max(1, round(height * share))
+
+
+def page_colours(labels: Labels) -> list[tuple[int, int, int]]:
+    """The colour of each class on a page: its own, but a foreground class that is nearly black gets one that is seen.
+
+    >>> page_colours(Labels("multiclass", ("cat", "dog"), (0, 1), ((0, 0, 0), (230, 159, 0))))
+    [(204, 121, 167), (230, 159, 0)]
+    """
+    free = iter([each for each in SPARE_COLOURS if each not in labels.colours] * len(labels))
+    foreground = set(labels.foreground_classes)
+    return [
+        next(free) if k in foreground and max(colour) < DARK else colour for k, colour in enumerate(labels.colours)
+    ]
 
 
 def class_places(mask: TargetArray, labels: Labels) -> NDArray[np.uint8]:
@@ -114,7 +136,8 @@ def error_kinds(prediction: TargetArray, target: TargetArray, labels: Labels) ->
     return kinds
 
 
-def _jpeg(pixels: NDArray[np.uint8], size: tuple[int, int]) -> str:
+def encoded_jpeg(pixels: NDArray[np.uint8], size: tuple[int, int]) -> str:
+    """A picture (H, W, 3) at a width and height, as a JPEG in a URI."""
     enlarged = size[0] > pixels.shape[1]
     drawn = Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX)
     buffer = io.BytesIO()
@@ -122,8 +145,13 @@ def _jpeg(pixels: NDArray[np.uint8], size: tuple[int, int]) -> str:
     return _uri("jpeg", buffer)
 
 
-def _png(places: NDArray[np.uint8], colours: list[tuple[int, int, int]], size: tuple[int, int]) -> str:
-    drawn = Image.fromarray(places).resize(size, Image.Resampling.NEAREST)
+def encoded_png(
+    places: NDArray[np.uint8], colours: Sequence[tuple[int, int, int]], size: tuple[int, int] | None = None
+) -> str:
+    """Places in a table of colours (H, W), the first of which is transparent, as a PNG in a URI."""
+    drawn = Image.fromarray(places)
+    if size is not None:
+        drawn = drawn.resize(size, Image.Resampling.NEAREST)
     drawn.putpalette(np.array(colours, np.uint8).tobytes())
     buffer = io.BytesIO()
     drawn.save(buffer, "PNG", transparency=0, optimize=True)

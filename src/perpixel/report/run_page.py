@@ -1,7 +1,9 @@
 """The report of a run: scores, curves, and pictures of what it gets right and wrong, in one file."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +12,29 @@ import numpy as np
 from perpixel.audit import audit
 from perpixel.dataset import Dataset, scan
 from perpixel.evaluation import Evaluation
-from perpixel.evaluation.gallery import Gallery, PredictedSample, preview
+from perpixel.evaluation.gallery import MAX_GALLERY_IMAGES, Gallery, PredictedSample, preview
 from perpixel.files.atomic import write_text
 from perpixel.language import translated
+from perpixel.language.choice import Language
 from perpixel.prediction import Predictor
 from perpixel.report import sections
 from perpixel.report.curves import image_curves, threshold_figure, training_curves
-from perpixel.report.image_layers import ERROR_COLOURS, Painter, Shown
+from perpixel.report.image_gallery import ImageGallery, confused_pairs
+from perpixel.report.image_layers import ERROR_COLOURS, Painter, Shown, page_colours
 from perpixel.report.page import rendered
 from perpixel.report.texts import texts
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run
 
 
-def write_report(
+def write_report(  # noqa: PLR0913, PLR0917 # a page tells much
     run: Run,
     predictor: Predictor,
     evaluation: Evaluation | None = None,
     data: Path | None = None,
     folder: Path | None = None,
-    language: str = "en",
+    language: Language = "en",
+    pictures: ImageGallery | None = None,
 ) -> Path:
     """Write report.html.
 
@@ -40,6 +45,7 @@ def write_report(
         data: The folder that was evaluated, where it is not the run's own.
         folder: Where to write, instead of the run folder.
         language: "en" or "zh".
+        pictures: Taken during the evaluation; without them only the lowest and highest scores are shown.
 
     Returns:
         The page.
@@ -50,20 +56,19 @@ def write_report(
     """
     words = texts(language)
     labels = predictor.codec.labels
-    gallery = (evaluation.gallery if evaluation else None) or preview(run, predictor)
-    own = gallery.dataset if data is None else scan(run.data, labels) if run.data.exists() else None
+    kept = (evaluation.gallery if evaluation else None) or preview(run, predictor)
+    own = kept.dataset if data is None else scan(run.data, labels) if run.data.exists() else None
     history = run.history()
     page = rendered(
         "run.html",
         words,
         language,
         title=(data or run.data).resolve().stem,
-        facts=_facts(run, history, words),
-        legend=[(name, sections.css(colour)) for name, colour in zip(labels.names, labels.colours, strict=True)],
-        error_colours={kind: sections.css(colour) for kind, colour in ERROR_COLOURS.items()},
+        facts=run_facts(run, history, words),
+        legend=[(name, sections.css(c)) for name, c in zip(labels.names, page_colours(labels), strict=True)],
         curves=training_curves(history, run.epochs(), words) if history else "",
-        galleries=_galleries(gallery),
-        verdict=translated(evaluation.verdict, "zh" if language == "zh" else "en") if evaluation else "",
+        verdict=translated(evaluation.verdict, language) if evaluation else "",
+        **_pictures(kept, evaluation, pictures),
         **_scores(evaluation, words),
         **_about_data(run, own),
         settings="" if run.is_exported else (run.folder / "settings.yaml").read_text(encoding="utf-8"),
@@ -73,10 +78,17 @@ def write_report(
     return path
 
 
-def _facts(run: Run, history: Sequence[dict[str, float]], words: dict[str, str]) -> list[str]:
+def run_facts(run: Run, history: Sequence[dict[str, float]], words: dict[str, str]) -> list[str]:
     """The run in a few words."""
     model = run.settings.model
-    facts = [model.name, *([model.encoder] if model.encoder else [])]
+    stamp = run.model_path if run.model_path.exists() else run.folder
+    date = datetime.fromtimestamp(stamp.stat().st_mtime).astimezone().strftime("%Y-%m-%d %H:%M")
+    facts = [
+        f"{words['run']} {run.folder.resolve().name}",
+        date,
+        model.name,
+        *([model.encoder] if model.encoder else []),
+    ]
     if history:
         last = history[-1]
         facts += [f"{last['step']:,.0f} {words['steps']}", f"{last['seconds'] / 60:.1f} {words['minutes']}"]
@@ -108,22 +120,49 @@ def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> dict[str, A
     }
 
 
-def _galleries(gallery: Gallery) -> list[tuple[str, list[Shown]]]:
-    """(text of the heading, pictures); what has none is left out."""
-    painter = Painter(gallery.dataset.labels, sum(map(len, gallery.headings.values())))
-    return [
-        (title, [_shown(painter, gallery.dataset, each) for each in predicted])
-        for title, predicted in gallery.headings.items()
-        if predicted
-    ]
+def _pictures(kept: Gallery, evaluation: Evaluation | None, pictures: ImageGallery | None) -> dict[str, Any]:
+    """All that the page shows of images: galleries, worst crops, the row of each image, colours of errors."""
+    labels = kept.dataset.labels
+    painter = Painter(labels, 4 * MAX_GALLERY_IMAGES)
+    shown = {
+        title: [_shown(painter, kept.dataset, each) for each in predicted]
+        for title, predicted in kept.headings.items()
+        if predicted and not (evaluation and title in ("lowest", "highest"))
+    }
+    if evaluation is None:
+        colours = {kind: sections.css(colour) for kind, colour in ERROR_COLOURS.items()}
+        return {"galleries": list(shown.items()), "more_shots": [], "crops": [], "error_colours": colours}
+    taken = pictures or _pictures_of(kept)
+    pairs = confused_pairs(evaluation.stacked.pooled.confusion)
+    shots = taken.shots(labels, pairs)
+    low = shots[: min(MAX_GALLERY_IMAGES, math.ceil(len(shots) / 2))]
+    high = [shot for shot in shots[len(low) :] if shot.note][-MAX_GALLERY_IMAGES:][::-1]
+    galleries = [("lowest", low), ("highest", high), *shown.items()]
+    return {
+        "galleries": [(title, each) for title, each in galleries if each],
+        "more_shots": [shot for shot in shots if shot not in low and shot not in high],
+        "crops": taken.crops(labels, pairs),
+        "class_names": labels.names[: sections.CLASSES_IN_TABLE],
+        "image_rows": sections.image_rows(evaluation, {shot.name for shot in shots}),
+        "pairs": sections.pair_rows(evaluation, pairs),
+        "error_colours": sections.error_legend(labels, pairs),
+    }
+
+
+def _pictures_of(kept: Gallery) -> ImageGallery:
+    """Pictures of the predictions that an evaluation kept, where none were taken of all."""
+    pictures = ImageGallery()
+    chosen = [*kept.headings.get("lowest", ()), *kept.headings.get("highest", ())]
+    for each in chosen:
+        pictures.take(kept.dataset, each.sample, each.prediction, len(chosen))
+    return pictures
 
 
 def _shown(painter: Painter, dataset: Dataset, predicted: PredictedSample) -> Shown:
     sample = predicted.sample
     masks = {"truth": dataset.target(sample)} if sample.is_labelled else {}
     masks["prediction"] = predicted.prediction
-    note = "" if predicted.score is None else f"{predicted.score:.3f}"
-    return painter.shown(sample.name, note, dataset.image(sample), masks, errors=sample.is_labelled)
+    return painter.shown(sample.name, "", dataset.image(sample), masks, errors=sample.is_labelled)
 
 
 def _about_data(run: Run, dataset: Dataset | None) -> dict[str, Any]:

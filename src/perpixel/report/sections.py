@@ -11,8 +11,11 @@ from perpixel.evaluation import DATASET_SCORES, Evaluation
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts
 from perpixel.report.curves import line_colour
+from perpixel.report.image_gallery import OTHER, PAIR_COLOURS
+from perpixel.report.image_layers import ERROR_COLOURS, UNCOUNTED
 from perpixel.split import Split
 
+CLASSES_IN_TABLE: Final = 12
 PARTS: Final = ("train", "val", "test", "gap")
 COLUMNS: Final = ("iou", "dice", "precision", "recall", "image_iou")
 MORE_COLUMNS: Final = (
@@ -123,6 +126,49 @@ def split_rows(divided: Split, groups: Sequence[str] | None) -> list[tuple[str, 
             told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
             rows.append((part, len(places), told, [f"{group} ({count})" for group, count in of_part.items()]))
     return rows
+
+
+def image_rows(evaluation: Evaluation, pictured: set[str]) -> list[dict[str, Any]]:
+    """Every image: name, mean IoU, IoU of each class, share of wrong pixels, picture or not; lowest first."""
+    rows = []
+    for image in evaluation.images:
+        counts, name = image.counts, image.sample.name
+        mean, each = float(counts.mean_iou), [_defined(value) for value in np.asarray(counts.iou, float)]
+        accuracy = _defined(float(counts.pixel_accuracy))
+        rows.append({
+            "name": name, "mean_iou": _defined(mean), "iou": each[:CLASSES_IN_TABLE],
+            "wrong": None if accuracy is None else 1 - accuracy, "pictured": name in pictured,
+        })  # fmt: skip
+    return sorted(rows, key=lambda row: 2 if row["mean_iou"] is None else row["mean_iou"])
+
+
+def pair_rows(evaluation: Evaluation, pairs: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    """The most confused pairs: names, share of the true class, pixels, colour."""
+    table, names = evaluation.stacked.pooled.confusion, evaluation.labels.names
+    if table is None:
+        return []
+    return [
+        {
+            "true": names[true], "predicted": names[predicted], "pixels": int(table[true, predicted]),
+            "share": float(table[true, predicted] / table[true].sum()), "colour": css(colour),
+        }
+        for (true, predicted), colour in zip(pairs, PAIR_COLOURS, strict=False)
+    ]  # fmt: skip
+
+
+def error_legend(labels: Labels, pairs: Sequence[tuple[int, int]]) -> dict[str, str]:
+    """The colour of each kind of error: of the pairs of classes, or, of multilabel classes, by what is wrong."""
+    if not pairs:
+        return {kind: css(colour) for kind, colour in ERROR_COLOURS.items()}
+    named = {
+        f"{labels.names[true]} → {labels.names[predicted]}": css(c)
+        for (true, predicted), c in zip(pairs, PAIR_COLOURS, strict=False)
+    }
+    return named | {"other_errors": css(OTHER), "ignored": css(UNCOUNTED)}
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def css(colour: tuple[int, int, int]) -> str:

@@ -10,13 +10,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # headings
     "summary": ("Summary", "概要"),
     "classes": ("Classes", "各类别"),
-    "more_by_class": ("Thresholds, outlines and honesty by class", "各类别的阈值、边界与校准"),
-    "confusion": ("What was taken for what", "混淆矩阵"),
+    "more_by_class": ("Thresholds, boundaries and calibration by class", "各类别的阈值、边界与校准"),
+    "confusion": ("Confusion matrix", "混淆矩阵"),
     "instances": ("Instances", "目标实例"),
     "membranes": ("Membranes", "膜结构"),
     "training": ("Training", "训练过程"),
-    "thresholds": ("Every threshold", "所有阈值"),
-    "every_image": ("Every image", "每幅图像"),
+    "thresholds": ("Threshold curves", "阈值曲线"),
+    "every_image": ("All images", "全部图像"),
     "lowest": ("Lowest mean IoU", "平均 IoU 最低的图像"),
     "highest": ("Highest mean IoU", "平均 IoU 最高的图像"),
     "validation_images": ("Validation images", "验证集图像"),
@@ -42,12 +42,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "少于两组，因此没有置信区间",
     ),
     "few_units": (
-        "so few that they may well be too narrow",
+        "so few that the intervals may be too narrow",
         "数量很少，区间可能偏窄",
     ),
     "training_note": (
-        "Training figures are those of the augmented views since the point before; validation figures those of "
-        "whole images.",
+        "Training values are measured on augmented crops since the previous point; validation values on whole "
+        "images.",
         "训练曲线为上一个点以来增强样本的结果；验证曲线为整图结果。",
     ),
     "thresholds_note": (
@@ -79,17 +79,40 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The best over thresholds of the mean over images, as in the ISBI 2012 challenge.",
         "对所有阈值取最优的图像平均值，与 ISBI 2012 挑战赛一致。",
     ),
+    "class_switches": ("classes", "显示类别"),
+    "filter": ("filter by name", "按名称筛选"),
+    "table_note": (
+        "Click a heading to sort, a row to open its picture.",
+        "点击表头排序，点击一行查看图像。",
+    ),
+    "wrong_pixels": ("wrong pixels", "错误像素"),
+    "other_errors": ("other errors", "其他错误"),
+    "pairs": ("Most confused classes", "最易混淆的类别"),
+    "pair": (
+        "{share} of “{true}” is predicted as “{predicted}” ({pixels} pixels).",
+        "“{true}”中有 {share} 被预测为“{predicted}”（{pixels} 像素）。",
+    ),
+    "crops": ("Worst places of each class", "各类别错误最多的位置"),
+    "crops_note": (
+        "Crops at native resolution around the most errors of the class, with their number of wrong pixels.",
+        "该类别错误最集中处的原始分辨率裁块，并注明错误像素数。",
+    ),
+    "live": (
+        "Training is running; this page reloads itself every {seconds} seconds.",
+        "训练进行中；本页每 {seconds} 秒自动刷新。",
+    ),
+    "interrupted": ("The training was interrupted.", "训练被中断。"),
     # words
     "image": ("image", "图像"),
     "images": ("images", "图像数"),
     "truth": ("truth", "真值"),
     "prediction": ("prediction", "预测"),
     "errors": ("errors", "错误"),
-    "missed": ("missed", "漏检"),
-    "invented": ("invented", "误检"),
+    "missed": ("false negative", "漏检"),
+    "invented": ("false positive", "误检"),
     "confused": ("another class", "类别混淆"),
-    "ignored": ("not counted", "不计入"),
-    "colours": ("strength of the colours", "颜色浓度"),
+    "ignored": ("ignored", "不计入"),
+    "colours": ("opacity of the colours", "颜色浓度"),
     "close": ("close", "关闭"),
     "class": ("class", "类别"),
     "pixels": ("pixels", "像素数"),
@@ -103,7 +126,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "reason": ("reason", "原因"),
     "run": ("run", "模型"),
     "difference": ("difference", "差异"),
-    "blind": ("blind", "盲猜"),
+    "blind": ("baseline", "基线"),
     "steps": ("steps", "步"),
     "minutes": ("minutes", "分钟"),
     "better": ("better", "更好"),
@@ -194,11 +217,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "2 TP / (2 TP + FP + FN)，按全部像素合并；即 F1。",
     ),
     "about_precision": (
-        "TP / (TP + FP): the share of what was said that is right; the user's accuracy of remote sensing.",
+        "TP / (TP + FP): the share of the predicted pixels that are correct; the user's accuracy of remote sensing.",
         "TP / (TP + FP)：预测中正确的比例；遥感中称用户精度。",
     ),
     "about_recall": (
-        "TP / (TP + FN): the share of what is there that was found; the producer's accuracy of remote sensing.",
+        "TP / (TP + FN): the share of the true pixels that are found; the producer's accuracy of remote sensing.",
         "TP / (TP + FN)：真值中被找到的比例；遥感中称生产者精度。",
     ),
     "about_image_iou": (
@@ -207,8 +230,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "about_pixels": ("Pixels of the class in the truth.", "真值中该类别的像素数。"),
     "about_blind": (
-        "The best of three predictors that never look at the image: all background, the most frequent class, "
-        "classes drawn with their shares.",
+        "The best of three baselines that ignore the image: all background, the most frequent class, classes drawn "
+        "at random with their shares.",
         "三种从不看图像的预测中最好的：全背景、最常见类别、按比例随机。",
     ),
     "about_auc": (

@@ -18,6 +18,51 @@ fades.forEach(fade => fade.addEventListener("input", () => {
   fades.forEach(other => { other.value = fade.value; });
 }));
 
+// A class is switched off in every mask: its colour becomes transparent.
+const switches = all(".switch");
+function without(layer, hidden) {
+  layer.dataset.whole ??= layer.src;
+  if (!hidden.size) { layer.src = layer.dataset.whole; return; }
+  const whole = new Image();
+  whole.onload = () => {
+    const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+    [canvas.width, canvas.height] = [whole.naturalWidth, whole.naturalHeight];
+    pen.drawImage(whole, 0, 0);
+    const pixels = pen.getImageData(0, 0, canvas.width, canvas.height), data = pixels.data;
+    for (let i = 0; i < data.length; i += 4)
+      if (hidden.has(data[i] << 16 | data[i + 1] << 8 | data[i + 2])) data[i + 3] = 0;
+    pen.putImageData(pixels, 0, 0);
+    layer.src = canvas.toDataURL();
+  };
+  whole.src = layer.dataset.whole;
+}
+switches.forEach(each => each.addEventListener("change", () => {
+  const hidden = new Set(switches.filter(one => !one.checked).map(one => parseInt(one.dataset.colour.slice(1), 16)));
+  all(".classes").forEach(layer => without(layer, hidden));
+}));
+
+// The table of images: sorted by a heading, filtered by name; a row opens its picture.
+const table = document.querySelector(".sortable");
+if (table) {
+  const body = table.tBodies[0], heads = all("th", table);
+  const value = (row, place) => row.cells[place].dataset.value ?? row.cells[place].textContent.trim();
+  heads.forEach((head, place) => head.querySelector("button").addEventListener("click", () => {
+    const falls = head.ariaSort === "ascending";
+    heads.forEach(each => { each.ariaSort = each === head ? (falls ? "descending" : "ascending") : "none"; });
+    const order = (a, b) => place ? value(a, place) - value(b, place) : value(a, 0).localeCompare(value(b, 0), undefined, { numeric: true });
+    body.replaceChildren(...[...body.rows].sort((a, b) => falls ? order(b, a) : order(a, b)));
+  }));
+  document.querySelector(".filter").addEventListener("input", event => {
+    const wanted = event.target.value.toLowerCase();
+    [...body.rows].forEach(row => { row.hidden = !row.cells[0].textContent.toLowerCase().includes(wanted); });
+  });
+  body.addEventListener("click", event => {
+    const name = event.target.closest("tr")?.dataset.shot;
+    const shot = name && all(".shot[data-name]").find(each => each.dataset.name === name);
+    if (shot) show(views.indexOf(all(".view", shot).at(-1)));
+  });
+}
+
 // A picture opens in full size; arrow keys go on.
 const dialog = document.querySelector("dialog"), views = all(".view");
 let open = 0;

@@ -1,0 +1,68 @@
+"""The page of a training that still runs: it reloads itself, and grows with each validation."""
+
+from pathlib import Path
+from typing import Final
+
+from perpixel.files.atomic import write_text
+from perpixel.language.choice import Language
+from perpixel.report.curves import training_curves
+from perpixel.report.page import rendered
+from perpixel.report.run_page import run_facts
+from perpixel.report.texts import texts
+from perpixel.runtime.progress import Progress
+from perpixel.store.run_folder import Run
+
+RELOADED_EVERY_SECONDS: Final = 10
+LIVE_MARK: Final = 'data-state="live"'
+"""In the page of a training that did not end."""
+
+
+def is_live(page: Path) -> bool:
+    """Whether a report is that of a training that did not end: one that runs, or was stopped."""
+    return LIVE_MARK in page.read_text(encoding="utf-8")
+
+
+class LivePage:
+    """A progress that also writes report.html of the run after each validation; it passes every call on.
+
+    Args:
+        folder: The run folder, which may not exist yet.
+        language: Of the page.
+        progress: Gets every call, too.
+    """
+
+    def __init__(self, folder: Path, language: Language, progress: Progress) -> None:
+        self._folder = folder
+        self._language = language
+        self._progress = progress
+        self._written = 0
+
+    def __call__(self, task: str, done: float, total: float, note: str = "") -> None:
+        """Take note of how far it is, and write the page where a validation was added."""
+        self._progress(task, done, total, note)
+        history = self._folder / "history.csv"
+        if task == "training" and history.is_file() and (size := history.stat().st_size) != self._written:
+            self._written = size
+            self._write(refresh=RELOADED_EVERY_SECONDS)
+
+    def close(self) -> None:
+        """Say that the training was interrupted, if anything was written of it."""
+        if self._written:
+            self._write(refresh=0)
+
+    def _write(self, *, refresh: int) -> None:
+        """Write the page as it stands; one that reloads itself so often, in seconds, or with 0 not at all."""
+        run = Run.open(self._folder)
+        words, history = texts(self._language), run.history()
+        page = rendered(
+            "live.html",
+            words,
+            self._language,
+            title=run.data.resolve().stem,
+            facts=run_facts(run, history, words),
+            told=words["live"].format(seconds=refresh) if refresh else words["interrupted"],
+            curves=training_curves(history, run.epochs(), words) if history else "",
+            settings=(run.folder / "settings.yaml").read_text(encoding="utf-8"),
+            refresh=refresh,
+        )
+        write_text(run.report_path, page)

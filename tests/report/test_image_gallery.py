@@ -1,0 +1,62 @@
+"""Pictures of an evaluation, and what the page says of them."""
+
+import numpy as np
+
+from perpixel.labels.labels import Labels
+from perpixel.report.image_gallery import CROP_PX, _nearest, _worst_window, confused_pairs
+from perpixel.report.image_layers import page_colours, reduced_size
+from perpixel.report.sections import error_legend
+
+LABELS = Labels("multiclass", ("background", "cat", "dog"), (0, 1, 2), ((0, 0, 0), (230, 159, 0), (0, 0, 9)))
+
+
+def test_the_worst_window_holds_the_most_errors():
+    wrong = np.zeros((400, 600), bool)
+    wrong[10:20, 10:20] = True
+    wrong[300:330, 500:560] = True
+    errors, rows, columns = _worst_window(wrong)
+    assert errors == 1800
+    assert rows.stop - rows.start == columns.stop - columns.start == CROP_PX
+    assert rows.start <= 300
+    assert rows.stop >= 330
+    assert columns.start <= 500
+    assert columns.stop >= 560
+
+
+def test_an_image_smaller_than_a_crop_is_its_own_window():
+    wrong = np.zeros((20, 30), bool)
+    wrong[3, 4] = True
+    assert _worst_window(wrong) == (1, slice(0, 20), slice(0, 30))
+    assert _worst_window(np.zeros((20, 30), bool)) is None
+
+
+def test_large_images_are_searched_coarsely_and_counted_finely():
+    wrong = np.zeros((3000, 3000), bool)
+    wrong[2000:2100, 1000:1100] = True
+    errors, rows, columns = _worst_window(wrong)
+    assert errors == 10_000
+    assert rows.start <= 2000
+    assert columns.start <= 1000
+
+
+def test_the_most_confused_pairs_come_first_and_the_diagonal_never():
+    table = np.array([[100, 5, 0], [7, 100, 9], [0, 0, 100]])
+    assert confused_pairs(table) == [(1, 2), (1, 0), (0, 1)]
+    assert confused_pairs(None) == []
+
+
+def test_a_foreground_class_is_not_black_on_a_page():
+    assert page_colours(LABELS)[0] == (0, 0, 0)
+    assert page_colours(LABELS)[1] == (230, 159, 0)
+    assert max(page_colours(LABELS)[2]) > 100
+
+
+def test_errors_are_named_by_what_was_predicted_as_what():
+    assert list(error_legend(LABELS, [(1, 2)])) == ["cat → dog", "other_errors", "ignored"]
+    assert list(error_legend(LABELS, [])) == ["missed", "invented", "confused", "ignored"]
+
+
+def test_masks_are_reduced_like_their_image():
+    mask = np.repeat(np.repeat(np.arange(6, dtype=np.uint8).reshape(2, 3), 50, 0), 50, 1)
+    assert _nearest(mask, (3, 2)).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert reduced_size(100, 150, 600) == (30, 20)
