@@ -59,4 +59,4 @@ def test_errors_are_named_by_what_was_predicted_as_what():
 def test_masks_are_reduced_like_their_image():
     mask = np.repeat(np.repeat(np.arange(6, dtype=np.uint8).reshape(2, 3), 50, 0), 50, 1)
     assert _nearest(mask, (3, 2)).tolist() == [[0, 1, 2], [3, 4, 5]]
-    assert reduced_size(100, 150, 600) == (30, 20)
+    assert reduced_size(400, 600, 600) == (30, 20)

@@ -184,4 +184,4 @@ def test_tiles_hold_intervals_and_baselines(line, evaluated):
     low, high = evaluation.to_dict()["intervals"]["dataset"]["mean_iou"]
     assert f"{low:.3f} – {high:.3f}" in evaluated.text
     blind = max(counts.mean_iou for counts in evaluation.blind.values())
-    assert f"blind {blind:.3f}" in evaluated.text
+    assert f"baseline {blind:.3f}" in evaluated.text
