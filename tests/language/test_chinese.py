@@ -127,3 +127,9 @@ def test_numbers_agree_with_their_nouns():
 def test_a_damaged_file_of_translations_is_not_half_read(text):
     with pytest.raises(ValueError, match="line"):
         entries(text)
+
+
+def test_no_sentence_stands_twice():
+    lines = (SOURCE / "language" / "zh.po").read_text(encoding="utf-8").splitlines()
+    sentences = [line for line in lines if line.startswith("msgid ")]
+    assert [each for each in sentences if sentences.count(each) > 1] == []

@@ -7,7 +7,7 @@ def entries(text: str) -> dict[str, str]:
     r"""Translation by original.
 
     Raises:
-        ValueError: A line is neither empty, a comment, a msgid, nor the msgstr of one; or a msgid stands twice.
+        ValueError: A line is neither empty, a comment, a msgid, nor the msgstr of one.
 
     >>> entries('# a comment\nmsgid "yes"\nmsgstr "是"\n')
     {'yes': '是'}
@@ -20,7 +20,7 @@ def entries(text: str) -> dict[str, str]:
             continue
         if kind == "msgid" and original is None:
             original = json.loads(quoted)
-        elif kind == "msgstr" and original is not None and original not in found:
+        elif kind == "msgstr" and original is not None:
             found[original], original = json.loads(quoted), None
         else:
             raise ValueError(f"line {number}: {line}")
