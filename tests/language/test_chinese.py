@@ -21,7 +21,7 @@ SOURCE = Path(perpixel.__file__).parent
 RAISED = {"PerpixelError", "DataError", "SettingsError", "RunError", "OutputError", "Problem", "warning", "info"}
 TOO_GENERAL = re.compile(r"(\{\d\}|[\s:,.…()=×])*( holds )?(\{\d\}|[\s:,.…()=×])*|pip install \S+( \S+)?")
 """Sentences that hold values only, or a command, say the same in every language."""
-MISSING_SHARE = 0.05
+MISSING_SHARE = 0.1
 """Of the messages of errors and findings, which grow every day; all others are complete."""
 
 
