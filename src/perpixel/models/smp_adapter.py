@@ -112,6 +112,7 @@ def _import_smp() -> Any:
     except ModuleNotFoundError as error:
         raise SettingsError(
             "models named smp/… come from segmentation_models.pytorch, which is not installed.",
-            fix="pip install 'perpixel[smp]', or choose one of perpixel's own models.",
+            fix="pip install huggingface_hub, then pip install --no-deps timm segmentation-models-pytorch, which "
+            "keeps your PyTorch; or choose one of perpixel's own models.",
         ) from error
     return segmentation_models_pytorch

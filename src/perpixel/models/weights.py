@@ -194,7 +194,8 @@ def import_timm() -> Any:
     except ModuleNotFoundError as error:
         raise SettingsError(
             "this encoder or its weights come from timm, which is not installed.",
-            fix="pip install 'perpixel[timm]', or choose efficientnet_lite0, whose weights come with perpixel.",
+            fix="pip install huggingface_hub, then pip install --no-deps timm, which keeps your PyTorch; or choose "
+            "efficientnet_lite0, whose weights come with perpixel.",
         ) from error
     return timm
 
