@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from folders import drawing, photograph, save
+from folders import COLOURS, drawing, photograph, save, save_palette
 from perpixel.dataset import scan
 from perpixel.dataset.masks.void import is_even
 from perpixel.errors import DataError
@@ -177,3 +177,60 @@ def test_a_picture_with_a_transparent_palette_colour_has_three_channels(tmp_path
         picture = Image.fromarray(photograph(drawing(number))).quantize(16)
         picture.save(tmp_path / "images" / f"{number}.png", transparency=number)
     assert scan(tmp_path).channels == 3
+
+
+def masks_of(root, levels, count=6):
+    """Images with masks that hold the levels of their number, of three classes, in turn."""
+    targets = [drawing(number) for number in range(count)]
+    for number, target in enumerate(targets):
+        values = np.array(levels[number % len(levels)])
+        save(root / "images" / f"{number}.png", photograph(target))
+        save(root / "masks" / f"{number}.png", values[target].astype(np.uint16 if values.max() > 255 else np.uint8))
+    return targets
+
+
+@pytest.mark.parametrize("scale", [127, 100, 64])
+def test_masks_at_two_scales_are_refused(tmp_path, scale):
+    masks_of(tmp_path, [(0, 1, 2), (0, scale, 2 * scale)])
+    with pytest.raises(DataError, match=f"values that are {scale} times those of the others"):
+        scan(tmp_path)
+
+
+def test_classes_that_differ_from_file_to_file_are_no_scales(tmp_path):
+    masks_of(tmp_path, [(0, 1, 2), (0, 3, 4), (0, 5, 11)])
+    assert len(scan(tmp_path).labels) == 7
+
+
+def test_steps_between_levels_below_white_are_refused(tmp_path):
+    for number in range(4):
+        target = drawing(number, 3, 96, 128)
+        level = np.kron(np.array([0, 40, 80], np.uint8)[target], np.ones((8, 8), np.uint8))
+        save(tmp_path / "images" / f"{number}.png", photograph(np.kron(target, np.ones((4, 4), np.uint8))))
+        small = Image.fromarray(level).resize((128 * 4, 96 * 4), Image.Resampling.BICUBIC)
+        save(tmp_path / "masks" / f"{number}.png", np.array(small.rotate(0.4, Image.Resampling.BILINEAR)))
+    with pytest.raises(DataError, match="most of which occur along borders only"):
+        scan(tmp_path)
+
+
+def test_65535_beside_class_indices_is_no_label(tmp_path):
+    masks_of(tmp_path, [(0, 1, 65535)])
+    labels = scan(tmp_path).labels
+    assert (labels.values, labels.ignored) == ((0, 1), (65535,))
+
+
+def test_a_palette_gives_the_names_of_its_colours(tmp_path):
+    for number in range(3):
+        save(tmp_path / "images" / f"{number}.png", photograph(drawing(number)))
+        save_palette(tmp_path / "masks" / f"{number}.png", drawing(number))
+    rows = [f"{name}:{','.join(map(str, colour))}::" for name, colour in zip("xyz", COLOURS, strict=False)]
+    (tmp_path / "labelmap.txt").write_text("# label:color_rgb:parts:actions\n" + "\n".join(rows))
+    assert scan(tmp_path).labels.names == ("x", "y", "z")
+
+
+def test_white_around_objects_that_end_there_is_asked_about(tmp_path):
+    for number in range(4):
+        target = drawing(number)
+        save(tmp_path / "images" / f"{number}.png", photograph(target))
+        save(tmp_path / "masks" / f"{number}.png", np.where(target == 0, 255, target - 1).astype(np.uint8))
+    with pytest.raises(DataError, match=r"255 covers \d+% of the pixels, beside class indices"):
+        scan(tmp_path)

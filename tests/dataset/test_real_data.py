@@ -58,7 +58,7 @@ EXPECTED = {
     ),
     "oxford_pets": Expected(
         139, ("pet", "background", "border"), (1, 2, 3), parts={"train": 111, "val": 14, "test": 14},
-        findings=("recognised as Oxford-IIIT Pet",),
+        findings=("recognised as Oxford-IIIT Pet", "1 of 139 masks hold the background only"),
     ),
     "farmland_agoro": Expected(30, **TWO, instances=True, parts={"train": 24, "val": 3, "test": 3}),
     "dubai_aerial": Expected(

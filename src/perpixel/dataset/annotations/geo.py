@@ -15,21 +15,12 @@ from perpixel.errors import DataError, Problem
 from perpixel.files.read import GeoReference, read_header
 from perpixel.runtime.json_values import JsonMapping
 
-CLASS_FIELDS: Final = (
+PLAIN_FIELDS: Final = (
     *("class", "class_name", "classname", "classification", "label", "label_name", "category", "category_name"),
-    *(
-        "type",
-        "kind",
-        "landcover",
-        "land_cover",
-        "landuse",
-        "land_use",
-        "lulc",
-        "crop",
-        "species",
-        "class_id",
-        "classid",
-    ),
+)
+CLASS_FIELDS: Final = (
+    *PLAIN_FIELDS,
+    *("type", "kind", "landcover", "land_cover", "landuse", "land_use", "lulc", "crop", "species", "class_id"),
 )
 """Fields that name a class, the plainest first."""
 WGS84: Final = "EPSG:4326"
@@ -245,13 +236,11 @@ def _named(path: Path, found: Sequence[tuple[JsonMapping, tuple[tuple[Ring, ...]
     areas = [
         ({str(k).lower(): v for k, v in properties.items()}, polygons) for properties, polygons in found if polygons
     ]
-    field = next(
-        (f for f in CLASS_FIELDS if areas and all(properties.get(f) is not None for properties, _ in areas)), None
-    )
-    if field is None and (some := [f for f in CLASS_FIELDS if any(p.get(f) is not None for p, _ in areas)]):
-        bare = sum(properties.get(some[0]) is None for properties, _ in areas)
+    told = {f: sum(properties.get(f) not in (None, "") for properties, _ in areas) for f in CLASS_FIELDS}
+    field = next((f for f in CLASS_FIELDS if areas and told[f] == len(areas)), None)
+    if field is None and (some := next((f for f in PLAIN_FIELDS if told[f]), None)):
         raise DataError(
-            f"{bare} of {len(areas)} outlines in {path} have no {some[0]}, and the others have one.",
+            f"{len(areas) - told[some]} of {len(areas)} outlines in {path} have no {some}, and the others have one.",
             fix="give each its class, or remove those without.",
         )
     return tuple(

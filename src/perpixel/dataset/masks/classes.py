@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 from perpixel.dataset.annotations.tables import KNOWN_SETS, ClassTable
 from perpixel.dataset.layout.inventory import MaskFacts, packed, total, unpacked
 from perpixel.dataset.masks.evidence import Shapes
+from perpixel.dataset.masks.mixtures import refuse_mixtures
 from perpixel.dataset.masks.refusals import MOST_INFERRED, blended, empty_masks, one_class, smoothed, too_many
 from perpixel.dataset.masks.void import ISLANDS, MaskValues, absent_value, is_even, unlabelled_values
 from perpixel.dataset.sample import Finding, info, warning
@@ -91,8 +92,10 @@ def infer(evidence: Evidence) -> Understood:
     if is_open and not any(palettes) and not evidence.unlabelled:
         if _are_two_scales(facts):
             return binary("nonzero", info(*SCALES_TOLD))
-        if not _is_named(total(facts), evidence.tables) and _are_steps(facts, evidence.shapes):
-            return binary("halves", warning(*STEPS_TOLD))
+        if not _is_named(total(facts), evidence.tables):
+            if _are_steps(facts, evidence.shapes):
+                return binary("halves", warning(*STEPS_TOLD))
+            refuse_mixtures(facts, evidence.shapes)
     return _indices(evidence, "palette" if all(palettes) else "index")
 
 
@@ -129,7 +132,7 @@ def _indices(evidence: Evidence, encoding: Encoding) -> Understood:
     if len(values) > MOST_INFERRED:
         raise too_many(values)
     table = {index: colour for fact in facts for index, colour in fact.palette.items()}
-    names, void, told = _names(values, evidence, set(counts))
+    names, void, told = _names(values, evidence, set(counts), table)
     findings += told
     kept = [value for value in values if value not in void]
     colours = tuple(unpacked(table[v]) for v in kept) if encoding == "palette" else default_colours(kept)
@@ -204,11 +207,15 @@ def default_colours(values: Sequence[int]) -> tuple[Colour, ...]:
 
 
 def _names(
-    values: Sequence[int], evidence: Evidence, seen: set[int]
+    values: Sequence[int], evidence: Evidence, seen: set[int], palette: Mapping[int, int]
 ) -> tuple[dict[int, str], tuple[int, ...], list[Finding]]:
     """A name for each value, values that turn out to be void, and where the names come from."""
     findings: list[Finding] = []
     for table in evidence.tables:
+        shown = {palette[value] for value in values if value in palette}
+        if len(shown) == len(values) and (coloured := table.for_colours(shown)) is not None:
+            told = info(f"class names are those of {table.path.name}, by the palette.", fix="edit them there.")
+            return {value: coloured[palette[value]] for value in values}, (), [*findings, told]
         if (named := table.for_values(values)) is not None:
             return named, (), [*findings, _told_names(table, named, evidence)]
         findings.append(

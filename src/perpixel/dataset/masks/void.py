@@ -79,8 +79,9 @@ def unlabelled_values(
         if len(set(seen.counts) - set(why) - {value}) >= 2 and (value or _is_outside(seen)):
             why[value] = "the rasters name it as nodata"
     rest = set(seen.counts) - set(why)
-    if 255 in rest and 255 not in seen.named and len(rest) >= 3 and (reason := _why_255_is_no_class(seen, rest)):
-        why[255] = reason
+    for value in sorted({255, 65535} & rest - set(seen.named)):
+        if len(rest) >= 3 and value == max(rest) and (reason := _why_greatest_is_no_class(seen, rest, value)):
+            why[value] = reason
     if 0 in set(seen.counts) - set(why) - set(seen.named) and _is_beside_strokes(seen, set(seen.counts) - set(why)):
         raise stroke_question(seen.share(0))
     return tuple(why), [*_told(seen, why), *absent]
@@ -132,33 +133,34 @@ def _is_outside(seen: MaskValues) -> bool:
     )
 
 
-def _why_255_is_no_class(seen: MaskValues, rest: set[int]) -> str:
-    """The reason why 255 stands for no label beside other values; empty where it is a class."""
-    others = sorted(rest - {255})
-    if is_even(sorted(rest)) or others[-1] >= 254:
+def _why_greatest_is_no_class(seen: MaskValues, rest: set[int], value: int) -> str:
+    """The reason why the greatest value of 8 or 16 bits stands for no label; empty where it is a class."""
+    others = sorted(rest - {value})
+    if is_even(sorted(rest), value) or others[-1] >= 254:
         return ""
     if others[-1] >= MOST_INDICES:
-        raise question(255, f"255 stands beside {_listed(others)}, which are no class indices")
-    if seen.share(255) <= MOST_IGNORED:
+        raise question(value, f"{value} stands beside {_listed(others)}, which are no class indices")
+    if seen.share(value) <= MOST_IGNORED:
         return "beside class indices it stands for no label"
-    if _is_strewn(seen, others):
+    if _is_strewn(seen, others, value):
         return "it lies around strokes of all classes"
-    raise question(255, f"255 covers {seen.share(255):.0%} of the pixels, beside class indices")
+    raise question(value, f"{value} covers {seen.share(value):.0%} of the pixels, beside class indices")
 
 
-def _is_strewn(seen: MaskValues, others: Sequence[int]) -> bool:
-    """Whether pieces of all classes, 0 among them, lie apart in it: then it cannot be their background."""
-    return others[0] == 0 and seen.shapes.contact_share(255) <= ISLANDS
+def _is_strewn(seen: MaskValues, others: Sequence[int], value: int) -> bool:
+    """Whether pieces of all classes, 0 among them, lie apart in it, and end where the images do not change."""
+    is_apart = others[0] == 0 and seen.shapes.contact_share(value) <= ISLANDS
+    return is_apart and not seen.shapes.border_contrast(value) > REAL_BORDER
 
 
-def is_even(values: Sequence[int]) -> bool:
+def is_even(values: Sequence[int], greatest: int = 255) -> bool:
     """Whether values are the levels 0..255 of that many steps, to within rounding: gray levels, each a class.
 
     >>> is_even([0, 85, 170, 255]), is_even([0, 127, 255]), is_even([0, 1, 255])
     (True, True, False)
     """
     steps = len(values) - 1
-    return steps >= 1 and all(abs(value - 255 * k / steps) <= 1 for k, value in enumerate(values))
+    return steps >= 1 and all(abs(value - greatest * k / steps) <= 1 for k, value in enumerate(values))
 
 
 def question(value: int, why: str) -> DataError:

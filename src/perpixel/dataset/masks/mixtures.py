@@ -1,0 +1,49 @@
+"""Masks whose values are no classes: smoothed between levels, or written at two scales."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from perpixel.dataset.layout.inventory import MaskFacts
+from perpixel.dataset.masks.evidence import Shapes
+from perpixel.dataset.masks.refusals import smoothed
+from perpixel.dataset.masks.void import is_even
+from perpixel.errors import DataError
+
+MOST_LEVELS: Final = 20
+"""Values that a mask of classes at one of two scales has at most."""
+LEAST_STEPS: Final = 6
+INSIDE: Final = 0.02
+"""Of the pixels of a step, at most this share lies inside its own level."""
+
+
+def refuse_mixtures(facts: Sequence[MaskFacts], shapes: Shapes) -> None:
+    """Raise DataError where most values are steps along borders, or some files hold multiples of others."""
+    values = sorted({value for fact in facts for value in fact.values})
+    seen = {value: shapes.interiors.get(value, (0, 0)) for value in values[1:-1]}
+    steps = [value for value, (pixels, inner) in seen.items() if inner <= INSIDE * pixels]
+    if len(steps) >= LEAST_STEPS and 2 * len(steps) >= len(values) and not is_even(values):
+        raise smoothed(len(values), values[-1])
+    sorts = {frozenset(fact.values) - {0} for fact in facts}
+    if len(values) > 2 * MOST_LEVELS or len(sorts) < 2:
+        return
+    scale = next((s for s in (2, 17, 63, 64, 85, 100, 127, 128, 255, 257) if _is_scaled(sorts, s)), None)
+    if scale is not None:
+        raise DataError(
+            f"some masks hold values that are {scale} times those of the others: they are written at two scales.",
+            fix="write all masks with the same values.",
+            examples=[", ".join(map(str, sorted(sort))) for sort in sorted(sorts, key=sorted)],
+        )
+
+
+def _is_scaled(sorts: set[frozenset[int]], scale: int) -> bool:
+    """Whether each file holds small values, or their multiples, and several of both occur."""
+    small = [sort for sort in sorts if sort and max(sort) < MOST_LEVELS]
+    large = [sort for sort in sorts if sort and max(sort) >= MOST_LEVELS]
+    known = set().union(*small) if small else set()
+    told = set().union(*large) if large else set()
+    return (
+        len(known) >= 2
+        and len(told) >= 2
+        and known | told == set().union(*sorts)
+        and told <= {scale * v for v in known}
+    )
