@@ -50,7 +50,7 @@ def convert(
     data: PathLike,
     out: PathLike,
     *,
-    to: Literal["masks"] = "masks",
+    to: Literal["masks", "coco", "yolo", "geojson"] = "masks",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> "Converted":
@@ -59,7 +59,8 @@ def convert(
     Args:
         data: The folder, or a dataset.yaml.
         out: The new folder.
-        to: "masks" writes images/, class indices in masks/, classes.csv, manifest.csv and dataset.yaml.
+        to: "masks" writes images/, class indices in masks/, classes.csv, manifest.csv and dataset.yaml; "coco",
+            "yolo" and "geojson" write images/ and outlines along the edges of pixels, an object for each region.
         overwrite: Replace an earlier conversion in `out`.
         progress: As of `train`.
 

@@ -109,7 +109,7 @@ def check(
 def convert(
     data: Data,
     out: Annotated[Path, typer.Argument(help="the new folder", show_default=False)],
-    to: Annotated[Literal["masks"], typer.Option(help="what to write")] = "masks",
+    to: Annotated[Literal["masks", "coco", "yolo", "geojson"], typer.Option(help="what to write")] = "masks",
     overwrite: Overwrite = False,
 ) -> None:
     """Convert a folder to plain images and masks that other programs can read."""

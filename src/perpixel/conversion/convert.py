@@ -9,6 +9,7 @@ from tempfile import mkdtemp
 from typing import Final, Literal, TypeAlias
 
 from perpixel.conversion.mask_folder import MARK, write_mask_folder
+from perpixel.conversion.outline_folders import write_coco_folder, write_geojson_folder, write_yolo_folder
 from perpixel.dataset import Dataset
 from perpixel.dataset.layout.inventory import Progress
 from perpixel.errors import OutputError
@@ -16,8 +17,13 @@ from perpixel.files.atomic import WRITING, cannot_write
 from perpixel.results import Result
 from perpixel.runtime.json_values import JsonObject
 
-Format: TypeAlias = Literal["masks"]
-FORMATS: Final[dict[Format, Callable[[Dataset, Path, Path, Progress | None], None]]] = {"masks": write_mask_folder}
+Format: TypeAlias = Literal["masks", "coco", "yolo", "geojson"]
+FORMATS: Final[dict[Format, Callable[[Dataset, Path, Path, Progress | None], None]]] = {
+    "masks": write_mask_folder,
+    "coco": write_coco_folder,
+    "yolo": write_yolo_folder,
+    "geojson": write_geojson_folder,
+}
 """Each writes a data set into a new folder that will be renamed: (dataset, folder, its name in the end, progress)."""
 
 

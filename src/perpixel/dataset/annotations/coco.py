@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from perpixel.dataset.annotations.placing import NamedImages, nearest
+from perpixel.dataset.annotations.placing import NO_LABEL, NamedImages, nearest
 from perpixel.dataset.layout.names import Part, part_of
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
@@ -16,6 +16,7 @@ from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
 from perpixel.files.read import read_header
 from perpixel.runtime.json_values import JsonObject
+from perpixel.shapes import IGNORED
 
 Json = JsonObject
 
@@ -69,14 +70,15 @@ def _categories(files: Mapping[Path, Json]) -> list[str]:
     """Names in the order of their numbers, each once; what is no category is told when its file is read."""
     listed = [c for data in files.values() for c in data["categories"] if isinstance(c, dict) and "name" in c]
     numbered = sorted(listed, key=lambda c: c["id"] if isinstance(c.get("id"), int) else 0)
-    return list(dict.fromkeys(str(c["name"]) for c in numbered))
+    return [name for name in dict.fromkeys(str(c["name"]) for c in numbered) if name != NO_LABEL]
 
 
 def _read_one(
     path: Path, data: Json, names: list[str], by_name: NamedImages, shapes: dict[Path, list[Shape]]
 ) -> tuple[list[Path], list[Problem]]:
     """Add the shapes of one file; give the images that it lists, and what is wrong."""
-    category = {c["id"]: names.index(str(c["name"])) + 1 for c in data["categories"]}
+    index = {NO_LABEL: IGNORED} | {name: k for k, name in enumerate(names, start=1)}
+    category = {c["id"]: index[str(c["name"])] for c in data["categories"]}
     place: dict[str, Path] = {}
     scale: dict[str, tuple[float, float]] = {}
     missing = []

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from perpixel.dataset.annotations.coco import parse
-from perpixel.dataset.annotations.placing import NamedImages, nearest
+from perpixel.dataset.annotations.placing import NO_LABEL, NamedImages, nearest
 from perpixel.dataset.layout.names import natural, stem
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import GeoReference, read_header
 from perpixel.runtime.json_values import JsonMapping
+from perpixel.shapes import IGNORED
 
 PLAIN_FIELDS: Final = (
     *("class", "class_name", "classname", "classification", "label", "label_name", "category", "category_name"),
@@ -70,7 +71,8 @@ def read_geo(files: Sequence[Path], images: Sequence[Path]) -> Drawn | None:
     homes = {layer.path: by_name.named(layer.path.stem) for layer in layers}
     if all(homes.values()):
         layers = [_of_one_image(layer) for layer in layers]
-    classes = sorted({feature.name for layer in layers for feature in layer.features}, key=natural)
+    names = {feature.name for layer in layers for feature in layer.features}
+    classes = sorted(names - {NO_LABEL}, key=natural)
     shapes: dict[Path, list[Shape]] = {}
     for layer in layers:
         same = homes[layer.path]
@@ -107,7 +109,7 @@ def _place(
             continue
         height, width = header.size
         found = [
-            Shape(classes.index(feature.name) + 1, polygons)
+            Shape(IGNORED if feature.name == NO_LABEL else classes.index(feature.name) + 1, polygons)
             for feature, polygons in zip(layer.features, _in_pixels(layer, header.georeference), strict=True)
             if touches(polygons, height, width)
         ]

@@ -4,12 +4,16 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 from unicodedata import normalize
 
 import numpy as np
 
 from perpixel.dataset.layout.names import part_of, place_of, stem
 from perpixel.shapes import AnyArray
+
+NO_LABEL: Final = "__ignore__"
+"""What LabelMe, and our COCO and GeoJSON files, call areas without a label."""
 
 
 class NamedImages:
