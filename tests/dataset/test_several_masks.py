@@ -181,3 +181,29 @@ def test_an_image_in_two_subsets_is_refused(tmp_path, coco_images):
     coco(tmp_path / "annotations" / "val.json", coco_images[2:])
     with pytest.raises(DataError, match=r"1 images that .*val\.json lists for val are listed for another subset"):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["masks", "."])
+def test_class_files_next_to_each_other_are_classes_and_a_missing_one_is_told(tmp_path, folder):
+    targets = [drawing(seed, 3) for seed in range(4)]
+    for case, target in enumerate(targets):
+        save(tmp_path / ("images" if folder == "masks" else ".") / f"p_{case}.png", photograph(target))
+        for name, value in (("liver", 1), ("tumor", 2)):
+            save(tmp_path / folder / f"p_{case}_mask_{name}.png", (target == value) * np.uint8(255))
+    dataset = scan(tmp_path)
+    assert dataset.labels.names == ("background", "liver", "tumor")
+    for sample, target in zip(dataset.samples, targets, strict=True):
+        np.testing.assert_array_equal(dataset.target(sample), target)
+    (tmp_path / folder / "p_2_mask_tumor.png").unlink()
+    with pytest.raises(DataError, match=r"of 1 of 4 images are not one for each of liver, tumor"):
+        scan(tmp_path)
+
+
+def test_masks_that_two_people_drew_are_asked_about(tmp_path):
+    for case in range(4):
+        target = drawing(case, 2)
+        save(tmp_path / "images" / f"{case}.png", photograph(target))
+        for name in ("anna", "berta"):
+            save(tmp_path / "masks" / f"{case}_{name}.png", np.roll(target, len(name) - 4, 1) * np.uint8(255))
+    with pytest.raises(DataError, match=r"the masks of anna and berta are nearly the same"):
+        scan(tmp_path)

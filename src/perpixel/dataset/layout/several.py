@@ -73,20 +73,21 @@ def by_class(samples: Sequence[Sample]) -> tuple[tuple[str, ...], list[Sample], 
 def class_files(folder: Folder, masks: Sequence[Path]) -> list[Sample]:
     """Samples with a mask file for each class: 7_liver.png and 7_tumor.png of 7.png; none where the files are others.
 
-    Each image has several masks that begin with its name, and what they say besides recurs from image to image.
+    Most images have several masks that begin with their names, and what these say besides recurs from image to image.
+    An image that lacks one is told by `by_class`.
     """
     by_stem = {stem(image.name): image for image in folder.images}
-    longest = sorted(by_stem, key=len, reverse=True)
     found: dict[str, list[Path]] = {name: [] for name in by_stem}
     for mask in masks:
         own = stem(mask.name)
-        name = next((n for n in longest if own.startswith(n) and re.match(r"[\W_]", own[len(n) :])), None)
+        ends = reversed([end.start() for end in re.finditer(r"[\W_]", own)])
+        name = next((own[:end] for end in ends if own[:end] in by_stem), None)
         if name is None:
             return []
         found[name].append(mask)
     samples = [sample_of(folder, image, tuple(found[name])) for name, image in by_stem.items()]
     words = [[class_of(mask, sample) for mask in sample.masks] for sample in samples]
-    if len(samples) < 2 or not all(len(each) > 1 and all(each) for each in words):
+    if len(samples) < 2 or not all(all(each) for each in words) or 2 * sum(len(w) > 1 for w in words) < len(words):
         return []
     kinds = {word for each in words for word in each}
     is_pictured = any(set(word.split()) & (PICTURED_WORDS | NO_CLASSES) for word in kinds)
