@@ -184,7 +184,7 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _data_uri(pixels: "NDArray[np.uint8]", side_px: int = PICTURE_PX) -> str:
+def picture_uri(pixels: "NDArray[np.uint8]", side_px: int = PICTURE_PX) -> str:
     """A picture (H, W, 3) uint8 as a JPEG in a URI, its longer side `side_px`; a small one grows by whole pixels."""
     from PIL import Image
 
@@ -242,7 +242,7 @@ def _spelled(value: Any) -> str:
 
 def _pictures_html(pictures: Sequence[Picture]) -> str:
     shown = [
-        f'<figure style="margin:.4em"><img alt="{_escaped(each.caption)}" src="{_data_uri(each.pixels)}">'
+        f'<figure style="margin:.4em"><img alt="{_escaped(each.caption)}" src="{picture_uri(each.pixels)}">'
         f'<figcaption style="font-size:smaller">{_escaped(each.caption)}</figcaption></figure>'
         for each in pictures[:MAX_PICTURES]
     ]
@@ -263,4 +263,4 @@ def _escaped(text: str) -> str:
     return html.escape(printable(text))
 
 
-__all__ = ["Picture", "Result", "ResultList", "Row", "Score", "how_many", "plain"]
+__all__ = ["Picture", "Result", "ResultList", "Row", "Score", "how_many", "picture_uri", "plain"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from perpixel.api.given import PathLike, page_language, settings_tree
+from perpixel.api.live_cell import shown_progress
 from perpixel.api.prediction_verbs import load
 from perpixel.errors import PerpixelError, SettingsError
 from perpixel.language import current, known_language
@@ -128,7 +129,9 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         resume: Go on with the run in `out`, which was interrupted.
         overwrite: Replace the run in `out`.
         language: Of the report, "en" or "zh"; None for that of the run.
-        progress: Called with a task, how much of it is done, of how much, and a note; nothing is shown without.
+        progress: Called with a task, how much of it is done, of how much, and a note. Without one a notebook shows a
+            live cell with curve and validation images, anything else a line now and then; `silent` of
+            `perpixel.runtime.progress` shows nothing.
         **options: Any of the options, by name.
 
     Returns:
@@ -143,6 +146,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.settings.tree import settings_from
     from perpixel.store.run_folder import Run, new_folder
 
+    progress = progress or (shown_progress() if speaks() else silent)
     tree = settings_tree(settings, recipe, options)
     known_language(language)  # a wrong one costs no time
     if resume:
@@ -150,16 +154,16 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
             raise SettingsError("resume needs the run to go on with.", fix="give its folder as `out`.")
         run = Run.open(Path(out))
         if not run.is_finished or (run.report_path.exists() and not is_live(run.report_path)):
-            with _live_page(run.folder, page_language(language, run), progress or silent) as shown:
+            with _live_page(run.folder, page_language(language, run), progress) as shown:
                 run = training.resume(run.folder, tree, progress=shown)
     else:
         folder, tree = Path(out or new_folder(Path(data))), tree | ({"language": language} if language else {})
-        with _live_page(folder, language or current(), progress or silent) as shown:
+        with _live_page(folder, language or current(), progress) as shown:
             run = training.train(Path(data), folder, settings_from(tree), overwrite=overwrite, progress=shown)
     if speaks():
         single = [Run.open(folder) for folder in run.fold_folders] or [run]
         for each in single:
-            _calibrated(each, progress or silent)
+            _calibrated(each, progress)
         for each in (*map(Run.open, run.fold_folders), run):
             write_report(each, load(each), language=page_language(language, each))
     return run

@@ -36,6 +36,8 @@ class LivePage:
         self._language = language
         self._progress = progress
         self._written = 0
+        self.logger = getattr(progress, "logger", None)
+        """What a trainer tells after each validation, where the progress has it."""
 
     def __call__(self, task: str, done: float, total: float, note: str = "") -> None:
         """Take note of how far it is, and write the page where a validation was added."""

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from perpixel.shapes import ImageArray, TargetArray
 LARGEST_PX: Final = 512
 
 
+@runtime_checkable
 class Logger(Protocol):
     """What is told after each validation."""
 

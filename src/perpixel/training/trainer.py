@@ -101,9 +101,12 @@ class Trainer:
         save_model(self._run.kept_path(epoch), self._session.card, self._weights())
 
     def _opened_loggers(self, stack: ExitStack) -> list[Logger]:
-        """Open the loggers, in the one process that writes."""
-        names = self._run.settings.train.loggers if self._ranks.is_first else ()
-        opened = [LOGGERS[name](self._run.folder, self._state.step) for name in names]
+        """Open the loggers, in the one process that writes; a progress may have one, too."""
+        if not self._ranks.is_first:
+            return []
+        opened = [LOGGERS[name](self._run.folder, self._state.step) for name in self._run.settings.train.loggers]
+        if isinstance(logger := getattr(self._progress, "logger", None), Logger):
+            opened.append(logger)
         return [stack.enter_context(closing(each)) for each in opened]
 
     @property
