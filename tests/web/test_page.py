@@ -89,6 +89,25 @@ def test_both_languages_fit_both_widths(tab, page, width):
     assert not tab.errors
 
 
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_other_model_is_shown_next_to_the_one_that_answers(tab, cells_run, cells, width):
+    with served(cells_run.folder, cells / "images") as server:
+        path = cells_run.folder.with_name("a-folder-with-a-long-name-that-would-not-fit-in-the-panel") / "1" / "run"
+        server.service.settle(path, server.service.predictor, is_better=False)
+        tab.open(server.url, width=width)
+        tab.wait("(await import('/static/app.js')).page.prediction")
+        tab.evaluate("const s = document.getElementById('layer'); s.value = 'both'; s.onchange()")
+        layer = layer_values(tab, "mask?model=other")
+        np.testing.assert_array_equal(layer, layer_values(tab))
+        fits = """
+          const panel = document.getElementById("panel").getBoundingClientRect();
+          return [...document.querySelectorAll("#panel *")].filter((each) => each.offsetParent)
+            .every((each) => each.getBoundingClientRect().right <= panel.right + 1);
+        """
+        assert tab.evaluate(fits)
+        assert not tab.errors
+
+
 def test_the_keyboard_zooms_and_moves(tab, page):
     tab.open(page.url)
     tab.evaluate("document.getElementById('view').focus()")

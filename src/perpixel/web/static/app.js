@@ -55,6 +55,7 @@ function refresh() {
   parts.painting?.listClassButtons();
   parts.training?.refresh();
   if (page.image) listDownloads(page.image);
+  element("accept").disabled = !page.prediction;
   element("predict").disabled = !model.is_trained || !page.image;
   element("download-section").hidden = !model.is_trained || !page.image;
 }

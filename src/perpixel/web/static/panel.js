@@ -18,7 +18,7 @@ export function listImages(images, current, onChoose) {
   element("images").replaceChildren(
     ...images.map((image) => {
       const item = made("li");
-      const button = made("button", image.name, { type: "button", onclick: () => onChoose(image.id) });
+      const button = made("button", image.name, { type: "button", title: image.name, onclick: () => onChoose(image.id) });
       button.dataset.id = image.id;
       if (image.id === current) button.setAttribute("aria-current", "true");
       item.append(button);
