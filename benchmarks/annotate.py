@@ -226,7 +226,7 @@ class Network:
     predictor: Predictor
 
     def predict(self, crop: Crop) -> Mask:
-        return self.predictor.predict(crop.image, crop.name)
+        return self.predictor.target(crop.image, crop.name)
 
 
 def simulated(method: Preview | Forest, crops: Sequence[Crop], score: Score) -> tuple[dict[int, float], list[Mask]]:

@@ -35,14 +35,14 @@ def answers(images, share):
     """A predictor that is right on a share of the rows."""
     by_shape = iter([image.target for image in images] * 2)
 
-    def predict(_, __):
+    def next_target(_, __):
         target = next(by_shape)
         wrong = np.where(target == IGNORED, 0, 1 - np.minimum(target, 1))
         right = np.where(target == IGNORED, 0, target)
         rows = np.arange(len(target))[:, None] < share * len(target)
         return np.where(rows, right, wrong).astype(np.uint8)
 
-    return SimpleNamespace(predict=predict, codec=SimpleNamespace(labels=generated.binary_labels()))
+    return SimpleNamespace(target=next_target, codec=SimpleNamespace(labels=generated.binary_labels()))
 
 
 @pytest.mark.parametrize(
