@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test check slow docs docs-test test-matrix clean
+.PHONY: setup demo test check slow docs docs-test test-matrix measures clean
 
 setup: $(INSTALLED)
 
@@ -27,6 +27,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto --cov --cov-report=term
+
+# How large and how tangled the code is, each measure with its limit.
+measures: setup
+	$(BIN)/pytest -s tests/test_measures.py
 
 docs: setup
 	$(BIN)/mkdocs build --strict

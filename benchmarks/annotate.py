@@ -32,11 +32,11 @@ from perpixel.files.read import read_image
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, count
 from perpixel.prediction import Predictor
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.prediction.ranking import image_score
 from perpixel.settings.tree import settings_from
 from perpixel.shapes import IGNORED
-from perpixel.training import train
+from perpixel.training import train_run
 from perpixel.web.held_out import LabelledImage
 from perpixel.web.preview import Head, Maps, Previewer
 from perpixel.web.previews import made_encoder
@@ -256,8 +256,8 @@ def trained(crops: Sequence[Crop], drawn: Sequence[Mask], score: Score) -> float
             images.append(LabelledImage(path.name, path, target, str(number)))
         write_dataset(folder / "data", images, score.labels)
         settings = {"crop_hw": [128, 128], "batch_size": 4, "steps": NETWORK_STEPS}
-        run = train(folder / "data", folder / "run", settings_from({"train": settings, "seed": 0}))
-        return score(Network(load(run.folder)))
+        run = train_run(folder / "data", folder / "run", settings_from({"train": settings, "seed": 0}))
+        return score(Network(load_predictor(run.folder)))
 
 
 def learning_curve(strategy: str, seed: int, start: Preview, pool: Sequence[Crop], score: Score) -> list[float]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from perpixel.exporting import TARGETS, export_run
 from perpixel.prediction import PredictOptions
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.prediction.onnx_engine import GRAPHS
 from perpixel.store.bundle import Bundle
 from perpixel.store.run_folder import Run
@@ -46,7 +46,7 @@ def sizes(run: Run, folder: Path) -> None:
 
 
 def speeds(run: Run, folder: Path) -> None:
-    predictor = load(run.folder, PredictOptions(tta="none", precision="32", device="cpu"))
+    predictor = load_predictor(run.folder, PredictOptions(tta="none", precision="32", device="cpu"))
     content = Bundle.open(folder / "onnx").model()
     graphs = {name: graph(content) for name, graph in GRAPHS.items()}
     print("\n| image | PyTorch | ONNX Runtime | OpenVINO |\n|---|---|---|---|")

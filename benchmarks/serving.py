@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from devtools import Tab, chromium
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 
 ROUNDS = 25
 LARGE_PX = 20_000
@@ -98,7 +98,7 @@ def first_page(run: str) -> None:
 
 def round_trip(run: str, image: Path) -> None:
     """Prediction of 512² pixels over the connection and in the process, in turn."""
-    predictor, pixels, body = load(Path(run)), np.asarray(Image.open(image)), image.read_bytes()
+    predictor, pixels, body = load_predictor(Path(run)), np.asarray(Image.open(image)), image.read_bytes()
 
     with serving("serve", run) as (_, url, _):
 

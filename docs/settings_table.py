@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from perpixel.settings.tree import Part, Settings
+from perpixel.settings.tree import Settings, SettingsSection
 
 PLACE = "<!-- all settings -->"
 
@@ -26,7 +26,7 @@ def rows_of(part: type[BaseModel], prefix: str = "") -> list[tuple[str, str, str
     rows: list[tuple[str, str, str]] = []
     for name, field in part.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, Part):
+        if isinstance(inner, type) and issubclass(inner, SettingsSection):
             rows += rows_of(inner, f"{prefix}{name}.")
             continue
         default = field.get_default(call_default_factory=True)

@@ -14,7 +14,7 @@ from PIL import Image
 
 import perpixel
 from perpixel.dataset import scan
-from perpixel.evaluation.scoring import answer_of, part_of
+from perpixel.evaluation.scoring import answer_of, samples_of_part
 from perpixel.files.write import picture
 from perpixel.metrics import count
 from perpixel.report.thumbnails import labelled
@@ -63,7 +63,7 @@ def draw(runs: list[Run], out: Path) -> None:
     predictors = [perpixel.load(run) for run in runs]
     dataset = scan(runs[-1].data)
     scored = []
-    for sample in part_of(runs[-1], dataset, "test"):
+    for sample in samples_of_part(runs[-1], dataset, "test"):
         answer = answer_of(predictors[-1], dataset, sample)
         labels = answer.labels
         counts = count(answer.prediction, answer.target, classes=len(labels), kind=labels.kind)

@@ -39,9 +39,9 @@ def cells(tmp_path_factory):
 def cells_run(tmp_path_factory, cells):
     """A run trained on `cells`; read only, copy it to change it."""
     from perpixel.evaluation import calibrate
-    from perpixel.prediction.load import load
-    from perpixel.training import train
+    from perpixel.prediction.load import load_predictor
+    from perpixel.training import train_run
 
-    run = train(cells, tmp_path_factory.mktemp("runs") / "cells", generated.tiny_settings())
-    calibrate(run, load(run.folder))
+    run = train_run(cells, tmp_path_factory.mktemp("runs") / "cells", generated.tiny_settings())
+    calibrate(run, load_predictor(run.folder))
     return run

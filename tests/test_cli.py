@@ -1,6 +1,7 @@
 """What the command line passes on, and how it ends; whole journeys are in tests/journeys."""
 
 import inspect
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 import perpixel
 from perpixel import api, cli
 from perpixel.cli import main
-from perpixel.errors import DataError
+from perpixel.errors import DataError, OutputError
 from perpixel.prediction import PredictedFiles, Written
 from perpixel.settings.tree import settings_from
 
@@ -235,3 +236,25 @@ def test_the_version_is_printed(command):
 def test_help_has_its_short_name(asked, capsys):
     assert main(asked) == 0
     assert "Usage: " in capsys.readouterr().out
+
+
+def test_a_list_of_inputs_is_read_from_standard_input(asked, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("b.png\n\nc.png\n"))
+    assert cli.main(["predict", "run", "a.png", "-", "--out", "o"]) == 0
+    assert asked["predict"][0][1] == ["a.png", "b.png", "c.png"]
+
+
+def test_the_list_is_read_by_the_first_of_several_processes(asked, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    monkeypatch.setenv("RANK", "1")
+    assert cli.main(["predict", "run", "-", "--out", "o"]) == 0
+    assert asked["predict"][0][1] == []
+
+
+def test_errors_name_flags_on_the_command_line_and_arguments_in_python(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "a.txt").write_text("a")
+    with pytest.raises(OutputError, match="choose a new or empty folder with `out`"):
+        api.demo(tmp_path)
+    assert cli.main(["demo", "--out", str(tmp_path)]) == 1
+    assert "choose a new or empty folder with --out." in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """A module imports only what stands in its own layer or below: the order of CONTRIBUTING, checked."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -104,3 +105,40 @@ def test_each_big_library_has_one_home():
     for library, home in homes.items():
         users = {room_of(path) for path in FILES for name, _ in imported_names(path) if name.split(".")[0] == library}
         assert users <= home, f"{library} is used by {users}"
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+OTHER_PROGRAMS = ("pip", "tensorboard", "mlflow", "hf download", "rio", "convmv", "cvat-cli", "nvidia-smi")
+README_OF_AN_EXPORT = "perpixel predict "
+"""A line of shell in the README of an exported folder; who reads it has the command line."""
+
+
+def texts(path):
+    """Every text of a file, docstrings and parts of f-strings too, with its line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from ((line, node.lineno) for line in node.value.splitlines())
+
+
+def test_below_the_doors_no_text_names_a_flag():
+    """Messages name the argument of the Python function between backquotes; `cli/flags.py` makes the flag of it."""
+    named = [
+        f"{path.relative_to(SOURCE)}:{line} {text.strip()}"
+        for path in FILES
+        if room_of(path) not in ("cli", "web")
+        for text, line in texts(path)
+        if FLAG.search(text) and not any(program in text for program in (*OTHER_PROGRAMS, README_OF_AN_EXPORT))
+    ]
+    assert not named, "\n".join(named)
+
+
+def test_below_the_doors_nothing_reads_standard_input():
+    readers = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in FILES
+        if room_of(path) != "cli"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.stdin")
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "input")
+    ]
+    assert not readers, readers

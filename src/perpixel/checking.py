@@ -1,18 +1,18 @@
 """What `check` finds out about a folder: what is understood of it, its figures, its split, and what is wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from perpixel.audit import Audit, audit
 from perpixel.dataset import Dataset, Finding, Sample, scan
-from perpixel.dataset.layout.inventory import Progress
+from perpixel.dataset.layout.inventory import CountProgress
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.errors import DataError
 from perpixel.files.write import labelled, picture
 from perpixel.results import MAX_PICTURES, Picture, Result, Row, how_many
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.split import Split, SplitPart, split
 
 ALL_PARTS: Final[tuple[SplitPart, ...]] = ("train", "val", "test", "gap")
@@ -72,7 +72,7 @@ class Check(Result):
     def to_dict(self) -> JsonObject:
         """Plain numbers, strings, lists and dicts, ready for JSON."""
         findings = [{"severity": f.severity, **asdict(f.problem)} for f in self.findings]
-        answer: dict[str, Any] = {"schema": 1, "path": str(self.path), "usable": self.is_usable, "findings": findings}
+        answer: JsonObject = {"schema": 1, "path": str(self.path), "usable": self.is_usable, "findings": findings}
         if self.dataset is None or self.audit is None:
             return answer
         data = self.dataset
@@ -100,7 +100,7 @@ class Check(Result):
 
 def examine(
     path: Path,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
     *,
     folds: int | None = None,
     overrides: Overrides = NOTHING_STATED,
@@ -148,7 +148,7 @@ def summary(dataset: Dataset, splits: Sequence[Split]) -> list[str]:
     return lines
 
 
-def class_rows(dataset: Dataset, figures: Audit) -> list[Mapping[str, Any]]:
+def class_rows(dataset: Dataset, figures: Audit) -> list[JsonMapping]:
     """Of each class its value, share of the pixels, and figures."""
     total = max(sum(item.pixels for item in figures.classes) + figures.ignored_pixels, 1)
     if dataset.labels.is_multilabel:

@@ -9,14 +9,14 @@ import html
 import io
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Self, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
 from perpixel.errors import SettingsError, did_you_mean, printable
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 T = TypeVar("T")
-Row: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = JsonMapping
 
 MAX_ROWS: Final = 12
 """Of a table in a notebook; the frame has all."""
@@ -173,7 +173,7 @@ class ResultList(Result, Sequence[T]):
         return "\n".join(map(str, self.items))
 
 
-def plain(value: Any) -> Any:
+def plain(value: Json) -> Json:
     """A value as JSON holds it: undefined figures are None, paths are text.
 
     >>> plain(float("nan")), plain(Path("a"))
@@ -222,7 +222,7 @@ def _table_html(rows: Sequence[Row], bar: str) -> str:
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{rest}"
 
 
-def _cell_html(value: Any, *, is_bar: bool) -> str:
+def _cell_html(value: Json, *, is_bar: bool) -> str:
     text = _escaped(_spelled(value))
     if not is_bar or not isinstance(value, float) or math.isnan(value):
         return text
@@ -232,7 +232,7 @@ def _cell_html(value: Any, *, is_bar: bool) -> str:
     return f'<div style="display:flex;gap:.5em;align-items:center">{text}{side}</div>'
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: Json) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):

@@ -26,6 +26,10 @@ TargetArray: TypeAlias = NDArray[np.uint8]
 AnyArray: TypeAlias = NDArray[Any]
 """Numbers of whatever dtype the file, or the caller, has."""
 
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+WholeArray: TypeAlias = NDArray[np.integer[Any]]
+AnyDtype: TypeAlias = np.dtype[Any]
+
 MaskArray: TypeAlias = AnyArray
 LabelKind: TypeAlias = Literal["multiclass", "multilabel"]
 """Each pixel has one class (softmax, argmax), or any subset of the classes (sigmoid per channel)."""

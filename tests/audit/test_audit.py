@@ -10,7 +10,7 @@ from scipy import ndimage
 from folders import drawing, pairs, photograph, save
 from perpixel.audit import audit, cache_folder, from_dict, run
 from perpixel.dataset import scan
-from perpixel.dataset.duplicates import ALIKE, near_duplicates, neighbours_alike, oriented, thumbnail
+from perpixel.dataset.duplicates import ALIKE, gray_thumbnail, near_duplicates, neighbours_alike, oriented
 from perpixel.errors import DataError
 
 
@@ -169,18 +169,18 @@ def test_turned_and_flipped_copies_are_found(orientation):
     copy = oriented(SCENES[2][None, ..., 0].astype(np.float32), orientation)[0, ..., None]
     noisy = np.clip(copy[..., 0] * 0.9 + 5 + RANDOM.normal(0, 2, (90, 90)), 0, 255).astype(np.uint8)
     half = np.asarray(Image.fromarray(noisy).resize((45, 45), Image.Resampling.BICUBIC))[..., None]
-    thumbnails = np.stack([thumbnail(image) for image in (*SCENES, half)])
+    thumbnails = np.stack([gray_thumbnail(image) for image in (*SCENES, half)])
     assert near_duplicates(thumbnails) == [(2, 6)]
 
 
 def test_exact_copies_of_flat_images_are_found_and_flat_images_are_no_copies_of_others():
     flat = np.full((40, 40, 1), 7, np.uint8)
-    thumbnails = np.stack([thumbnail(image) for image in (*SCENES, flat, flat, flat + 1)])
+    thumbnails = np.stack([gray_thumbnail(image) for image in (*SCENES, flat, flat, flat + 1)])
     assert near_duplicates(thumbnails) == [(6, 7)]
 
 
 def test_different_pictures_are_no_duplicates():
-    thumbnails = np.stack([thumbnail(scene) for scene in SCENES])
+    thumbnails = np.stack([gray_thumbnail(scene) for scene in SCENES])
     assert near_duplicates(thumbnails) == []
     correlations = np.corrcoef(thumbnails.reshape(6, -1))
     assert correlations[~np.eye(6, dtype=bool)].max() < ALIKE

@@ -12,7 +12,7 @@ from perpixel.audit import audit
 from perpixel.audit.copies import confirmed
 from perpixel.audit.same_picture import fine_picture, show_the_same
 from perpixel.dataset import scan
-from perpixel.dataset.duplicates import near_duplicates, thumbnail
+from perpixel.dataset.duplicates import gray_thumbnail, near_duplicates
 from perpixel.dataset.overrides import Overrides
 from perpixel.errors import DataError
 from perpixel.split import split
@@ -111,7 +111,7 @@ COPIES = {
 def found(images):
     """Pairs of copies, and how many are alike without being copies."""
     images = [image[..., None] for image in images]
-    thumbnails = np.stack([thumbnail(image) for image in images])
+    thumbnails = np.stack([gray_thumbnail(image) for image in images])
 
     def read(indices, side):
         return [fine_picture(images[index], side) for index in indices]

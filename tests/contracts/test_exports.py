@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from contracts.test_models import CASES, stirred
 from perpixel.exporting.graphs import EXAMPLE_HW, trace, write_onnx
-from perpixel.exporting.raw_network import RawNetwork, Reduce
+from perpixel.exporting.raw_network import BilinearReduction, RawNetwork
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.prediction.onnx_engine import onnxruntime_graph
 from prediction.networks import codec_for
@@ -79,4 +79,4 @@ def test_reduction_is_that_of_pytorch_with_antialiasing(ratio):
     image = torch.rand(2, 3, 5 * ratio.denominator, 3 * ratio.denominator)
     size = [int(side * ratio) for side in image.shape[2:]]
     expected = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
-    torch.testing.assert_close(Reduce(ratio)(image), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(BilinearReduction(ratio)(image), expected, rtol=0, atol=1e-5)

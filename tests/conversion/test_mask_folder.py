@@ -8,7 +8,7 @@ from PIL import Image
 import perpixel
 from folders import drawing, pairs, photograph, save
 from perpixel.cli import main
-from perpixel.conversion import convert
+from perpixel.conversion import write_conversion
 from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError
 
@@ -82,10 +82,10 @@ def _turned(root):
 def test_a_converted_folder_is_read_back_the_same_and_converts_to_itself(tmp_path, make):
     make(tmp_path / "data")
     first = scan(tmp_path / "data")
-    convert(first, tmp_path / "once")
+    write_conversion(first, tmp_path / "once")
     second = scan(tmp_path / "once")
     _same(first, second)
-    convert(second, tmp_path / "twice")
+    write_conversion(second, tmp_path / "twice")
     _same(second, scan(tmp_path / "twice"))
     for name in ("pairs.csv", "dataset.yaml"):
         assert (tmp_path / "once" / name).read_text() == (tmp_path / "twice" / name).read_text()
@@ -93,7 +93,7 @@ def test_a_converted_folder_is_read_back_the_same_and_converts_to_itself(tmp_pat
 
 def test_masks_hold_indices_with_255_ignored(tmp_path):
     _ignored(tmp_path / "data")
-    convert(scan(tmp_path / "data"), tmp_path / "out")
+    write_conversion(scan(tmp_path / "data"), tmp_path / "out")
     mask = np.array(Image.open(tmp_path / "out" / "masks" / "a1.png"))
     expected = drawing(1)
     expected[-2:] = 255
@@ -110,7 +110,7 @@ def test_from_255_classes_on_masks_have_16_bits_with_65535_ignored(tmp_path):
     text = f"perpixel: 1\nclasses:\n{lines}\nignored: [999]\n"
     (tmp_path / "data" / "dataset.yaml").write_text(text)
     first = scan(tmp_path / "data")
-    convert(first, tmp_path / "out")
+    write_conversion(first, tmp_path / "out")
     mask = np.array(Image.open(tmp_path / "out" / "masks" / "a0.png"))
     np.testing.assert_array_equal(mask, np.where(target == 255, 65535, target))
     _same(first, scan(tmp_path / "out"))
@@ -118,14 +118,14 @@ def test_from_255_classes_on_masks_have_16_bits_with_65535_ignored(tmp_path):
 
 def test_overlapping_classes_are_a_page_each(tmp_path):
     _classes(tmp_path / "data")
-    convert(scan(tmp_path / "data"), tmp_path / "out")
+    write_conversion(scan(tmp_path / "data"), tmp_path / "out")
     pages = tifffile.imread(tmp_path / "out" / "masks" / "a2.tif")
     np.testing.assert_array_equal(pages, np.stack([drawing(2) >= k for k in (1, 2)]))
 
 
 def test_the_tables_say_where_each_image_comes_from_and_what_each_value_means(tmp_path):
     _values(tmp_path / "data")
-    convert(scan(tmp_path / "data"), tmp_path / "out")
+    write_conversion(scan(tmp_path / "data"), tmp_path / "out")
     manifest = _rows(tmp_path / "out" / "manifest.csv")
     assert list(manifest[0]) == ["image", "page", "top", "left", "height", "width", "mask", "split", "group"]
     assert (manifest[0]["image"], manifest[0]["split"]) == ("train/images/a0.png", "train")
@@ -141,7 +141,7 @@ def test_the_tables_say_where_each_image_comes_from_and_what_each_value_means(tm
 
 def test_images_are_linked_and_copied_where_links_are_not_possible(tmp_path, monkeypatch):
     pairs(tmp_path / "data", 2)
-    convert(scan(tmp_path / "data"), tmp_path / "linked")
+    write_conversion(scan(tmp_path / "data"), tmp_path / "linked")
     link = tmp_path / "linked" / "images" / "a0.png"
     assert link.is_symlink()
     assert link.read_bytes() == (tmp_path / "data" / "images" / "a0.png").read_bytes()
@@ -150,7 +150,7 @@ def test_images_are_linked_and_copied_where_links_are_not_possible(tmp_path, mon
         raise OSError("no privilege")
 
     monkeypatch.setattr("pathlib.Path.symlink_to", refuse)
-    convert(scan(tmp_path / "data"), tmp_path / "copied")
+    write_conversion(scan(tmp_path / "data"), tmp_path / "copied")
     copy = tmp_path / "copied" / "images" / "a0.png"
     assert not copy.is_symlink()
     assert copy.read_bytes() == link.read_bytes()
@@ -162,13 +162,13 @@ def test_an_occupied_folder_is_refused_and_a_conversion_replaced_when_asked(tmp_
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("")
     with pytest.raises(OutputError, match="exists and holds no conversion"):
-        convert(dataset, tmp_path / "mine", overwrite=True)
-    convert(dataset, tmp_path / "out")
+        write_conversion(dataset, tmp_path / "mine", overwrite=True)
+    write_conversion(dataset, tmp_path / "out")
     with pytest.raises(OutputError, match="already holds a conversion"):
-        convert(dataset, tmp_path / "out")
-    convert(dataset, tmp_path / "out", overwrite=True)
+        write_conversion(dataset, tmp_path / "out")
+    write_conversion(dataset, tmp_path / "out", overwrite=True)
     with pytest.raises(OutputError, match="lie in each other"):
-        convert(dataset, tmp_path / "data" / "inside")
+        write_conversion(dataset, tmp_path / "data" / "inside")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "mine", "out"]
 
 
@@ -177,7 +177,7 @@ def test_an_error_leaves_nothing_behind(tmp_path):
     dataset = scan(tmp_path / "data")
     (tmp_path / "data" / "masks" / "a1.png").write_bytes(b"\x89PNG broken")
     with pytest.raises(DataError, match="a1"):
-        convert(dataset, tmp_path / "out")
+        write_conversion(dataset, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 

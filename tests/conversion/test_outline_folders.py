@@ -9,7 +9,7 @@ from affine import Affine
 
 from folders import drawing, photograph, save
 from perpixel.cli import main
-from perpixel.conversion import convert
+from perpixel.conversion import write_conversion
 from perpixel.dataset import scan
 from perpixel.dataset.annotations.filling import even_odd
 from perpixel.errors import DataError
@@ -49,23 +49,23 @@ def same(first, second):
 @pytest.mark.parametrize("parts", [False, True])
 def test_outlines_read_back_pixel_for_pixel(tmp_path, to, parts):
     dataset = data(tmp_path / "data", parts=parts)
-    convert(dataset, tmp_path / "out", to)
+    write_conversion(dataset, tmp_path / "out", to)
     same(dataset, scan(tmp_path / "out"))
-    convert(scan(tmp_path / "out"), tmp_path / "twice", to)
+    write_conversion(scan(tmp_path / "out"), tmp_path / "twice", to)
     same(dataset, scan(tmp_path / "twice"))
 
 
 @pytest.mark.parametrize("to", ["coco", "geojson"])
 def test_pixels_without_a_label_read_back(tmp_path, to):
     dataset = data(tmp_path / "data", ignored=True)
-    convert(dataset, tmp_path / "out", to)
+    write_conversion(dataset, tmp_path / "out", to)
     same(dataset, scan(tmp_path / "out"))
 
 
 def test_yolo_refuses_pixels_without_a_label(tmp_path):
     dataset = data(tmp_path / "data", ignored=True)
     with pytest.raises(DataError, match="for which YOLO has no sign"):
-        convert(dataset, tmp_path / "out", "yolo")
+        write_conversion(dataset, tmp_path / "out", "yolo")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
@@ -73,7 +73,7 @@ def test_yolo_refuses_pixels_without_a_label(tmp_path):
 def test_unlabelled_images_stay_unlabelled(tmp_path, to):
     data(tmp_path / "data", parts=True)
     save(tmp_path / "data" / "test" / "images" / "t.png", photograph(drawing(1)))
-    convert(scan(tmp_path / "data"), tmp_path / "out", to)
+    write_conversion(scan(tmp_path / "data"), tmp_path / "out", to)
     assert len(scan(tmp_path / "out").unlabelled) == 1
 
 
@@ -88,7 +88,7 @@ def test_georeferenced_rasters_get_coordinates_of_the_map(tmp_path):
             with rasterio.open(path, "w", transform=Affine(0.3, 0, 4e5 + number, 0, -0.3, 5e6), **profile) as file:
                 file.write(np.moveaxis(pixels, -1, 0))
     dataset = scan(tmp_path / "data")
-    convert(dataset, tmp_path / "out", "geojson")
+    write_conversion(dataset, tmp_path / "out", "geojson")
     content = json.loads((tmp_path / "out" / "images" / "0.geojson").read_text())
     assert content["crs"]["properties"]["name"].endswith("32632")
     assert 4e5 <= content["features"][0]["geometry"]["coordinates"][0][0][0] < 4e5 + 20

@@ -7,7 +7,7 @@ import pytest
 from folders import drawing, pairs, photograph, save
 from perpixel.dataset import scan
 from perpixel.dataset.layout.affixes import by_affix, companions
-from perpixel.dataset.layout.names import place_of
+from perpixel.dataset.layout.names import folder_place
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from perpixel.dataset.layout.names import place_of
     ],
 )
 def test_the_words_of_a_folder_tell_role_and_split(path, role, part):
-    place = place_of(tuple(path.split("/")))
+    place = folder_place(tuple(path.split("/")))
     assert (place.role, place.part) == (role, part)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import perpixel
 from perpixel.cli import main
 from perpixel.diagnosis import self_test
-from perpixel.diagnosis.result import Diagnosis, diagnose
+from perpixel.diagnosis.diagnosis_result import Diagnosis, diagnose
 
 
 def test_everything_that_is_installed_works_here(capsys):
@@ -29,7 +29,7 @@ def test_the_text_names_no_path_and_no_user(monkeypatch):
         raise FileNotFoundError(f"no {folder / 'data'} and no {Path.home() / 'secret'}")
 
     monkeypatch.setattr(self_test, "_train", fails)
-    monkeypatch.setattr("perpixel.diagnosis.result.checks", lambda folder: {"it": lambda: fails(folder)})
+    monkeypatch.setattr("perpixel.diagnosis.diagnosis_result.checks", lambda folder: {"it": lambda: fails(folder)})
     answer = diagnose()
     text = str(answer)
     for hidden in (tempfile.gettempdir(), str(Path.home()), str(Path.cwd())):

@@ -9,11 +9,11 @@ from PIL import Image
 
 import generated
 from perpixel import api
-from perpixel.evaluation import evaluate
+from perpixel.evaluation import evaluate_run
 from perpixel.evaluation.calibrating import Fitting
 from perpixel.labels.decision import Calibration
 from perpixel.prediction import PredictOptions
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.store.model_file import load_model, set_calibration
 from perpixel.store.run_folder import Run
 
@@ -61,13 +61,13 @@ def test_a_training_stores_what_was_fitted(cells, tmp_path):
     _, card = load_model(run.model_path)
     assert card.calibration.images == 2
     assert len(card.calibration.thresholds) == 2
-    assert load(run.folder).calibration == card.calibration
+    assert load_predictor(run.folder).calibration == card.calibration
 
 
 @pytest.mark.parametrize("threshold", [None, "calibrated", "argmax", 0.3])
 def test_evaluate_scores_the_masks_that_predict_writes(tmp_path, own_run, threshold):
-    predictor = load(own_run.folder, PredictOptions(threshold=threshold))
-    told = evaluate(own_run, predictor, part="all", out=tmp_path / "scores").to_dict()
+    predictor = load_predictor(own_run.folder, PredictOptions(threshold=threshold))
+    told = evaluate_run(own_run, predictor, part="all", out=tmp_path / "scores").to_dict()
     api.predict(own_run, own_run.data / "images", tmp_path / "out", threshold=threshold)
     cells = 0
     for path in sorted((tmp_path / "out").glob("*.png")):
@@ -79,10 +79,10 @@ def test_evaluate_scores_the_masks_that_predict_writes(tmp_path, own_run, thresh
 
 
 def test_the_terminal_and_the_probabilities_follow_the_decision(tmp_path, own_run):
-    predictor = load(own_run.folder)
+    predictor = load_predictor(own_run.folder)
     p = np.array([[[0.9]], [[0.1]]], np.float32)
     assert predictor.calibrated(p)[0, 0, 0] == pytest.approx(0.75)
-    assert load(own_run.folder, PredictOptions(threshold="argmax")).calibrated(p) is p
+    assert load_predictor(own_run.folder, PredictOptions(threshold="argmax")).calibrated(p) is p
     assert "decided by      calibrated (better on 2 validation images" in str(
-        evaluate(own_run, predictor, out=tmp_path)
+        evaluate_run(own_run, predictor, out=tmp_path)
     )

@@ -11,19 +11,19 @@ from perpixel import api
 from perpixel.cli import main
 from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, SettingsError
-from perpixel.evaluation import COMPARED, Comparison, compared, evaluate
+from perpixel.evaluation import COMPARED, Comparison, compared, evaluate_run
 from perpixel.metrics import Counts, paired_difference
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.report import write_comparison
-from perpixel.training import train
+from perpixel.training import train_run
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory, cells, cells_run):
     """Two runs on the same cells, the second hardly trained, and their predictors."""
     folder = tmp_path_factory.mktemp("comparison")
-    other = train(cells, folder / "short", generated.tiny_settings(steps=1, validation_passes=1))
-    return [(run, load(run.folder)) for run in (cells_run, other)]
+    other = train_run(cells, folder / "short", generated.tiny_settings(steps=1, validation_passes=1))
+    return [(run, load_predictor(run.folder)) for run in (cells_run, other)]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def found(pair):
 
 def test_each_run_has_the_scores_of_its_own_evaluation(found, pair, tmp_path):
     for place, (run, predictor) in enumerate(pair):
-        told = evaluate(run, predictor, part="all", out=tmp_path).to_dict()
+        told = evaluate_run(run, predictor, part="all", out=tmp_path).to_dict()
         for i, score in enumerate(COMPARED):
             assert found.scores[place].value[i] == pytest.approx(told["dataset"][score], nan_ok=True)
 
@@ -67,8 +67,10 @@ def test_what_an_interval_says(cells, more, verdict):
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path, cells):
-    runs = [train(cells, tmp_path / n / "run", generated.tiny_settings(steps=1, validation_passes=1)) for n in "ab"]
-    assert compared([(run, load(run.folder)) for run in runs]).names == ("a/run", "b/run")
+    runs = [
+        train_run(cells, tmp_path / n / "run", generated.tiny_settings(steps=1, validation_passes=1)) for n in "ab"
+    ]
+    assert compared([(run, load_predictor(run.folder)) for run in runs]).names == ("a/run", "b/run")
 
 
 def test_one_run_cannot_be_compared(pair):
@@ -78,17 +80,17 @@ def test_one_run_cannot_be_compared(pair):
 
 def test_runs_of_other_classes_are_told(tmp_path, pair):
     land = generated.write_land(tmp_path / "land")
-    run = train(land, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
+    run = train_run(land, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     with pytest.raises(
         SettingsError, match=r"(?s)has other classes than .*Fix: compare runs that were trained on the"
     ):
-        compared([*pair, (run, load(run.folder))])
+        compared([*pair, (run, load_predictor(run.folder))])
 
 
 def test_runs_on_other_data_need_a_folder_to_meet_on(tmp_path, pair):
     data = generated.write_cells(tmp_path / "more", seed=9)
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
-    both = [pair[0], (run, load(run.folder))]
+    run = train_run(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
+    both = [pair[0], (run, load_predictor(run.folder))]
     with pytest.raises(DataError, match=r"(?s)1 of 2 runs were trained on other data.*Fix: name a labelled folder"):
         compared(both)
     assert len(compared(both, data).samples) == 8
@@ -96,13 +98,13 @@ def test_runs_on_other_data_need_a_folder_to_meet_on(tmp_path, pair):
 
 def test_without_a_common_image_nothing_is_compared(tmp_path, cells):
     settings = [generated.settings_from({**generated.TINY, "seed": seed}) for seed in (0, 4)]
-    runs = [train(cells, tmp_path / str(n), each) for n, each in enumerate(settings)]
+    runs = [train_run(cells, tmp_path / str(n), each) for n, each in enumerate(settings)]
     parts = [{line.split(",")[0] for line in r.split_path.read_text().splitlines() if ",test," in line} for r in runs]
     assert not parts[0] & parts[1], "choose other seeds"
     with pytest.raises(
         DataError, match=r"no image is in the test part of all 2 runs.\nFix: train them with the same"
     ):
-        compared([(run, load(run.folder)) for run in runs])
+        compared([(run, load_predictor(run.folder)) for run in runs])
 
 
 def test_the_command_prints_the_table_and_writes_the_page(tmp_path, pair, capsys):

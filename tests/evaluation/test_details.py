@@ -12,16 +12,16 @@ import generated
 from generated import save
 from perpixel.dataset import Sample, scan
 from perpixel.errors import DataError, OutputError, SettingsError
-from perpixel.evaluation import ImageScore, details, evaluate
+from perpixel.evaluation import ImageScore, details, evaluate_run
 from perpixel.evaluation.calibrating import Fitting
-from perpixel.evaluation.image_score import Answer
+from perpixel.evaluation.image_score import ImageAnswer
 from perpixel.instances import METHODS
 from perpixel.labels.codec import Codec
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, membrane_scores
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.store.run_folder import Run
-from perpixel.training import train
+from perpixel.training import train_run
 
 
 class Oracle:
@@ -60,7 +60,7 @@ def scored(tmp_path):
         answers[f"{number}.png"] = np.stack([1 - p, p])
         truths.append(first | second)
     run = Run.create(tmp_path / "run", folder, generated.tiny_settings())
-    evaluate(run, Oracle(labels, answers), part="all", out=tmp_path / "out")
+    evaluate_run(run, Oracle(labels, answers), part="all", out=tmp_path / "out")
     told = json.loads((tmp_path / "out" / "metrics.json").read_text())
     return told, np.stack(truths), np.stack([answers[f"{n}.png"][1] for n in range(3)])
 
@@ -106,7 +106,7 @@ def test_baselines_and_image_means_are_those_of_the_masks(scored):
 
 
 def test_intervals_hold_the_figure_and_count_their_units(tmp_path, cells_run):
-    evaluation = evaluate(cells_run, load(cells_run.folder), part="all", out=tmp_path)
+    evaluation = evaluate_run(cells_run, load_predictor(cells_run.folder), part="all", out=tmp_path)
     told = evaluation.to_dict()
     assert (told["intervals"]["over"], told["intervals"]["units"]) == ("images", 8)
     for score, (low, high) in told["intervals"]["dataset"].items():
@@ -115,7 +115,9 @@ def test_intervals_hold_the_figure_and_count_their_units(tmp_path, cells_run):
 
 
 def test_of_one_image_there_is_no_interval(tmp_path, cells_run):
-    one = evaluate(cells_run, load(cells_run.folder), generated.write_cells(tmp_path / "one", count=2), out=tmp_path)
+    one = evaluate_run(
+        cells_run, load_predictor(cells_run.folder), generated.write_cells(tmp_path / "one", count=2), out=tmp_path
+    )
     single = type(one)(one.part, one.labels, one.images[:1])
     assert set(single.to_dict()["intervals"]["dataset"].values()) == {None}
 
@@ -125,16 +127,16 @@ def test_groups_are_drawn_whole(tmp_path, cells_run):
     for folder in ("images", "masks"):
         for number in range(8):
             (data / folder / f"cell_{number}.png").rename(data / folder / f"tile{number // 2}_part_{number}.png")
-    evaluation = evaluate(cells_run, load(cells_run.folder), data, out=tmp_path / "out")
+    evaluation = evaluate_run(cells_run, load_predictor(cells_run.folder), data, out=tmp_path / "out")
     told = evaluation.to_dict()["intervals"]
     assert (told["over"], told["units"]) == ("groups", len(set(evaluation.groups)))
     assert told["units"] < 8
 
 
 def test_thresholds_are_chosen_on_validation_and_judged_elsewhere(tmp_path, cells_run):
-    predictor = load(cells_run.folder)
-    test = evaluate(cells_run, predictor, part="test", out=tmp_path / "test").to_dict()
-    val = evaluate(cells_run, predictor, part="val", out=tmp_path / "val").to_dict()
+    predictor = load_predictor(cells_run.folder)
+    test = evaluate_run(cells_run, predictor, part="test", out=tmp_path / "test").to_dict()
+    val = evaluate_run(cells_run, predictor, part="val", out=tmp_path / "val").to_dict()
     assert test["curves"]["foreground"]["threshold"] == val["curves"]["foreground"]["threshold"]
     assert test["curves"]["foreground"]["at_threshold"]["iou"] is not None
     assert val["curves"]["foreground"]["at_threshold"] is None
@@ -142,11 +144,11 @@ def test_thresholds_are_chosen_on_validation_and_judged_elsewhere(tmp_path, cell
 
 
 def test_membranes_are_scored_where_they_are_asked_for(tmp_path, cells_run):
-    predictor = load(cells_run.folder)
-    without = evaluate(cells_run, predictor, out=tmp_path)
+    predictor = load_predictor(cells_run.folder)
+    without = evaluate_run(cells_run, predictor, out=tmp_path)
     assert without.to_dict()["membranes"] is None
     assert "V_" not in str(without)
-    scored = evaluate(cells_run, predictor, out=tmp_path, inside="foreground")
+    scored = evaluate_run(cells_run, predictor, out=tmp_path, inside="foreground")
     told = scored.to_dict()["membranes"]
     for name in ("v_rand", "v_info"):
         assert 0 <= told[name]["value"] <= 1
@@ -165,25 +167,25 @@ def test_a_class_that_cannot_be_inside_is_told(tmp_path, cells_run):
     with pytest.raises(
         SettingsError, match=r"there is no class foregrund to be inside.\nFix: did you mean foreground"
     ):
-        evaluate(cells_run, load(cells_run.folder), out=tmp_path, inside="foregrund")
+        evaluate_run(cells_run, load_predictor(cells_run.folder), out=tmp_path, inside="foregrund")
 
 
 def test_membranes_of_three_classes_are_refused(tmp_path):
     data = generated.write_land(tmp_path / "land")
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
+    run = train_run(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     name = scan(data).labels.names[1]
     with pytest.raises(SettingsError, match=r"V_rand and V_info need two multiclass classes; there are 3 multiclass"):
-        evaluate(run, load(run.folder), inside=name)
+        evaluate_run(run, load_predictor(run.folder), inside=name)
 
 
 def test_an_unwritable_folder_is_told_before_the_work(tmp_path, cells_run):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"cannot write .*file/out: Not a directory.\nFix: free some space"):
-        evaluate(cells_run, None, out=tmp_path / "file" / "out")
+        evaluate_run(cells_run, None, out=tmp_path / "file" / "out")
 
 
 def answer(probabilities, prediction, target):
-    return Answer(Sample("a", Path("a.png")), generated.binary_labels(), probabilities, prediction, target)
+    return ImageAnswer(Sample("a", Path("a.png")), generated.binary_labels(), probabilities, prediction, target)
 
 
 def test_probabilities_that_are_no_numbers_are_told():

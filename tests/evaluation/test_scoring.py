@@ -10,12 +10,12 @@ from generated import contents, exclusive_labels
 from perpixel.audit import audit
 from perpixel.dataset import Sample, scan
 from perpixel.errors import DataError, OutputError, RunError
-from perpixel.evaluation import CLASS_SCORES, DEFINITIONS, Evaluation, ImageScore, evaluate, part_of
+from perpixel.evaluation import CLASS_SCORES, DEFINITIONS, Evaluation, ImageScore, evaluate_run, samples_of_part
 from perpixel.metrics import Counts
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.split import split
 from perpixel.store.run_folder import Run
-from perpixel.training import train
+from perpixel.training import train_run
 
 TABLE = [[6, 1, 0], [1, 0, 0], [0, 0, 0]]  # of the second class nothing is found, the third is nowhere
 
@@ -95,7 +95,7 @@ def test_both_files_are_written(tmp_path):
 
 @pytest.mark.parametrize("part", ["test", "val", "train", "all"])
 def test_a_part_is_what_the_split_says(tmp_path, run, part):
-    evaluation = evaluate(run, load(run.folder), part=part, out=tmp_path)
+    evaluation = evaluate_run(run, load_predictor(run.folder), part=part, out=tmp_path)
     names = {image.sample.name for image in evaluation.images}
     rows = run.split_path.read_text().splitlines()[1:]
     assert names == {row.split(",")[0] for row in rows if part == "all" or f",{part}," in row}
@@ -103,14 +103,14 @@ def test_a_part_is_what_the_split_says(tmp_path, run, part):
 
 
 def test_the_scores_of_a_run_go_to_its_evaluation_folder(tmp_path, cells):
-    run = train(cells, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
-    evaluate(run, load(run.folder))
+    run = train_run(cells, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
+    evaluate_run(run, load_predictor(run.folder))
     assert set(contents(run.evaluation_folder)) == {"metrics.json", "images.csv"}
 
 
 def test_another_folder_is_scored_whole(tmp_path, run):
     data = generated.write_cells(tmp_path / "more", count=3, seed=5)
-    evaluation = evaluate(run, load(run.folder), data, out=tmp_path / "out")
+    evaluation = evaluate_run(run, load_predictor(run.folder), data, out=tmp_path / "out")
     assert evaluation.to_dict()["split"] == "data"
     assert evaluation.to_dict()["images"] == 3
 
@@ -120,14 +120,14 @@ def test_unknown_values_in_another_folder_are_told(tmp_path, run):
     with pytest.raises(
         DataError, match=r"(?s)8 of 8 masks hold values that belong to no class.*Fix: .*background = 0"
     ):
-        evaluate(run, load(run.folder), data, out=tmp_path / "out")
+        evaluate_run(run, load_predictor(run.folder), data, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_images_with_other_channels_are_told(tmp_path, run):
     data = generated.write_cells(tmp_path / "grey", channels=1)
     with pytest.raises(DataError, match=r"grey/images/cell_0.png has 1 channels; the model was trained on 3.\nFix:"):
-        evaluate(run, load(run.folder), data, out=tmp_path / "out")
+        evaluate_run(run, load_predictor(run.folder), data, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -137,7 +137,7 @@ def test_a_part_without_images_is_told(tmp_path, cells):
     split(dataset.samples, audit(dataset), fractions=(0.8, 0.2, 0.0)).save(run.split_path)
     message = r"no image of .*cells is in the test part of .*run.\nFix: choose another part, or name"
     with pytest.raises(DataError, match=message):
-        part_of(run, dataset, "test")
+        samples_of_part(run, dataset, "test")
 
 
 def test_a_run_without_its_split_is_told(tmp_path, cells):
@@ -145,7 +145,7 @@ def test_a_run_without_its_split_is_told(tmp_path, cells):
     with pytest.raises(
         RunError, match=r"split.csv cannot be read as a split.\nFix: restore the file, or train again."
     ):
-        part_of(run, scan(cells), "test")
+        samples_of_part(run, scan(cells), "test")
 
 
 def test_scores_that_cannot_be_written_are_told(tmp_path):

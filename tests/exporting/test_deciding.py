@@ -20,11 +20,11 @@ from perpixel.errors import RunError, SettingsError
 from perpixel.exporting.output import TIE, GraphOutput, balanced
 from perpixel.labels.decision import Calibration, decoded, thresholds_at
 from perpixel.prediction import PredictOptions
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.settings.tree import settings_from
 from perpixel.store.bundle import Bundle
 from perpixel.store.model_file import set_calibration
-from perpixel.training import train
+from perpixel.training import train_run
 
 WRITERS = {"cells": write_cells, "land": write_land, "shapes": write_overlapping}
 FITTED = {
@@ -40,7 +40,7 @@ def runs(tmp_path_factory):
     made = {}
     for name, write in WRITERS.items():
         folder = tmp_path_factory.mktemp("calibrated")
-        run = train(write(folder / "data"), folder / name, settings_from(TINY))
+        run = train_run(write(folder / "data"), folder / name, settings_from(TINY))
         set_calibration(run.model_path, FITTED[name])
         made[name] = run
     return made
@@ -64,10 +64,10 @@ def test_the_bundle_decides_as_the_run(runs, bundles, name, threshold):
     if (name, threshold) in (("land", 0.35), ("shapes", "argmax")):
         for model in (runs[name].folder, bundles[name]):
             with pytest.raises(SettingsError, match=r"one threshold cannot choose|argmax takes one class"):
-                load(model, options)
+                load_predictor(model, options)
         return
-    ours = load(runs[name].folder, replace(options, precision="32"))
-    theirs = load(bundles[name], options)
+    ours = load_predictor(runs[name].folder, replace(options, precision="32"))
+    theirs = load_predictor(bundles[name], options)
     assert (theirs.decision, theirs.calibration) == (ours.decision, ours.calibration)
     expected, found = ours.probabilities(picture()), theirs.probabilities(picture())
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
@@ -81,7 +81,10 @@ def test_the_bundle_decides_as_the_run(runs, bundles, name, threshold):
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_graph_gives_what_the_run_writes_and_the_card_decides_alike(runs, bundles, name):
     onnxruntime = pytest.importorskip("onnxruntime")
-    run, card = load(runs[name].folder, PredictOptions(tta="none", precision="32")), Bundle.open(bundles[name]).card
+    run, card = (
+        load_predictor(runs[name].folder, PredictOptions(tta="none", precision="32")),
+        Bundle.open(bundles[name]).card,
+    )
     assert card.temperature == FITTED[name].temperature
     assert card.calibration == FITTED[name]
     session = onnxruntime.InferenceSession(bundles[name] / "model.onnx")

@@ -15,7 +15,7 @@ import perpixel
 from generated import contents
 from perpixel.errors import DataError, OutputError, RunError, SettingsError
 from perpixel.prediction import PredictOptions, onnx_engine
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.store.bundle import Bundle, BundleCard
 
 TILED = PredictOptions(tile_px=32, overlap_px=16, whole_px=1, tta="d4", precision="32", device="cpu")
@@ -42,7 +42,7 @@ def test_the_bundle_holds_what_it_says(bundle, cells_run):
         )
     }
     card = Bundle.open(bundle).card
-    assert card.codec == load(cells_run.folder).codec
+    assert card.codec == load_predictor(cells_run.folder).codec
     assert card.trained_on["images"] == {"train": 5, "val": 2, "test": 1}
     proof = json.loads((bundle / "parity.json").read_text(encoding="utf-8"))
     assert {each["runtime"].split()[0] for each in proof} >= {"onnxruntime"}
@@ -51,8 +51,8 @@ def test_the_bundle_holds_what_it_says(bundle, cells_run):
 
 def test_tiles_turns_and_blending_are_those_of_the_run(bundle, cells_run):
     image = np.random.default_rng(0).integers(0, 256, (101, 75, 3), np.uint8)
-    expected = load(cells_run.folder, TILED).probabilities(image)
-    np.testing.assert_allclose(load(bundle, TILED).probabilities(image), expected, rtol=0, atol=1e-5)
+    expected = load_predictor(cells_run.folder, TILED).probabilities(image)
+    np.testing.assert_allclose(load_predictor(bundle, TILED).probabilities(image), expected, rtol=0, atol=1e-5)
 
 
 def test_example_and_sample_agree_without_perpixel(bundle):
@@ -163,7 +163,7 @@ def test_damaged_bundles_are_refused(bundle, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="has 4 channels; the model was trained on 3"):
         perpixel.load(bundle).predict(np.zeros((5, 5, 4), np.uint8))
     with pytest.raises(SettingsError, match="predicted on the CPU, not on cuda"):
-        load(bundle, PredictOptions(device="cuda"))
+        load_predictor(bundle, PredictOptions(device="cuda"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(SettingsError, match=r"not installed.\nFix: pip install 'perpixel\[runtime\]'"):
         perpixel.load(bundle)
@@ -172,8 +172,8 @@ def test_damaged_bundles_are_refused(bundle, tmp_path, monkeypatch):
 def test_openvino_predicts_the_bundle(bundle, cells_run):
     pytest.importorskip("openvino")
     image = np.random.default_rng(0).integers(0, 256, (70, 60, 3), np.uint8)
-    found = load(bundle, PredictOptions(backend="openvino")).probabilities(image)
-    np.testing.assert_allclose(found, load(cells_run.folder).probabilities(image), atol=1e-4)
+    found = load_predictor(bundle, PredictOptions(backend="openvino")).probabilities(image)
+    np.testing.assert_allclose(found, load_predictor(cells_run.folder).probabilities(image), atol=1e-4)
 
 
 def test_a_bundle_for_another_program_is_not_predicted(cells_run, tmp_path):

@@ -11,7 +11,7 @@ from perpixel.cli import main
 from perpixel.errors import RunError, SettingsError
 from perpixel.exporting import precision
 from perpixel.prediction import PredictOptions
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.runtime.race import Race
 from perpixel.store.bundle import Bundle
 
@@ -35,8 +35,9 @@ def test_weights_in_float16_are_half_as_large_and_predict_the_same(cells_run, tm
     sizes = [(tmp_path / name / "model.onnx").stat().st_size for name in ("plain", "half")]
     assert sizes[1] < 0.8 * sizes[0]
     assert Bundle.open(tmp_path / "half").card.precision == "fp16"
-    found = load(tmp_path / "half", PredictOptions(tta="none")).probabilities(IMAGE)
-    np.testing.assert_allclose(found, load(plain, PredictOptions(tta="none")).probabilities(IMAGE), atol=5e-3)
+    plainly = PredictOptions(tta="none")
+    found = load_predictor(tmp_path / "half", plainly).probabilities(IMAGE)
+    np.testing.assert_allclose(found, load_predictor(plain, plainly).probabilities(IMAGE), atol=5e-3)
 
 
 def test_int8_is_searched_by_layers_and_the_table_is_kept(cells_run, tmp_path, monkeypatch):

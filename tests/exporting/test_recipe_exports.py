@@ -7,7 +7,7 @@ import generated
 import perpixel
 from perpixel.exporting import TARGETS
 from perpixel.prediction import PredictOptions
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.settings.recipes import RECIPES
 from perpixel.store.bundle import PREDICTED
 
@@ -26,7 +26,7 @@ SHORT = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validation_passes": 
 def test_a_run_of_every_recipe_reaches_every_target(recipe, tmp_path):
     run = perpixel.train(KINDS[recipe](tmp_path / "data"), tmp_path / "run", recipe=recipe, settings={"train": SHORT})
     image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
-    expected = load(run.folder, PredictOptions(precision="32", device="cpu")).predict(image)
+    expected = load_predictor(run.folder, PredictOptions(precision="32", device="cpu")).predict(image)
     for target in TARGETS:
         exported = perpixel.export(run, tmp_path / target, target=target)
         assert exported.parities

@@ -92,9 +92,9 @@ def test_the_page_finds_what_predict_finds(cells_run, tmp_path, whole_px):
 
 def expected_of(run, pixels, options):
     from perpixel.prediction import PredictOptions
-    from perpixel.prediction.load import load
+    from perpixel.prediction.load import load_predictor
 
-    return load(run.folder, PredictOptions(device="cpu", precision="32", **options)).target(pixels)
+    return load_predictor(run.folder, PredictOptions(device="cpu", precision="32", **options)).target(pixels)
 
 
 def area_of(feature):

@@ -11,11 +11,11 @@ from rasterio.crs import CRS
 from perpixel.errors import OutputError
 from perpixel.files.geopackage import writing_geopackage
 from perpixel.files.open_image import GeoReference
-from perpixel.files.places import Place
+from perpixel.files.places import WorldPlace
 
 RING = np.array([(0, 0), (4, 0), (4, 3), (0, 3)])
 HOLE = np.array([(1, 1), (1, 2), (2, 2), (2, 1)])
-UTM = Place(GeoReference(CRS.from_epsg(32618).to_wkt(), (2.0, 0, 500_000, 0, -2.0, 4_100_000)), 32618)
+UTM = WorldPlace(GeoReference(CRS.from_epsg(32618).to_wkt(), (2.0, 0, 500_000, 0, -2.0, 4_100_000)), 32618)
 FIRST = {"class": "tree", "number": 1, "pixels": 11}
 SECOND = {"class": "Straße", "number": 7, "pixels": 12, "page": 3}
 
@@ -40,7 +40,7 @@ def rings(blob):
     return found
 
 
-@pytest.mark.parametrize("place", [Place(), UTM], ids=["pixels", "map"])
+@pytest.mark.parametrize("place", [WorldPlace(), UTM], ids=["pixels", "map"])
 def test_gdal_reads_what_was_written(tmp_path, place):
     pyogrio = pytest.importorskip("pyogrio", reason="pyogrio is not installed")
     path = write(tmp_path / "a.gpkg", place)
@@ -83,7 +83,7 @@ def test_a_failure_leaves_no_file(tmp_path):
     what_sqlite_cannot_hold = {"class": object()}  # stands for a full disk
 
     def fails():
-        with writing_geopackage(tmp_path / "a.gpkg", Place()) as writer:
+        with writing_geopackage(tmp_path / "a.gpkg", WorldPlace()) as writer:
             writer.add([RING], FIRST)
             writer.add([RING], what_sqlite_cannot_hold)
 

@@ -18,14 +18,14 @@ from fuzz.mutations import damaged, damaged_json, damaged_text, damaged_zip, pic
 from generated import TINY, tiny_settings, write_cells
 from perpixel.dataset import scan
 from perpixel.errors import RunError
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.settings.text import settings_from_file
 from perpixel.settings.tree import settings_from
 from perpixel.split import Split
 from perpixel.store.bundle import Bundle
 from perpixel.store.model_file import KEY, _checksum
 from perpixel.store.run_folder import Run
-from perpixel.training import resume, train
+from perpixel.training import resume_run, train_run
 from perpixel.training.checkpoint import load_checkpoint
 from perpixel.training.setup import prepare_training, reopen_training
 
@@ -38,7 +38,7 @@ EVERY_SETTING = settings_from({"train": {"steps": 3}}).model_dump(mode="json")
 def make_run(folder):
     """Data, a finished run and its bundle, and a run that was stopped after its first validation."""
     data = write_cells(folder / "data")
-    run = train(data, folder / "run", tiny_settings())
+    run = train_run(data, folder / "run", tiny_settings())
     perpixel.evaluate(run.folder)
     perpixel.export(run.folder, folder / "bundle")
     with zipfile.ZipFile(folder / "bundle.zip", "w") as archive:
@@ -121,7 +121,7 @@ def _other(tensor, draw):
 
 
 def _predicts(path):
-    load(path).predict(IMAGE)
+    load_predictor(path).predict(IMAGE)
 
 
 def bundles(folder, draw):
@@ -248,6 +248,6 @@ def resumed(folder, draw):
     def goes_on():
         if (Run.open(place).settings.train.steps or 99) > 99:
             raise RunError("a longer training is not damage.", fix="none")
-        resume(place, {})
+        resume_run(place, {})
 
     return [goes_on]

@@ -11,7 +11,7 @@ from sklearn import metrics
 
 from generated import SIZES, save, tiny_settings
 from perpixel.dataset import scan
-from perpixel.evaluation import evaluate
+from perpixel.evaluation import evaluate_run
 from perpixel.labels.codec import Codec
 from perpixel.labels.labels import Labels
 from perpixel.prediction import PredictOptions, Predictor
@@ -88,7 +88,7 @@ def scored(request, tmp_path_factory):
         options=PredictOptions(precision="32"),
     )
     run = Run.create(folder / "run", folder / "data", tiny_settings())
-    evaluate(run, predictor, part="all")
+    evaluate_run(run, predictor, part="all")
     dataset = scan(folder / "data", labels)
     images = []
     for sample in dataset.samples:

@@ -7,7 +7,7 @@ from skimage.measure import label as skimage_label
 
 from perpixel.dataset import Sample
 from perpixel.errors import SettingsError
-from perpixel.evaluation.image_score import Answer, predicted_instances
+from perpixel.evaluation.image_score import ImageAnswer, predicted_instances
 from perpixel.geometry.components import RegionFinder
 from perpixel.instances import METHODS, find_instances, label
 from perpixel.prediction import Outputs, Predictor
@@ -71,7 +71,9 @@ def test_evaluate_scores_the_instances_that_predict_writes(tmp_path, how, kind):
         prediction = predictor.target(image)
         unknown = np.full_like(prediction, IGNORED)
         probabilities = np.zeros((3, *image.shape[:2]), np.float32)
-        answer = Answer(Sample("a", tmp_path / "a.tif"), predictor.codec.labels, probabilities, prediction, unknown)
+        answer = ImageAnswer(
+            Sample("a", tmp_path / "a.tif"), predictor.codec.labels, probabilities, prediction, unknown
+        )
         for file, scored in zip(files, predicted_instances(answer, how), strict=True):
             np.testing.assert_array_equal(file[page], scored)
 

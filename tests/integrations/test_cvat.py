@@ -6,7 +6,7 @@ from PIL import Image
 
 from perpixel.errors import SettingsError
 from perpixel.integrations.cvat import create, encoded
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 
 masks = pytest.importorskip("cvat_sdk.masks", reason="cvat-sdk is not installed")
 
@@ -24,7 +24,7 @@ def test_instances_come_back_as_the_mask(cells, cells_run):
     assert [label.name for label in function.spec.labels] == ["foreground"]
     with Image.open(cells / "images" / "cell_0.png") as image:
         found = function.detect(None, image)
-        expected = load(cells_run.folder).target(np.asarray(image)) == 1
+        expected = load_predictor(cells_run.folder).target(np.asarray(image)) == 1
     union = np.zeros(expected.shape, int)
     for shape in found:
         union += masks.decode_mask(shape.points, image_width=expected.shape[1], image_height=expected.shape[0])

@@ -12,7 +12,7 @@ from PIL import Image
 import generated
 from perpixel.errors import DataError
 from perpixel.integrations.label_studio import brush_tag, decode_rle, encode_rle, target_of
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from served import served
 
 GOLDEN = json.loads(Path(__file__).with_name("label_studio_rle.json").read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ def server(cells, cells_run, tmp_path_factory):
 def test_a_task_is_predicted_by_the_name_of_its_image(server, cells, cells_run, address):
     body = {"tasks": [{"id": 1, "data": {"image": address}}], "label_config": CONFIG}
     found = server.ask("POST", "/predict", body).json["results"][0]
-    expected = load(cells_run.folder).target(np.asarray(Image.open(cells / "images" / "cell_0.png")))
+    expected = load_predictor(cells_run.folder).target(np.asarray(Image.open(cells / "images" / "cell_0.png")))
     (result,) = found["result"]
     assert (result["from_name"], result["to_name"], result["value"]["brushlabels"]) == (
         "tag",

@@ -9,7 +9,7 @@ import torch
 from generated import SIZES, picture_of, save, tiny_settings, write_cells, write_land, write_overlapping
 from perpixel.dataset import scan
 from perpixel.labels.codec import Codec
-from perpixel.loading.batches import Batches, PixelStore, ahead, cut, resized, resized_target
+from perpixel.loading.batches import Batches, PixelStore, batches_ahead, cut, resized, resized_target
 from perpixel.settings.tree import AugmentSettings
 from perpixel.shapes import IGNORED
 
@@ -109,7 +109,7 @@ def test_there_is_a_step_in_every_epoch(land):
 
 def test_batches_made_ahead_are_those_asked_for(land):
     batches = batches_of(land)
-    for step, batch in enumerate(islice(ahead(batches, 3), 7), start=3):
+    for step, batch in enumerate(islice(batches_ahead(batches, 3), 7), start=3):
         assert torch.equal(batch.image, batches(step).image)
         assert torch.equal(batch.target, batches(step).target)
 
@@ -120,7 +120,7 @@ def test_an_error_while_reading_ahead_reaches_the_one_who_waits():
             raise ValueError("step 2")
         return step
 
-    stream = ahead(make, 0)
+    stream = batches_ahead(make, 0)
     assert [next(stream), next(stream)] == [0, 1]
     with pytest.raises(ValueError, match="step 2"):
         next(stream)
@@ -128,7 +128,7 @@ def test_an_error_while_reading_ahead_reaches_the_one_who_waits():
 
 def test_closing_stops_reading_ahead():
     made = []
-    stream = ahead(lambda step: made.append(step) or time.sleep(0.01), 0)
+    stream = batches_ahead(lambda step: made.append(step) or time.sleep(0.01), 0)
     next(stream)
     stream.close()
     count = len(made)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from perpixel.errors import SettingsError
-from perpixel.losses import by_class, median_frequency, positive_weight
+from perpixel.losses import median_frequency, positive_weight, weights_by_class
 from perpixel.losses.balance import LARGEST
 
 
@@ -37,5 +37,5 @@ def test_a_class_that_covers_everything_still_counts():
 def test_classes_that_there_are_not_are_told_all_at_once():
     message = r"A weight is given for the class 'cel', which there is not.\nFix: did you mean cell\?"
     with pytest.raises(SettingsError, match=message) as caught:
-        by_class({"cel": 2.0, "grund": 1.0, "cell": 3.0}, ("ground", "cell"))
+        weights_by_class({"cel": 2.0, "grund": 1.0, "cell": 3.0}, ("ground", "cell"))
     assert len(caught.value.problems) == 2

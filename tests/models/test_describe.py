@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from perpixel.models import describe
+from perpixel.models import describe_network
 from perpixel.models.base import SegmentationModel
 from perpixel.models.describe import describe_model
 
@@ -29,13 +29,13 @@ def test_counts_are_those_of_a_calculation_by_hand():
 
 
 def test_vgg16s_multiply_adds_are_the_known_15_3_billion():
-    description = describe("fcn_tutorial", (224, 224))
+    description = describe_network("fcn_tutorial", (224, 224))
     convolutions = sum(layer.multiply_adds for layer in description.layers if layer.name.startswith("encoder"))
     assert round(convolutions / 1e9, 1) == 15.3
 
 
 def test_the_table_names_layers_shapes_and_sums():
-    table = str(describe("unet", (64, 64), width=4, depth=1))
+    table = str(describe_network("unet", (64, 64), width=4, depth=1))
     assert "first.0" in table
     assert "1 × 4 × 64 × 64" in table
     assert "parameters" in table
@@ -44,7 +44,7 @@ def test_the_table_names_layers_shapes_and_sums():
 
 @pytest.mark.parametrize("name", ["smp/deeplabv3plus", "fcn_resnet50"])
 def test_nothing_is_computed(name):
-    description = describe(name, (512, 512), encoder="resnet18", batch=3)
+    description = describe_network(name, (512, 512), encoder="resnet18", batch=3)
     assert description.input_shape == (3, 3, 512, 512)
     assert description.layers[-1].output_shape[0] == 3
     assert torch.tensor(0.0).device.type == "cpu"

@@ -5,7 +5,7 @@ import torch
 
 from models.parity import check_equal
 from perpixel.errors import SettingsError
-from perpixel.models import build, describe
+from perpixel.models import build, describe_network
 from perpixel.models.blocks import convolve_joined
 from perpixel.models.torchvision_shim import prepare_torchvision
 
@@ -130,6 +130,6 @@ def test_a_concatenation_is_gone_before_the_gradient_is_asked_for():
 
 
 def test_concatenations_are_not_counted_for_the_gradient(monkeypatch):
-    lean = describe("unetplusplus", (64, 64)).activation_bytes
+    lean = describe_network("unetplusplus", (64, 64)).activation_bytes
     monkeypatch.setattr("perpixel.models.unetplusplus.convolve_joined", lambda convolve, join: convolve(join()))
-    assert lean < 0.7 * describe("unetplusplus", (64, 64)).activation_bytes
+    assert lean < 0.7 * describe_network("unetplusplus", (64, 64)).activation_bytes

@@ -61,9 +61,3 @@ def test_all_inputs_without_image_are_told(folder, tmp_path):
     assert f"{tmp_path / 'nothing.png'} does not exist." in told
     assert f"{tmp_path / '*.gif'} does not exist." in told
     assert len(caught.value.problems) == 3
-
-
-def test_a_list_is_read_by_the_first_of_several_processes(monkeypatch):
-    monkeypatch.setattr("sys.stdin", None)
-    monkeypatch.setenv("RANK", "1")
-    assert expanded(["-"]) == []

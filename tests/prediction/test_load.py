@@ -4,7 +4,7 @@ import pytest
 from generated import codec_for, exclusive_labels
 from perpixel.errors import RunError
 from perpixel.prediction import PredictOptions
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.store.model_file import ModelCard, save_model
 
 
@@ -17,17 +17,17 @@ def model(tmp_path):
 
 def test_a_folder_and_its_model_file_are_the_same_predictor(model):
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-    one, other = load(model), load(model.parent)
+    one, other = load_predictor(model), load_predictor(model.parent)
     np.testing.assert_array_equal(one.probabilities(image), other.probabilities(image))
     assert one.codec == codec_for(exclusive_labels())
 
 
 def test_resolution_and_views_are_those_of_the_plan(model):
-    assert load(model).options == PredictOptions(scale=0.5, tta="hflip")
+    assert load_predictor(model).options == PredictOptions(scale=0.5, tta="hflip")
     options = PredictOptions(scale=1.0, tta="flips", precision="32")
-    assert load(model, options).options == PredictOptions(scale=0.5, tta="flips", precision="32")
+    assert load_predictor(model, options).options == PredictOptions(scale=0.5, tta="flips", precision="32")
 
 
 def test_a_folder_without_model_is_told(tmp_path):
     with pytest.raises(RunError, match=r"there is no model file .*model.safetensors.\nFix: give a run folder or a"):
-        load(tmp_path)
+        load_predictor(tmp_path)

@@ -73,7 +73,7 @@ def test_a_lost_process_is_told(tmp_path):
     first, second = joined(work, tmp_path)
     assert second == "killed"
     assert first.startswith("RunError: process 0 of 2 lost another one while predicting: ")
-    assert "\nFix: see what that one says, and go on with --resume.\n" in first
+    assert "\nFix: see what that one says, and go on with `existing='skip'`.\n" in first
 
 
 def test_a_part_of_numbers_is_their_turn():

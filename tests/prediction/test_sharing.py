@@ -15,7 +15,7 @@ from forked import joined
 from perpixel.errors import OutputError, PerpixelError
 from perpixel.prediction import Outputs, PredictOptions, Predictor, files
 from perpixel.prediction.output_table import sinks_of
-from perpixel.prediction.sharing import divided
+from perpixel.prediction.sharing import divided_tiles
 from prediction.networks import LooksAround, codec_for, image_of
 from prediction.test_files import files_in, geotiff, png
 from prediction.test_resume import OUTPUTS, contents
@@ -214,7 +214,7 @@ def test_large_images_go_round(processes):
     draw = np.random.default_rng(processes)
     for count in range(30):
         tiles = {image: int(draw.integers(32, 2000)) for image in range(count)}
-        shares, together = divided(tiles, processes)
+        shares, together = divided_tiles(tiles, processes)
         assert sorted(chain(together, *shares)) == list(range(count))
         alone = [tiles[image] for share in shares for image in share]
         assert len(alone) % processes == 0
@@ -223,7 +223,7 @@ def test_large_images_go_round(processes):
 
 
 def test_equal_images_are_shared_by_file():
-    shares, together = divided(dict.fromkeys(range(16), 100), 8)
+    shares, together = divided_tiles(dict.fromkeys(range(16), 100), 8)
     assert together == []
     assert {len(share) for share in shares} == {2}
-    assert divided({5: 100}, 8) == ([[] for _ in range(8)], [5])
+    assert divided_tiles({5: 100}, 8) == ([[] for _ in range(8)], [5])

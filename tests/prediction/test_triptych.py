@@ -7,7 +7,7 @@ from perpixel.dataset import scan
 from perpixel.errors import PerpixelError
 from perpixel.files.write import labelled, picture
 from perpixel.prediction import Outputs, PredictOptions, triptych
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.prediction.triptych import GAP_PX
 
 TILES = PredictOptions(tile_px=32, overlap_px=8, whole_px=1)
@@ -21,7 +21,7 @@ def panels(path, width):
 @pytest.mark.parametrize(("largest", "step"), [(2048, 1), (24, 2), (11, 4)])
 def test_image_truth_and_prediction_are_side_by_side(tmp_path, cells, cells_run, monkeypatch, largest, step):
     monkeypatch.setattr(triptych, "LARGEST_SIDE", largest)
-    dataset, predictor = scan(cells), load(cells_run.folder, TILES)
+    dataset, predictor = scan(cells), load_predictor(cells_run.folder, TILES)
     sample = next(each for each in dataset.samples if (each.height, each.width) == (40, 40))
     predictor.predict_file(sample.image, tmp_path, Outputs(triptych=cells))
     image = picture(dataset.image(sample))[::step, ::step]
@@ -35,7 +35,7 @@ def test_image_truth_and_prediction_are_side_by_side(tmp_path, cells, cells_run,
 
 def test_an_image_that_is_not_labelled_has_two_panels(tmp_path, cells, cells_run):
     Image.fromarray(np.zeros((30, 20, 3), np.uint8)).save(tmp_path / "new.png")
-    load(cells_run.folder).predict_file(tmp_path / "new.png", tmp_path / "out", Outputs(triptych=cells))
+    load_predictor(cells_run.folder).predict_file(tmp_path / "new.png", tmp_path / "out", Outputs(triptych=cells))
     assert len(panels(tmp_path / "out" / "triptychs" / "new.png", 20)) == 2
 
 
@@ -45,5 +45,5 @@ def test_a_data_set_of_other_classes_is_refused(tmp_path, cells, cells_run):
     with pytest.raises(
         PerpixelError, match=r"land has the classes .*; the model has .*[\s\S]*Fix: give the data set"
     ):
-        list(load(cells_run.folder).predict_files([image], tmp_path / "out", Outputs(triptych=land)))
+        list(load_predictor(cells_run.folder).predict_files([image], tmp_path / "out", Outputs(triptych=land)))
     assert not list((tmp_path / "out").rglob("*.png"))

@@ -4,10 +4,10 @@ import pytest
 
 import generated
 from browser import needs_chromium, tried
-from perpixel.evaluation import evaluate
-from perpixel.prediction.load import load
+from perpixel.evaluation import evaluate_run
+from perpixel.prediction.load import load_predictor
 from perpixel.report import write_report
-from perpixel.training import train
+from perpixel.training import train_run
 
 TRY = """() => {
   const slider = document.getElementById("fade"), layer = document.querySelector(".layer");
@@ -37,9 +37,9 @@ TRY = """() => {
 @needs_chromium
 @pytest.mark.parametrize(("language", "width"), [("en", 1200), ("zh", 500)])  # no window is narrower than 500
 def test_the_page_works_in_a_browser(tmp_path, language, width):
-    run = train(generated.write_land(tmp_path / "land"), tmp_path / "run", generated.tiny_settings())
-    predictor = load(run.folder)
-    evaluation = evaluate(run, predictor, part="all")
+    run = train_run(generated.write_land(tmp_path / "land"), tmp_path / "run", generated.tiny_settings())
+    predictor = load_predictor(run.folder)
+    evaluation = evaluate_run(run, predictor, part="all")
     found = tried(write_report(run, predictor, evaluation, language=language), TRY, tmp_path, width)
     assert found["complaints"] == []
     assert found["broken"] == 0

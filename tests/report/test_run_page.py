@@ -10,10 +10,10 @@ from PIL import Image
 import generated
 from generated import contents, save
 from perpixel.errors import OutputError
-from perpixel.evaluation import evaluate
-from perpixel.prediction.load import load
+from perpixel.evaluation import evaluate_run
+from perpixel.prediction.load import load_predictor
 from perpixel.report import write_report
-from perpixel.training import train
+from perpixel.training import train_run
 
 
 class Page(HTMLParser):
@@ -41,9 +41,9 @@ def line(tmp_path_factory):
     """A run on cells beside two unlabelled images, its predictor and its scores."""
     folder = tmp_path_factory.mktemp("report")
     data = generated.write_cells(folder / "cells & <discs>")
-    run = train(data, folder / "run", generated.tiny_settings())
-    predictor = load(run.folder)
-    return run, predictor, evaluate(run, predictor, part="all", out=folder / "scores")
+    run = train_run(data, folder / "run", generated.tiny_settings())
+    predictor = load_predictor(run.folder)
+    return run, predictor, evaluate_run(run, predictor, part="all", out=folder / "scores")
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_before_an_evaluation_the_page_shows_validation_images(line, tmp_path):
 def test_a_folder_of_another_evaluation_is_shown(line, tmp_path):
     run, predictor, _ = line
     other = generated.write_cells(tmp_path / "other", count=2, seed=7)
-    evaluation = evaluate(run, predictor, other, out=tmp_path / "out")
+    evaluation = evaluate_run(run, predictor, other, out=tmp_path / "out")
     page = Page(write_report(run, predictor, evaluation, other, tmp_path / "out").read_text(encoding="utf-8"))
     assert {alternative.split()[-1] for alternative, _ in page.pictures} >= {"cell_0", "cell_1"}
 
@@ -129,8 +129,8 @@ def test_unlabelled_images_stand_beside_their_prediction_alone(tmp_path):
         with Image.open(data / "train" / "images" / f"cell_{number}.png") as image:
             (data / "test" / "images").mkdir(parents=True, exist_ok=True)
             image.transpose(Image.Transpose.ROTATE_90).save(data / "test" / "images" / f"new_{number}.png")
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
-    page = Page(write_report(run, load(run.folder)).read_text(encoding="utf-8"))
+    run = train_run(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
+    page = Page(write_report(run, load_predictor(run.folder)).read_text(encoding="utf-8"))
     assert "Unlabelled images" in page.text
     alternatives = [alternative for alternative, _ in page.pictures]
     assert "prediction new_0" in alternatives
@@ -139,9 +139,9 @@ def test_unlabelled_images_stand_beside_their_prediction_alone(tmp_path):
 
 def test_overlapping_classes_are_shown(tmp_path):
     data = generated.write_overlapping(tmp_path / "data")
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
-    predictor = load(run.folder)
-    page = Page(write_report(run, predictor, evaluate(run, predictor)).read_text(encoding="utf-8"))
+    run = train_run(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
+    predictor = load_predictor(run.folder)
+    page = Page(write_report(run, predictor, evaluate_run(run, predictor)).read_text(encoding="utf-8"))
     assert "disc" in page.text
     assert "bar" in page.text
 
@@ -155,10 +155,10 @@ def test_a_page_that_cannot_be_written_is_told(line, tmp_path):
 
 def test_a_run_whose_data_are_gone_is_told_on_another_folder(tmp_path):
     data = generated.write_cells(tmp_path / "data")
-    run = train(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
+    run = train_run(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     data.rename(tmp_path / "elsewhere")
-    predictor = load(run.folder)
-    evaluation = evaluate(run, predictor, tmp_path / "elsewhere")
+    predictor = load_predictor(run.folder)
+    evaluation = evaluate_run(run, predictor, tmp_path / "elsewhere")
     assert evaluation.calibration is None
     page = Page(write_report(run, predictor, evaluation, tmp_path / "elsewhere").read_text(encoding="utf-8"))
     assert "Lowest mean IoU" in page.text

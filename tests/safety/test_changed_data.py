@@ -10,7 +10,7 @@ from PIL import Image
 
 from generated import write_cells
 from perpixel.dataset import scan
-from perpixel.evaluation.scoring import part_of
+from perpixel.evaluation.scoring import samples_of_part
 from perpixel.runtime.operating_system import is_running, peak_memory_bytes
 from perpixel.split import Split
 from perpixel.store.run_folder import Run
@@ -54,23 +54,23 @@ def test_a_split_without_digests_is_read(divided):
 
 def test_evaluation_and_resume_tell_that_masks_changed(tmp_path, cells_run, cells, caplog):
     from perpixel.errors import RunError
-    from perpixel.training import resume
+    from perpixel.training import resume_run
 
     data = Path(shutil.copytree(cells, tmp_path / "data"))
     run = Run.open(Path(shutil.copytree(cells_run.folder, tmp_path / "run")))
     for path in (data / "masks").iterdir():
         inverted(path)
     with caplog.at_level(logging.WARNING, "perpixel"):
-        part_of(run, scan(data), "test")
+        samples_of_part(run, scan(data), "test")
         assert "the labels of" in caplog.text
         caplog.clear()
         settings = (run.folder / "settings.yaml").read_text(encoding="utf-8").splitlines(keepends=True)
         (run.folder / "settings.yaml").write_text("".join([f"data: {data}\n", *settings[1:]]), encoding="utf-8")
         (run.folder / "checkpoints" / "last.safetensors").unlink()
-        resume(run.folder, {})
+        resume_run(run.folder, {})
     assert "the labels of" in caplog.text
     with pytest.raises(RunError, match="is finished"):
-        resume(run.folder, {})
+        resume_run(run.folder, {})
 
 
 def test_processes():

@@ -11,7 +11,7 @@ from perpixel.errors import SettingsError
 from perpixel.planning.rules import RULES
 from perpixel.settings.recipes import RECIPES, with_recipe
 from perpixel.settings.tree import settings_from
-from perpixel.settings.tutorials import TUTORIALS, table
+from perpixel.settings.tutorials import TUTORIALS, tutorial_table
 from perpixel.store.run_folder import Run
 
 KINDS = {  # the folder like the tutorial's, and its classes
@@ -128,7 +128,7 @@ def test_a_recipe_is_compared_with_its_tutorial_line_by_line(name):
 @pytest.mark.parametrize(("page", "name"), PAGES.items())
 def test_the_page_of_a_walk_shows_the_comparison(page, name):
     text = (Path(__file__).parents[2] / "docs" / "walks" / f"{page}.md").read_text(encoding="utf-8")
-    assert table(name) in text, f"put into {page}.md:\n{table(name)}"
+    assert tutorial_table(name) in text, f"put into {page}.md:\n{tutorial_table(name)}"
 
 
 def test_a_recipe_is_described_as_its_network():

@@ -8,7 +8,7 @@ import perpixel
 from perpixel.errors import SettingsError
 from perpixel.settings.training_options import OPTIONS, options_tree
 from perpixel.settings.tree import Settings, changed, flat
-from perpixel.training import train
+from perpixel.training import train_run
 
 BUDGETS = ("minutes", "steps", "epochs")
 
@@ -71,7 +71,7 @@ def test_weights_are_taken_from_the_very_path(tmp_path, monkeypatch):
     data = generated.write_cells(tmp_path / "a: {b} #1")
     for folder, width in (("run", 2), (name, 4)):
         model = {"model.encoder": None, "model.options": {"width": width}}
-        train(data, tmp_path / folder, changed(generated.tiny_settings(steps=1, validation_passes=1), model))
+        train_run(data, tmp_path / folder, changed(generated.tiny_settings(steps=1, validation_passes=1), model))
     settings = {"train": {**generated.TINY["train"], "steps": 1}}
     planned = perpixel.plan(data, settings=settings, fine_tune_from=name).settings
     assert planned.model.options["width"] == 4

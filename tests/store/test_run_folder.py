@@ -7,7 +7,7 @@ import yaml
 from generated import contents, tiny_settings
 from perpixel.errors import OutputError, RunError, SettingsError
 from perpixel.settings.tree import changed
-from perpixel.store.run_folder import Run, new_folder, refuse_occupied, table
+from perpixel.store.run_folder import Run, csv_table, new_folder, refuse_occupied_run
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_settings_of_another_kind_are_told_with_their_file(run):
 def test_a_folder_with_a_run_is_refused(run):
     before = contents(run.folder)
     with pytest.raises(
-        OutputError, match=r"run already holds a run.\nFix: choose another --out, go on with --resume"
+        OutputError, match=r"run already holds a run.\nFix: choose another `out`, go on with `resume`"
     ):
         Run.create(run.folder, run.data, run.settings)
     assert contents(run.folder) == before
@@ -68,19 +68,19 @@ def test_a_folder_with_a_run_is_refused(run):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_with_something_else_is_refused_even_to_overwrite(tmp_path, overwrite):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputError, match=r"exists and is not a run.\nFix: choose a new or empty folder with --out."):
-        refuse_occupied(tmp_path, overwrite=overwrite)
+    with pytest.raises(OutputError, match=r"exists and is not a run.\nFix: choose a new or empty folder with `out`."):
+        refuse_occupied_run(tmp_path, overwrite=overwrite)
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="exists and is not a run"):
-        refuse_occupied(tmp_path / "file", overwrite=True)
+        refuse_occupied_run(tmp_path / "file", overwrite=True)
 
 
 def test_a_new_or_empty_folder_is_free(tmp_path):
-    refuse_occupied(tmp_path, overwrite=False)
-    refuse_occupied(tmp_path / "new", overwrite=False)
+    refuse_occupied_run(tmp_path, overwrite=False)
+    refuse_occupied_run(tmp_path / "new", overwrite=False)
 
 
 def test_overwriting_removes_the_run_and_nothing_else(run, tmp_path):
@@ -119,7 +119,7 @@ def test_the_history_is_read_back_to_the_bit(run):
 
 
 def test_a_table_quotes_what_has_to_be_quoted():
-    assert table([{"name": 'a,"b"', "iou": ""}]) == 'name,iou\n"a,""b""",\n'
+    assert csv_table([{"name": 'a,"b"', "iou": ""}]) == 'name,iou\n"a,""b""",\n'
 
 
 def test_new_folders_are_named_after_the_data_and_numbered(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from generated import tiny_settings
 from perpixel.errors import RunError
 from perpixel.store.run_folder import Run
-from perpixel.training import train
+from perpixel.training import train_run
 from perpixel.training.checkpoint import load_checkpoint
 from perpixel.training.setup import reopen_training
 
@@ -17,7 +17,7 @@ from perpixel.training.setup import reopen_training
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory, cells):
     """A run with the states after steps 4 and 2, and a session for them."""
-    run = train(cells, tmp_path_factory.mktemp("runs") / "run", tiny_settings())
+    run = train_run(cells, tmp_path_factory.mktemp("runs") / "run", tiny_settings())
     (run.folder / "checkpoints" / "last.safetensors").unlink()
     return run, reopen_training(run).session
 

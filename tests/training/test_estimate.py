@@ -3,13 +3,13 @@ import pytest
 from generated import tiny_settings
 from perpixel.settings.text import settings_from_file
 from perpixel.settings.tree import settings_from
-from perpixel.training import estimate_training, timing, train
+from perpixel.training import estimate_training, timing, train_run
 
 
 def test_the_plan_is_the_one_that_training_follows(tmp_path, cells):
     asked = tiny_settings(steps=2, validation_passes=1)
     planned = estimate_training(cells, asked)
-    run = train(cells, tmp_path / "run", asked)
+    run = train_run(cells, tmp_path / "run", asked)
     assert planned.settings == run.settings
     assert [str(choice) for choice in planned.plan.choices] == list(run.notes)
 

@@ -9,7 +9,7 @@ from perpixel.errors import RunError, SettingsError
 from perpixel.labels.labels import Labels
 from perpixel.settings.tree import settings_from
 from perpixel.store.model_file import load_model
-from perpixel.training import resume, train
+from perpixel.training import resume_run, train_run
 from perpixel.training.fine_tuning import Base, as_base, take_over
 
 FROZEN_TIME = {"steps": 1, "validation_passes": 1, "learning_rate": 1e-30, "optimiser": "sgd", "weight_decay": 0}
@@ -37,7 +37,7 @@ def parameters(weights):
 
 
 def test_the_same_classes_take_over_everything(tmp_path, cells, cells_run):
-    run = train(cells, tmp_path / "run", of_run(cells_run))
+    run = train_run(cells, tmp_path / "run", of_run(cells_run))
     there, here = (parameters(weights_of(path)) for path in (cells_run.model_path, run.last_weights_path))
     for name, tensor in there.items():
         torch.testing.assert_close(here[name], tensor, rtol=0, atol=1e-7)
@@ -47,7 +47,7 @@ def test_the_same_classes_take_over_everything(tmp_path, cells, cells_run):
 
 def test_what_was_done_is_said_and_kept(tmp_path, cells_run, base, caplog):
     caplog.set_level("INFO", "perpixel")
-    run = train(write_land(tmp_path / "land"), tmp_path / "run", of_run(cells_run, scale=0.25))
+    run = train_run(write_land(tmp_path / "land"), tmp_path / "run", of_run(cells_run, scale=0.25))
     told = [
         f"The weights of {cells_run.folder} (unet, plain) are taken over.",
         "The classes are others: the last layer is re-initialised for class 0 and class 1 and class 2, "
@@ -119,12 +119,12 @@ def test_a_coarser_fcn_does_not_continue_from_a_finer_one(base):
 
 
 def test_labels_of_another_kind_begin_the_last_layer_anew(tmp_path, cells_run):
-    run = train(write_overlapping(tmp_path / "shapes"), tmp_path / "run", of_run(cells_run))
+    run = train_run(write_overlapping(tmp_path / "shapes"), tmp_path / "run", of_run(cells_run))
     assert run.notes[1] == "Its labels are multiclass, these multilabel: the last layer is re-initialised."
 
 
 def test_other_channels_fit_the_first_convolution(tmp_path, cells_run):
-    run = train(write_cells(tmp_path / "grey", channels=1), tmp_path / "run", of_run(cells_run))
+    run = train_run(write_cells(tmp_path / "grey", channels=1), tmp_path / "run", of_run(cells_run))
     there, here = weights_of(cells_run.model_path), weights_of(run.last_weights_path)
     first = next(iter(there))
     torch.testing.assert_close(here[first], there[first].sum(1, keepdim=True))  # a grey image is three equal channels
@@ -132,12 +132,12 @@ def test_other_channels_fit_the_first_convolution(tmp_path, cells_run):
 
 
 def test_a_run_that_started_from_another_is_resumed(tmp_path, cells, cells_run):
-    run = train(cells, tmp_path / "run", of_run(cells_run, steps=2))
+    run = train_run(cells, tmp_path / "run", of_run(cells_run, steps=2))
     expected = run.last_weights_path.read_bytes()
     run.last_weights_path.unlink()
     for path in run.checkpoints:
         path.unlink()
-    assert resume(run.folder, {}).last_weights_path.read_bytes() == expected
+    assert resume_run(run.folder, {}).last_weights_path.read_bytes() == expected
 
 
 def test_the_working_resolution_is_taken_over_unless_set(base):
@@ -177,5 +177,5 @@ def test_weights_that_do_not_fit_are_told(base):
 def test_no_run_to_start_from_is_told(tmp_path, cells):
     asked = settings_from({"model": {"fine_tune_from": str(tmp_path / "gone")}})
     with pytest.raises(RunError, match="there is no model file"):
-        train(cells, tmp_path / "run", asked)
+        train_run(cells, tmp_path / "run", asked)
     assert not (tmp_path / "run").exists()

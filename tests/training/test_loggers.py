@@ -10,7 +10,7 @@ import pytest
 
 from generated import binary_labels, tiny_settings
 from perpixel.errors import RunError, SettingsError
-from perpixel.training import loggers, resume, train
+from perpixel.training import loggers, resume_run, train_run
 from perpixel.training.trainer import Trainer
 
 
@@ -35,7 +35,7 @@ class Notebook:
 def test_watchers_are_told_after_each_validation(tmp_path, cells, monkeypatch):
     monkeypatch.setitem(loggers.LOGGERS, "tensorboard", Notebook)
     monkeypatch.setattr(Notebook, "told", [])
-    run = train(cells, tmp_path / "run", tiny_settings(loggers=["tensorboard"], steps=4, validation_passes=2))
+    run = train_run(cells, tmp_path / "run", tiny_settings(loggers=["tensorboard"], steps=4, validation_passes=2))
     rows = [line.split(",") for line in run.split_path.read_text().splitlines() if ",val," in line]
     shapes = Notebook.told[2][1]
     assert sorted(shapes) == sorted(row[0] for row in rows)
@@ -55,9 +55,9 @@ def test_tensorboard_shows_curves_and_pictures_and_a_resumed_run_goes_on(tmp_pat
 
     monkeypatch.setattr(Trainer, "_save", dying)
     with pytest.raises(RunError, match="killed"):
-        train(cells, tmp_path / "run", settings)
+        train_run(cells, tmp_path / "run", settings)
     monkeypatch.setattr(Trainer, "_save", save)
-    run = resume(tmp_path / "run", {})
+    run = resume_run(tmp_path / "run", {})
     events = reading.EventAccumulator(str(run.folder / "tensorboard"))
     events.Reload()
     for name in ("train_loss", "validation_mean_iou"):
@@ -72,7 +72,7 @@ def test_what_is_not_installed_is_told_before_the_work(tmp_path, cells, monkeypa
     monkeypatch.setattr(loggers, "find_spec", lambda name: None)
     message = rf"train.loggers asks for {name}, which is not installed.\nFix: pip install 'perpixel\[{name}\]'."
     with pytest.raises(SettingsError, match=message):
-        train(cells, tmp_path / "run", tiny_settings(loggers=[name]))
+        train_run(cells, tmp_path / "run", tiny_settings(loggers=[name]))
     assert not (tmp_path / "run").exists()
 
 

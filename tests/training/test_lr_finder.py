@@ -8,7 +8,7 @@ import perpixel
 from generated import TINY, contents, tiny_settings
 from perpixel.errors import OutputError, RunError
 from perpixel.training import RangeTest
-from perpixel.training.lr_finder import DIVERGED, HIGHEST, LOWEST, STEPS, WINDOW, smoothed, tried
+from perpixel.training.lr_finder import DIVERGED, HIGHEST, LOWEST, STEPS, WINDOW, smoothed_losses, tried
 from perpixel.training.schedule import LearningRate
 from perpixel.training.setup import prepare_training
 from perpixel.training.step import StepResult
@@ -36,7 +36,7 @@ def test_the_mean_is_corrected_for_its_beginning():
     losses = np.random.default_rng(0).random(50)
     kept = 0.9 ** np.arange(50)[::-1]
     expected = [(kept[-n:] * losses[:n]).sum() / kept[-n:].sum() for n in range(1, 51)]
-    np.testing.assert_allclose(smoothed(losses.tolist()), expected, rtol=1e-12)
+    np.testing.assert_allclose(smoothed_losses(losses.tolist()), expected, rtol=1e-12)
 
 
 def test_every_step_has_its_rate_and_nothing_else_of_the_schedule():
@@ -50,7 +50,7 @@ def test_every_step_has_its_rate_and_nothing_else_of_the_schedule():
 def test_it_ends_where_the_loss_diverges():
     losses = [1.0] * 40 + [1.5**n for n in range(60)]
     test = tried(Told(losses), RATES)
-    means = smoothed(losses)
+    means = smoothed_losses(losses)
     last = next(n for n, mean in enumerate(means) if mean > DIVERGED * min(means[: n + 1]))
     assert test.losses == tuple(losses[: last + 1])
     assert len(test.rates) == len(test.losses) < STEPS

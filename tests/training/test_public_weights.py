@@ -9,7 +9,7 @@ from perpixel.errors import RunError, SettingsError
 from perpixel.models import build
 from perpixel.settings.tree import settings_from
 from perpixel.store.model_file import load_model
-from perpixel.training import public_weights, train
+from perpixel.training import public_weights, train_run
 from perpixel.training.public_weights import with_public_file
 
 TWO_STEPS = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validation_passes": 1, "precision": "32"}
@@ -29,7 +29,7 @@ def test_fine_tuning_from_a_file_of_torchvisions_is_training_with_its_weights(tm
     still = {**TINY["train"], "steps": 1, "validation_passes": 1, "learning_rate": 1e-30, "optimiser": "sgd"}
     model = {"name": "fcn_resnet50", "encoder": "resnet18", "fine_tune_from": str(tmp_path / "coco.pth")}
     tree = {"model": model, "train": {**still, "weight_decay": 0}}
-    run = train(write_cells(tmp_path / "cells"), tmp_path / "run", settings_from(tree))
+    run = train_run(write_cells(tmp_path / "cells"), tmp_path / "run", settings_from(tree))
     here = load_model(run.last_weights_path)[0].state_dict()
     torch.testing.assert_close(here["encoder.layer4.0.conv1.weight"], state["backbone.layer4.0.conv1.weight"])
     torch.testing.assert_close(here["classifier.0.weight"], state["classifier.0.weight"])
@@ -62,7 +62,7 @@ def test_a_run_is_no_weight_file(tmp_path, cells_run):
     assert with_public_file(settings) is settings
     missing = settings_from({"model": {"fine_tune_from": str(tmp_path / "nowhere.pth")}})
     with pytest.raises(RunError, match=r"no model file .*nowhere\.pth"):
-        train(tmp_path, tmp_path / "run", missing)
+        train_run(tmp_path, tmp_path / "run", missing)
 
 
 def test_weights_that_cannot_be_had_are_reported_and_a_frozen_encoder_is_trained(tmp_path, monkeypatch, caplog):
@@ -70,7 +70,7 @@ def test_weights_that_cannot_be_had_are_reported_and_a_frozen_encoder_is_trained
     monkeypatch.setattr(public_weights, "missing_weights", lambda name, encoder: problem)
     model = {"name": "fcn_tutorial", "encoder": "vgg11", "weights": "auto", "options": {}}
     tree = {"model": model, "train": {**TINY["train"], "steps": 1, "validation_passes": 1, "encoder_lr_factor": 0}}
-    run = train(write_cells(tmp_path / "cells"), tmp_path / "run", settings_from(tree))
+    run = train_run(write_cells(tmp_path / "cells"), tmp_path / "run", settings_from(tree))
     assert (run.settings.model.weights, run.settings.train.encoder_lr_factor) == ("none", 1.0)
     assert "the hub is not there.\nFix: give a file.\nThe public weights of vgg11 cannot be had" in caplog.text
     assert any("random weights, and its encoder is trained, too" in note for note in run.notes)

@@ -19,7 +19,7 @@ from perpixel.runtime.distributed import Started
 from perpixel.settings.tree import settings_from
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
-from perpixel.training import ranks, resume, train
+from perpixel.training import ranks, resume_run, train_run
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
 
@@ -67,11 +67,11 @@ def test_two_processes_are_one_with_the_same_batches(tmp_path):
 
     def work(rank):
         for name, settings in TRAININGS.items():
-            train(data[name], tmp_path / "two" / name, plain_settings(**settings))
+            train_run(data[name], tmp_path / "two" / name, plain_settings(**settings))
 
     assert joined(work, tmp_path) == ["", ""]
     for name, settings in TRAININGS.items():
-        alone = train(data[name], tmp_path / "one" / name, plain_settings(**settings))
+        alone = train_run(data[name], tmp_path / "one" / name, plain_settings(**settings))
         together = Run.open(tmp_path / "two" / name)
         expected = weights_of(alone)
         for key, tensor in weights_of(together).items():
@@ -138,14 +138,14 @@ def test_a_process_that_dies_ends_the_run_which_one_process_can_go_on_with(tmp_p
             return step(self, number, batch, rate)
 
         Session.step = dying  # of this process
-        train(data, tmp_path / "run", settings)
+        train_run(data, tmp_path / "run", settings)
 
     first, second = joined(work, tmp_path)
     assert second == "killed"
     assert first.startswith("RunError: process 0 of 2 lost another one while training: ")
     assert "Fix: see what that one says, and resume the run in " in first
-    run = resume(tmp_path / "run", {})
-    alone = train(data, tmp_path / "alone", settings)
+    run = resume_run(tmp_path / "run", {})
+    alone = train_run(data, tmp_path / "alone", settings)
     for key, tensor in weights_of(alone).items():
         torch.testing.assert_close(weights_of(run)[key], tensor, rtol=0, atol=TOLERANCE)
 
@@ -162,7 +162,7 @@ def test_processes_stop_together(tmp_path):
             return step(self, number, batch, rate)
 
         Session.step = stopped
-        train(data, tmp_path / "run", settings)
+        train_run(data, tmp_path / "run", settings)
 
     for told in joined(work, tmp_path):
         assert told.startswith("RunError: the training was stopped after step 2 of 4.\nFix: resume the run in")

@@ -7,11 +7,11 @@ import perpixel
 from generated import contents, tiny_settings, write_cells
 from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, RunError, SettingsError
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.settings.tree import changed, settings_from
 from perpixel.split import Split
 from perpixel.store.run_folder import Run
-from perpixel.training import resume, train
+from perpixel.training import resume_run, train_run
 
 
 def of_folds(number, **train):
@@ -21,7 +21,7 @@ def of_folds(number, **train):
 
 @pytest.fixture(scope="module")
 def ensemble(tmp_path_factory, cells):
-    return train(cells, tmp_path_factory.mktemp("ensemble") / "run", of_folds(2))
+    return train_run(cells, tmp_path_factory.mktemp("ensemble") / "run", of_folds(2))
 
 
 def test_every_fold_is_a_whole_run_and_validates_other_images(ensemble, cells):
@@ -40,9 +40,11 @@ def test_every_fold_is_a_whole_run_and_validates_other_images(ensemble, cells):
 def test_an_ensemble_predicts_the_mean_of_its_folds(ensemble, cells):
     dataset = scan(cells)
     image = dataset.image(dataset.samples[0])
-    singles = [load(folder).probabilities(image) for folder in ensemble.fold_folders]
+    singles = [load_predictor(folder).probabilities(image) for folder in ensemble.fold_folders]
     assert not np.allclose(*singles)
-    np.testing.assert_allclose(load(ensemble.folder).probabilities(image), np.mean(singles, axis=0), atol=1e-6)
+    np.testing.assert_allclose(
+        load_predictor(ensemble.folder).probabilities(image), np.mean(singles, axis=0), atol=1e-6
+    )
 
 
 def test_an_ensemble_is_evaluated_on_other_images_alone(ensemble, tmp_path):
@@ -60,42 +62,42 @@ def test_a_resumed_ensemble_trains_what_is_left(ensemble, tmp_path):
     (folder / "fold-0" / "checkpoints" / "last.safetensors").unlink()  # killed before its end
     shutil.rmtree(folder / "fold-1")
     with pytest.raises(
-        RunError, match=r"1 of 2 folds of .* have no model.\n  - .*fold-1\nFix: go on with .*--resume"
+        RunError, match=r"1 of 2 folds of .* have no model.\n  - .*fold-1\nFix: train on .* into .* with `resume`"
     ):
-        load(folder)
-    resume(folder, {"data": {"folds": 2}})
+        load_predictor(folder)
+    resume_run(folder, {"data": {"folds": 2}})
     for name in ("fold-0", "fold-1"):
         for file in ("model.safetensors", "checkpoints/last.safetensors"):
             assert (folder / name / file).read_bytes() == (ensemble.folder / name / file).read_bytes()
     with pytest.raises(RunError, match="is finished"):
-        resume(folder, {})
+        resume_run(folder, {})
     with pytest.raises(SettingsError, match=r"data.folds: 2 there, 3 asked for"):
-        resume(folder, {"data": {"folds": 3}})
+        resume_run(folder, {"data": {"folds": 3}})
 
 
 def test_an_ensemble_is_not_overwritten_unless_asked(ensemble, cells):
     before = contents(ensemble.folder)
     with pytest.raises(OutputError, match="already holds a run"):
-        train(cells, ensemble.folder, of_folds(2))
+        train_run(cells, ensemble.folder, of_folds(2))
     assert contents(ensemble.folder) == before
 
 
 def test_what_replaces_an_ensemble_leaves_none_of_its_folds(ensemble, cells, tmp_path):
     shutil.copytree(ensemble.folder, tmp_path / "run")
-    train(cells, tmp_path / "run", tiny_settings(steps=2, validation_passes=1), overwrite=True)
+    train_run(cells, tmp_path / "run", tiny_settings(steps=2, validation_passes=1), overwrite=True)
     assert not list((tmp_path / "run").glob("fold-*"))
 
 
 def test_folds_that_differ_are_told(ensemble, tmp_path):
     shutil.copytree(ensemble.folder, tmp_path / "run")
-    other = train(
+    other = train_run(
         write_cells(tmp_path / "other", seed=9), tmp_path / "single", tiny_settings(steps=2, validation_passes=1)
     )
     shutil.copy(other.model_path, tmp_path / "run" / "fold-1" / "model.safetensors")
     with pytest.raises(
         RunError, match=r"the folds of .* differ in classes, normalisation or .*\nFix: train it again"
     ):
-        load(tmp_path / "run")
+        load_predictor(tmp_path / "run")
 
 
 def test_folds_share_the_minutes(tmp_path, cells):
@@ -103,5 +105,5 @@ def test_folds_share_the_minutes(tmp_path, cells):
     with pytest.raises(
         SettingsError, match=r"train.minutes = 0.15 are shared by 4 folds.\nFix: give at least 0.2 minutes"
     ):
-        train(cells, tmp_path / "run", few)
+        train_run(cells, tmp_path / "run", few)
     assert not (tmp_path / "run").exists()

@@ -12,12 +12,12 @@ from perpixel.errors import DataError, OutputError, RunError, SettingsError
 from perpixel.evaluation import calibrate
 from perpixel.losses import weighted
 from perpixel.prediction import PredictOptions
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.settings.tree import changed, settings_from
 from perpixel.split import Split
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
-from perpixel.training import resume, setup, timing, train
+from perpixel.training import resume_run, setup, timing, train_run
 from perpixel.training.timing import FittedBudget
 from perpixel.training.validation import validate
 
@@ -45,55 +45,55 @@ def test_the_history_has_a_row_for_each_validation(cells_run):
 
 
 def test_model_safetensors_holds_the_weights_of_the_best_validation(tmp_path, cells):
-    run = train(cells, tmp_path / "run", tiny_settings(steps=6, validation_passes=6))
+    run = train_run(cells, tmp_path / "run", tiny_settings(steps=6, validation_passes=6))
     scores = [row["validation_mean_iou"] for row in run.history()]
     dataset = scan(cells)
     samples = Split.load(run.split_path, dataset.samples).part("val")
     loss = weighted({term.name: term.weight for term in run.settings.train.loss}, "multiclass")
     for path, score in ((run.model_path, max(scores)), (run.last_weights_path, scores[-1])):
-        predictor = load(path, PredictOptions(precision="32", tta="none"))
+        predictor = load_predictor(path, PredictOptions(precision="32", tta="none"))
         assert validate(predictor, dataset, samples, loss).scores["mean_iou"] == score
 
 
 def test_equal_settings_train_to_equal_bits(tmp_path, cells, cells_run):
-    again = train(cells, tmp_path / "again", tiny_settings())
-    calibrate(again, load(again.folder))
+    again = train_run(cells, tmp_path / "again", tiny_settings())
+    calibrate(again, load_predictor(again.folder))
     assert again.model_path.read_bytes() == cells_run.model_path.read_bytes()
     assert again.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
 
 
 def test_another_seed_trains_to_other_weights(tmp_path, cells, cells_run):
     settings = settings_from({**generated.TINY, "seed": 1})
-    other = train(cells, tmp_path / "other", settings)
+    other = train_run(cells, tmp_path / "other", settings)
     assert other.last_weights_path.read_bytes() != cells_run.last_weights_path.read_bytes()
 
 
 def test_options_of_a_loss_change_the_training_and_are_resumed(tmp_path, cells):
     asked = {"loss": [{"name": "tversky", "weight": 2, "alpha": 0.3, "beta": 0.7}], "monitor": "mean_accuracy"}
-    run = train(cells, tmp_path / "run", tiny_settings(**asked))
+    run = train_run(cells, tmp_path / "run", tiny_settings(**asked))
     weights = run.last_weights_path.read_bytes()
-    other = train(cells, tmp_path / "other", tiny_settings(loss={"tversky": 2.0}, monitor="mean_accuracy"))
+    other = train_run(cells, tmp_path / "other", tiny_settings(loss={"tversky": 2.0}, monitor="mean_accuracy"))
     assert other.last_weights_path.read_bytes() == weights  # these are its defaults
     asked["loss"][0]["beta"] = 0.5
-    other = train(cells, tmp_path / "another", tiny_settings(**asked))
+    other = train_run(cells, tmp_path / "another", tiny_settings(**asked))
     assert other.last_weights_path.read_bytes() != weights
     assert Run.open(other.folder).settings.train.loss[0].options == {"alpha": 0.3, "beta": 0.5}
     other.last_weights_path.unlink()
-    assert resume(other.folder, {"train": asked}).is_finished
+    assert resume_run(other.folder, {"train": asked}).is_finished
     with pytest.raises(SettingsError, match=r"train.loss: .*'beta': 0.5.* there, .*'weight': 1.0.* asked for"):
-        resume(other.folder, {"train": {"loss": {"dice": 1}}})
+        resume_run(other.folder, {"train": {"loss": {"dice": 1}}})
 
 
 @pytest.mark.parametrize("write", [generated.write_land, generated.write_overlapping])
 def test_other_kinds_of_labels_train(tmp_path, write):
-    run = train(write(tmp_path / "data"), tmp_path / "run", tiny_settings())
+    run = train_run(write(tmp_path / "data"), tmp_path / "run", tiny_settings())
     _network, card = load_model(run.model_path)
     assert len(card.codec.labels) in (2, 3)
     assert run.history()[-1]["validation_loss"] > 0
 
 
 def test_epochs_become_steps(tmp_path, cells):
-    run = train(cells, tmp_path / "run", tiny_settings(steps=None, epochs=3))
+    run = train_run(cells, tmp_path / "run", tiny_settings(steps=None, epochs=3))
     images = len([1 for line in run.split_path.read_text().splitlines() if ",train," in line])
     assert run.settings.train.epochs is None
     assert run.settings.train.steps == 3 * round(images / 2)
@@ -105,7 +105,7 @@ def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
     monkeypatch.setattr(timing, "time_step", lambda session, seconds: 5.0)
     monkeypatch.setattr(timing, "time_validation", lambda session: 2.0)
     monkeypatch.setattr("perpixel.training.trainer.Trainer._retime", lambda self: None)
-    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validation_passes=8))
+    run = train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validation_passes=8))
     assert run.budget == {"minutes": 1}
     assert run.settings.train.minutes is None
     assert run.settings.train.validation_passes == 4  # 15 % of the minute
@@ -120,7 +120,7 @@ def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch
         r"Fix: give at least 1.7 minutes, or fewer or smaller validation images."
     )
     with pytest.raises(SettingsError, match=message):
-        train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.5))
+        train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.5))
     assert not (tmp_path / "run").exists()
 
 
@@ -131,7 +131,7 @@ def test_a_budget_too_small_leaves_the_run_that_it_was_to_replace(tmp_path, cell
     settings = tiny_settings(steps=None, minutes=1)
     settings = changed(settings, {f"data.{name}": value for name, value in data.items()})
     with pytest.raises(SettingsError, match="holds 0 training steps"):
-        train(cells, tmp_path / "run", settings, overwrite=True)
+        train_run(cells, tmp_path / "run", settings, overwrite=True)
     assert contents(tmp_path / "run") == contents(cells_run.folder)
 
 
@@ -144,14 +144,14 @@ def test_timing_leaves_network_and_optimiser_as_they_were(tmp_path, cells, cells
         return FittedBudget(changed(session.settings, {"train.minutes": None, "train.steps": 4}))
 
     monkeypatch.setattr(setup, "fit_budget", timed)
-    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1))
+    run = train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1))
     assert run.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
 
 
 def test_a_folder_with_a_run_is_refused_before_the_data_are_read(tmp_path, cells_run):
     before = contents(cells_run.folder)
     with pytest.raises(OutputError, match="already holds a run"):
-        train(tmp_path / "no such data", cells_run.folder, tiny_settings())
+        train_run(tmp_path / "no such data", cells_run.folder, tiny_settings())
     assert contents(cells_run.folder) == before
 
 
@@ -164,42 +164,42 @@ def test_a_folder_with_a_run_is_refused_before_the_data_are_read(tmp_path, cells
 )
 def test_what_cannot_be_built_leaves_no_folder_behind(tmp_path, cells, tree, told):
     with pytest.raises(SettingsError, match=told):
-        train(cells, tmp_path / "run", settings_from(tree))
+        train_run(cells, tmp_path / "run", settings_from(tree))
     assert not (tmp_path / "run").exists()
 
 
 def test_data_that_cannot_be_used_leave_no_folder_behind(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
-        train(tmp_path / "none", tmp_path / "run", tiny_settings())
+        train_run(tmp_path / "none", tmp_path / "run", tiny_settings())
     assert not (tmp_path / "run").exists()
 
 
 def test_a_single_image_cannot_be_divided(tmp_path):
     with pytest.raises(DataError, match=r"1 labelled image\(s\): training and validation need at least one each"):
-        train(generated.write_cells(tmp_path / "one", count=1), tmp_path / "run", tiny_settings())
+        train_run(generated.write_cells(tmp_path / "one", count=1), tmp_path / "run", tiny_settings())
 
 
 def test_overwriting_replaces_the_run(tmp_path, cells):
-    train(cells, tmp_path / "run", tiny_settings(steps=3))
-    run = train(cells, tmp_path / "run", tiny_settings(steps=2, validation_passes=1), overwrite=True)
+    train_run(cells, tmp_path / "run", tiny_settings(steps=3))
+    run = train_run(cells, tmp_path / "run", tiny_settings(steps=2, validation_passes=1), overwrite=True)
     assert [row["step"] for row in run.history()] == [2]
     assert [path.name for path in run.checkpoints] == ["step-000000002.ckpt"]
 
 
 def test_a_finished_run_is_not_resumed(cells_run):
     with pytest.raises(RunError, match=r"is finished.\nFix: train into another folder, or overwrite it."):
-        resume(cells_run.folder, {})
+        resume_run(cells_run.folder, {})
 
 
 def test_no_run_is_not_resumed(tmp_path):
     with pytest.raises(RunError, match="is not a run folder"):
-        resume(tmp_path, {})
+        resume_run(tmp_path, {})
 
 
 def test_a_run_is_not_resumed_with_other_settings(cells_run):
     asked = {"train": {"steps": 4, "batch_size": 3}, "seed": 7, "model": {"encoder": None}}
     with pytest.raises(SettingsError) as caught:
-        resume(cells_run.folder, asked)
+        resume_run(cells_run.folder, asked)
     assert str(caught.value) == (
         f"{cells_run.folder} was trained with other settings.\n"
         "  - train.batch_size: 2 there, 3 asked for\n"
@@ -211,7 +211,7 @@ def test_a_run_is_not_resumed_with_other_settings(cells_run):
 def test_a_run_may_be_resumed_on_another_machine(tmp_path, cells_run):
     shutil.copytree(cells_run.folder, tmp_path / "run")
     (tmp_path / "run" / "checkpoints" / "last.safetensors").unlink()
-    run = resume(tmp_path / "run", {"train": {"device": "cpu"}, "data": {"cache_mb": 7}})
+    run = resume_run(tmp_path / "run", {"train": {"device": "cpu"}, "data": {"cache_mb": 7}})
     assert (run.settings.train.device, run.settings.data.cache_mb) == ("auto", 4096)  # as it was planned
     assert run.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
 
@@ -228,7 +228,7 @@ def test_a_run_may_be_resumed_with_the_settings_it_has(cells_run):
     """It gets as far as being finished; 32 and (32, 32) are what "32" and [32, 32] are."""
     asked = {**generated.TINY, "train": {**generated.TINY["train"], "precision": 32, "crop_hw": (32, 32)}}
     with pytest.raises(RunError, match="is finished"):
-        resume(cells_run.folder, asked)
+        resume_run(cells_run.folder, asked)
 
 
 def test_a_frozen_encoder_needs_weights(tmp_path, cells):
@@ -238,7 +238,7 @@ def test_a_frozen_encoder_needs_weights(tmp_path, cells):
         r"Fix: set model.weights to auto, fine-tune from a run, or train the encoder, too."
     )
     with pytest.raises(SettingsError, match=message):
-        train(cells, tmp_path / "run", settings)
+        train_run(cells, tmp_path / "run", settings)
     assert not (tmp_path / "run").exists()
 
 
@@ -256,7 +256,7 @@ def test_a_class_that_is_in_validation_images_only_is_told(tmp_path, caplog):
         shutil.move(data / "images" / f"land_{number}.png", data / part / "images")
     shutil.rmtree(data / "images")
     shutil.rmtree(data / "masks")
-    train(data, tmp_path / "run", tiny_settings(steps=1, validation_passes=1))
+    train_run(data, tmp_path / "run", tiny_settings(steps=1, validation_passes=1))
     told = (
         "1 class(es) occur in validation images only, and cannot be learnt: their IoU there is 0.\n  - class 2\n"
         "Fix: label them in more images, or move one of these to the training images."
@@ -271,7 +271,7 @@ def test_a_run_killed_between_its_first_files_is_divided_again(tmp_path, cells, 
         (tmp_path / "run" / name).unlink()
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     (tmp_path / "run" / ".writing-split.csv").write_text("hal")
-    run = resume(tmp_path / "run", {})
+    run = resume_run(tmp_path / "run", {})
     assert run.split_path.read_bytes() == before
     assert run.last_weights_path.read_bytes() == cells_run.last_weights_path.read_bytes()
     assert not list(run.folder.glob(".writing*"))
@@ -279,7 +279,7 @@ def test_a_run_killed_between_its_first_files_is_divided_again(tmp_path, cells, 
 
 def test_balanced_classes_are_frozen_as_weights_with_their_reason(tmp_path, cells):
     settings = tiny_settings(class_weights="balanced", loss={"cross_entropy": 1.0}, steps=1, validation_passes=1)
-    run = train(cells, tmp_path / "run", settings)
+    run = train_run(cells, tmp_path / "run", settings)
     weights = run.settings.train.class_weights
     assert list(weights) == list(scan(cells).labels.names)
     assert weights["background"] < 1 < weights["foreground"]
@@ -288,16 +288,16 @@ def test_balanced_classes_are_frozen_as_weights_with_their_reason(tmp_path, cell
     assert Run.open(run.folder) == run
     expected = run.last_weights_path.read_bytes()
     again = tiny_settings(class_weights=weights, loss={"cross_entropy": 1.0}, steps=1, validation_passes=1)
-    assert train(cells, tmp_path / "again", again).last_weights_path.read_bytes() == expected
+    assert train_run(cells, tmp_path / "again", again).last_weights_path.read_bytes() == expected
     run.last_weights_path.unlink()
     asked = {"train": {"class_weights": "balanced"}}  # the same command with --resume
-    assert resume(run.folder, asked).last_weights_path.read_bytes() == expected
+    assert resume_run(run.folder, asked).last_weights_path.read_bytes() == expected
     with pytest.raises(SettingsError, match=r"class_weights: {'background': 0.* there, none asked for"):
-        resume(run.folder, {"train": {"class_weights": "none"}})
+        resume_run(run.folder, {"train": {"class_weights": "none"}})
 
 
 def test_an_unknown_class_is_told_before_anything_is_written(tmp_path, cells):
     settings = tiny_settings(class_weights={"backgruond": 2.0}, loss={"cross_entropy": 1.0})
     with pytest.raises(SettingsError, match=r"'backgruond', which there is not.\nFix: did you mean background\?"):
-        train(cells, tmp_path / "run", settings)
+        train_run(cells, tmp_path / "run", settings)
     assert not (tmp_path / "run").exists()

@@ -8,7 +8,7 @@ import torch
 from generated import TINY, tiny_settings
 from perpixel.settings.tree import over, settings_from
 from perpixel.store.run_folder import Run
-from perpixel.training import resume, train
+from perpixel.training import resume_run, train_run
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _as_before():
 @pytest.fixture
 def stopped(cells, tmp_path):
     """A run of two threads, stopped after its first validation."""
-    run = train(cells, tmp_path / "run", tiny_settings(threads=2))
+    run = train_run(cells, tmp_path / "run", tiny_settings(threads=2))
     run.last_weights_path.unlink()
     run.checkpoints[0].unlink()
     return run
@@ -29,7 +29,7 @@ def stopped(cells, tmp_path):
 
 def test_the_threads_of_the_process_are_written_down(cells, tmp_path):
     torch.set_num_threads(3)
-    run = train(cells, tmp_path / "run", tiny_settings())
+    run = train_run(cells, tmp_path / "run", tiny_settings())
     assert Run.open(run.folder).settings.train.threads == 3
     assert torch.get_num_threads() == 3
 
@@ -39,7 +39,7 @@ def test_a_resumed_run_takes_the_threads_it_was_begun_with(stopped, caplog):
     torch.set_num_threads(1)
     before = stopped.model_path.read_bytes()
     with caplog.at_level(logging.INFO, "perpixel"):
-        resume(stopped.folder, {})
+        resume_run(stopped.folder, {})
     assert "the run was begun with 2 thread(s) and goes on with as many; this process had 1." in caplog.text
     assert torch.get_num_threads() == 2
     assert stopped.model_path.read_bytes() == before
@@ -48,6 +48,6 @@ def test_a_resumed_run_takes_the_threads_it_was_begun_with(stopped, caplog):
 def test_other_threads_at_resume_are_taken_and_told(stopped, caplog):
     asked = over(TINY, {"train": {"threads": 1}})
     assert settings_from(asked).train.threads == 1
-    resume(stopped.folder, asked)
+    resume_run(stopped.folder, asked)
     assert "the run was begun with 2 thread(s) and goes on with 1: the result is no longer" in caplog.text
     assert torch.get_num_threads() == 1

@@ -10,7 +10,7 @@ from perpixel.errors import OutputError, RunError
 from perpixel.losses import WeightedLoss
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
-from perpixel.training import checkpoint, resume, runs, setup, timing, train, trainer
+from perpixel.training import checkpoint, resume_run, runs, setup, timing, train_run, trainer
 from perpixel.training.difficulty import Difficulty
 from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
@@ -29,7 +29,7 @@ def figures(run):
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory, cells):
     """A run that nobody stopped."""
-    return train(cells, tmp_path_factory.mktemp("straight") / "run", tiny_settings(**SIX))
+    return train_run(cells, tmp_path_factory.mktemp("straight") / "run", tiny_settings(**SIX))
 
 
 def at_step(monkeypatch, number, act):
@@ -53,7 +53,7 @@ def same(run, straight):
 
 
 def test_every_epoch_is_a_row_with_the_terms_of_its_loss(tmp_path, cells):
-    run = train(cells, tmp_path / "run", tiny_settings(steps=None, epochs=3, validation_passes=1))
+    run = train_run(cells, tmp_path / "run", tiny_settings(steps=None, epochs=3, validation_passes=1))
     rows, per_epoch = run.epochs(), run.settings.train.steps // 3
     assert [(row["epoch"], row["step"]) for row in rows] == [(n, n * per_epoch) for n in (1, 2, 3)]
     for row in rows:
@@ -72,19 +72,19 @@ def test_a_run_that_was_stopped_and_resumed_is_the_same_to_the_bit(
     at_step(monkeypatch, step, lambda: signal.raise_signal(number))
     message = rf"the training was stopped after step {step + 1} of 6.\nFix: resume the run in .*run."
     with pytest.raises(RunError, match=message):
-        train(cells, tmp_path / "run", tiny_settings(**SIX))
+        train_run(cells, tmp_path / "run", tiny_settings(**SIX))
     assert not (tmp_path / "run" / "checkpoints" / "last.safetensors").exists()
-    same(resume(tmp_path / "run", {}), straight)
+    same(resume_run(tmp_path / "run", {}), straight)
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 def test_every_optimiser_is_resumed_to_the_bit(tmp_path, cells, monkeypatch, optimiser):
     settings = tiny_settings(**SIX, optimiser=optimiser)
-    whole = train(cells, tmp_path / "whole", settings)
+    whole = train_run(cells, tmp_path / "whole", settings)
     at_step(monkeypatch, 2, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(RunError, match="stopped"):
-        train(cells, tmp_path / "run", settings)
-    same(resume(tmp_path / "run", {}), whole)
+        train_run(cells, tmp_path / "run", settings)
+    same(resume_run(tmp_path / "run", {}), whole)
 
 
 @pytest.mark.parametrize("step", [1, 2])
@@ -98,27 +98,27 @@ def test_hard_views_follow_the_errors_and_are_resumed_to_the_bit(tmp_path, cells
         return stream(self, first, errors)
 
     monkeypatch.setattr(Session, "stream", told)
-    whole = train(cells, tmp_path / "whole", settings)
+    whole = train_run(cells, tmp_path / "whole", settings)
     assert [first for first, _ in streams] == [0, 2, 4]
     assert streams[0][1] is None
     assert all(errors.min() >= 0 and errors.max() > 0 for _, errors in streams[1:])
     at_step(monkeypatch, step, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(RunError, match="stopped"):
-        train(cells, tmp_path / "run", settings)
-    same(resume(tmp_path / "run", {}), whole)
+        train_run(cells, tmp_path / "run", settings)
+    same(resume_run(tmp_path / "run", {}), whole)
 
 
 def test_without_hard_views_batches_are_read_ahead_without_a_break(tmp_path, cells, monkeypatch):
     streams, stream = [], Session.stream
     monkeypatch.setattr(Session, "stream", lambda self, *given: streams.append(given) or stream(self, *given))
-    train(cells, tmp_path / "run", tiny_settings(**SIX, hard_example_fraction=0.0))
+    train_run(cells, tmp_path / "run", tiny_settings(**SIX, hard_example_fraction=0.0))
     assert streams == [(0, None)]
 
 
 @pytest.mark.parametrize("step", [0, 3])
 def test_the_running_mean_of_the_weights_is_kept_and_resumed_to_the_bit(tmp_path, cells, straight, monkeypatch, step):
     settings = tiny_settings(**SIX, ema=0.9)
-    whole = train(cells, tmp_path / "whole", settings)
+    whole = train_run(cells, tmp_path / "whole", settings)
     stored = torch.load(whole.checkpoints[0], weights_only=True)
     last, _ = load_model(whole.last_weights_path)
     for name, tensor in last.state_dict().items():
@@ -129,8 +129,8 @@ def test_the_running_mean_of_the_weights_is_kept_and_resumed_to_the_bit(tmp_path
     assert not torch.equal(last.head.weight, network["head.weight"])
     at_step(monkeypatch, step, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(RunError, match="stopped"):
-        train(cells, tmp_path / "run", settings)
-    same(resume(tmp_path / "run", {}), whole)
+        train_run(cells, tmp_path / "run", settings)
+    same(resume_run(tmp_path / "run", {}), whole)
 
 
 class Crash(BaseException):
@@ -145,36 +145,36 @@ def crash():
 def test_a_run_that_crashed_goes_on_from_its_last_whole_checkpoint(tmp_path, cells, straight, monkeypatch, damage):
     at_step(monkeypatch, 5, crash)
     with pytest.raises(Crash):
-        train(cells, tmp_path / "run", tiny_settings(**SIX))
+        train_run(cells, tmp_path / "run", tiny_settings(**SIX))
     run = Run.open(tmp_path / "run")
     assert [path.name for path in run.checkpoints] == ["step-000000004.ckpt", "step-000000002.ckpt"]
     for path in run.checkpoints[:damage]:
         path.write_bytes(path.read_bytes()[:1000])
-    same(resume(tmp_path / "run", {}), straight)
+    same(resume_run(tmp_path / "run", {}), straight)
 
 
 def test_a_run_whose_checkpoints_are_all_damaged_is_told(tmp_path, cells, monkeypatch):
     at_step(monkeypatch, 5, crash)
     with pytest.raises(Crash):
-        train(cells, tmp_path / "run", tiny_settings(**SIX))
+        train_run(cells, tmp_path / "run", tiny_settings(**SIX))
     for path in Run.open(tmp_path / "run").checkpoints:
         path.write_bytes(b"nothing")
     with pytest.raises(
         RunError, match=r"every checkpoint of .*run is damaged.\nFix: train it from scratch with overwrite."
     ):
-        resume(tmp_path / "run", {})
+        resume_run(tmp_path / "run", {})
 
 
 def test_a_run_that_crashed_before_its_first_checkpoint_starts_again(tmp_path, cells, straight, monkeypatch):
     at_step(monkeypatch, 1, crash)
     with pytest.raises(Crash):
-        train(cells, tmp_path / "run", tiny_settings(**SIX))
-    same(resume(tmp_path / "run", {}), straight)
+        train_run(cells, tmp_path / "run", tiny_settings(**SIX))
+    same(resume_run(tmp_path / "run", {}), straight)
 
 
 def test_a_run_may_be_stopped_in_its_last_step(tmp_path, cells, straight, monkeypatch):
     at_step(monkeypatch, 5, lambda: signal.raise_signal(signal.SIGTERM))
-    same(train(cells, tmp_path / "run", tiny_settings(**SIX)), straight)
+    same(train_run(cells, tmp_path / "run", tiny_settings(**SIX)), straight)
 
 
 def spoiled(monkeypatch, numbers, value=math.nan):
@@ -197,7 +197,7 @@ def spoiled(monkeypatch, numbers, value=math.nan):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_is_skipped_and_counted(tmp_path, cells, monkeypatch, value):
     spoiled(monkeypatch, {1, 2}, value)
-    run = train(cells, tmp_path / "run", tiny_settings(**SIX))
+    run = train_run(cells, tmp_path / "run", tiny_settings(**SIX))
     assert [row["skipped_steps"] for row in run.history()] == [1, 2, 2]
     assert all(math.isfinite(row["train_loss"]) for row in run.history())
     network, _ = load_model(run.last_weights_path)
@@ -210,7 +210,7 @@ def test_a_gradient_that_is_not_finite_is_skipped_too(tmp_path, cells, monkeypat
         return torch.tensor(math.inf)
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", norm)
-    run = train(cells, tmp_path / "run", tiny_settings(steps=2, validation_passes=1))
+    run = train_run(cells, tmp_path / "run", tiny_settings(steps=2, validation_passes=1))
     assert run.history()[-1]["skipped_steps"] == 2
     assert math.isnan(run.history()[-1]["train_loss"])
     network, _ = load_model(run.last_weights_path)
@@ -226,7 +226,7 @@ def test_a_training_that_diverges_is_stopped_with_what_helps(tmp_path, cells, mo
         r"\(train.precision=32\); the best weights so far are kept."
     )
     with pytest.raises(RunError, match=message):
-        train(cells, tmp_path / "run", tiny_settings(steps=9, validation_passes=3))
+        train_run(cells, tmp_path / "run", tiny_settings(steps=9, validation_passes=3))
     load_model(tmp_path / "run" / "model.safetensors")
 
 
@@ -244,14 +244,14 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, cells, straight, monkey
     with pytest.raises(
         OutputError, match=r"cannot write .*step-000000004.ckpt: No space left on device.\nFix: free some"
     ):
-        train(cells, tmp_path / "run", tiny_settings(**SIX))
+        train_run(cells, tmp_path / "run", tiny_settings(**SIX))
     names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
     assert names == ["step-000000002.ckpt"]
-    same(resume(tmp_path / "run", {}), straight)
+    same(resume_run(tmp_path / "run", {}), straight)
 
 
 def test_the_best_by_loss_is_the_least(tmp_path, cells, monkeypatch):
-    run = train(cells, tmp_path / "run", tiny_settings(**SIX, monitor="loss"))
+    run = train_run(cells, tmp_path / "run", tiny_settings(**SIX, monitor="loss"))
     checkpoint = torch.load(run.checkpoints[0], weights_only=True)
     assert checkpoint["state"]["best"] == -min(row["validation_loss"] for row in run.history())
 
@@ -294,7 +294,7 @@ def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(
     monkeypatch.setattr(timing, "time_validation", lambda session: 0.2)
     monkeypatch.setattr(Session, "step", step)
     monkeypatch.setattr(Session, "validate", scored)
-    run = train(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.1, validation_passes=2))
+    run = train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.1, validation_passes=2))
     last = run.history()[-1]
     assert last["step"] == run.settings.train.steps == steps
     assert clock.now == pytest.approx(6)
@@ -323,14 +323,14 @@ def test_smaller_parts_are_written_down_and_resumed_to_the_bit(tmp_path, cells, 
         monkeypatch.setattr(Session, "step", step)
 
     stepping(None)
-    whole = train(cells, tmp_path / "whole", settings)
+    whole = train_run(cells, tmp_path / "whole", settings)
     assert whole.settings.train.accumulate == 2
     stepping(4)
     with pytest.raises(Crash):
-        train(cells, tmp_path / "run", settings)
+        train_run(cells, tmp_path / "run", settings)
     assert Run.open(tmp_path / "run").settings.train.accumulate == 2
     stepping(None)
-    same(resume(tmp_path / "run", {}), whole)
+    same(resume_run(tmp_path / "run", {}), whole)
 
 
 @dataclass
@@ -351,12 +351,12 @@ def test_a_field_that_is_added_to_the_state_is_resumed(tmp_path, cells, monkeypa
         count(self, step)
 
     monkeypatch.setattr(Trainer, "_count_skipped", noted)
-    train(cells, tmp_path / "whole", tiny_settings(**SIX))
+    train_run(cells, tmp_path / "whole", tiny_settings(**SIX))
     whole = states[-1].losses
     at_step(monkeypatch, 2, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(RunError, match="stopped after step 3"):
-        train(cells, tmp_path / "run", tiny_settings(**SIX))
-    resume(tmp_path / "run", {})
+        train_run(cells, tmp_path / "run", tiny_settings(**SIX))
+    resume_run(tmp_path / "run", {})
     assert states[-1].losses == whole
     assert len(whole) == 6
 
@@ -377,20 +377,20 @@ def test_patience_ends_a_run_that_gets_no_better(tmp_path, cells, monkeypatch, p
     monkeypatch.setattr(Validation, "scores", property(lambda self: {"loss": 1.0, "mean_iou": next(scores)}))
     monkeypatch.setattr(Trainer, "_record", lambda self, validation, step: self._state.history.append(HISTORY))
     settings = tiny_settings(steps=7, validation_passes=7, early_stopping=patience, monitor="mean_iou")
-    run = train(cells, tmp_path / "run", settings)
+    run = train_run(cells, tmp_path / "run", settings)
     state = torch.load(run.checkpoints[0], weights_only=True)["state"]
     assert state["step"] == len(state["history"]) == validations
     assert state["best"] == max(SCORES[:validations])
     expected = run.last_weights_path.read_bytes()
     run.last_weights_path.unlink()  # killed at the very end
-    assert resume(run.folder, {}).last_weights_path.read_bytes() == expected
+    assert resume_run(run.folder, {}).last_weights_path.read_bytes() == expected
 
 
 HISTORY = {"validation_mean_iou": 0.5}
 
 
 def test_a_model_file_is_kept_after_every_so_many_epochs_and_predicts(tmp_path, cells):
-    run = train(cells, tmp_path / "run", tiny_settings(keep_every=1, batch_size=2, **SIX))
+    run = train_run(cells, tmp_path / "run", tiny_settings(keep_every=1, batch_size=2, **SIX))
     kept = sorted(path.name for path in (run.folder / "kept").iterdir())
     assert kept == [f"epoch-{epoch:04d}.safetensors" for epoch in range(1, len(kept) + 1)]
     assert kept

@@ -8,7 +8,7 @@ from queue import Queue
 import pytest
 
 from perpixel.errors import RunError
-from perpixel.web import ServeOptions, serve, server, serving
+from perpixel.web import ServeOptions, serve_until_stopped, server, serving
 from served import ask
 
 
@@ -24,7 +24,7 @@ def opened(build, monkeypatch):
 
     def run():
         try:
-            serve(build, ServeOptions(port=0), addresses.put)
+            serve_until_stopped(build, ServeOptions(port=0), addresses.put)
             ended.put(None)
         except RunError as error:
             ended.put(error)
@@ -92,5 +92,5 @@ def test_what_is_missing_is_told_before_an_address_is_announced(tmp_path):
         yield
 
     with pytest.raises(RunError, match="there is no model"):
-        serve(build, ServeOptions(port=0), announced.append, needed=(tmp_path / "nothing",))
+        serve_until_stopped(build, ServeOptions(port=0), announced.append, needed=(tmp_path / "nothing",))
     assert announced == []

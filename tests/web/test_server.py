@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 import generated
 from perpixel.cli import main
 from perpixel.errors import OutputError, SettingsError
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.web import ServeOptions, serving
 from perpixel.web.server import listening, named_labels
 from perpixel.web.worker import Worker
@@ -62,10 +62,10 @@ def test_a_form_is_taken_like_a_body(server, picture):
 
 
 def test_multilabel_masks_come_as_one_archive(tmp_path):
-    from perpixel.training import train
+    from perpixel.training import train_run
 
     data = generated.write_overlapping(tmp_path / "data")
-    run = train(data, tmp_path / "run", generated.tiny_settings())
+    run = train_run(data, tmp_path / "run", generated.tiny_settings())
     body = (data / "images" / "shape_0.png").read_bytes()
     with served(run.folder, data / "images") as server:
         answer = server.ask("POST", "/v1/predict", body)
@@ -73,7 +73,7 @@ def test_multilabel_masks_come_as_one_archive(tmp_path):
         with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
             names = server.service.labels.names
             masks = [np.asarray(Image.open(archive.open(f"{name}.png"))) for name in names]
-        expected = load(run.folder).target(np.asarray(Image.open(io.BytesIO(body))))
+        expected = load_predictor(run.folder).target(np.asarray(Image.open(io.BytesIO(body))))
         np.testing.assert_array_equal([mask > 0 for mask in masks], expected == 1)
         image_id = server.ask("GET", "/v1/images").json["images"][0]["id"]
         server.ask("POST", f"/v1/images/{image_id}/predict", {})

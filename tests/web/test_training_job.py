@@ -15,8 +15,8 @@ from perpixel.errors import DataError
 from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED
 from perpixel.web import training_job
-from perpixel.web.held_out import LEAST_COMPARED, LabelledImage, divided, save_held_out
-from perpixel.web.training_job import TrainingJob, compared, write_dataset
+from perpixel.web.held_out import LEAST_COMPARED, LabelledImage, divided_images, save_held_out
+from perpixel.web.training_job import TrainingJob, iou_difference, write_dataset
 
 
 def labelled(folder, count=8):
@@ -75,33 +75,33 @@ def learn(folder, images, held_out):
 
 
 def test_few_images_all_train_and_of_more_a_third_is_held_out(tmp_path):
-    assert divided(nameless(*range(5)), tmp_path, None) == (nameless(*range(5)), [])
-    trained, held_out = divided(nameless(*range(18)), tmp_path, None)
+    assert divided_images(nameless(*range(5)), tmp_path, None) == (nameless(*range(5)), [])
+    trained, held_out = divided_images(nameless(*range(18)), tmp_path, None)
     assert (len(trained), names(held_out)) == (12, ["1", "3", "5", "7", "9", "11"])
 
 
 def test_an_image_keeps_its_part_and_what_a_model_learned_from_is_not_held_out(tmp_path):
-    first = divided(nameless(*range(9)), tmp_path, None)
+    first = divided_images(nameless(*range(9)), tmp_path, None)
     assert names(first[1]) == ["1", "3", "5"]
     learn(tmp_path / "1", *first)
-    trained, held_out = divided(nameless(20, 21, 22, *range(9)), tmp_path, None)
+    trained, held_out = divided_images(nameless(20, 21, 22, *range(9)), tmp_path, None)
     assert names(held_out) == ["21", "1", "3", "5"]
     assert set(names(first[0])) < set(names(trained))
     learn(tmp_path / "base", nameless(99, 21), [])
-    assert "21" not in names(divided(nameless(20, 21, 22, *range(9)), tmp_path, tmp_path / "base" / "run")[1])
+    assert "21" not in names(divided_images(nameless(20, 21, 22, *range(9)), tmp_path, tmp_path / "base" / "run")[1])
 
 
 def test_half_of_the_new_images_train_at_least(tmp_path):
     learn(tmp_path / "1", nameless(99, *range(18)), [])
-    _, held_out = divided(nameless(*range(20)), tmp_path, None)
+    _, held_out = divided_images(nameless(*range(20)), tmp_path, None)
     assert names(held_out) == ["19"]
 
 
 def test_the_better_model_has_a_positive_interval(tmp_path):
     images = labelled(tmp_path)
-    value, low, high = compared(answers(images, 0.6), answers(images, 0.9), images)
+    value, low, high = iou_difference(answers(images, 0.6), answers(images, 0.9), images)
     assert 0 < low <= value <= high
-    _, low, high = compared(answers(images, 0.9), answers(images, 0.6), images)
+    _, low, high = iou_difference(answers(images, 0.9), answers(images, 0.6), images)
     assert high < 0
 
 
@@ -115,7 +115,7 @@ def test_the_better_model_has_a_positive_interval(tmp_path):
 def test_the_new_model_takes_over_where_it_is_better(tmp_path, monkeypatch, old, new, count, is_better):
     images = labelled(tmp_path, count)
     predictor = answers(images, new)
-    monkeypatch.setattr(training_job, "load", lambda _: predictor)
+    monkeypatch.setattr(training_job, "load_predictor", lambda _: predictor)
     settled = []
     job = TrainingJob(tmp_path, lambda *what: settled.append(what))
     job._decide(tmp_path / "run", images, None if old is None else answers(images, old))
@@ -126,7 +126,7 @@ def test_the_new_model_takes_over_where_it_is_better(tmp_path, monkeypatch, old,
 
 def test_labels_that_leave_the_score_undefined_decide_nothing(tmp_path):
     images = [replace(image, target=np.full_like(image.target, IGNORED)) for image in labelled(tmp_path, 6)]
-    assert compared(answers(images, 0.6), answers(images, 0.9), images) is None
+    assert iou_difference(answers(images, 0.6), answers(images, 0.9), images) is None
 
 
 def test_the_model_in_use_is_found_again_with_the_same_base(tmp_path):

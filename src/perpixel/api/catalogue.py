@@ -8,17 +8,17 @@ from perpixel.errors import SettingsError
 from perpixel.runtime.json_values import JsonMapping
 
 if TYPE_CHECKING:
-    from perpixel.models import Description
+    from perpixel.models import NetworkDescription
     from perpixel.settings.recipes import Recipe
 
 
 def models() -> str:
     """List the networks, their size for three channels and two classes, what each is for, and our own encoders."""
-    from perpixel.models import ENCODERS, MODELS, describe
+    from perpixel.models import ENCODERS, MODELS, describe_network
 
     width = max(map(len, MODELS))
     lines = [
-        f"{name:<{width}}  {describe(name, (64, 64), classes=2).parameters / 1e6:>6.1f} M  {entry.summary}"
+        f"{name:<{width}}  {describe_network(name, (64, 64), classes=2).parameters / 1e6:>6.1f} M  {entry.summary}"
         for name, entry in MODELS.items()
     ]
     return "\n".join([*lines, "", *_encoders(list(ENCODERS))])
@@ -90,7 +90,7 @@ def describe(
     recipe: str | None = None,
     channels: int = 3,
     classes: int = 2,
-) -> "Description":
+) -> "NetworkDescription":
     """Describe a network: layers, output shapes, parameters, multiply-adds, memory for training.
 
     Args:
@@ -104,7 +104,7 @@ def describe(
     Raises:
         SettingsError: No network is named, or a name, an option or a setting is unknown.
     """
-    from perpixel.models import describe as described
+    from perpixel.models import describe_network as described
     from perpixel.settings.recipes import with_recipe
     from perpixel.settings.tree import settings_from
 

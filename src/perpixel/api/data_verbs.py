@@ -71,15 +71,15 @@ def convert(
         DataError: What `check` calls an error.
         OutputError: `out` holds something, or cannot be written.
     """
-    from perpixel.conversion import convert as write
-    from perpixel.conversion.convert import refuse_occupied
+    from perpixel.conversion import write_conversion as write
+    from perpixel.conversion.convert import refuse_occupied_conversion
     from perpixel.dataset import scan
     from perpixel.errors import DataError
 
     answer = check(data)
     if answer.dataset is None or not answer.is_usable:
         raise DataError.of(finding.problem for finding in answer.findings if finding.severity == "error")
-    refuse_occupied(answer.dataset.root, Path(out), overwrite=overwrite)
+    refuse_occupied_conversion(answer.dataset.root, Path(out), overwrite=overwrite)
     is_cut = any(sample.corner is not None for sample in answer.dataset.samples)
     dataset = scan(Path(data), whole=True) if is_cut else answer.dataset
     return write(dataset, Path(out), to, overwrite=overwrite, progress=partial(progress or silent, "converting"))

@@ -54,10 +54,10 @@ def demo(  # noqa: PLR0913 # each is one thing to ask for
         The scores on the test drawings.
     """
     from perpixel.dataset.synthetic import write_shapes
-    from perpixel.store.run_folder import refuse_occupied
+    from perpixel.store.run_folder import refuse_occupied_run
 
     folder = Path(out)
-    refuse_occupied(folder / "run", overwrite=overwrite)
+    refuse_occupied_run(folder / "run", overwrite=overwrite)
     write_shapes(folder / "data", drawings or DEMO_DRAWINGS, seed=seed, small=small)
     write_shapes(folder / "unseen", DEMO_UNSEEN, seed=seed + 1, small=small)
     run = train(

@@ -48,7 +48,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         The scores; `print` shows the table.
     """
     from perpixel.dataset.overrides import value_from
-    from perpixel.evaluation import evaluate as score
+    from perpixel.evaluation import evaluate_run
     from perpixel.report import write_report
     from perpixel.report.image_gallery import ImageGallery
 
@@ -59,7 +59,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     predictor = load(opened, threshold=threshold)
     data, folder = (Path(path) if path else None for path in (data, out))
     gallery = ImageGallery()
-    evaluation = score(
+    evaluation = evaluate_run(
         opened,
         predictor,
         data,

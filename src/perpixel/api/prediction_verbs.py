@@ -43,7 +43,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
 
     Args:
         run: A run, its folder, a model file, or an exported bundle, for which PyTorch is not needed.
-        inputs: Files, folders, globs or Zarr images; "-" for a list on standard input.
+        inputs: Files, folders, globs or Zarr images.
         out: The folder to write to.
         index: Write class indices instead of the values of the training masks.
         cloud: Write the masks of GeoTIFFs as cloud-optimised ones.
@@ -75,7 +75,7 @@ def predict(  # noqa: PLR0913 # each is one thing to ask for
     one_arena()  # before torch is loaded
     from perpixel.prediction import Outputs, PredictedFiles, PredictOptions
     from perpixel.prediction.inputs import expanded
-    from perpixel.prediction.load import load as load_predictor
+    from perpixel.prediction.load import load_predictor
 
     outputs = Outputs(
         index=index,
@@ -114,7 +114,7 @@ def load(run: "Run | PathLike", *, threshold: "Threshold | None" = None) -> "Pre
 
     one_arena()  # before torch is loaded
     from perpixel.prediction import PredictOptions
-    from perpixel.prediction.load import load as load_predictor
+    from perpixel.prediction.load import load_predictor
 
     return load_predictor(model_path(run), PredictOptions(threshold=threshold))
 

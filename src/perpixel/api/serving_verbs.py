@@ -48,7 +48,7 @@ def serve(  # noqa: PLR0913 # each is one thing to ask for
     folder, labels_folder = (Path(each) if each else None for each in (images, labels))
     model = model_path(run)
     build = partial(web.serving, model, folder, options, labels_folder=labels_folder)
-    web.serve(build, options, announce or (lambda _: None), needed=(model, folder))
+    web.serve_until_stopped(build, options, announce or (lambda _: None), needed=(model, folder))
 
 
 def annotate(  # noqa: PLR0913 # each is one thing to ask for
@@ -82,4 +82,4 @@ def annotate(  # noqa: PLR0913 # each is one thing to ask for
 
     options = web.ServeOptions(host=host, port=port, token=token)
     build = partial(web.serving, None, Path(images), options, list(classes), Path(out) if out else None)
-    web.serve(build, options, announce or (lambda _: None), needed=(Path(images),))
+    web.serve_until_stopped(build, options, announce or (lambda _: None), needed=(Path(images),))

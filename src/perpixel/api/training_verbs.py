@@ -155,11 +155,11 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         run = Run.open(Path(out))
         if not run.is_finished or (run.report_path.exists() and not is_live(run.report_path)):
             with _live_page(run.folder, page_language(language, run), progress) as shown:
-                run = training.resume(run.folder, tree, progress=shown)
+                run = training.resume_run(run.folder, tree, progress=shown)
     else:
         folder, tree = Path(out or new_folder(Path(data))), tree | ({"language": language} if language else {})
         with _live_page(folder, language or current(), progress) as shown:
-            run = training.train(Path(data), folder, settings_from(tree), overwrite=overwrite, progress=shown)
+            run = training.train_run(Path(data), folder, settings_from(tree), overwrite=overwrite, progress=shown)
     if speaks():
         single = [Run.open(folder) for folder in run.fold_folders] or [run]
         for each in single:

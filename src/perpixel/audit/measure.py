@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample
-from perpixel.dataset.duplicates import Thumbnail, thumbnail
+from perpixel.dataset.duplicates import Thumbnail, gray_thumbnail
 from perpixel.dataset.layout.folder import as_channels
 from perpixel.files.open_image import without_data
 from perpixel.files.read import decode_picture, open_image
@@ -80,7 +80,7 @@ def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> tuple
         counts = np.repeat(counts, dataset.channels // len(counts), axis=0)  # gray among colour
         if sample.is_labelled:
             intensities.add_counts(counts)
-        return Measure(_from_histograms(counts), pixels), thumbnail(picture)
+        return Measure(_from_histograms(counts), pixels), gray_thumbnail(picture)
     with open_image(sample.image, sample.page) as file:
         pixels_read = file.read(*sample.box) if sample.box else file.read()
         image, nodata = as_channels(pixels_read, dataset.channels), file.nodata
@@ -91,7 +91,7 @@ def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> tuple
     if sample.is_labelled:
         shown = image.reshape(flat.shape)
         intensities.add_values(shown[:: max(len(flat) // SAMPLED, 1)][:SAMPLED].astype(np.float32))
-    return Measure(_from_values(flat, nodata), pixels), thumbnail(image)
+    return Measure(_from_values(flat, nodata), pixels), gray_thumbnail(image)
 
 
 def _from_histograms(counts: NDArray[np.int64]) -> Channels:

@@ -15,7 +15,7 @@ from perpixel.audit.summary import Audit, ClassFigures
 from perpixel.dataset import Dataset, Finding, Sample
 from perpixel.dataset.duplicates import SIDE, near_duplicates, neighbours_alike
 from perpixel.dataset.held_out_strokes import OPTIMISTIC, OPTIMISTIC_FIX, PARTLY, labelled_share
-from perpixel.dataset.layout.inventory import Progress, gathered
+from perpixel.dataset.layout.inventory import CountProgress, gathered
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Severity, info, warning
 from perpixel.errors import DataError, Problem
@@ -25,7 +25,7 @@ OBJECT_SAMPLES: Final = 32
 """Object sizes are measured on at most this many masks, evenly taken."""
 
 
-def audit(dataset: Dataset, progress: Progress | None = None) -> Audit:
+def audit(dataset: Dataset, progress: CountProgress | None = None) -> Audit:
     """Measure every image once, on all cores and in bounded memory.
 
     Args:

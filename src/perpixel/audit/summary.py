@@ -2,11 +2,10 @@
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from perpixel.dataset import Finding
 from perpixel.errors import Problem
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import Json, JsonObject
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,11 @@ def from_dict(data: JsonObject, findings: tuple[Finding, ...] = ()) -> Audit:
     )
 
 
-def _tuples(value: Any) -> Any:
+def _tuples(value: Json) -> Json:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _without_nan(value: Any) -> Any:
+def _without_nan(value: Json) -> Json:
     """The same with null for NaN, which JSON does not know."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}

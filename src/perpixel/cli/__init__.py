@@ -15,7 +15,7 @@ from perpixel.cli import serving
 from perpixel.cli.entry import run_application
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.spoken import with_language
-from perpixel.cli.training_arguments import PlanArguments, TrainArguments, expanded, request
+from perpixel.cli.training_arguments import PlanArguments, TrainArguments, request, with_typer_options
 from perpixel.language import current, say, translated
 from perpixel.runtime.colours import paint_for
 
@@ -120,7 +120,7 @@ def convert(
 
 @app.command()
 @with_language
-@expanded
+@with_typer_options
 def plan(
     data: Data,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="write the settings, for train --config")] = None,
@@ -138,7 +138,7 @@ def plan(
 
 @app.command("find-lr")
 @with_language
-@expanded
+@with_typer_options
 def find_lr(
     data: Data,
     out: Annotated[
@@ -155,7 +155,7 @@ def find_lr(
 
 @app.command()
 @with_language
-@expanded
+@with_typer_options
 def train(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME", show_default=False)] = None,
@@ -273,7 +273,7 @@ def predict(  # noqa: PLR0913, PLR0917 # one parameter an option
     with bars() as progress:
         written = api.predict(
             run,
-            inputs,
+            _with_lists(inputs),
             out,
             index=index,
             cloud=cloud,
@@ -397,6 +397,12 @@ def describe(  # noqa: PLR0913, PLR0917 # one parameter an option
     tree = over({"model": {key: name for key, name in named.items() if name}}, assign({}, set_ or []))
     size_hw = int(height), int(width)
     print(catalogue.describe(size_hw, recipe=recipe, settings=tree, channels=channels, classes=classes))
+
+
+def _with_lists(inputs: list[str]) -> list[str]:
+    """The inputs, with the lines of standard input for each "-"; of several processes the first one reads them."""
+    lines = sys.stdin.read().splitlines() if "-" in inputs and api.speaks() else []
+    return [path for each in inputs for path in (filter(None, lines) if each == "-" else [each])]
 
 
 def _threshold(text: str | None) -> float | Literal["calibrated", "argmax"] | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import typer
 
+from perpixel.cli.flags import with_flags
 from perpixel.cli.progress_bars import Notices
 from perpixel.cli.spoken import spoken_language, translate_help, usage_error
 from perpixel.errors import PerpixelError
@@ -95,7 +96,7 @@ def _exit_code(app: typer.Typer, words: list[str]) -> int:
             translate_help(command)
         result = command.main(args=words, prog_name="perpixel", standalone_mode=False)
     except PerpixelError as error:
-        print(translated_error(error), file=sys.stderr)
+        print(with_flags(translated_error(error)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(say("stopped."), file=sys.stderr)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from perpixel import api
+from perpixel.cli.flags import with_flags
 from perpixel.language import say, translated
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one notice."""
-        line = translated(record.getMessage())
+        line = with_flags(translated(record.getMessage()))
         if _open_bars:
             _open_bars[-1].say_line(line)
         else:

@@ -31,7 +31,7 @@ class TrainArguments(TrainOptions, _Sources, total=False):
     """The options of `train`."""
 
 
-def expanded(function: Callable[P, T]) -> Callable[P, T]:
+def with_typer_options(function: Callable[P, T]) -> Callable[P, T]:
     """Give a command that takes `**asked: Unpack[…]` an option for each name, after its own."""
     kind = get_args(function.__annotations__["asked"])[0]
     signature = inspect.signature(function)

@@ -11,14 +11,14 @@ from typing import Final, Literal, TypeAlias
 from perpixel.conversion.mask_folder import MARK, write_mask_folder
 from perpixel.conversion.outline_folders import write_coco_folder, write_geojson_folder, write_yolo_folder
 from perpixel.dataset import Dataset
-from perpixel.dataset.layout.inventory import Progress
+from perpixel.dataset.layout.inventory import CountProgress
 from perpixel.errors import OutputError
 from perpixel.files.atomic import WRITING, cannot_write
 from perpixel.results import Result
 from perpixel.runtime.json_values import JsonObject
 
 Format: TypeAlias = Literal["masks", "coco", "yolo", "geojson"]
-FORMATS: Final[dict[Format, Callable[[Dataset, Path, Path, Progress | None], None]]] = {
+FORMATS: Final[dict[Format, Callable[[Dataset, Path, Path, CountProgress | None], None]]] = {
     "masks": write_mask_folder,
     "coco": write_coco_folder,
     "yolo": write_yolo_folder,
@@ -52,8 +52,13 @@ class Converted(Result):
         return {"schema": 1, "folder": str(self.folder), **numbers}
 
 
-def convert(
-    dataset: Dataset, out: Path, to: Format = "masks", *, overwrite: bool = False, progress: Progress | None = None
+def write_conversion(
+    dataset: Dataset,
+    out: Path,
+    to: Format = "masks",
+    *,
+    overwrite: bool = False,
+    progress: CountProgress | None = None,
 ) -> Converted:
     """Write a data set in another form.
 
@@ -68,13 +73,13 @@ def convert(
         OutputError: `out` holds something, or lies in the data, or cannot be written.
         DataError: An image or a mask cannot be read.
     """
-    refuse_occupied(dataset.root, out, overwrite=overwrite)
+    refuse_occupied_conversion(dataset.root, out, overwrite=overwrite)
     with _replacing_folder(out) as folder:
         FORMATS[to](dataset, folder, out, progress)
     return Converted(out, len(dataset.samples), len(dataset.unlabelled))
 
 
-def refuse_occupied(root: Path, out: Path, *, overwrite: bool) -> None:
+def refuse_occupied_conversion(root: Path, out: Path, *, overwrite: bool) -> None:
     """Raise OutputError unless a conversion of `root` may be written to `out`: it is new, empty, or replaceable."""
     if out.resolve().is_relative_to(root.resolve()) or root.resolve().is_relative_to(out.resolve()):
         raise OutputError(

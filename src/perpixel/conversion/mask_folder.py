@@ -19,7 +19,7 @@ import numpy as np
 from perpixel.conversion.image_files import place_image
 from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.description import FILE_NAME, save_description, spelled
-from perpixel.dataset.layout.inventory import Progress, gathered
+from perpixel.dataset.layout.inventory import CountProgress, gathered
 from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.overrides import Overrides
 from perpixel.errors import DataError
@@ -36,7 +36,7 @@ BOX: Final = ("top", "left", "height", "width")
 IGNORED_16_BIT: Final = 65535
 
 
-def write_mask_folder(dataset: Dataset, folder: Path, final: Path, progress: Progress | None = None) -> None:
+def write_mask_folder(dataset: Dataset, folder: Path, final: Path, progress: CountProgress | None = None) -> None:
     """Write the data set into `folder`, which will lie at `final`.
 
     Raises:

@@ -20,15 +20,15 @@ from perpixel.conversion.image_files import place_image
 from perpixel.conversion.mask_folder import MARK, write_classes
 from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.annotations.placing import NO_LABEL
-from perpixel.dataset.layout.inventory import Progress, gathered
+from perpixel.dataset.layout.inventory import CountProgress, gathered
 from perpixel.errors import DataError
 from perpixel.files.atomic import write_text
 from perpixel.files.geojson import writing_geojson
-from perpixel.files.places import Place, place_of
+from perpixel.files.places import WorldPlace, world_place
 from perpixel.files.read import read_header
 from perpixel.files.tiff_writer import georeference_tags
 from perpixel.geometry.pixel_outlines import one_ring, rings_of, runs_in
-from perpixel.geometry.polygons import Ring
+from perpixel.geometry.polygons import PixelRing
 from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED
 
@@ -37,7 +37,7 @@ DIGITS: Final = 9
 
 
 @dataclass(frozen=True)
-class Region:
+class OutlinedRegion:
     """Pixels of one class that touch: (h, w) bool, and where its upper left corner lies."""
 
     name: str
@@ -45,12 +45,12 @@ class Region:
     top: int
     left: int
 
-    def rings(self) -> list[Ring]:
+    def rings(self) -> list[PixelRing]:
         """Its outer ring and its holes, in pixels of the image."""
         return [ring + np.array([self.left, self.top]) for ring in rings_of(self.mask)]
 
 
-def regions_of(dataset: Dataset, sample: Sample) -> Iterator[Region]:
+def regions_of(dataset: Dataset, sample: Sample) -> Iterator[OutlinedRegion]:
     """The regions of each class but the background, and of what has no label."""
     from scipy import ndimage
 
@@ -60,7 +60,7 @@ def regions_of(dataset: Dataset, sample: Sample) -> Iterator[Region]:
     for name, mask in [*of_classes, (NO_LABEL, is_open)]:
         numbered, _ = ndimage.label(mask)
         for number, box in enumerate(ndimage.find_objects(numbered), start=1):
-            yield Region(name, numbered[box] == number, box[0].start, box[1].start)
+            yield OutlinedRegion(name, numbered[box] == number, box[0].start, box[1].start)
 
 
 def _names(dataset: Dataset) -> list[str]:
@@ -71,7 +71,7 @@ def _each(
     dataset: Dataset,
     folder: Path,
     final: Path,
-    progress: Progress | None,
+    progress: CountProgress | None,
     write: Callable[[Sample, str], None],
     under: Callable[[Sample], str],
 ) -> None:
@@ -91,7 +91,7 @@ def _each(
     write_classes(folder / MARK, dataset.labels)
 
 
-def write_coco_folder(dataset: Dataset, folder: Path, final: Path, progress: Progress | None = None) -> None:
+def write_coco_folder(dataset: Dataset, folder: Path, final: Path, progress: CountProgress | None = None) -> None:
     """Write images/ and annotations/instances.json, or one a subset; run lengths, category `__ignore__` for no label.
 
     Raises:
@@ -135,7 +135,7 @@ def write_coco_folder(dataset: Dataset, folder: Path, final: Path, progress: Pro
         write_text(folder / "annotations" / f"{part}.json", json.dumps(content, ensure_ascii=False))
 
 
-def write_yolo_folder(dataset: Dataset, folder: Path, final: Path, progress: Progress | None = None) -> None:
+def write_yolo_folder(dataset: Dataset, folder: Path, final: Path, progress: CountProgress | None = None) -> None:
     """Write images/, labels/ and data.yaml, with a folder for each subset; holes are reached by a way and back.
 
     Raises:
@@ -166,7 +166,7 @@ def write_yolo_folder(dataset: Dataset, folder: Path, final: Path, progress: Pro
     write_text(folder / "data.yaml", text)
 
 
-def write_geojson_folder(dataset: Dataset, folder: Path, final: Path, progress: Progress | None = None) -> None:
+def write_geojson_folder(dataset: Dataset, folder: Path, final: Path, progress: CountProgress | None = None) -> None:
     """Write images/ and a GeoJSON file next to each, in its coordinates on the earth, or in pixels.
 
     Raises:
@@ -176,9 +176,9 @@ def write_geojson_folder(dataset: Dataset, folder: Path, final: Path, progress: 
 
     def write(sample: Sample, image: str) -> None:
         georeference = read_header(sample.image).georeference
-        place = Place()
+        place = WorldPlace()
         if georeference is not None:
-            place = place_of(georeference, georeference_tags(sample.image), str(sample.image))
+            place = world_place(georeference, georeference_tags(sample.image), str(sample.image))
         path = (folder / image).parent / f"{Path(image).stem}.geojson"
         with writing_geojson(path, place) as file:
             for region in regions_of(dataset, sample):

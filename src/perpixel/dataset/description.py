@@ -16,7 +16,7 @@ from perpixel.errors import DataError, Problem, did_you_mean
 from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_yaml
 from perpixel.labels.labels import Colour, Encoding, Labels, Value, is_multilabel
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import LabelKind
 
 FILE_NAME: Final = "dataset.yaml"
@@ -44,16 +44,16 @@ class ClassLine(_Part):
     colour: Colour | None = None
 
 
-def _several(given: Any) -> Any:
+def _several(given: Json) -> Json:
     """One value as a list of one; a colour is one value."""
     return given if isinstance(given, list | tuple) and (not given or not _is_colour(given)) else (given,)
 
 
-def _is_colour(given: Sequence[Any]) -> bool:
+def _is_colour(given: Sequence[Json]) -> bool:
     return isinstance(given, tuple) and len(given) == 3 and all(isinstance(each, int) for each in given)
 
 
-class Description(_Part):
+class DatasetDescription(_Part):
     """The content of dataset.yaml."""
 
     perpixel: Literal[1]
@@ -107,7 +107,7 @@ def is_description(path: Path) -> bool:
         return False
 
 
-def load_description(path: Path) -> Description:
+def load_description(path: Path) -> DatasetDescription:
     """Read a dataset.yaml.
 
     Raises:
@@ -121,10 +121,10 @@ def load_description(path: Path) -> Description:
     if not isinstance(data, dict) or "perpixel" not in data:
         raise DataError(
             f"{path} is no data set description: it does not begin with perpixel: 1.",
-            fix="write one with `perpixel check FOLDER --out DIR`, and edit that.",
+            fix="write one with `check` and its `out`, and edit that.",
         )
     try:
-        description = Description.model_validate(_colours_parsed(data))
+        description = DatasetDescription.model_validate(_colours_parsed(data))
     except ValidationError as error:
         raise DataError.of(_problem(path, item) for item in error.errors()) from error
     problems = list(_contradictions(path, description))
@@ -174,7 +174,7 @@ def spelled(value: Value) -> int | str:
     return value if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)
 
 
-def _colours_parsed(data: Any) -> Any:
+def _colours_parsed(data: Json) -> Json:
     """The same with "#RRGGBB" as (R, G, B), wherever it stands for a value or a colour."""
     if isinstance(data, dict):
         return {
@@ -195,7 +195,7 @@ def _problem(path: Path, error: Any) -> Problem:
     where = ".".join(str(piece) for piece in error["loc"] if piece not in ("int", "tuple[int, int, int]"))
     key = str(error["loc"][-1])
     if error["type"] == "extra_forbidden":
-        known = ClassLine.model_fields if error["loc"][0] == "classes" else Description.model_fields
+        known = ClassLine.model_fields if error["loc"][0] == "classes" else DatasetDescription.model_fields
         return Problem(f"{path}: unknown key {where!r}.", did_you_mean(key, known))
     if key == "reading":
         return Problem(
@@ -204,7 +204,7 @@ def _problem(path: Path, error: Any) -> Problem:
     return Problem(f"{path}: {where}: {error['msg']}; it is {error['input']!r}.", "correct the value.")
 
 
-def _contradictions(path: Path, description: Description) -> list[Problem]:
+def _contradictions(path: Path, description: DatasetDescription) -> list[Problem]:
     lines, problems = description.classes, []
     given = [line.value for line in lines if line.value is not None and not is_multilabel(description.kind)]
     columns: list[tuple[str, list[Any]]] = [("name", [line.name for line in lines]), ("value", [*given])]

@@ -23,7 +23,7 @@ FLAT: Final = 1e-3
 ROWS_AT_ONCE: Final = 512
 
 
-def thumbnail(image: ImageArray | Image.Image) -> Thumbnail:
+def gray_thumbnail(image: ImageArray | Image.Image) -> Thumbnail:
     """Average an (H, W, C) image, or an 8-bit picture, over its channels and over SIDE × SIDE boxes."""
     if not isinstance(image, Image.Image):
         image = Image.fromarray(gray(image))

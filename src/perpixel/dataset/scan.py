@@ -19,7 +19,7 @@ from perpixel.dataset.layout.layouts import Layout, recognise
 from perpixel.dataset.layout.pair_list import read_list, recognise_list
 from perpixel.dataset.layout.subset_lists import recognise_pair_lists, with_subsets
 from perpixel.dataset.masks.instance_maps import in_blocks
-from perpixel.dataset.masks.understand import Found, Stated, counted, renumbered, understand
+from perpixel.dataset.masks.understand import Found, Stated, renumbered, understand, with_counts
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.errors import DataError, Problem, is_plain
 from perpixel.files.read import read_header
@@ -104,7 +104,7 @@ def _understood(root: Path, stated: Stated) -> Dataset:
         report.problems += error.problems
     if report.problems or understood is None:
         raise DataError.of(report.problems)
-    samples = [counted(sample, facts, understood) for sample in samples]
+    samples = [with_counts(sample, facts, understood) for sample in samples]
     return Dataset(
         root,
         understood.labels,

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from perpixel.dataset.layout.inventory import MaskFacts, Page, painted
+from perpixel.dataset.layout.inventory import MaskFacts, Page, painted_values
 from perpixel.dataset.masks.evidence import border_contrast, spread_to_one
 from perpixel.dataset.sample import Finding, Sample, info
 from perpixel.errors import Problem
@@ -115,7 +115,7 @@ def _contrasts(samples: Sequence[Sample], headers: Mapping[str, Header]) -> tupl
     found: list[tuple[float, float]] = []
     for sample in samples[:: max(1, len(samples) // LOOKED_AT)]:
         image = spread_to_one(read_image(sample.image, sample.page))
-        mask = painted(read_mask(sample.masks[0], sample.mask_page))
+        mask = painted_values(read_mask(sample.masks[0], sample.mask_page))
         flat = mask if mask.ndim == 2 else mask.astype(np.int64) @ (1 << 8 * np.arange(mask.shape[2]))
         ways = (turned(flat, headers[sample.name].orientation), flat)
         stored, shown = (border_contrast([(image, way)]) for way in ways)

@@ -14,10 +14,10 @@ from PIL import Image
 from perpixel.errors import PerpixelError
 from perpixel.exporting import export_run
 from perpixel.prediction import PredictOptions
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.settings.tree import settings_from
 from perpixel.store.run_folder import Run
-from perpixel.training import resume, train
+from perpixel.training import resume_run, train_run
 
 IMAGES: Final = 6
 SIDE_PX: Final = 48
@@ -67,7 +67,7 @@ def _write_discs(folder: Path) -> None:
 
 def _train(folder: Path) -> None:
     _write_discs(folder / "data")
-    train(folder / "data", folder / "run", settings_from(SETTINGS))
+    train_run(folder / "data", folder / "run", settings_from(SETTINGS))
 
 
 def _resume(folder: Path) -> None:
@@ -76,7 +76,7 @@ def _resume(folder: Path) -> None:
     before = run.last_weights_path.read_bytes()
     run.last_weights_path.unlink()
     run.checkpoints[0].unlink()
-    resume(run.folder, {})
+    resume_run(run.folder, {})
     if run.last_weights_path.read_bytes() != before:
         raise AssertionError("the resumed training ends with other weights")
 
@@ -86,12 +86,12 @@ def _image() -> NDArray[np.uint8]:
 
 
 def _predict(folder: Path) -> None:
-    load(folder / "run", PREDICTED).predict(_image())
+    load_predictor(folder / "run", PREDICTED).predict(_image())
 
 
 def _predict_as(folder: Path, model: Path, backend: Backend = "torch") -> None:
     """About the same mask as PyTorch."""
-    both = (load(folder / "run", PREDICTED), load(model, replace(PREDICTED, backend=backend)))
+    both = (load_predictor(folder / "run", PREDICTED), load_predictor(model, replace(PREDICTED, backend=backend)))
     here, there = (predictor.probabilities(_image()).argmax(0) for predictor in both)
     share = float(np.mean(here != there))
     if share > MOST_DIFFERING:

@@ -11,9 +11,9 @@ import numpy as np
 
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, SettingsError
-from perpixel.evaluation.details import few_units, number, span
+from perpixel.evaluation.details import few_units, number_or_none, span
 from perpixel.evaluation.image_score import pixel_score
-from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, part_of
+from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, samples_of_part
 from perpixel.files.atomic import write_text
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
 from perpixel.prediction import Predictor
@@ -71,7 +71,7 @@ class Comparison(Result):
         """A row a score, with a column a run and what it has more than the first."""
         rows = []
         for i, score in enumerate(self.score_names):
-            row: dict[str, Any] = {"score": score}
+            row: JsonObject = {"score": score}
             for place, name in enumerate(self.names):
                 row[name] = _score(self.scores[place], i)
                 if place:
@@ -110,15 +110,15 @@ class Comparison(Result):
 
     def to_dict(self) -> JsonObject:
         """Plain numbers, ready for JSON; undefined ones are None."""
-        answer: dict[str, Any] = {"schema": 1, "split": self.part, "images": len(self.samples), "runs": {}}
+        answer: JsonObject = {"schema": 1, "split": self.part, "images": len(self.samples), "runs": {}}
         answer |= {"independent_images": self.units, "warning": self.warning}
         for place, name in enumerate(self.names):
             found, more = self.scores[place], self.differences[place]
             answer["runs"][name] = {
                 score: {
-                    "value": number(found.value[i]),
+                    "value": number_or_none(found.value[i]),
                     "interval": span(found.low[i], found.high[i]),
-                    "more_than_first": number(more.value[i]) if place else None,
+                    "more_than_first": number_or_none(more.value[i]) if place else None,
                     "interval_of_difference": span(more.low[i], more.high[i]) if place else None,
                     "verdict": self.verdict(place, i) if place else None,
                 }
@@ -204,7 +204,7 @@ def _common(runs: Sequence[Run], dataset: Dataset, part: PartName) -> tuple[Samp
             fix="name a labelled folder behind the runs, which all of them are scored on.",
             examples=others,
         )
-    parts = [{sample.name for sample in part_of(run, dataset, part)} for run in runs]
+    parts = [{sample.name for sample in samples_of_part(run, dataset, part)} for run in runs]
     shared = set.intersection(*parts)
     if not shared:
         raise DataError(

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perpixel.evaluation.image_score import CONTOUR_SCORES, ImageScore
 from perpixel.instances import METHODS
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.metrics import Counts, InstanceCounts, Interval, ThresholdCurves, bootstrap_interval
+from perpixel.runtime.json_values import JsonObject
+from perpixel.shapes import AnyArray
 
 WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "kappa", "frequency_weighted_iou")
 EACH: Final = ("iou", "dice", "precision", "recall", "specificity")
@@ -33,39 +34,39 @@ def few_units(units: int) -> str | None:
     return f"Only {scored} scored, too few for a verdict: at least {LEAST_UNITS} are needed."
 
 
-def number(value: Any) -> float | None:
+def number_or_none(value: Any) -> float | None:
     """A float, or None where it is undefined."""
     return float(value) if np.isfinite(value) else None
 
 
-def numbers(values: NDArray[Any]) -> list[float | None]:
+def numbers(values: AnyArray) -> list[float | None]:
     """Floats, None where undefined."""
-    return [number(value) for value in values]
+    return [number_or_none(value) for value in values]
 
 
 def span(low: Any, high: Any) -> list[float | None] | None:
     """Both ends of an interval; None where there is none."""
-    return None if np.isnan(low) else [number(low), number(high)]
+    return None if np.isnan(low) else [number_or_none(low), number_or_none(high)]
 
 
-def pooled_scores(counts: Counts, names: Sequence[str]) -> dict[str, Any]:
+def pooled_scores(counts: Counts, names: Sequence[str]) -> JsonObject:
     """What counts of no leading axis say, of all classes and of each."""
-    classes = {name: {s: number(getattr(counts, s)[k]) for s in EACH} for k, name in enumerate(names)}
-    return {"dataset": {s: number(getattr(counts, s)) for s in WHOLE}, "classes": classes}
+    classes = {name: {s: number_or_none(getattr(counts, s)[k]) for s in EACH} for k, name in enumerate(names)}
+    return {"dataset": {s: number_or_none(getattr(counts, s)) for s in WHOLE}, "classes": classes}
 
 
-def image_means(stacked: Counts, names: Sequence[str]) -> dict[str, Any]:
+def image_means(stacked: Counts, names: Sequence[str]) -> JsonObject:
     """Every figure of each image (images, K), averaged over those in which it is defined."""
     classes = {s: numbers(mean_of(getattr(stacked, s))) for s in EACH}
     return {
-        "dataset": {s: number(mean_of(getattr(stacked, s))) for s in WHOLE},
+        "dataset": {s: number_or_none(mean_of(getattr(stacked, s))) for s in WHOLE},
         "classes": {name: {s: classes[s][k] for s in EACH} for k, name in enumerate(names)},
     }
 
 
 def curve_scores(
     curves: ThresholdCurves, calibrated: Calibration | None, part: str, names: Sequence[str]
-) -> dict[str, Any]:
+) -> JsonObject:
     """Areas under the curves, with their error, and what the threshold chosen on validation gives."""
     low, high = curves.average_precision_bounds
     counts = curves.counts
@@ -75,13 +76,13 @@ def curve_scores(
         at = None
         if np.isfinite(threshold) and part not in ("val", "all"):
             there = counts[round(threshold * curves.bins)]
-            at = {score: number(getattr(there, score)[k]) for score in ("iou", "dice", "precision", "recall")}
+            at = {score: number_or_none(getattr(there, score)[k]) for score in ("iou", "dice", "precision", "recall")}
         scores[name] = {
-            "auc": number(curves.auc[k]),
-            "auc_error": number(curves.auc_error[k]),
-            "average_precision": number(curves.average_precision[k]),
+            "auc": number_or_none(curves.auc[k]),
+            "auc_error": number_or_none(curves.auc_error[k]),
+            "average_precision": number_or_none(curves.average_precision[k]),
             "average_precision_bounds": span(low[k], high[k]),
-            "threshold": number(threshold),
+            "threshold": number_or_none(threshold),
             "at_threshold": at,
         }
     return scores
@@ -89,22 +90,22 @@ def curve_scores(
 
 def calibration(
     curves: ThresholdCurves, softened: ThresholdCurves | None, calibrated: Calibration | None, names: Sequence[str]
-) -> dict[str, Any]:
+) -> JsonObject:
     """How honest the probabilities are, before and after temperature scaling."""
 
     def scores(of: ThresholdCurves, k: int) -> dict[str, float | None]:
         error = of.reliability().expected_calibration_error
-        return {"expected_calibration_error": number(error[k]), "brier": number(of.brier[k])}
+        return {"expected_calibration_error": number_or_none(error[k]), "brier": number_or_none(of.brier[k])}
 
     return {
-        "temperature": number(calibrated.temperature) if calibrated else None,
+        "temperature": number_or_none(calibrated.temperature) if calibrated else None,
         "validation_images": calibrated.images if calibrated else 0,
         "classes": {name: scores(curves, k) for k, name in enumerate(names)},
         "after_temperature": softened and {name: scores(softened, k) for k, name in enumerate(names)},
     }
 
 
-def decision(made: Decision, calibrated: Calibration | None, names: Sequence[str]) -> dict[str, Any]:
+def decision(made: Decision, calibrated: Calibration | None, names: Sequence[str]) -> JsonObject:
     """How probabilities became classes, and what validation images say about it."""
     return {
         "threshold": made.name,
@@ -115,7 +116,7 @@ def decision(made: Decision, calibrated: Calibration | None, names: Sequence[str
     }
 
 
-def boundary_scores(images: Sequence[ImageScore], names: Sequence[str]) -> dict[str, Any] | None:
+def boundary_scores(images: Sequence[ImageScore], names: Sequence[str]) -> JsonObject | None:
     """How well outlines agree; None where they were not measured."""
     counted = [image.boundary for image in images if image.boundary is not None]
     if not counted:
@@ -126,15 +127,15 @@ def boundary_scores(images: Sequence[ImageScore], names: Sequence[str]) -> dict[
     missing = np.isinf(contours[..., 1]).sum(0)
     means = mean_of(np.where(np.isinf(contours), np.nan, contours))
     classes = {
-        name: {"boundary_iou": number(iou[k])}
-        | {score: number(means[k, i]) for i, score in enumerate(CONTOUR_SCORES)}
+        name: {"boundary_iou": number_or_none(iou[k])}
+        | {score: number_or_none(means[k, i]) for i, score in enumerate(CONTOUR_SCORES)}
         | {"one_missing": int(missing[k])}
         for k, name in enumerate(names)
     }
     return {"images_with_distances": len(measured), "classes": classes}
 
 
-def instance_scores(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any] | None:
+def instance_scores(images: Sequence[ImageScore], groups: Groups) -> JsonObject | None:
     """Scores of instances by the method that finds them; None where no true ones are known."""
     found = [(place, image.instances) for place, image in enumerate(images) if image.instances is not None]
     if not found:
@@ -145,13 +146,13 @@ def instance_scores(images: Sequence[ImageScore], groups: Groups) -> dict[str, A
     }
 
 
-def membranes(images: Sequence[ImageScore], groups: Groups) -> dict[str, Any] | None:
+def membranes(images: Sequence[ImageScore], groups: Groups) -> JsonObject | None:
     """V_rand and V_info, best over thresholds; None where they were not asked for."""
     told = {
         name: {
-            "value": number(interval.value),
+            "value": number_or_none(interval.value),
             "interval": span(interval.low, interval.high),
-            "threshold": number(threshold),
+            "threshold": number_or_none(threshold),
         }
         for name, (interval, threshold) in best_membranes(images, groups).items()
     }
@@ -171,25 +172,25 @@ def best_membranes(images: Sequence[ImageScore], groups: Groups) -> dict[str, tu
     return found
 
 
-def mean_of(values: NDArray[Any]) -> NDArray[Any]:
+def mean_of(values: AnyArray) -> AnyArray:
     """The mean along the first axis of what is defined; NaN where nothing is."""
     defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        mean: NDArray[Any] = np.where(defined, values, 0).sum(0) / defined.sum(0)
+        mean: AnyArray = np.where(defined, values, 0).sum(0) / defined.sum(0)
     return mean
 
 
-def _instance_scores(found: Sequence[InstanceCounts], groups: Groups) -> dict[str, Any]:
+def _instance_scores(found: Sequence[InstanceCounts], groups: Groups) -> JsonObject:
     total = sum(found[1:], start=found[0])
     competition = bootstrap_interval(np.array([one.mean_average_precision for one in found]), groups=groups)
     return {
-        "image_mean_average_precision": number(competition.value),
+        "image_mean_average_precision": number_or_none(competition.value),
         "interval": span(competition.low, competition.high),
-        "mean_average_precision": number(total.mean_average_precision),
-        "average_precision_50": number(total.average_precision[0]),
-        "average_precision_75": number(total.average_precision[5]),
-        "panoptic_quality": number(total.panoptic_quality),
-        "aggregated_jaccard": number(total.aggregated_jaccard),
+        "mean_average_precision": number_or_none(total.mean_average_precision),
+        "average_precision_50": number_or_none(total.average_precision[0]),
+        "average_precision_75": number_or_none(total.average_precision[5]),
+        "panoptic_quality": number_or_none(total.panoptic_quality),
+        "aggregated_jaccard": number_or_none(total.aggregated_jaccard),
         "predicted": int(total.predicted),
         "true": int(total.true),
         "count_error": int(total.count_error),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from perpixel.dataset import Dataset, Sample, scan
-from perpixel.evaluation.image_score import Answer
+from perpixel.evaluation.image_score import ImageAnswer
 from perpixel.prediction import Predictor
 from perpixel.shapes import TargetArray
 from perpixel.split import Split
@@ -50,7 +50,7 @@ class Extremes:
     _kept: list[tuple[float, int, PredictedSample]] = field(default_factory=list)
     _scored: int = 0
 
-    def add(self, answer: Answer, score: float) -> None:
+    def add(self, answer: ImageAnswer, score: float) -> None:
         """Take the next image; without a defined score it is not shown."""
         if math.isnan(score):
             return

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from perpixel.metrics import (
     count_instances,
     membrane_scores,
 )
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 CONTOUR_SCORES: Final = ("boundary_f1", "hausdorff95", "mean_surface_distance")
 TOLERANCE: Final = 0.0075
@@ -53,7 +53,7 @@ class ImageScore:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class ImageAnswer:
     """What a model said of an image, and what is true.
 
     Args:
@@ -92,14 +92,14 @@ class Answer:
         return math.prod(self.target.shape[-2:]) <= LARGEST_PX
 
 
-def pixel_score(answer: Answer) -> ImageScore:
+def pixel_score(answer: ImageAnswer) -> ImageScore:
     """Count right and wrong pixels, nothing else."""
     labels = answer.labels
     return ImageScore(answer.sample, count(answer.prediction, answer.target, classes=len(labels), kind=labels.kind))
 
 
 def full_score(
-    answer: Answer, instances: Sequence[NDArray[np.int32]] | None, *, inside: int | None, contours: bool
+    answer: ImageAnswer, instances: Sequence[NDArray[np.int32]] | None, *, inside: int | None, contours: bool
 ) -> ImageScore:
     """Score an image in every way.
 
@@ -122,7 +122,7 @@ def full_score(
     )
 
 
-def _contours(answer: Answer) -> NDArray[np.float64]:
+def _contours(answer: ImageAnswer) -> NDArray[np.float64]:
     labels, target = answer.labels, answer.target
     scores = np.full((len(labels), len(CONTOUR_SCORES)), np.nan)
     skipped = labels.background if len(labels) == 2 else None
@@ -135,12 +135,12 @@ def _contours(answer: Answer) -> NDArray[np.float64]:
     return scores
 
 
-def predicted_instances(answer: Answer, how: Method) -> list[NDArray[np.int32]]:
+def predicted_instances(answer: ImageAnswer, how: Method) -> list[NDArray[np.int32]]:
     """The instances of the whole prediction, (H, W) int32 for each layer: what `predict` writes."""
     return label_layers(answer.prediction, how, background=answer.labels.background)
 
 
-def _instances(answer: Answer, true: Sequence[NDArray[np.int32]]) -> Mapping[str, InstanceCounts] | None:
+def _instances(answer: ImageAnswer, true: Sequence[NDArray[np.int32]]) -> Mapping[str, InstanceCounts] | None:
     """Predicted instances against true ones, both without the pixels that have no label."""
     if not answer.labels.is_multilabel and answer.labels.background is None:
         return None
@@ -154,11 +154,11 @@ def _instances(answer: Answer, true: Sequence[NDArray[np.int32]]) -> Mapping[str
     return counts
 
 
-def _known(answer: Answer) -> tuple[TargetArray, TargetArray]:
+def _known(answer: ImageAnswer) -> tuple[TargetArray, TargetArray]:
     """Prediction and truth, IGNORED in both where the truth is."""
     said: TargetArray = np.where(answer.target == IGNORED, np.uint8(IGNORED), answer.prediction)
     return said, answer.target
 
 
-def _shape(array: NDArray[Any]) -> str:
+def _shape(array: AnyArray) -> str:
     return " × ".join(map(str, array.shape))

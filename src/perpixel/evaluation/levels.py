@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from perpixel.errors import RunError
-from perpixel.evaluation.scoring import PartName, evaluate
+from perpixel.evaluation.scoring import PartName, evaluate_run
 from perpixel.files.atomic import cannot_write
 from perpixel.models import PrunedLevel, measure_levels
 from perpixel.models.unetplusplus import UNetPlusPlus
@@ -94,5 +94,5 @@ def _scored(run: Run, network: UNetPlusPlus, card: ModelCard, cost: PrunedLevel,
     path = folder / "model.safetensors"
     save_model(path, smaller, pruned.state_dict())
     predictor = Predictor([pruned.eval()], card.codec, options=PredictOptions(scale=card.scale, tta=card.tta))
-    scores = evaluate(run, predictor, part=part, out=folder)
+    scores = evaluate_run(run, predictor, part=part, out=folder)
     return ScoredLevel(cost, float(scores.stacked.pooled.mean_iou), path)

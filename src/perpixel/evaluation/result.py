@@ -13,7 +13,7 @@ import numpy as np
 from perpixel.dataset.held_out_strokes import OPTIMISTIC, PARTLY
 from perpixel.errors import did_you_mean
 from perpixel.evaluation import details
-from perpixel.evaluation.details import few_units, number, numbers
+from perpixel.evaluation.details import few_units, number_or_none, numbers
 from perpixel.evaluation.gallery import Gallery
 from perpixel.evaluation.image_score import ImageScore
 from perpixel.files.atomic import write_text
@@ -23,7 +23,7 @@ from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
 from perpixel.results import MAX_PICTURES, Picture, Result, Row, Score, how_many
 from perpixel.runtime.json_values import JsonObject
-from perpixel.store.run_folder import table
+from perpixel.store.run_folder import csv_table
 
 SCHEMA: Final = 1
 DATASET_SCORES: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "kappa")
@@ -271,7 +271,7 @@ class Evaluation(Result):
             scores = {score: getattr(pooled, score)[k] for score in CLASS_SCORES}
             scores["image_iou"] = self.image_iou.value[k]
             pixels = int(pooled.true_positive[k] + pooled.false_negative[k])
-            classes[name] = {key: number(value) for key, value in scores.items()} | {"pixels": pixels}
+            classes[name] = {key: number_or_none(value) for key, value in scores.items()} | {"pixels": pixels}
         return {
             "schema": SCHEMA,
             "split": self.part,
@@ -279,12 +279,12 @@ class Evaluation(Result):
             "independent_images": self.units,
             "verdict": self.verdict,
             "warning": self.warning,
-            "dataset": {score: number(getattr(pooled, score)) for score in DATASET_SCORES},
+            "dataset": {score: number_or_none(getattr(pooled, score)) for score in DATASET_SCORES},
             "classes": classes,
             "intervals": self._intervals(),
             "image_means": details.image_means(self.stacked, names),
             "baselines": {name: details.pooled_scores(counts, names) for name, counts in self.blind.items()},
-            "frequency_weighted_iou": number(pooled.frequency_weighted_iou),
+            "frequency_weighted_iou": number_or_none(pooled.frequency_weighted_iou),
             "specificity": dict(zip(names, numbers(pooled.specificity), strict=True)),
             "confusion": None if pooled.confusion is None else pooled.confusion.tolist(),
             "curves": self.curves and details.curve_scores(self.curves, self.calibration, self.part, names),
@@ -293,12 +293,12 @@ class Evaluation(Result):
             "boundary": details.boundary_scores(self.images, names),
             "instances": details.instance_scores(self.images, self.groups),
             "membranes": details.membranes(self.images, self.groups),
-            "labelled_share": number(self.labelled_share),
+            "labelled_share": number_or_none(self.labelled_share),
             "caveat": self.caveat or None,
             "definitions": DEFINITIONS,
         }
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[JsonObject]:
         """A row an image, as in images.csv; undefined figures are empty."""
         return [
             {
@@ -316,7 +316,7 @@ class Evaluation(Result):
         """Write metrics.json and images.csv. Raises OutputError."""
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         write_text(folder / "metrics.json", text + "\n")
-        write_text(folder / "images.csv", table(self.rows()))
+        write_text(folder / "images.csv", csv_table(self.rows()))
 
     def __str__(self) -> str:
         """The table for the terminal."""
@@ -358,7 +358,7 @@ class Evaluation(Result):
             return f"; intervals need more than one {kind}"
         return f", intervals over {how_many(units, kind)}" if self.groups else ""
 
-    def _intervals(self) -> dict[str, Any]:
+    def _intervals(self) -> JsonObject:
         whole, of_class, images = self.dataset_intervals, self.class_intervals, self.image_iou
         classes = {}
         for k, name in enumerate(self.labels.names):

@@ -15,7 +15,7 @@ from perpixel.dataset.overrides import Overrides
 from perpixel.errors import DataError, SettingsError, did_you_mean
 from perpixel.evaluation.calibrating import evenly
 from perpixel.evaluation.gallery import Extremes, Gallery, unlabelled_of
-from perpixel.evaluation.image_score import Answer, ImageScore, full_score
+from perpixel.evaluation.image_score import ImageAnswer, ImageScore, full_score
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
 from perpixel.labels.decision import Calibration
@@ -27,7 +27,7 @@ from perpixel.runtime.progress import Progress, silent
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run
 
-Watch: TypeAlias = Callable[[Dataset, Answer, int], None]
+Watch: TypeAlias = Callable[[Dataset, ImageAnswer, int], None]
 PartName: TypeAlias = Literal["test", "val", "train", "all"]
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -35,7 +35,7 @@ CONTOUR_IMAGES: Final = 64
 """Distances between contours are measured on at most so many, evenly taken."""
 
 
-def evaluate(  # noqa: PLR0913 # each is one thing to ask for
+def evaluate_run(  # noqa: PLR0913 # each is one thing to ask for
     run: Run,
     predictor: Predictor,
     data: Path | None = None,
@@ -73,7 +73,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     stated = Overrides(unlabelled=unlabelled)
     dataset = scan(data or run.data, labels, whole=data is not None, overrides=stated)
     task = _Task(predictor, dataset, _inside(labels, inside), watch)
-    samples = task.dataset.samples if data is not None else part_of(run, task.dataset, part)
+    samples = task.dataset.samples if data is not None else samples_of_part(run, task.dataset, part)
     if not samples:
         raise DataError(f"{data} has no labelled image.", fix="add masks next to the images.")
     calibration = predictor.calibration
@@ -96,7 +96,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     return evaluation
 
 
-def part_of(run: Run, dataset: Dataset, part: PartName) -> tuple[Sample, ...]:
+def samples_of_part(run: Run, dataset: Dataset, part: PartName) -> tuple[Sample, ...]:
     """The samples of one part of a run's split. Raises DataError where it has none."""
     if part == "all":
         return dataset.samples
@@ -112,12 +112,12 @@ def part_of(run: Run, dataset: Dataset, part: PartName) -> tuple[Sample, ...]:
     return samples
 
 
-def answer_of(predictor: Predictor, dataset: Dataset, sample: Sample) -> Answer:
+def answer_of(predictor: Predictor, dataset: Dataset, sample: Sample) -> ImageAnswer:
     """Predict an image and read its truth. Raises DataError."""
     image, target = dataset.labelled_image(sample)
     probabilities = predictor.probabilities(image, str(sample.image))
     prediction = predictor.codec.decode_array(probabilities)
-    return Answer(sample, predictor.codec.labels, probabilities, prediction, target)
+    return ImageAnswer(sample, predictor.codec.labels, probabilities, prediction, target)
 
 
 def groups_of_samples(
@@ -140,7 +140,7 @@ class _Task:
     inside: int | None
     watch: Watch | None = None
 
-    def answers(self, samples: Sequence[Sample]) -> Iterator[Answer]:
+    def answers(self, samples: Sequence[Sample]) -> Iterator[ImageAnswer]:
         return (answer_of(self.predictor, self.dataset, sample) for sample in samples)
 
 

@@ -162,10 +162,10 @@ def _refuse_occupied(out: Path, *, overwrite: bool) -> None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not is_bundle(out):
-        raise OutputError(f"{out} exists and is not an export.", fix="choose a new folder or .zip with --out.")
+        raise OutputError(f"{out} exists and is not an export.", fix="choose a new folder or .zip with `out`.")
     if not overwrite:
         raise OutputError(
-            f"{out} holds an export already.", fix="choose another --out, or replace it with --overwrite."
+            f"{out} holds an export already.", fix="choose another `out`, or replace it with `overwrite`."
         )
 
 

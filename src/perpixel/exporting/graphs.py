@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from perpixel.errors import SettingsError
+from perpixel.shapes import AnyDtype
 
 OPSET: Final = 18
 EXAMPLE_HW: Final = (70, 90)
@@ -107,7 +108,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _take(model: Any, dtype: np.dtype[Any]) -> None:
+def _take(model: Any, dtype: AnyDtype) -> None:
     """Let the graph take another dtype, by a cast before its first node."""
     import onnx
 

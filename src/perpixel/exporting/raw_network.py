@@ -33,7 +33,7 @@ class RawNetwork(nn.Module):
         self.networks = nn.ModuleList(networks)
         self.is_multiclass = not codec.labels.is_multilabel
         self.align_px = align_px
-        self.reduce = Reduce(ratio) if ratio != 1 else None
+        self.reduce = BilinearReduction(ratio) if ratio != 1 else None
         self.register_buffer("mean", torch.tensor(codec.mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(codec.std, dtype=torch.float32).view(1, -1, 1, 1))
         self.may_be_nan = np.dtype(codec.dtype).kind == "f"
@@ -86,7 +86,7 @@ class Tempered(nn.Module):
         return (tempered, untempered) if self.gives_both else tempered
 
 
-class Reduce(nn.Module):
+class BilinearReduction(nn.Module):
     """Bilinear reduction with antialiasing, as `F.interpolate(…, antialias=True)`, of convolutions that ONNX knows.
 
     Args:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.errors import DataError, PerpixelError
-from perpixel.evaluation.scoring import PartName, part_of
+from perpixel.evaluation.scoring import PartName, samples_of_part
 from perpixel.exporting.raw_network import RawNetwork, Tempered
 from perpixel.files.areas import pixel_areas
 from perpixel.files.parse import parse_json
@@ -21,7 +21,7 @@ from perpixel.labels.labels import Labels
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.prediction.inference import Inference
 from perpixel.prediction.inputs import expanded
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from perpixel.prediction.network_memory import activation_bytes
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.shapes import AnyArray, ImageArray
@@ -111,8 +111,8 @@ def open_source(run: Run, images: Sequence[str] | None) -> ExportSource:
         RunError: The run has no weights.
         DataError: There is no image to prove the export on.
     """
-    planned = load(run.folder).options.tta or "none"
-    predictor = load(run.folder, PredictOptions(tta="none", device="cpu", precision="32"))
+    planned = load_predictor(run.folder).options.tta or "none"
+    predictor = load_predictor(run.folder, PredictOptions(tta="none", device="cpu", precision="32"))
     proof = _given_images(images) if images else images_of_part(run, predictor.codec.labels, "test")
     for each in proof:
         predictor.codec.check_image(each.image, each.name)
@@ -190,14 +190,14 @@ def images_of_part(run: Run, labels: Labels, part: PartName) -> tuple[ProofImage
     """At most `PROOF_IMAGES` images of a part of a run's own data, with their truth. Raises DataError."""
     try:
         dataset = scan(run.data, labels)
-        samples = part_of(run, dataset, part)
+        samples = samples_of_part(run, dataset, part)
     except PerpixelError as error:
         purpose = "on which the export is proved" if part == "test" else "without which no precision is lowered"
         raise DataError(
             f"the {NAMES[part]} images of {run.folder} cannot be had, {purpose}: {error.problems[0].what}",
-            fix="give other images of the kind with --images." if part == "test" else "export in float32.",
+            fix="give other images of the kind with `images`." if part == "test" else "export in float32.",
         ) from error
-    return tuple(_proof_of(dataset, sample) for sample in evenly(samples, PROOF_IMAGES))
+    return tuple(_proof_of(dataset, sample) for sample in _evenly(samples, PROOF_IMAGES))
 
 
 def _proof_of(dataset: Dataset, sample: Sample) -> ProofImage:
@@ -206,7 +206,7 @@ def _proof_of(dataset: Dataset, sample: Sample) -> ProofImage:
 
 def _given_images(images: Sequence[str]) -> tuple[ProofImage, ...]:
     proof = []
-    for path in evenly(expanded(images), PROOF_IMAGES):
+    for path in _evenly(expanded(images), PROOF_IMAGES):
         with open_image(path) as image:
             height, width = min(image.height, PROOF_PX), min(image.width, PROOF_PX)
             top, left = (image.height - height) // 2, (image.width - width) // 2
@@ -226,6 +226,6 @@ def _middle_of_target(target: AnyArray) -> AnyArray:
     return _middle(target) if target.ndim == 2 else np.moveaxis(_middle(np.moveaxis(target, 0, -1)), -1, 0)
 
 
-def evenly(items: Sequence[Any], limit: int) -> Sequence[Any]:
+def _evenly(items: Sequence[Any], limit: int) -> Sequence[Any]:
     """At most so many, evenly taken."""
     return [items[i * len(items) // limit] for i in range(limit)] if len(items) > limit else items

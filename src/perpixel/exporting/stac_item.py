@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from perpixel.dataset import scan
 from perpixel.errors import PerpixelError
-from perpixel.exporting.source import ExportSource, evenly
+from perpixel.exporting.source import ExportSource, _evenly
 from perpixel.files.read import read_header
 
 ITEM: Final = "item.json"
@@ -116,7 +116,7 @@ def _box(source: ExportSource) -> Box | None:
     """The box around the run's images in degrees (WGS 84); None where none tells its place."""
     try:
         samples = scan(source.run.data, source.card.codec.labels).samples
-        paths = [sample.image for sample in evenly(samples, MOST_HEADERS)]
+        paths = [sample.image for sample in _evenly(samples, MOST_HEADERS)]
     except PerpixelError:  # the data are gone: the images of the proof are there
         paths = [Path(each.name) for each in source.images]
     boxes = [box for path in paths if (box := _box_of(path)) is not None]

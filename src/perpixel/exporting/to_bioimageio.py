@@ -21,7 +21,7 @@ from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target, WrittenModels
 from perpixel.exporting.to_onnx import installed_graphs, write_model
-from perpixel.exporting.to_torchscript import MODEL as TORCHSCRIPT_MODEL
+from perpixel.exporting.to_torchscript import TORCHSCRIPT_FILE as TORCHSCRIPT_MODEL
 from perpixel.exporting.to_torchscript import write_torchscript
 from perpixel.files.write import overlay, picture
 from perpixel.runtime.json_values import JsonObject

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -13,7 +13,7 @@ from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target
 from perpixel.exporting.to_onnx import ONNX
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import Json, JsonObject
 
 USE: Final = """
 ```sh
@@ -43,7 +43,7 @@ def card_metadata(source: ExportSource) -> JsonObject:
     return metadata
 
 
-def _metrics(scores: Any) -> list[JsonObject]:
+def _metrics(scores: Json) -> list[JsonObject]:
     """Each defined score of the data set, its interval in its name."""
     found = []
     for key, value in scores["dataset"].items():

@@ -17,7 +17,7 @@ from perpixel.exporting.target import Target, WrittenModels
 from perpixel.prediction.onnx_engine import Graph
 from perpixel.shapes import AnyArray
 
-MODEL: Final = "model.pt"
+TORCHSCRIPT_FILE: Final = "model.pt"
 
 USE: Final = """
 ```python
@@ -53,8 +53,8 @@ def torchscript_graph(path: Path) -> Graph:
 
 def _write(source: ExportSource, folder: Path) -> WrittenModels:
     output = GraphOutput.written(source.predictor)
-    graph = write_torchscript(source, folder / MODEL, output.temperature)
-    return WrittenModels((MODEL,), output, {f"TorchScript of PyTorch {torch.__version__}": graph})
+    graph = write_torchscript(source, folder / TORCHSCRIPT_FILE, output.temperature)
+    return WrittenModels((TORCHSCRIPT_FILE,), output, {f"TorchScript of PyTorch {torch.__version__}": graph})
 
 
 def _finish(source: ExportSource, folder: Path, parities: Sequence[Parity]) -> None:

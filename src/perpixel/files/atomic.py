@@ -72,7 +72,7 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     """The error to raise for an OSError met while writing `path`."""
     return OutputError(
         f"cannot write {path}: {error.strerror or error}.",
-        fix="free some space, change the permissions, or choose another folder with --out.",
+        fix="free some space, change the permissions, or choose another folder with `out`.",
     )
 
 

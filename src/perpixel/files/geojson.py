@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.files.atomic import replacing
-from perpixel.files.places import Place
+from perpixel.files.places import WorldPlace
 from perpixel.runtime.json_values import JsonObject
 
 
@@ -22,7 +22,7 @@ from perpixel.runtime.json_values import JsonObject
 class GeoJsonWriter:
     """A GeoJSON file that is being written, a feature a line; made by `writing_geojson`."""
 
-    place: Place
+    place: WorldPlace
     _file: TextIO
     _separator: str = "\n"
 
@@ -35,7 +35,7 @@ class GeoJsonWriter:
 
 
 @contextmanager
-def writing_geojson(path: Path, place: Place) -> Iterator[GeoJsonWriter]:
+def writing_geojson(path: Path, place: WorldPlace) -> Iterator[GeoJsonWriter]:
     """Open a GeoJSON file to write; it takes its place when the block ends without an error. Raises OutputError."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(_head(place))
@@ -43,7 +43,7 @@ def writing_geojson(path: Path, place: Place) -> Iterator[GeoJsonWriter]:
         file.write("\n]}\n")
 
 
-def _head(place: Place) -> str:
+def _head(place: WorldPlace) -> str:
     crs = ""
     if place.epsg is not None:
         name = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{place.epsg}"}}

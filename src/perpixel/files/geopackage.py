@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.files.atomic import cannot_write, replacing
-from perpixel.files.places import Place
+from perpixel.files.places import WorldPlace
 from perpixel.runtime.json_values import JsonObject
 
 NO_MAP: Final = -1
@@ -50,7 +50,7 @@ UNCHANGED: Final = "1970-01-01T00:00:00.000Z"
 class GeoPackageWriter:
     """A GeoPackage that is being written; made by `writing_geopackage`."""
 
-    place: Place
+    place: WorldPlace
     _database: sqlite3.Connection
     _low: NDArray[np.float64] = field(default_factory=lambda: np.full(2, np.inf), init=False)
     _high: NDArray[np.float64] = field(default_factory=lambda: np.full(2, -np.inf), init=False)
@@ -95,7 +95,7 @@ class GeoPackageWriter:
 
 
 @contextmanager
-def writing_geopackage(path: Path, place: Place) -> Iterator[GeoPackageWriter]:
+def writing_geopackage(path: Path, place: WorldPlace) -> Iterator[GeoPackageWriter]:
     """Open a GeoPackage to write; it takes its place when the block ends without an error. Raises OutputError."""
     with replacing(path) as temporary:
         try:

@@ -15,6 +15,7 @@ from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import cannot_write
 from perpixel.files.limits import MAX_BYTES
 from perpixel.files.open_image import OpenImage, damage_told, unreadable, wide_dtype
+from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import AnyArray
 
 MARKS: Final = ("zarr.json", ".zarray", ".zgroup")
@@ -88,8 +89,8 @@ class ZarrWriter:
         import zarr
 
         kinds = {"t": "time", "c": "channel"}
-        scale: dict[str, Any] = {"type": "scale", "scale": [1.0] * len(axes)}
-        image: dict[str, Any] = {
+        scale: JsonObject = {"type": "scale", "scale": [1.0] * len(axes)}
+        image: JsonObject = {
             "name": path.stem,
             "axes": [{"name": axis, "type": kinds.get(axis, "space")} for axis in axes],
             "datasets": [{"path": "0", "coordinateTransformations": [scale]}],

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import DataError
 from perpixel.files.limits import MAX_BYTES, MAX_PIXELS
-from perpixel.shapes import AnyArray, ImageArray
+from perpixel.shapes import AnyArray, AnyDtype, ImageArray
 
 LARGEST_MEASURED: Final = 1e30
 """Floats beyond are no measurements, but the −3.4e38 by which rasters mark pixels without data."""
@@ -71,7 +71,7 @@ class OpenImage:
     height: int
     width: int
     channels: int
-    dtype: np.dtype[Any]
+    dtype: AnyDtype
     window: Window
     closing: Callable[[], None]
     nodata: float | None = None
@@ -219,7 +219,7 @@ def without_data(pixels: ImageArray, nodata: float | None) -> NDArray[np.bool_] 
     return empty if empty.any() else None
 
 
-def wide_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def wide_dtype(dtype: AnyDtype) -> AnyDtype:
     """The dtype that `widened` gives for this one."""
     if dtype in (np.uint8, np.uint16):
         return np.dtype(dtype.type)

@@ -13,6 +13,7 @@ import yaml
 
 from perpixel.errors import DataError
 from perpixel.files.limits import MAX_DEPTH, MAX_NODES, MAX_YAML_NODES
+from perpixel.runtime.json_values import Json
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -25,7 +26,7 @@ _Loader.add_implicit_resolver(
 _BRACKETS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
-def parse_yaml(text: str, name: str) -> Any:
+def parse_yaml(text: str, name: str) -> Json:
     """Parse YAML of plain values.
 
     Args:
@@ -46,7 +47,7 @@ def parse_yaml(text: str, name: str) -> Any:
         raise ValueError(" ".join(str(error).split())) from None
 
 
-def parse_json(text: str, name: str) -> Any:
+def parse_json(text: str, name: str) -> Json:
     """Parse JSON. Args as `parse_yaml`.
 
     Raises:

@@ -18,7 +18,7 @@ PIXELS: Final = GeoReference("", (1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
 
 
 @dataclass(frozen=True)
-class Place:
+class WorldPlace:
     """How pixels become coordinates.
 
     Args:
@@ -42,7 +42,7 @@ class Place:
         return [*points, points[0]]
 
 
-def place_of(georeference: GeoReference, tags: tuple[Tag, ...], name: str) -> Place:
+def world_place(georeference: GeoReference, tags: tuple[Tag, ...], name: str) -> WorldPlace:
     """The place of a GeoTIFF, its EPSG number from its GeoKeys.
 
     Args:
@@ -61,4 +61,4 @@ def place_of(georeference: GeoReference, tags: tuple[Tag, ...], name: str) -> Pl
             f"the coordinate reference system of {name} has no EPSG number, which polygons are told by.",
             fix="reproject the image to a system with a number, or leave polygons out.",
         )
-    return Place(georeference, int(epsg))
+    return WorldPlace(georeference, int(epsg))

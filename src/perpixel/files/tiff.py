@@ -16,7 +16,7 @@ from perpixel.errors import DataError
 from perpixel.files.limits import MAX_PAGES
 from perpixel.files.open_image import GeoReference, OpenImage, Window, check_size, damage_told, unreadable, wide_dtype
 from perpixel.files.pillow_images import ORIENTATION, turned
-from perpixel.files.tiff_limits import refuse_bomb, refuse_segments
+from perpixel.files.tiff_limits import TiffPage, refuse_bomb, refuse_segments
 from perpixel.shapes import AnyArray
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised
@@ -111,13 +111,13 @@ def _open(file: tifffile.TiffFile, path: Path, number: int, keep_indices: bool) 
     )
 
 
-def _has_alpha(page: Any) -> bool:
+def _has_alpha(page: TiffPage) -> bool:
     """Whether the last of several samples is an alpha by the tag ExtraSamples (1 or 2)."""
     extra = list(page.extrasamples or ())
     return page.samplesperpixel in (2, 4) and len(extra) > 0 and int(extra[-1]) in (1, 2)
 
 
-def _white_is_zero(page: Any) -> bool:
+def _white_is_zero(page: TiffPage) -> bool:
     return bool(
         page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
         and page.samplesperpixel == 1
@@ -159,7 +159,7 @@ def _is_constant(path: Path, window: Window, size_hw: tuple[int, int], number: i
 _CONSTANT_ALPHAS: dict[tuple[str, int, int, int], bool] = {}
 
 
-def _window(file: tifffile.TiffFile, page: Any, path: Path, number: int) -> tuple[Window, Any]:
+def _window(file: tifffile.TiffFile, page: TiffPage, path: Path, number: int) -> tuple[Window, TiffPage]:
     """A reader of windows: tifffile's segments where it decodes them, else rasterio, else the whole by Pillow."""
     if page.compression in BUILT_IN and _built_in_predictor(page):
         lock = Lock()
@@ -181,11 +181,11 @@ def _window(file: tifffile.TiffFile, page: Any, path: Path, number: int) -> tupl
     )
 
 
-def _built_in_predictor(page: Any) -> bool:
+def _built_in_predictor(page: TiffPage) -> bool:
     return page.predictor in (1, 2) and page.bitspersample in (8, 16, 32, 64)
 
 
-def _rasterio_window(path: Path, number: int, file: tifffile.TiffFile) -> tuple[Window, Any]:
+def _rasterio_window(path: Path, number: int, file: tifffile.TiffFile) -> tuple[Window, TiffPage]:
     from rasterio.windows import Window as Box
 
     source = _by_gdal(path if number == 0 else f"GTIFF_DIR:{number + 1}:{path}")
@@ -203,7 +203,7 @@ def _rasterio_window(path: Path, number: int, file: tifffile.TiffFile) -> tuple[
     return window, closing
 
 
-def _segments(file: tifffile.TiffFile, page: Any, box: tuple[int, ...], lock: Lock) -> AnyArray:
+def _segments(file: tifffile.TiffFile, page: TiffPage, box: tuple[int, ...], lock: Lock) -> AnyArray:
     """Decode the strips or tiles that touch the box, and only those."""
     top, left, height, width = box
     planes = page.samplesperpixel if page.planarconfig == 2 else 1
@@ -238,7 +238,7 @@ def _segments(file: tifffile.TiffFile, page: Any, box: tuple[int, ...], lock: Lo
     return result
 
 
-def _segment(file: tifffile.TiffFile, page: Any, index: int, lock: Lock) -> AnyArray | None:
+def _segment(file: tifffile.TiffFile, page: TiffPage, index: int, lock: Lock) -> AnyArray | None:
     offset, count = page.dataoffsets[index], page.databytecounts[index]
     if count == 0:
         return None
@@ -252,9 +252,9 @@ def _segment(file: tifffile.TiffFile, page: Any, index: int, lock: Lock) -> AnyA
     return None if segment is None else segment[0]
 
 
-def _every_page(file: tifffile.TiffFile, path: Path) -> list[Any]:
+def _every_page(file: tifffile.TiffFile, path: Path) -> list[TiffPage]:
     """The pages in their order; a damaged chain of them may lead back to one before."""
-    pages: list[Any] = []
+    pages: list[TiffPage] = []
     offsets: set[int] = set()
     for page in file.pages:
         if page.offset in offsets:
@@ -266,17 +266,17 @@ def _every_page(file: tifffile.TiffFile, path: Path) -> list[Any]:
     return pages
 
 
-def _is_reduced(page: Any) -> bool:
+def _is_reduced(page: TiffPage) -> bool:
     return bool(page.subfiletype & 0b101)
 
 
-def _orientation(page: Any) -> int:
+def _orientation(page: TiffPage) -> int:
     tag = page.tags.get(ORIENTATION)
     value = tag.value if tag is not None else 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _nodata(page: Any) -> float | None:
+def _nodata(page: TiffPage) -> float | None:
     tag = page.tags.get(42113)  # GDAL_NODATA
     if tag is None:
         return None
@@ -286,7 +286,7 @@ def _nodata(page: Any) -> float | None:
         return None
 
 
-def _palette(page: Any) -> NDArray[np.uint8] | None:
+def _palette(page: TiffPage) -> NDArray[np.uint8] | None:
     """The colour table, (256, 3) for 8 bits, if the page has one."""
     if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
         return None
@@ -298,7 +298,7 @@ def _coloured(window: Window, palette: NDArray[np.uint8]) -> Window:
     return lambda *box: palette[window(*box)[..., 0]]
 
 
-def _georeference(page: Any, path: Path) -> GeoReference | None:
+def _georeference(page: TiffPage, path: Path) -> GeoReference | None:
     """The transform from the tags; the CRS by rasterio where it is installed."""
     scale, tie, matrix = (page.tags.get(code) for code in (33550, 33922, 34264))
     if matrix is not None:

@@ -4,7 +4,7 @@ import lzma
 import math
 import zlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,11 @@ HIGHEST_RATIO: Final = 1032
 """Deflate makes no byte into more. Source: https://zlib.net/zlib_tech.html"""
 
 
-def refuse_segments(page: Any, path: Path) -> None:
+TiffPage: TypeAlias = Any
+"""A page of tifffile, which states no types."""
+
+
+def refuse_segments(page: TiffPage, path: Path) -> None:
     """Raise DataError for too many channels, and where a tile or strip is too large, or far larger than its page."""
     if page.samplesperpixel > MAX_CHANNELS:  # GDAL decodes the whole image again for each
         raise DataError(
@@ -38,7 +42,7 @@ def refuse_segments(page: Any, path: Path) -> None:
         )
 
 
-def refuse_bomb(data: bytes, page: Any) -> None:
+def refuse_bomb(data: bytes, page: TiffPage) -> None:
     """Raise ValueError where compressed bytes hold far more than their tile or strip, piece by piece."""
     allowed = max(4 * _segment_bytes(page), ALWAYS_ALLOWED)
     decoder: Any
@@ -58,7 +62,7 @@ def refuse_bomb(data: bytes, page: Any) -> None:
             return  # cut off, which decoding tells
 
 
-def _segment_bytes(page: Any) -> int:
+def _segment_bytes(page: TiffPage) -> int:
     shape = (page.tiledepth or 1, page.tilelength, page.tilewidth) if page.is_tiled else (
         min(page.rowsperstrip, page.imagelength), page.imagewidth)  # fmt: skip
     samples = 1 if page.planarconfig == 2 else page.samplesperpixel

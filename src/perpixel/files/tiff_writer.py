@@ -16,7 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from perpixel.files.atomic import replacing
-from perpixel.shapes import AnyArray
+from perpixel.shapes import AnyArray, AnyDtype
 
 BLOCK_PX: Final = 256
 """Side of a block in the file; a multiple of 16 by the standard."""
@@ -54,7 +54,7 @@ class TiffLayout:
     height: int
     width: int
     bands: int
-    dtype: np.dtype[Any]
+    dtype: AnyDtype
     pages: int = 1
     colours: NDArray[np.uint8] | None = None
     nodata: int | None = None

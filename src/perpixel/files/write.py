@@ -65,7 +65,7 @@ def write_png(path: Path, mask: MaskArray, colours: NDArray[np.uint8] | None = N
     if mask.dtype not in (np.uint8, np.uint16):
         raise OutputError(
             f"{path} cannot hold the values {mask.min()} to {mask.max()}: PNG has 8 and 16 bits.",
-            fix="write TIFF, or class indices (--index).",
+            fix="write TIFF, or class indices (`index`).",
         )
     with Image.fromarray(np.ascontiguousarray(mask)) as image:
         if colours is not None:

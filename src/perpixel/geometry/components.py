@@ -6,17 +6,17 @@ within a row) and edges between values; so memory goes with the length of all bo
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from perpixel.geometry.polygons import Ring, doubled_area, simplified, without_straights
-from perpixel.shapes import IGNORED
+from perpixel.geometry.polygons import PixelRing, doubled_area, simplified, without_straights
+from perpixel.shapes import IGNORED, WholeArray
 
-NumberArray: TypeAlias = NDArray[np.integer[Any]]
+NumberArray: TypeAlias = WholeArray
 
 ROWS_AT_ONCE = 64
 
@@ -42,7 +42,7 @@ class Region:
     number: int
     value: int
     pixels: int
-    rings: list[Ring]
+    rings: list[PixelRing]
 
 
 @dataclass
@@ -165,7 +165,7 @@ class Regions:
             tolerance_px: How far a simplified outline may leave the exact one; neighbours are simplified alike, so
                 that no gap opens between them. A ring that falls together is left out.
         """
-        rings: dict[int, list[Ring]] = {}
+        rings: dict[int, list[PixelRing]] = {}
         for pixel, corners, is_fixed in self._rings():
             run = int(np.searchsorted(self.starts, pixel, side="right")) - 1
             if number := int(numbers[run]):
@@ -179,7 +179,7 @@ class Regions:
             outer_first = sorted(rings[number], key=lambda ring: -doubled_area(ring))
             yield Region(number, int(value[number]), int(pixels[number]), outer_first)
 
-    def _rings(self) -> Iterator[tuple[int, Ring, NDArray[np.bool_]]]:
+    def _rings(self) -> Iterator[tuple[int, PixelRing, NDArray[np.bool_]]]:
         """Follow the edges; each ring with a pixel that it runs along, and which of its corners are fixed.
 
         Fixed are the meetings of several regions and the corners of the map; those that are no corners of this region

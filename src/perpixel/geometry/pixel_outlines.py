@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.geometry.polygons import Ring, doubled_area, without_straights
+from perpixel.geometry.polygons import PixelRing, doubled_area, without_straights
 from perpixel.shapes import AnyArray
 
 STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 """Right, down, left, up: turning right is one further."""
 
 
-def rings_of(mask: AnyArray) -> list[Ring]:
+def rings_of(mask: AnyArray) -> list[PixelRing]:
     """The outer ring and the holes of one region of pixels that touch with their sides.
 
     Args:
@@ -57,7 +57,7 @@ def _edges(padded: NDArray[np.bool_]) -> dict[tuple[int, int], set[int]]:
     return ways
 
 
-def one_ring(rings: list[Ring]) -> Ring:
+def one_ring(rings: list[PixelRing]) -> PixelRing:
     """One ring that goes to each hole and back, for formats without holes; the even-odd rule fills it the same.
 
     The ways to the holes run along edges of pixels, first up or down, then across, so that they hold no centre.

@@ -6,11 +6,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Ring: TypeAlias = NDArray[np.int64]
+PixelRing: TypeAlias = NDArray[np.int64]
 """Corners (x, y) of a closed line in pixels from the upper left, (n, 2); the first is not repeated."""
 
 
-def doubled_area(ring: Ring) -> int:
+def doubled_area(ring: PixelRing) -> int:
     """Twice the area inside, positive where the ring runs clockwise on the screen.
 
     >>> doubled_area(np.array([(0, 0), (3, 0), (3, 2), (0, 2)]))
@@ -20,7 +20,7 @@ def doubled_area(ring: Ring) -> int:
     return int((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())
 
 
-def without_straights(ring: Ring) -> Ring:
+def without_straights(ring: PixelRing) -> PixelRing:
     """The ring without the points at which it goes straight on.
 
     >>> without_straights(np.array([(0, 0), (1, 0), (3, 0), (3, 2), (0, 2)])).tolist()
@@ -31,7 +31,7 @@ def without_straights(ring: Ring) -> Ring:
     return np.asarray(ring[turns])
 
 
-def simplified(ring: Ring, is_fixed: NDArray[np.bool_], tolerance_px: float) -> Ring:
+def simplified(ring: PixelRing, is_fixed: NDArray[np.bool_], tolerance_px: float) -> PixelRing:
     """Leave out corners, so that the line stays within a distance of where it was.
 
     The line between two fixed corners is simplified the same whichever way it is walked, so two regions that share
@@ -53,7 +53,7 @@ def simplified(ring: Ring, is_fixed: NDArray[np.bool_], tolerance_px: float) -> 
     return np.concatenate(lines)
 
 
-def _line(points: Ring, tolerance_px: float) -> Ring:
+def _line(points: PixelRing, tolerance_px: float) -> PixelRing:
     """Simplify an open line, or one that returns to its start; walked in the same way from either end."""
     if tuple(points[0]) == tuple(points[-1]):
         middle = _farthest(points)
@@ -76,19 +76,19 @@ def _line(points: Ring, tolerance_px: float) -> Ring:
     return points[keep]
 
 
-def _distances(points: Ring, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+def _distances(points: PixelRing, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
     """Distance of each point to the segment from start to end, which differ."""
     along, offset = end - start, points - start
     share = np.clip(offset @ along / (along @ along), 0, 1)
     return np.asarray(np.hypot(*(offset - share[:, None] * along).T))
 
 
-def _farthest(points: Ring) -> int:
+def _farthest(points: PixelRing) -> int:
     """The point farthest from the first; of several the least by x and y, so that the direction does not matter."""
     squares = ((points - points[0]) ** 2).sum(axis=1)
     candidates = np.flatnonzero(squares == squares.max())
     return int(candidates[_least(points[candidates])])
 
 
-def _least(points: Ring) -> int:
+def _least(points: PixelRing) -> int:
     return int(np.lexsort(points.T[::-1])[0])

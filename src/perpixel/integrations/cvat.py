@@ -13,7 +13,7 @@ from PIL import Image
 from perpixel.errors import SettingsError
 from perpixel.instances import label
 from perpixel.prediction import Predictor
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 
 
 def create(model: str, least_px: int = 0) -> "MaskFunction":
@@ -27,7 +27,7 @@ def create(model: str, least_px: int = 0) -> "MaskFunction":
         SettingsError: cvat-sdk is not installed.
         RunError: There is no model.
     """
-    return MaskFunction(load(Path(model)), least_px)
+    return MaskFunction(load_predictor(Path(model)), least_px)
 
 
 class MaskFunction:

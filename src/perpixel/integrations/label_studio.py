@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from perpixel.dataset.annotations.brush_rle import decode_rle, encode_rle
 from perpixel.errors import DataError
 from perpixel.files.parse import parse_xml
 from perpixel.labels.labels import Labels
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED, TargetArray
 
 MOST_CONFIG: Final = 2**20
@@ -73,7 +73,7 @@ def brush_results(target: TargetArray, labels: Labels, tag: BrushTag) -> list[Js
     return results
 
 
-def target_of(results: Any, labels: Labels, shape: tuple[int, int]) -> TargetArray:
+def target_of(results: Json, labels: Labels, shape: tuple[int, int]) -> TargetArray:
     """The masks of an annotation as a target: (H, W) class indices, IGNORED where nothing was painted.
 
     Raises:

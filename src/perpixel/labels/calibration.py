@@ -3,21 +3,21 @@
 Dividing logits by the temperature makes probabilities say how often they are right; it changes no argmax.
 """
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, FloatArray, TargetArray
 
 Float64s: TypeAlias = NDArray[np.float64]
 _LOG_LIMITS = (-5.0, 5.0)
 
 
 def draw_pixels(
-    logits: NDArray[np.floating[Any]], target: TargetArray, number: int, rng: np.random.Generator
+    logits: FloatArray, target: TargetArray, number: int, rng: np.random.Generator
 ) -> tuple[Float64s, TargetArray]:
     """Draw known pixels of an image, so that a bounded number of each stands for the validation set.
 

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import SettingsError
 from perpixel.labels.labels import Labels
+from perpixel.shapes import FloatArray
 
 Threshold: TypeAlias = float | Literal["calibrated", "argmax"]
 
@@ -164,9 +165,7 @@ def _of_number(labels: Labels, threshold: float) -> tuple[float, ...]:
     return pair if labels.positive == 1 else pair[::-1]
 
 
-def decoded(
-    labels: Labels, probabilities: NDArray[np.floating[Any]], thresholds: tuple[float, ...]
-) -> NDArray[np.uint8]:
+def decoded(labels: Labels, probabilities: FloatArray, thresholds: tuple[float, ...]) -> NDArray[np.uint8]:
     """Decide about every pixel.
 
     Args:

@@ -9,13 +9,13 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import DataError, is_plain
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED, MAX_CLASSES, LabelKind, TargetArray
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -181,7 +181,7 @@ def is_multilabel(kind: LabelKind) -> bool:
     return kind == "multilabel"
 
 
-def as_tuples(value: Any) -> Any:
+def as_tuples(value: Json) -> Json:
     """Lists of lists as tuples of tuples."""
     return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 

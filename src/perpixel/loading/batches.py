@@ -227,7 +227,7 @@ def _labelled_pixel(
     return row, column
 
 
-def ahead(make: Callable[[int], Batch], first: int) -> Generator[Batch]:
+def batches_ahead(make: Callable[[int], Batch], first: int) -> Generator[Batch]:
     """Batches from step `first` on, without end, a few of them made beforehand by a thread.
 
     It computes alone: two teams of threads on the same cores would sleep and wake where one team spins.

@@ -4,7 +4,7 @@ Every loss takes logits (N, K, H, W) and a target of either kind, leaves ignored
 better, and gives 0 with a zero gradient where there is nothing to learn from.
 """
 
-from perpixel.losses.balance import by_class, median_frequency, positive_weight
+from perpixel.losses.balance import median_frequency, positive_weight, weights_by_class
 from perpixel.losses.loss_options import LossTerm
 from perpixel.losses.lovasz import lovasz_hinge, lovasz_softmax
 from perpixel.losses.pixels import bce, cross_entropy, focal
@@ -19,7 +19,6 @@ __all__ = [
     "Reduce",
     "WeightedLoss",
     "bce",
-    "by_class",
     "cross_entropy",
     "dice",
     "focal",
@@ -32,4 +31,5 @@ __all__ = [
     "supervised",
     "tversky",
     "weighted",
+    "weights_by_class",
 ]

@@ -49,10 +49,10 @@ def positive_weight(shares: Sequence[float]) -> list[float]:
     return _limited(1 - values, values)
 
 
-def by_class(weights: Mapping[str, float], names: Sequence[str]) -> list[float]:
+def weights_by_class(weights: Mapping[str, float], names: Sequence[str]) -> list[float]:
     """Weights (K,) in the order of the classes; 1 for those without. Raises SettingsError where one is unknown.
 
-    >>> by_class({"cell": 3.0}, ("ground", "cell"))
+    >>> weights_by_class({"cell": 3.0}, ("ground", "cell"))
     [1.0, 3.0]
     """
     strangers = [name for name in weights if name not in names]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_ori
 from torch import Tensor
 
 from perpixel.errors import Problem, did_you_mean
-from perpixel.runtime.json_values import JsonMapping
+from perpixel.runtime.json_values import Json, JsonMapping
 
 NOT_OPTIONS: Final = ("logits", "target", "reduce")
 
@@ -49,7 +49,7 @@ def option_problems(term: LossTerm, function: Callable[..., Tensor]) -> Iterator
             )
 
 
-def _wanted(annotation: Any, value: Any) -> str | None:
+def _wanted(annotation: Any, value: Json) -> str | None:
     """What an option must be, where the value is not; None where it is."""
     if annotation is bool:
         return None if isinstance(value, bool) else "true or false"

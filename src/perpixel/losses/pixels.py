@@ -10,7 +10,7 @@ from torch import Tensor
 
 from perpixel.losses.loss_options import Range
 from perpixel.losses.questions import at_least_float32, channel_logits, truth_and_valid
-from perpixel.losses.sums import Reduce, here, ratio
+from perpixel.losses.sums import Reduce, here, ratio_over_ranks
 from perpixel.shapes import IGNORED
 
 
@@ -43,7 +43,7 @@ def cross_entropy(
     )
     valid = target != IGNORED
     mass = valid.sum() if class_weights is None else (weights[target.where(valid, 0)] * valid).sum()
-    return ratio(total, mass, reduce)
+    return ratio_over_ranks(total, mass, reduce)
 
 
 def bce(
@@ -73,7 +73,7 @@ def bce(
     truth, valid = truth_and_valid(target, logits.shape[1])
     weights = None if positive_weights is None else z.new_tensor(positive_weights)[:, None, None]
     each = F.binary_cross_entropy_with_logits(z, truth.to(z), pos_weight=weights, reduction="none")
-    return ratio((each * valid).sum(), valid.expand_as(each).sum(), reduce)
+    return ratio_over_ranks((each * valid).sum(), valid.expand_as(each).sum(), reduce)
 
 
 def focal(
@@ -123,4 +123,4 @@ def focal(
     each = -(miss**gamma) * log_p
     if alpha is not None:
         each = each * weights
-    return ratio((each * valid).sum(), valid.sum(), reduce)
+    return ratio_over_ranks((each * valid).sum(), valid.sum(), reduce)

@@ -15,7 +15,7 @@ def here(sums: Tensor) -> Tensor:
     return sums
 
 
-def ratio(numerator: Tensor, denominator: Tensor, reduce: Reduce) -> Tensor:
+def ratio_over_ranks(numerator: Tensor, denominator: Tensor, reduce: Reduce) -> Tensor:
     """Divide two scalars after summing each over ranks; 0 (with a zero gradient) where nothing was counted."""
     top, bottom = reduce(torch.stack([numerator, denominator.to(numerator)]))
     quotient: Tensor = top / bottom.where(bottom > 0, 1)
@@ -35,4 +35,4 @@ def mean_of_terms(terms: Tensor, counted: Tensor, reduce: Reduce) -> Tensor:
     """
     number = counted.sum(1)
     rows = (terms * counted).sum(1) / number.clamp(min=1)
-    return ratio(rows.sum(), (number > 0).sum(), reduce)
+    return ratio_over_ranks(rows.sum(), (number > 0).sum(), reduce)

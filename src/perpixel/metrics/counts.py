@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.runtime.json_values import JsonMapping, JsonObject
-from perpixel.shapes import AnyArray, LabelKind
+from perpixel.shapes import AnyArray, LabelKind, WholeArray
 
 Int64s = NDArray[np.int64]
 Float64s = NDArray[np.float64]
@@ -45,7 +45,7 @@ class Counts:
     confusion: Int64s | None = None
 
     @classmethod
-    def of_confusion(cls, confusion: NDArray[np.integer[Any]]) -> Self:
+    def of_confusion(cls, confusion: WholeArray) -> Self:
         """Count from confusion matrices (..., K, K) of multiclass labels, rows the truth."""
         table: Int64s = np.asarray(confusion, dtype=np.int64)
         true_positive = table.diagonal(axis1=-2, axis2=-1)

@@ -6,15 +6,14 @@ the histogram itself and given beside it.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import digamma
 
 from perpixel.errors import DataError
 from perpixel.metrics.counts import Counts, Float64s, Int64s, ratio
-from perpixel.shapes import IGNORED, AnyArray, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, FloatArray, TargetArray
 
 BINS = 4096
 CHUNK_PX = 1 << 20
@@ -143,7 +142,7 @@ class Reliability:
         return ratio((self.pixels * gaps).sum(1), self.pixels.sum(1))
 
 
-def threshold_curves(probs: NDArray[np.floating[Any]], target: TargetArray, *, bins: int = BINS) -> ThresholdCurves:
+def threshold_curves(probs: FloatArray, target: TargetArray, *, bins: int = BINS) -> ThresholdCurves:
     """Sort the pixels of one image or tile into bins of probability.
 
     Args:

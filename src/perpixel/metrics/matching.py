@@ -1,13 +1,14 @@
 """Predicted instances matched with true ones: average precision, panoptic quality, aggregated Jaccard."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import DataError
 from perpixel.metrics.counts import Float64s, Int64s, mean_defined, ratio
+from perpixel.shapes import WholeArray
 
 THRESHOLDS: Final = np.arange(10, 20) / 20
 """0.5, 0.55 … 0.95: an object is found where its IoU with a predicted one is above the threshold."""
@@ -15,7 +16,7 @@ THRESHOLDS: Final = np.arange(10, 20) / 20
 MOST_NUMBERS: Final = 1 << 22
 """Numbers of objects below this are looked up in a table."""
 
-Labels = NDArray[np.integer[Any]]
+NumberedArray = WholeArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class InstanceCounts:
         return ratio(self.shared_px, self.joint_px)
 
 
-def count_instances(prediction: Labels, target: Labels) -> InstanceCounts:
+def count_instances(prediction: NumberedArray, target: NumberedArray) -> InstanceCounts:
     """Match the objects of one image.
 
     Args:
@@ -114,13 +115,13 @@ def count_instances(prediction: Labels, target: Labels) -> InstanceCounts:
     )
 
 
-def overlap_table(prediction: Labels, target: Labels) -> Int64s:
+def overlap_table(prediction: NumberedArray, target: NumberedArray) -> Int64s:
     """Count the pixels that objects share: rows the prediction's values, columns the truth's, 0 first in both."""
     (rows, said), (columns, true) = (_numbered(labels) for labels in (prediction, target))
     return np.bincount(said * columns + true, minlength=rows * columns).reshape(rows, columns)
 
 
-def _numbered(labels: Labels) -> tuple[int, NDArray[np.intp]]:
+def _numbered(labels: NumberedArray) -> tuple[int, NDArray[np.intp]]:
     """How many values there are, 0 always among them, and the place of every pixel's value; flat."""
     flat = labels.ravel()
     assert not (flat < 0).any(), "objects have positive numbers"

@@ -12,16 +12,15 @@ the challenge's table, but no entry for it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from perpixel.errors import DataError
 from perpixel.metrics.counts import Float64s
-from perpixel.metrics.matching import Labels, overlap_table
-from perpixel.shapes import AnyArray
+from perpixel.metrics.matching import NumberedArray, overlap_table
+from perpixel.shapes import AnyArray, FloatArray
 
 THRESHOLDS = np.arange(1, 20) / 20
 
@@ -52,9 +51,7 @@ class MembraneScores:
         return float(self.v_rand.max()), float(self.v_info.max())
 
 
-def membrane_scores(
-    inside: NDArray[np.floating[Any]], target: AnyArray, thresholds: Float64s = THRESHOLDS
-) -> MembraneScores:
+def membrane_scores(inside: FloatArray, target: AnyArray, thresholds: Float64s = THRESHOLDS) -> MembraneScores:
     """Score a map of the inside at every threshold.
 
     Args:
@@ -78,16 +75,16 @@ def membrane_scores(
     return MembraneScores(np.asarray(thresholds), v_rand, v_info)
 
 
-def thin_borders(regions: Labels) -> Labels:
+def thin_borders(regions: NumberedArray) -> NumberedArray:
     """Give every pixel (H, W) of the border, 0, to the nearest region; all stays 0 without a region."""
     if not regions.any():
         return regions
     nearest = ndimage.distance_transform_edt(regions == 0, return_distances=False, return_indices=True)
-    grown: Labels = regions[tuple(nearest)]
+    grown: NumberedArray = regions[tuple(nearest)]
     return grown
 
 
-def rand_and_information(regions: Labels, truth: Labels) -> tuple[float, float]:
+def rand_and_information(regions: NumberedArray, truth: NumberedArray) -> tuple[float, float]:
     """Compare two divisions of an image into regions, over the pixels where the truth is not 0.
 
     Args:

@@ -2,7 +2,7 @@
 
 from perpixel.models.base import Encoder, SegmentationModel
 from perpixel.models.blocks import ConvolutionStyle
-from perpixel.models.describe import Description, describe, describe_model
+from perpixel.models.describe import NetworkDescription, describe_model, describe_network
 from perpixel.models.encoders import ENCODERS
 from perpixel.models.pruning import PrunedLevel, measure_levels
 from perpixel.models.registry import (
@@ -22,15 +22,15 @@ __all__ = [
     "ENCODERS",
     "MODELS",
     "ConvolutionStyle",
-    "Description",
     "Encoder",
     "ModelEntry",
+    "NetworkDescription",
     "PrunedLevel",
     "SegmentationModel",
     "build",
     "build_encoder",
-    "describe",
     "describe_model",
+    "describe_network",
     "encoder_statistics",
     "measure_levels",
     "missing_weights",

@@ -17,7 +17,7 @@ _ADAM_COPIES = 4  # of every parameter in training: itself, its gradient, and Ad
 
 
 @dataclass(frozen=True)
-class Layer:
+class NetworkLayer:
     """One call of one layer.
 
     Args:
@@ -36,7 +36,7 @@ class Layer:
 
 
 @dataclass(frozen=True, repr=False)
-class Description(Result):
+class NetworkDescription(Result):
     """What a network consists of and costs for one batch.
 
     Args:
@@ -51,7 +51,7 @@ class Description(Result):
 
     title: str
     input_shape: tuple[int, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[NetworkLayer, ...]
     parameters: int
     multiply_adds: int
     activation_bytes: int
@@ -99,7 +99,7 @@ class Description(Result):
         return "\n".join([lines[0], rule, *lines[1:], rule, *sums])
 
 
-def describe(
+def describe_network(
     name: str,
     size_hw: tuple[int, int],
     *,
@@ -108,7 +108,7 @@ def describe(
     encoder: str | None = None,
     batch: int = 1,
     **options: Any,
-) -> Description:
+) -> NetworkDescription:
     """Describe a network by name, as `build` would build it.
 
     Args:
@@ -129,7 +129,7 @@ def describe(
     return describe_model(model, (batch, in_channels, *size_hw), title=title)
 
 
-def describe_model(model: SegmentationModel, input_shape: tuple[int, ...], *, title: str) -> Description:
+def describe_model(model: SegmentationModel, input_shape: tuple[int, ...], *, title: str) -> NetworkDescription:
     """Describe a network that lies on the meta device, in training and evaluation.
 
     Args:
@@ -142,7 +142,7 @@ def describe_model(model: SegmentationModel, input_shape: tuple[int, ...], *, ti
     activations = _activation_bytes(model.train(), pair) // 2
     layers = _layers(model.eval(), image)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Description(
+    return NetworkDescription(
         title=title,
         input_shape=input_shape,
         layers=layers,
@@ -153,8 +153,8 @@ def describe_model(model: SegmentationModel, input_shape: tuple[int, ...], *, ti
     )
 
 
-def _layers(model: nn.Module, image: Tensor) -> tuple[Layer, ...]:
-    layers: list[Layer] = []
+def _layers(model: nn.Module, image: Tensor) -> tuple[NetworkLayer, ...]:
+    layers: list[NetworkLayer] = []
     counter = FlopCounterMode(display=False)
     counted = 0
 
@@ -163,7 +163,7 @@ def _layers(model: nn.Module, image: Tensor) -> tuple[Layer, ...]:
         before, counted = counted, counter.get_total_flops()
         own = sum(parameter.numel() for parameter in module.parameters())
         layers.append(
-            Layer(name, type(module).__name__.strip("_"), tuple(output.shape), own, (counted - before) // 2)
+            NetworkLayer(name, type(module).__name__.strip("_"), tuple(output.shape), own, (counted - before) // 2)
         )
 
     hooks = [

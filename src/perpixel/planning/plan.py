@@ -1,14 +1,15 @@
 """A plan: every setting that decides a training, and why it has its value."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from perpixel.planning.facts import Facts
 from perpixel.planning.rules import RULES
 from perpixel.planning.timings import Timings
+from perpixel.runtime.json_values import Json
 from perpixel.settings.tree import Settings, changed
 
-LEFT_OPEN: Final[tuple[Any, ...]] = ("auto", "balanced", {}, ())
+LEFT_OPEN: Final[tuple[Json, ...]] = ("auto", "balanced", {}, ())
 """Values that ask for the plan's own."""
 
 
@@ -23,7 +24,7 @@ class Choice:
     """
 
     key: str
-    value: Any
+    value: Json
     reason: str
 
     @property

@@ -5,7 +5,7 @@ To change what perpixel does by itself, change this table. Each rule answers wit
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, sqrt
-from typing import Any, Final
+from typing import Final
 
 from perpixel.dataset.held_out_strokes import PARTLY
 from perpixel.labels.labels import is_multilabel
@@ -16,12 +16,12 @@ from perpixel.planning.facts import SCALES, Facts
 from perpixel.planning.timings import Timings
 from perpixel.runtime.distributed import started_processes
 from perpixel.runtime.hardware import chosen_device, usual_memory_format
-from perpixel.runtime.json_values import JsonMapping
+from perpixel.runtime.json_values import Json, JsonMapping
 from perpixel.runtime.race import Race
 from perpixel.settings.tree import Settings, changed
 from perpixel.shapes import LabelKind
 
-Rule = Callable[[Facts, Settings, Timings], tuple[Any, str]]
+Rule = Callable[[Facts, Settings, Timings], tuple[Json, str]]
 
 LOSS: Final[dict[LabelKind, dict[str, float]]] = {
     "multiclass": {"cross_entropy": 1.0, "dice": 1.0},

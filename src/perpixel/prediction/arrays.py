@@ -32,7 +32,7 @@ TILES_WORTH_COMPILING = 8
 
 
 @dataclass(frozen=True)
-class Batch:
+class WindowBatch:
     """Windows that go through the networks at once.
 
     Args:
@@ -45,7 +45,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WindowProbabilities:
     """What the networks say to a batch.
 
     Args:
@@ -57,7 +57,9 @@ class Answer:
     empties: list[NDArray[np.bool_] | None]
 
 
-def finished(tiling: Tiling, answers: Iterable[Answer]) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
+def finished(
+    tiling: Tiling, answers: Iterable[WindowProbabilities]
+) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
     """Join the answers to all batches of a tiling, in their order.
 
     Yields:
@@ -204,7 +206,7 @@ class ArrayPredictor:
             device=device,
         )
 
-    def answers(self, source: Source, name: str) -> Iterator[Answer]:
+    def answers(self, source: Source, name: str) -> Iterator[WindowProbabilities]:
         """What the networks say to the batches of a source, in their order."""
         tiling = self.tiling(source.height, source.width)
         batches = (self.batch(source, tiling, tiles, name) for tiles in self.batches(tiling))
@@ -221,7 +223,7 @@ class ArrayPredictor:
         """How many tiles go through the networks at once."""
         return self.options.batch_tiles or self.inference.tiles_at_once(tiling)
 
-    def batch(self, source: Source, tiling: Tiling, tiles: Sequence[Tile], name: str) -> Batch:
+    def batch(self, source: Source, tiling: Tiling, tiles: Sequence[Tile], name: str) -> WindowBatch:
         """Read the windows of some tiles. Raises DataError where they cannot be read, or are not as trained."""
         windows: list[AnyArray] = []
         empties: list[NDArray[np.bool_] | None] = []
@@ -231,13 +233,13 @@ class ArrayPredictor:
             empty = without_data(window, source.nodata)
             windows.append(self._filled(window, empty))
             empties.append(None if empty is None else empty[_core(tile)])
-        return Batch(np.stack(windows), empties)
+        return WindowBatch(np.stack(windows), empties)
 
-    def answer(self, batch: Batch) -> Answer:
+    def answer(self, batch: WindowBatch) -> WindowProbabilities:
         """Let the networks see a batch."""
-        return Answer(self.inference.probabilities(batch.windows), batch.empties)
+        return WindowProbabilities(self.inference.probabilities(batch.windows), batch.empties)
 
-    def decide_backend(self, tiling: Tiling, batch: Batch) -> None:
+    def decide_backend(self, tiling: Tiling, batch: WindowBatch) -> None:
         """Decide what runs the networks, once: on a batch of the first image of many tiles."""
         if self.backend or len(tiling) < TILES_WORTH_COMPILING:
             return

@@ -16,7 +16,7 @@ from perpixel.files.cog import require_rasterio
 from perpixel.files.object_table import join_tables
 from perpixel.files.ome_zarr import require_zarr
 from perpixel.files.read import Header, open_image, read_header
-from perpixel.prediction.arrays import Answer, ArrayPredictor
+from perpixel.prediction.arrays import ArrayPredictor, WindowProbabilities
 from perpixel.prediction.job import Job
 from perpixel.prediction.memory import settle_freed_memory
 from perpixel.prediction.output_table import OutputNames, check_names, output_paths, sinks_of
@@ -24,16 +24,16 @@ from perpixel.prediction.outputs import Outputs, needs_tiff
 from perpixel.prediction.pieces import Piece, predicted_pieces, unknown_pieces
 from perpixel.prediction.pipeline import Consumer, ahead
 from perpixel.prediction.process_group import Processes, joined
-from perpixel.prediction.sharing import SharedImage, divided, end_sharing, planned, see_with_first
+from perpixel.prediction.sharing import SharedImage, divided_tiles, end_sharing, planned, see_with_first
 from perpixel.prediction.staging import move, remove_leftovers, staging
 from perpixel.results import ResultList, Row, how_many
 
 LOGGER: Final = logging.getLogger("perpixel")
 
-Answers: TypeAlias = Callable[[int], Iterator[Answer]]
+Answers: TypeAlias = Callable[[int], Iterator[WindowProbabilities]]
 """What the networks say to the batches of a page, which is told from 0."""
 
-Progress: TypeAlias = Callable[[int, int], None]
+RowProgress: TypeAlias = Callable[[int, int], None]
 """Called with the rows that are finished and all rows of the file, over its pages."""
 
 MOST_PX: Final = 2**38
@@ -107,7 +107,7 @@ def predict_file(
     path: Path,
     out: Path,
     outputs: Outputs,
-    progress: Progress | None = None,
+    progress: RowProgress | None = None,
     together: Processes | None = None,
 ) -> Written:
     """Predict one image file, all its pages.
@@ -168,7 +168,7 @@ def predict_file(
 
 
 def predict_files(
-    predictor: ArrayPredictor, paths: Sequence[Path], out: Path, outputs: Outputs, progress: Progress | None = None
+    predictor: ArrayPredictor, paths: Sequence[Path], out: Path, outputs: Outputs, progress: RowProgress | None = None
 ) -> Iterator[Written]:
     """Predict many image files, one after the other; the arguments are those of `predict_file`.
 
@@ -210,7 +210,7 @@ class _Files:
     paths: Sequence[Path]
     out: Path
     outputs: Outputs
-    progress: Progress | None
+    progress: RowProgress | None
     processes: Processes
     problems: list[Problem] = field(default_factory=list)
 
@@ -226,7 +226,7 @@ class _Files:
 
     def _large(self, aside: dict[int, int]) -> Iterator[Written]:
         everyones = {number: tiles for each in self.processes.gathered(aside) for number, tiles in each.items()}
-        shares, together = divided(everyones, self.processes.number)
+        shares, together = divided_tiles(everyones, self.processes.number)
         for number in shares[self.processes.rank]:
             yield from self._one(number)
         if not self.processes.is_first:
@@ -269,7 +269,7 @@ class _Files:
 class _Pieces:
     """The pieces of all pages; where a page is damaged, unknown ones take the place of those that are missing."""
 
-    def __init__(self, predictor: ArrayPredictor, job: Job, answers: Answers, progress: Progress | None) -> None:
+    def __init__(self, predictor: ArrayPredictor, job: Job, answers: Answers, progress: RowProgress | None) -> None:
         self.predictor, self.job, self.answers, self.progress = predictor, job, answers, progress
         self.damage: DataError | None = None
 
@@ -291,7 +291,7 @@ class _Pieces:
                 yield from unknown_pieces(self.predictor, (height, width), done, page, dtype)
 
 
-def _answers(predictor: ArrayPredictor, path: Path, page: int) -> Iterator[Answer]:
+def _answers(predictor: ArrayPredictor, path: Path, page: int) -> Iterator[WindowProbabilities]:
     """What the networks say to a page that this process sees alone."""
     with open_image(path, page) as image:
         yield from predictor.answers(image, str(path))
@@ -337,7 +337,8 @@ def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -
             raise OutputError(
                 f"{out} holds {len(there)} output(s) of {path.name} already.",
                 examples=[str(each) for each in there],
-                fix="skip such images with --resume, write them again with --overwrite, or choose another --out.",
+                fix="skip such images with `existing='skip'`, write them again with `existing='replace'`, "
+                "or choose another `out`.",
             )
         if names and len(there) == len(names):
             return Written(path, tuple(there), is_skipped=True)

@@ -1,22 +1,20 @@
 """What to predict: files, folders, globs and lists, as a list of image files."""
 
 import glob
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from perpixel.errors import DataError, Problem, is_plain
 from perpixel.files.ome_zarr import is_zarr
 from perpixel.files.read import is_image
-from perpixel.runtime.distributed import is_main_process
 
 
 def expanded(inputs: Sequence[str]) -> list[Path]:
     """List the image files that are meant, each once, in the order given; within a folder or glob by name.
 
     Args:
-        inputs: Files, folders (their images, not those of folders within), globs (** goes into folders), or "-" for a
-            list on standard input, a path a line. The folder of a Zarr image is an image.
+        inputs: Files, folders (their images, not those of folders within) or globs (** goes into folders). The folder
+            of a Zarr image is an image.
 
     Raises:
         DataError: An input stands for no image.
@@ -24,8 +22,6 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
     paths: dict[Path, None] = {}
     problems = []
     for each in inputs:
-        if each == "-" and not is_main_process():
-            continue  # the list is the first one's, which `predict_files` gives to the others
         try:
             found = _meant(each)
         except (OSError, ValueError) as error:  # no permission, too long a name, a byte that no name holds
@@ -44,8 +40,6 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
 
 
 def _meant(given: str) -> list[Path]:
-    if given == "-":
-        return [Path(line) for line in sys.stdin.read().splitlines() if line]
     path = Path(given)
     if is_zarr(path):
         return [path]

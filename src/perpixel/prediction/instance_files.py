@@ -11,7 +11,7 @@ from perpixel.files.atomic import write_text
 from perpixel.files.geojson import GeoJsonWriter, writing_geojson
 from perpixel.files.geopackage import GeoPackageWriter, writing_geopackage
 from perpixel.files.object_table import MeasuredObject, ObjectSums, rows_as_csv
-from perpixel.files.places import Place, place_of
+from perpixel.files.places import WorldPlace, world_place
 from perpixel.files.read import open_image
 from perpixel.files.tiff_writer import TiffWriter, georeference_tags, writing_tiff
 from perpixel.files.write import mask_paths
@@ -73,9 +73,9 @@ def _measured(job: Job, instances: Instances, page: int) -> list[MeasuredObject]
 def _open_polygons(job: Job, stack: ExitStack) -> GeoJsonWriter | GeoPackageWriter | None:
     if job.outputs.polygons is None:
         return None
-    place, georeference = Place(), job.header.georeference
+    place, georeference = WorldPlace(), job.header.georeference
     if georeference is not None:
-        place = place_of(georeference, georeference_tags(job.source), str(job.source))
+        place = world_place(georeference, georeference_tags(job.source), str(job.source))
     path = job.folder / "polygons" / (job.source.stem + POLYGON_ENDINGS[job.outputs.polygons])
     if job.outputs.polygons == "geojson":
         return stack.enter_context(writing_geojson(path, place))

@@ -4,13 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from perpixel.files.object_table import MeasuredObject
 from perpixel.files.read import Header
 from perpixel.files.tiff_writer import TiffLayout, georeference_tags
 from perpixel.labels.labels import Labels
 from perpixel.prediction.outputs import Outputs
+from perpixel.shapes import AnyDtype
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Job:
         """Pixels of a page."""
         return self.header.size[1]
 
-    def layout(self, bands: int, dtype: np.dtype[Any], **more: Any) -> TiffLayout:
+    def layout(self, bands: int, dtype: AnyDtype, **more: Any) -> TiffLayout:
         """A TIFF of the image's size, pages and place on the earth."""
         tags = georeference_tags(self.source)
         return TiffLayout(self.height, self.width, bands, dtype, self.header.pages, georeference=tags, **more)

@@ -10,7 +10,7 @@ from perpixel.prediction.predictor import Predictor
 from perpixel.store.bundle import Bundle, is_bundle
 
 
-def load(path: Path, options: PredictOptions | None = None) -> Predictor:
+def load_predictor(path: Path, options: PredictOptions | None = None) -> Predictor:
     """Read a trained model; the networks of an ensemble are averaged.
 
     Args:
@@ -29,7 +29,7 @@ def load(path: Path, options: PredictOptions | None = None) -> Predictor:
     cards = [card for _, card in loaded]
     first = cards[0]
     if any((card.codec, card.scale) != (first.codec, first.scale) for card in cards):
-        fix = "train it again with --overwrite."
+        fix = "train it again with `overwrite`."
         raise RunError(f"the folds of {path} differ in classes, normalisation or working resolution.", fix=fix)
     options = options or PredictOptions()
     options = replace(options, scale=first.scale, tta=options.tta or first.tta)
@@ -61,6 +61,6 @@ def _model_files(path: Path) -> list[Path]:
         raise RunError(
             f"{len(missing)} of {len(files)} folds of {path} have no model.",
             examples=missing,
-            fix=f"go on with `perpixel train {run.data} --out {path} --resume`.",
+            fix=f"train on {run.data} into {path} with `resume`.",
         )
     return files

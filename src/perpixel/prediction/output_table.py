@@ -85,11 +85,11 @@ def _object_sinks(job: Job, _: list[Path]) -> list[sinks.Sink]:
 
 OUTPUTS: Final[dict[str, Output]] = {
     "mask": Output(("mask",), lambda names: mask_paths(Path(names.picture), names.labels), sinks.mask_sinks),
-    "probabilities": Output.file("probabilities", ".tif", sinks.write_probabilities, "probabilities"),
+    "probabilities": Output.file("probabilities", ".tif", sinks.write_probability_pieces, "probabilities"),
     "overlay": Output(
         ("overlay",),
         lambda names: [Path("overlays", names.picture)],
-        lambda job, paths: [partial(sinks.write_overlay, job, paths[0])],
+        lambda job, paths: [partial(sinks.write_overlay_pieces, job, paths[0])],
     ),
     "triptych": Output.file("triptychs", ".png", write_triptych, "triptych"),
     "areas": Output.file("areas", ".csv", sinks.write_areas, "areas"),
@@ -144,5 +144,5 @@ def check_names(paths: Sequence[Path], out: Path, outputs: Outputs, labels: Labe
         raise OutputError(
             f"{out} holds {len(inside)} of the images; their masks could take their place.",
             examples=inside,
-            fix="choose another folder with --out.",
+            fix="choose another folder with `out`.",
         )

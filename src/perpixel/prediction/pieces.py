@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perpixel.files.write import quantised
-from perpixel.prediction.arrays import Answer, ArrayPredictor, finished
+from perpixel.prediction.arrays import ArrayPredictor, WindowProbabilities, finished
 from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 
@@ -40,7 +40,11 @@ class Piece:
 
 
 def predicted_pieces(
-    predictor: ArrayPredictor, size: tuple[int, int], answers: Iterable[Answer], page: int, probabilities: str | None
+    predictor: ArrayPredictor,
+    size: tuple[int, int],
+    answers: Iterable[WindowProbabilities],
+    page: int,
+    probabilities: str | None,
 ) -> Iterator[Piece]:
     """The pieces of a page.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import overload
 
 from perpixel.prediction.arrays import ArrayPredictor
-from perpixel.prediction.files import Progress, Written, predict_file, predict_files
+from perpixel.prediction.files import RowProgress, Written, predict_file, predict_files
 from perpixel.prediction.in_memory import ImageLike, Prediction, Predictions, read_given
 from perpixel.prediction.outputs import Outputs
 
@@ -41,7 +41,7 @@ class Predictor(ArrayPredictor):
         return Prediction(name, pixels, mask, probabilities, labels, georeference)
 
     def predict_file(
-        self, path: Path | str, out: Path | str, outputs: Outputs | None = None, progress: Progress | None = None
+        self, path: Path | str, out: Path | str, outputs: Outputs | None = None, progress: RowProgress | None = None
     ) -> Written:
         """Predict one image file, all its pages, into the folder `out`; see `prediction.files.predict_file`."""
         return predict_file(self, Path(path), Path(out), outputs or Outputs(), progress)
@@ -51,7 +51,7 @@ class Predictor(ArrayPredictor):
         paths: Sequence[Path | str],
         out: Path | str,
         outputs: Outputs | None = None,
-        progress: Progress | None = None,
+        progress: RowProgress | None = None,
     ) -> Iterator[Written]:
         """Predict many image files, giving each when it is written; see `perpixel.prediction.files.predict_files`."""
         return predict_files(self, [Path(path) for path in paths], Path(out), outputs or Outputs(), progress)

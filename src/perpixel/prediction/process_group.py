@@ -113,7 +113,7 @@ class Processes:
             reason = str(error).strip().splitlines()[0]
             raise RunError(
                 f"process {self.rank} of {self.number} lost another one while predicting: {reason}",
-                fix="see what that one says, and go on with --resume.",
+                fix="see what that one says, and go on with `existing='skip'`.",
             ) from error
 
 

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from perpixel.errors import DataError, Problem, RunError
 from perpixel.files.read import Header, open_image
-from perpixel.prediction.arrays import Answer, ArrayPredictor, Batch
+from perpixel.prediction.arrays import ArrayPredictor, WindowBatch, WindowProbabilities
 from perpixel.prediction.memory import settle_freed_memory
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.process_group import FIRST, Processes
 from perpixel.prediction.window_engine import EngineShape
 
 
-def divided(tiles: Mapping[int, int], processes: int) -> tuple[list[list[int]], list[int]]:
+def divided_tiles(tiles: Mapping[int, int], processes: int) -> tuple[list[list[int]], list[int]]:
     """Divide large images among processes.
 
     The largest are predicted by all of them together, until the others go round: as many for each process, and none
@@ -37,9 +37,9 @@ def divided(tiles: Mapping[int, int], processes: int) -> tuple[list[list[int]], 
     Returns:
         The images of each process, and those of all together.
 
-    >>> divided({7: 20, 8: 20, 9: 20}, processes=2)
+    >>> divided_tiles({7: 20, 8: 20, 9: 20}, processes=2)
     ([[8], [9]], [7])
-    >>> divided({7: 20, 8: 120, 9: 20, 10: 20, 11: 20, 12: 30}, processes=2)
+    >>> divided_tiles({7: 20, 8: 120, 9: 20, 10: 20, 11: 20, 12: 30}, processes=2)
     ([[7, 10], [9, 11]], [8, 12])
     """
     largest_first = sorted(tiles, key=lambda image: (-tiles[image], image))
@@ -57,7 +57,7 @@ def divided(tiles: Mapping[int, int], processes: int) -> tuple[list[list[int]], 
 
 
 @dataclass(frozen=True)
-class Plan:
+class SharingPlan:
     """What the processes have to agree on before they see an image.
 
     Args:
@@ -77,7 +77,7 @@ class Plan:
     engine_shapes: tuple[EngineShape, ...]
 
 
-def planned(predictor: ArrayPredictor, source: Path, header: Header) -> Plan:
+def planned(predictor: ArrayPredictor, source: Path, header: Header) -> SharingPlan:
     """Decide for an image as a single process would. Raises DataError where its first tiles are needed and broken."""
     tiling = predictor.tiling(*header.size)
     tiles = predictor.batch_tiles(tiling)
@@ -85,7 +85,7 @@ def planned(predictor: ArrayPredictor, source: Path, header: Header) -> Plan:
         with open_image(source) as image:
             first = predictor.batches(tiling, tiles)[0]
             predictor.decide_backend(tiling, predictor.batch(image, tiling, first, str(source)))
-    return Plan(source, header.size, header.pages, tiles, predictor.backend, predictor.inference.engine_shapes)
+    return SharingPlan(source, header.size, header.pages, tiles, predictor.backend, predictor.inference.engine_shapes)
 
 
 class SharedImage:
@@ -97,13 +97,13 @@ class SharedImage:
         plan: Of the image.
     """
 
-    def __init__(self, processes: Processes, predictor: ArrayPredictor, plan: Plan) -> None:
+    def __init__(self, processes: Processes, predictor: ArrayPredictor, plan: SharingPlan) -> None:
         self._processes, self._plan = processes, plan
         self._share = _Share(processes, predictor, plan)
         for rank in processes.others:
             processes.send(rank, plan)
 
-    def answers(self, page: int) -> Iterator[Answer]:
+    def answers(self, page: int) -> Iterator[WindowProbabilities]:
         """The answers to the batches of a page, in their order.
 
         Raises:
@@ -118,17 +118,17 @@ class SharedImage:
         """Stop to see ahead."""
         self._share.close()
 
-    def _asked(self, rank: int, number: int) -> Answer:
+    def _asked(self, rank: int, number: int) -> WindowProbabilities:
         self._processes.send(rank, number)
         reply, values = self._processes.receive(rank)
         if values is not None:
-            return Answer(values, reply.empties)
+            return WindowProbabilities(values, reply.empties)
         if reply.problems:
             raise DataError.of(reply.problems)
         self._processes.others.remove(rank)
         raise RunError(
             f"process {rank} of {self._processes.number} failed at {self._plan.source}: {reply.failure}",
-            fix="see what it says, and go on with --resume.",
+            fix="see what it says, and go on with `existing='skip'`.",
         )
 
 
@@ -141,7 +141,7 @@ def see_with_first(processes: Processes, predictor: ArrayPredictor) -> None:
     share: _Share | None = None
     try:
         while (told := processes.receive(FIRST)[0]) is not None:
-            if isinstance(told, Plan):
+            if isinstance(told, SharingPlan):
                 if share is not None:
                     share.close()
                 share = _Share(processes, predictor, told)
@@ -169,7 +169,7 @@ class _Share:
         plan: Of the image.
     """
 
-    def __init__(self, processes: Processes, predictor: ArrayPredictor, plan: Plan) -> None:
+    def __init__(self, processes: Processes, predictor: ArrayPredictor, plan: SharingPlan) -> None:
         self._processes, self._predictor, self._plan = processes, predictor, plan
         self._tiling = predictor.tiling(*plan.size)
         self._batches = predictor.batches(self._tiling, plan.batch_tiles)
@@ -180,7 +180,7 @@ class _Share:
         """The numbers of a page's batches, counted over all pages and processes."""
         return range(page * len(self._batches), (page + 1) * len(self._batches))
 
-    def answer(self, number: int) -> Answer:
+    def answer(self, number: int) -> WindowProbabilities:
         """The answer to one of this process's batches; those before it are left out from here on.
 
         Raises:
@@ -196,14 +196,14 @@ class _Share:
         """Stop to see ahead."""
         self._made.close()
 
-    def _answers(self) -> Iterator[tuple[int, Answer | DataError]]:
+    def _answers(self) -> Iterator[tuple[int, WindowProbabilities | DataError]]:
         tiles = len(self._tiling)
         settle_freed_memory(tiles)
         self._predictor.adopt_backend(self._plan.backend, self._plan.engine_shapes)
         for number, batch in ahead(self._read(), 1) if tiles > 1 else self._read():
             yield number, batch if isinstance(batch, DataError) else self._predictor.answer(batch)
 
-    def _read(self) -> Iterator[tuple[int, Batch | DataError]]:
+    def _read(self) -> Iterator[tuple[int, WindowBatch | DataError]]:
         """This process's batches, and for a damaged page an error where its damage begins."""
         for page in range(self._plan.pages):
             numbers = self.numbers(page)

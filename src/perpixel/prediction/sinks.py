@@ -68,7 +68,7 @@ def _written(target: TargetArray, labels: Labels) -> MaskArray:
     return mask_of(np.where(target == IGNORED, 0, target) if labels.is_multilabel else target, labels)
 
 
-def write_probabilities(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
+def write_probability_pieces(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
     """A TIFF with a band a class."""
     assert job.outputs.probabilities is not None
     layout = job.layout(len(job.labels), np.dtype(job.outputs.probabilities))
@@ -80,7 +80,7 @@ def _bands_last(piece: Piece) -> AnyArray:
     return np.moveaxis(piece.probabilities, 0, -1)
 
 
-def write_overlay(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
+def write_overlay_pieces(job: Job, path: Path, pieces: Iterator[Piece]) -> None:
     """The image with the classes' colours over it."""
     with closing(Background(job.source)) as background:
 

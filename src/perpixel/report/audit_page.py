@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from perpixel.audit import Audit
 from perpixel.checking import ALL_PARTS, Check, class_rows, evenly_taken, summary
@@ -14,6 +14,7 @@ from perpixel.files.atomic import write_text
 from perpixel.report import sections
 from perpixel.report.page import rendered
 from perpixel.report.thumbnails import overlaid, thumbnail
+from perpixel.runtime.json_values import JsonObject
 from perpixel.split import Split
 
 PAGE_NAME: Final = "check.html"
@@ -54,7 +55,7 @@ def _page(answer: Check) -> str:
     )
 
 
-def _class_rows(dataset: Dataset, figures: Audit) -> list[dict[str, Any]]:
+def _class_rows(dataset: Dataset, figures: Audit) -> list[JsonObject]:
     rows = zip(class_rows(dataset, figures), dataset.labels.colours, strict=True)
     return [{**row, "colour": sections.css(colour)} for row, colour in rows]
 

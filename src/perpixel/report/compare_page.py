@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -11,10 +11,11 @@ from perpixel.files.atomic import write_text
 from perpixel.language import translated
 from perpixel.prediction import Predictor
 from perpixel.report import sections
-from perpixel.report.curves import RUN_COLOURS, image_curves
 from perpixel.report.image_layers import Painter, Shown
 from perpixel.report.page import rendered
+from perpixel.report.svg_curves import RUN_COLOURS, image_curves
 from perpixel.report.texts import texts
+from perpixel.runtime.json_values import Json, JsonObject
 
 SHOWN: Final = 6
 """Images on which the runs differ most, at most."""
@@ -55,7 +56,7 @@ def write_comparison(
     return path
 
 
-def _rows(comparison: Comparison) -> list[dict[str, Any]]:
+def _rows(comparison: Comparison) -> list[JsonObject]:
     """For each score the figure of every run, and its difference from the first as a place on a gauge of −1..1."""
     found, gaps = comparison.scores, comparison.differences
     reach = max(0.01, *(float(np.abs(np.nan_to_num(part)).max()) for gap in gaps for part in (gap.low, gap.high)))
@@ -92,5 +93,5 @@ def _furthest_apart(comparison: Comparison, predictors: Mapping[str, Predictor])
     return shots
 
 
-def _defined(value: Any) -> float | None:
+def _defined(value: Json) -> float | None:
     return None if np.isnan(value) else float(value)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample
-from perpixel.evaluation.image_score import Answer
+from perpixel.evaluation.image_score import ImageAnswer
 from perpixel.files.write import picture
 from perpixel.labels.labels import Labels
 from perpixel.metrics import count
@@ -62,7 +62,7 @@ class ImageGallery:
         self._taken: list[_Taken] = []
         self._crops: dict[int, list[tuple[int, _Taken]]] = {}
 
-    def add(self, dataset: Dataset, answer: Answer, total: int) -> None:
+    def add(self, dataset: Dataset, answer: ImageAnswer, total: int) -> None:
         """Take the pictures of one image.
 
         Args:

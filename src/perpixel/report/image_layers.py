@@ -5,7 +5,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from PIL import Image
 
 from perpixel.files.write import picture
 from perpixel.labels.labels import Labels
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, ImageArray, TargetArray
 
 MISSED: Final = (230, 97, 0)
 INVENTED: Final = (26, 133, 255)
@@ -66,7 +66,7 @@ class Painter:
         self._most_px = ALL_PX / max(pictures, 1)
 
     def shown(
-        self, name: str, note: str, image: NDArray[Any], masks: dict[str, TargetArray], *, errors: bool = False
+        self, name: str, note: str, image: ImageArray, masks: dict[str, TargetArray], *, errors: bool = False
     ) -> Shown:
         """Show an image (H, W, C) with its masks (H, W) or (K, H, W), and what differs between the first two."""
         height, width = image.shape[:2]

@@ -5,9 +5,9 @@ from typing import Final
 
 from perpixel.files.atomic import write_text
 from perpixel.language.choice import Language
-from perpixel.report.curves import training_curves
 from perpixel.report.page import rendered
 from perpixel.report.run_page import run_facts
+from perpixel.report.svg_curves import training_curves
 from perpixel.report.texts import texts
 from perpixel.runtime.progress import Progress
 from perpixel.store.run_folder import Run

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from perpixel.files.atomic import replacing
-from perpixel.report.curves import BLUE, ORANGE
+from perpixel.report.svg_curves import BLUE, ORANGE
 from perpixel.training import RangeTest
 
 

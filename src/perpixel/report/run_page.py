@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,11 +17,12 @@ from perpixel.language import translated
 from perpixel.language.choice import Language
 from perpixel.prediction import Predictor
 from perpixel.report import sections
-from perpixel.report.curves import image_curves, threshold_figure, training_curves
 from perpixel.report.image_gallery import ImageGallery, confused_pairs
 from perpixel.report.image_layers import ERROR_COLOURS, Painter, Shown, page_colours
 from perpixel.report.page import rendered
+from perpixel.report.svg_curves import image_curves, threshold_figure, training_curves
 from perpixel.report.texts import texts
+from perpixel.runtime.json_values import JsonObject
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run
 
@@ -95,7 +95,7 @@ def run_facts(run: Run, history: Sequence[dict[str, float]], words: dict[str, st
     return facts
 
 
-def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> dict[str, Any]:
+def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> JsonObject:
     """Everything that the page tells of an evaluation."""
     if evaluation is None:
         return {"figures": None}
@@ -106,7 +106,7 @@ def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> dict[str, A
     return {
         "figures": figures,
         "tiles": sections.tiles(evaluation, figures),
-        "class_rows": sections.class_rows(evaluation, figures),
+        "class_rows": sections.score_rows(evaluation, figures),
         "columns": sections.COLUMNS,
         "more_rows": sections.more_rows(evaluation, figures),
         "more_columns": sections.MORE_COLUMNS,
@@ -120,7 +120,7 @@ def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> dict[str, A
     }
 
 
-def _pictures(kept: Gallery, evaluation: Evaluation | None, pictures: ImageGallery | None) -> dict[str, Any]:
+def _pictures(kept: Gallery, evaluation: Evaluation | None, pictures: ImageGallery | None) -> JsonObject:
     """All that the page shows of images: galleries, worst crops, the row of each image, colours of errors."""
     labels = kept.dataset.labels
     painter = Painter(labels, 4 * MAX_GALLERY_IMAGES)
@@ -165,7 +165,7 @@ def _shown(painter: Painter, dataset: Dataset, predicted: PredictedSample) -> Sh
     return painter.shown(sample.name, "", dataset.image(sample), masks, errors=sample.is_labelled)
 
 
-def _about_data(run: Run, dataset: Dataset | None) -> dict[str, Any]:
+def _about_data(run: Run, dataset: Dataset | None) -> JsonObject:
     """Split and findings, where the training data are still there."""
     if dataset is None or not run.split_path.is_file():
         return {"split_rows": [], "findings": None}

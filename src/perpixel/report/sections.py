@@ -3,16 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from perpixel.evaluation import DATASET_SCORES, Evaluation
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts
-from perpixel.report.curves import line_colour
 from perpixel.report.image_gallery import OTHER, PAIR_COLOURS
 from perpixel.report.image_layers import ERROR_COLOURS, UNCOUNTED
+from perpixel.report.svg_curves import line_colour
+from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.split import Split
 
 CLASSES_IN_TABLE: Final = 12
@@ -39,7 +40,7 @@ class Cell:
     blind: float | None = None
 
 
-def tiles(evaluation: Evaluation, figures: dict[str, Any]) -> list[tuple[str, str, Cell]]:
+def tiles(evaluation: Evaluation, figures: JsonObject) -> list[tuple[str, str, Cell]]:
     """(text of the name, class or nothing, figure): one foreground class first, then the means."""
     blind = figures["baselines"]
     found = []
@@ -56,7 +57,7 @@ def tiles(evaluation: Evaluation, figures: dict[str, Any]) -> list[tuple[str, st
     return found
 
 
-def class_rows(evaluation: Evaluation, figures: dict[str, Any]) -> list[dict[str, Any]]:
+def score_rows(evaluation: Evaluation, figures: JsonObject) -> list[JsonObject]:
     """Name, colour, pixels and a cell for each of COLUMNS."""
     rows = []
     for name, colour in zip(evaluation.labels.names, evaluation.labels.colours, strict=True):
@@ -66,14 +67,14 @@ def class_rows(evaluation: Evaluation, figures: dict[str, Any]) -> list[dict[str
     return rows
 
 
-def more_rows(evaluation: Evaluation, figures: dict[str, Any]) -> list[dict[str, Any]]:
+def more_rows(evaluation: Evaluation, figures: JsonObject) -> list[JsonObject]:
     """Name, colour of the line and a figure for each of MORE_COLUMNS, of the classes that are drawn as curves."""
     if figures["curves"] is None:
         return []
     rows = []
     for k in drawn_classes(evaluation):
         name = evaluation.labels.names[k]
-        scores: dict[str, Any] = dict(figures["curves"][name])
+        scores: JsonObject = dict(figures["curves"][name])
         scores |= figures["calibration"]["classes"][name]
         if figures["boundary"]:
             scores |= figures["boundary"]["classes"][name]
@@ -128,7 +129,7 @@ def split_rows(divided: Split, groups: Sequence[str] | None) -> list[tuple[str, 
     return rows
 
 
-def image_rows(evaluation: Evaluation, pictured: set[str]) -> list[dict[str, Any]]:
+def image_rows(evaluation: Evaluation, pictured: set[str]) -> list[JsonObject]:
     """Every image: name, mean IoU, IoU of each class, share of wrong pixels, picture or not; lowest first."""
     rows = []
     for image in evaluation.images:
@@ -142,7 +143,7 @@ def image_rows(evaluation: Evaluation, pictured: set[str]) -> list[dict[str, Any
     return sorted(rows, key=lambda row: 2 if row["mean_iou"] is None else row["mean_iou"])
 
 
-def pair_rows(evaluation: Evaluation, pairs: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+def pair_rows(evaluation: Evaluation, pairs: Sequence[tuple[int, int]]) -> list[JsonObject]:
     """The most confused pairs: names, share of the true class, pixels, colour."""
     table, names = evaluation.stacked.pooled.confusion, evaluation.labels.names
     if table is None:
@@ -176,5 +177,5 @@ def css(colour: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def _best(values: Any) -> float | None:
+def _best(values: Json) -> float | None:
     return max((value for value in values if value is not None), default=None)

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,18 +10,18 @@ from PIL import Image
 
 from perpixel.files.write import labelled, picture
 from perpixel.labels.labels import Labels
-from perpixel.shapes import TargetArray
+from perpixel.shapes import ImageArray, TargetArray
 
 WIDTH_PX: Final = 360
 LEAST_PX: Final = 180
 
 
-def thumbnail(image: NDArray[Any]) -> str:
+def thumbnail(image: ImageArray) -> str:
     """Show an image (H, W, C) of any dtype."""
     return data_uri(_fitted(picture(image), Image.Resampling.BOX))
 
 
-def overlaid(image: NDArray[Any], target: TargetArray, labels: Labels) -> str:
+def overlaid(image: ImageArray, target: TargetArray, labels: Labels) -> str:
     """Show a target in the classes' colours over its image; ignored pixels are grey.
 
     Args:

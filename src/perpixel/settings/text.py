@@ -3,13 +3,12 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from perpixel.errors import SettingsError
 from perpixel.files.parse import parse_yaml
-from perpixel.runtime.json_values import JsonMapping, JsonObject
+from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.settings.tree import BUDGETS, Settings, over
 
 
@@ -69,7 +68,7 @@ def to_yaml(settings: Settings, reasons: Mapping[str, str] | None = None) -> str
     return "".join(lines)
 
 
-def _parsed(value: str, assignment: str) -> Any:
+def _parsed(value: str, assignment: str) -> Json:
     try:
         return parse_yaml(value, assignment)
     except ValueError:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, ParamSpec, TypedDict, TypeVar, get_args, get_type_hints
 
 from perpixel.errors import SettingsError, did_you_mean
-from perpixel.runtime.json_values import JsonMapping, JsonObject
+from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.settings.renamed import RENAMED
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _as_it_is(value: Any) -> Any:
+def _as_it_is(value: Json) -> Json:
     return value
 
 
@@ -38,7 +38,7 @@ class Option:
     setting: str
     help: str
     least: int | None = None
-    stored: Callable[[Any], Any] = _as_it_is
+    stored: Callable[[Json], Json] = _as_it_is
     implied: JsonMapping = field(default_factory=dict)
 
 

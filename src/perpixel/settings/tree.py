@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
-from perpixel.runtime.json_values import JsonMapping, JsonObject
+from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.settings.presets import PRESETS
 from perpixel.settings.renamed import RENAMED, RENAMED_VALUES
 
@@ -25,13 +25,13 @@ LEAST_MINUTES: Final = 0.05
 DEFAULT_MINUTES: Final = 10.0
 
 
-class Part(BaseModel):
+class SettingsSection(BaseModel):
     """A frozen part of the tree that knows all its keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _class_weights(given: Any) -> Any:
+def _class_weights(given: Json) -> Json:
     """A word, or numbers by name."""
     if given in ("none", "balanced"):
         return given
@@ -44,12 +44,12 @@ def _class_weights(given: Any) -> Any:
     return weights
 
 
-def _encoder(given: Any) -> Any:
+def _encoder(given: Json) -> Json:
     """The word for no encoder, as options can say it."""
     return None if given == "none" else given
 
 
-class DataSettings(Part):
+class DataSettings(SettingsSection):
     """How the images are divided into training, validation and test."""
 
     validation_fraction: Share = 0.1
@@ -66,7 +66,7 @@ class DataSettings(Part):
     cache_mb: Count = Field(default=4096, description="decoded training images kept in memory, at most")
 
 
-class ModelSettings(Part):
+class ModelSettings(SettingsSection):
     """Which network."""
 
     name: str = "unet"
@@ -79,7 +79,7 @@ class ModelSettings(Part):
     fine_tune_from: str | None = Field(default=None, description="a run or model file whose weights are taken over")
 
 
-class AugmentSettings(Part):
+class AugmentSettings(SettingsSection):
     """What is done to image and mask together while training; 0 or 1 switches a transform off."""
 
     preset: Literal["microscopy", "aerial", "natural"] | None = Field(
@@ -107,7 +107,7 @@ class AugmentSettings(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _preset(cls, given: Any) -> Any:
+    def _preset(cls, given: Json) -> Json:
         if not isinstance(given, Mapping):
             return given
         return {**PRESETS.get(str(given.get("preset")), {}), **given}
@@ -119,7 +119,7 @@ class AugmentSettings(Part):
         return self
 
 
-class LossSettings(Part):
+class LossSettings(SettingsSection):
     """One term of the loss: its name, its weight, and the options of that loss, such as alpha of tversky."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -138,7 +138,7 @@ class LossSettings(Part):
         return f"{'' if self.weight == 1 else f'{self.weight:g} × '}{self.name}{f'({options})' if options else ''}"
 
 
-def _loss_terms(given: Any) -> Any:
+def _loss_terms(given: Json) -> Json:
     """Terms as mappings: from names, from weights by name, or as they are."""
     if isinstance(given, Mapping) and "name" not in given:
         return [{"name": name, "weight": weight} for name, weight in given.items()]
@@ -148,7 +148,7 @@ def _loss_terms(given: Any) -> Any:
     return [{"name": each} if isinstance(each, str) else each for each in terms]
 
 
-class TrainSettings(Part):
+class TrainSettings(SettingsSection):
     """The budget, the optimiser, the schedule and the loss. One of minutes, steps and epochs is the budget."""
 
     minutes: Annotated[float, Field(ge=LEAST_MINUTES)] | None = None
@@ -225,7 +225,7 @@ class TrainSettings(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_budget(cls, given: Any) -> Any:
+    def _one_budget(cls, given: Json) -> Json:
         if not isinstance(given, Mapping):
             return given
         budgets = [name for name in BUDGETS if given.get(name) is not None]
@@ -236,7 +236,7 @@ class TrainSettings(Part):
         return given if budgets else {**given, "minutes": DEFAULT_MINUTES}
 
 
-class PredictSettings(Part):
+class PredictSettings(SettingsSection):
     """How the model predicts where nothing else is asked for."""
 
     tta: Literal["none", "hflip", "flips", "d4"] = Field(
@@ -244,7 +244,7 @@ class PredictSettings(Part):
     )
 
 
-class Settings(Part):
+class Settings(SettingsSection):
     """Everything that decides a run."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -349,7 +349,7 @@ def _keys(part: type[BaseModel], prefix: str = "") -> list[str]:
     keys = []
     for name, field in part.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, Part):
+        if isinstance(inner, type) and issubclass(inner, SettingsSection):
             keys += _keys(inner, f"{prefix}{name}.")
         else:
             keys.append(prefix + name)

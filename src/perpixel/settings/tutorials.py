@@ -10,7 +10,7 @@ Verdict = Literal["same", "fixed", "different"]
 
 
 @dataclass(frozen=True)
-class Line:
+class TutorialLine:
     """One thing that a tutorial's text says or does.
 
     Args:
@@ -24,21 +24,21 @@ class Line:
     here: str = ""
 
 
-def _same(text: str, here: str = "") -> Line:
-    return Line("same", text, here)
+def _same(text: str, here: str = "") -> TutorialLine:
+    return TutorialLine("same", text, here)
 
 
-def _fixed(text: str, here: str) -> Line:
-    return Line("fixed", text, here)
+def _fixed(text: str, here: str) -> TutorialLine:
+    return TutorialLine("fixed", text, here)
 
 
-def _different(text: str, here: str) -> Line:
-    return Line("different", text, here)
+def _different(text: str, here: str) -> TutorialLine:
+    return TutorialLine("different", text, here)
 
 
 _UNSEEN: Final = "scores are of test images, which nothing has been chosen by"
 
-TUTORIALS: Final[dict[str, tuple[Line, ...]]] = {
+TUTORIALS: Final[dict[str, tuple[TutorialLine, ...]]] = {
     "fcn-resnet-em": (
         _same(
             "torchvision's FCN-ResNet50 trained on COCO, the last layer replaced by two classes", "`weights: auto`"
@@ -91,7 +91,7 @@ TUTORIALS: Final[dict[str, tuple[Line, ...]]] = {
         _same("U-Net of three poolings, no normalisation, align_corners upsampling: 7,783,238 parameters"),
         _same("0.5 BCE + 0.5 Dice, the Dice of every image and shape apart, smooth 1"),
         _same("Adam at 1e-4, batches of 25, 40 epochs, images of 192 × 192, no augmentation"),
-        _same("2,000 + 200 drawings of six shapes", "`perpixel demo --drawings 2200 --small`"),
+        _same("2,000 + 200 drawings of six shapes", "`demo` with `drawings=2200, small=True`"),
         _same("a threshold of 0.5 for every shape; the best validation loss is kept"),
         _fixed("the schedule steps before the optimiser: the drop comes an epoch early", "after 25 whole epochs"),
         _fixed("the images that choose the best weights are those that are reported", _UNSEEN),
@@ -134,9 +134,9 @@ TUTORIALS: Final[dict[str, tuple[Line, ...]]] = {
         _same("U-Net++ of widths 32 … 512, biases, batch normalisation, align_corners upsampling"),
         _same("deep supervision: four outputs, their losses averaged", "`supervision: last`"),
         _same("0.5 BCE + Dice, the Dice of every image, smooth 1e-5"),
-        _same("Lovász hinge of every image", "`--set train.loss=lovasz_hinge`; lovasz_softmax as well"),
+        _same("Lovász hinge of every image", "`train.loss: lovasz_hinge`; lovasz_softmax as well"),
         _same("IoU and Dice of the prediction"),
-        _same("the plain U-Net of the same widths", "`--model unet --encoder none --set model.options={width: 32}`"),
+        _same("the plain U-Net of the same widths", "`model: {name: unet, encoder: null, options: {width: 32}}`"),
         _different(
             "the text leaves its training out (“训练 √”)",
             "SGD at 1e-3 with momentum 0.9, no Nesterov, decay 1e-4, cosine schedule, batches of 16, crops of 96 × "
@@ -154,7 +154,7 @@ TUTORIALS: Final[dict[str, tuple[Line, ...]]] = {
 """Every recipe's lines by its name."""
 
 
-def table(name: str) -> str:
+def tutorial_table(name: str) -> str:
     """The lines of a recipe as a Markdown table."""
     rows = [f"| {line.verdict} | {_cell(line.text)} | {_cell(line.here)} |" for line in TUTORIALS[name]]
     return "\n".join(["| | the tutorial | the recipe |", "|---|---|---|", *rows])

@@ -83,7 +83,7 @@ def save_model(path: Path, card: ModelCard, weights: Mapping[str, Tensor]) -> No
             save_file(tensors, temporary, metadata={KEY: json.dumps(stored)})
         except SafetensorError as error:
             raise OutputError(
-                f"cannot write {path}: {error}.", fix="free some space, or choose another --out."
+                f"cannot write {path}: {error}.", fix="free some space, or choose another `out`."
             ) from None
 
 

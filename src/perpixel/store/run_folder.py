@@ -105,7 +105,7 @@ class Run(Result):
         Raises:
             OutputError: The folder holds a run already, or something else, or cannot be made.
         """
-        refuse_occupied(folder, overwrite=overwrite)
+        refuse_occupied_run(folder, overwrite=overwrite)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name in OWN_FILES:
@@ -232,12 +232,12 @@ class Run(Result):
 
     def save_history(self, rows: Sequence[JsonMapping]) -> None:
         """Write history.csv; all rows have the keys of the first."""
-        write_text(self.folder / "history.csv", table(rows))
+        write_text(self.folder / "history.csv", csv_table(rows))
 
     def save_epochs(self, rows: Sequence[JsonMapping]) -> None:
         """Write epochs.csv, once there is an epoch; all rows have the keys of the first."""
         if rows:
-            write_text(self.folder / "epochs.csv", table(rows))
+            write_text(self.folder / "epochs.csv", csv_table(rows))
 
     def history(self) -> list[dict[str, float]]:
         """The rows of history.csv; a missing value is NaN. Empty before the first validation."""
@@ -258,7 +258,7 @@ class Run(Result):
             raise RunError(f"{path} is damaged: {error}.", fix="restore the file, or train again.") from None
 
 
-def table(rows: Sequence[JsonMapping]) -> str:
+def csv_table(rows: Sequence[JsonMapping]) -> str:
     """Rows of the same keys as CSV with a heading."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
@@ -285,13 +285,13 @@ def evaluation_folder(path: Path) -> Path:
     return path.with_name(f"{path.stem}-evaluation") if path.is_file() else path / "evaluation"
 
 
-def refuse_occupied(folder: Path, *, overwrite: bool) -> None:
+def refuse_occupied_run(folder: Path, *, overwrite: bool) -> None:
     """Raise OutputError unless a run may be written to `folder`: it is new, empty, or a run to be replaced."""
     if not folder.exists() or (folder.is_dir() and all(each.name == LOCK for each in folder.iterdir())):
         refuse_unwritable(folder)
         return
     if not (folder / "settings.yaml").is_file():
-        raise OutputError(f"{folder} exists and is not a run.", fix="choose a new or empty folder with --out.")
+        raise OutputError(f"{folder} exists and is not a run.", fix="choose a new or empty folder with `out`.")
     if not overwrite:
-        fix = "choose another --out, go on with --resume, or replace it with --overwrite."
+        fix = "choose another `out`, go on with `resume`, or replace it with `overwrite`."
         raise OutputError(f"{folder} already holds a run.", fix=fix)

@@ -6,6 +6,6 @@ setup → timing → step → trainer: `setup` reads, splits and plans, `timing`
 
 from perpixel.training.estimate import TrainingEstimate, estimate_training
 from perpixel.training.lr_finder import RangeTest, range_test
-from perpixel.training.runs import resume, train
+from perpixel.training.runs import resume_run, train_run
 
-__all__ = ["RangeTest", "TrainingEstimate", "estimate_training", "range_test", "resume", "train"]
+__all__ = ["RangeTest", "TrainingEstimate", "estimate_training", "range_test", "resume_run", "train_run"]

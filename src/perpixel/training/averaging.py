@@ -1,12 +1,14 @@
 """The running mean of a network's weights."""
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from perpixel.models import SegmentationModel
+
+StateDict: TypeAlias = dict[str, Any]
+"""The state of a network or of an optimiser, as PyTorch gives it."""
 
 
 class Average:
@@ -44,11 +46,11 @@ class Average:
                 mean.copy_(now[name])
         self._steps += 1
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Weights and number of steps."""
         return {"network": self.network.state_dict(), "steps": self._steps}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """The inverse of `state_dict`."""
         self.network.load_state_dict(state["network"])
         self._steps = state["steps"]

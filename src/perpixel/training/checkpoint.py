@@ -14,6 +14,7 @@ from torch import Tensor
 from perpixel.errors import RunError
 from perpixel.files.atomic import replacing
 from perpixel.metrics import Counts
+from perpixel.runtime.json_values import Json
 from perpixel.store.run_folder import Run
 from perpixel.training.difficulty import Difficulty
 from perpixel.training.schedule import StepSchedule
@@ -136,7 +137,7 @@ def load_checkpoint(session: Session, run: Run) -> TrainingState:
     raise RunError(f"every checkpoint of {run.folder} is damaged.", fix="train it from scratch with overwrite.")
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> Json:
     """What a checkpoint holds, unchecked; None where its bytes are not those that were written."""
     try:
         with zipfile.ZipFile(path) as archive:  # torch.load looks at no check sums
@@ -147,7 +148,7 @@ def _read(path: Path) -> Any:
         return None
 
 
-def _fits_session(stored: Any, session: Session) -> bool:
+def _fits_session(stored: Json, session: Session) -> bool:
     """Whether all that is in a checkpoint is what this session would have written, but for the numbers."""
     like = {**session.state(), "state": _stored(TrainingState.first(session))}
     groups = like["optimiser"].pop("param_groups")
@@ -165,7 +166,7 @@ def _fits_session(stored: Any, session: Session) -> bool:
     )
 
 
-def _fits(given: Any, like: Any) -> bool:
+def _fits(given: Json, like: Json) -> bool:
     """Whether a tree has the keys, types and shapes of another, and no weight that is not finite."""
     if isinstance(like, Tensor):
         is_like = isinstance(given, Tensor) and (given.shape, given.dtype) == (like.shape, like.dtype)
@@ -183,13 +184,13 @@ def _fits(given: Any, like: Any) -> bool:
     return type(given) in (float, int) if type(like) is float else type(given) is type(like)
 
 
-def _is_row(row: Any) -> bool:
+def _is_row(row: Json) -> bool:
     """Whether it is a number, or numbers by name."""
     values = row.values() if isinstance(row, Mapping) and all(isinstance(name, str) for name in row) else [row]
     return all(type(value) in (float, int) for value in values)
 
 
-def _moves(given: Any, optimiser: torch.optim.Optimizer) -> bool:
+def _moves(given: Json, optimiser: torch.optim.Optimizer) -> bool:
     """Whether what an optimiser has gathered fits the weights that it moves."""
     weights = [weight for group in optimiser.param_groups for weight in group["params"]]
     names = GATHERED[type(optimiser).__name__]
@@ -208,7 +209,7 @@ def _moves(given: Any, optimiser: torch.optim.Optimizer) -> bool:
     )
 
 
-def _stored(value: Any) -> Any:
+def _stored(value: Json) -> Json:
     """Dataclasses as mappings of their fields, and those that have a `to_dict` as that; the rest as it is."""
     if isinstance(value, Counts):
         return value.to_dict()

@@ -47,7 +47,7 @@ class RangeTest(Result):
     @property
     def smoothed(self) -> tuple[float, ...]:
         """The exponential mean of the losses, corrected for its beginning."""
-        return smoothed(self.losses)
+        return smoothed_losses(self.losses)
 
     @property
     def suggested(self) -> float | None:
@@ -113,7 +113,7 @@ def tried(session: Session, rates: Sequence[float], progress: Progress = silent)
             if math.isnan(loss):
                 break
             losses.append(loss)
-            means = smoothed(losses)
+            means = smoothed_losses(losses)
             progress("trying learning rates", len(losses), len(rates), f"rate {rate:.1e}  loss {means[-1]:.3f}")
             if len(losses) >= WINDOW and means[-1] > DIVERGED * min(means):
                 break
@@ -125,10 +125,10 @@ def tried(session: Session, rates: Sequence[float], progress: Progress = silent)
     return RangeTest(tuple(rates[: len(losses)]), tuple(losses))
 
 
-def smoothed(losses: Sequence[float]) -> tuple[float, ...]:
+def smoothed_losses(losses: Sequence[float]) -> tuple[float, ...]:
     """The exponential mean that a step leaves KEPT of, divided by what it has seen, as in Adam (Kingma and Ba 2015).
 
-    >>> smoothed([2.0, 2.0, 2.0])[2], round(smoothed([1.0, 2.0])[1], 4)
+    >>> smoothed([2.0, 2.0, 2.0])[2], round(smoothed_losses([1.0, 2.0])[1], 4)
     (2.0, 1.5263)
     """
     mean, means = 0.0, []

@@ -14,7 +14,7 @@ from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import LEAST_MINUTES, Settings, changed
 from perpixel.split import Split
-from perpixel.store.run_folder import Run, refuse_occupied
+from perpixel.store.run_folder import Run, refuse_occupied_run
 from perpixel.training.announcements import opening_lines
 from perpixel.training.asked_again import of_the_machine, on_this_machine, refuse_changes
 from perpixel.training.checkpoint import TrainingState, load_checkpoint
@@ -25,7 +25,7 @@ from perpixel.training.trainer import Trainer
 LOGGER: Final = logging.getLogger("perpixel")
 
 
-def train(
+def train_run(
     data: Path, folder: Path, settings: Settings, *, overwrite: bool = False, progress: Progress = silent
 ) -> Run:
     """Train a network on a folder of images and masks; or one a fold, where `data.folds` is set and `data.fold` not.
@@ -48,7 +48,7 @@ def train(
         OutputError: The run cannot be written.
         RunError: The training diverged, or was stopped by the user.
     """
-    refuse_occupied(folder, overwrite=overwrite)
+    refuse_occupied_run(folder, overwrite=overwrite)
     listed = settings_of_folds(settings)
     first = prepare_training(data, listed[0], progress).fitted(
         progress
@@ -66,7 +66,7 @@ def train(
     return _finish_folds(first.session.ranks.once(create), first, {}, progress)
 
 
-def resume(folder: Path, asked: JsonMapping, *, progress: Progress = silent) -> Run:
+def resume_run(folder: Path, asked: JsonMapping, *, progress: Progress = silent) -> Run:
     """Go on with a run that was interrupted, from its last checkpoint; of an ensemble, with the folds not finished.
 
     Args:
@@ -145,7 +145,7 @@ def _finish_folds(run: Run, first: TrainingSetup | None, machine: JsonMapping, p
             continue
         LOGGER.info("fold %d of %d: %s", number, len(run.fold_folders), folder)
         if is_begun:
-            resume(folder, machine, progress=progress)
+            resume_run(folder, machine, progress=progress)
         else:
             _begun(first or prepare_training(run.data, settings, progress), run.data, folder, progress=progress)
         first = None

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from perpixel.dataset import Dataset, Sample
 from perpixel.errors import SettingsError
-from perpixel.loading.batches import Batch, Batches, PixelStore, ahead
-from perpixel.losses import LossTerm, by_class, weighted
+from perpixel.loading.batches import Batch, Batches, PixelStore, batches_ahead
+from perpixel.losses import LossTerm, weighted, weights_by_class
 from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.settings.tree import Settings
 from perpixel.shapes import AnyArray
 from perpixel.store.model_file import ModelCard
-from perpixel.training.averaging import Average
+from perpixel.training.averaging import Average, StateDict
 from perpixel.training.difficulty import tally_of
 from perpixel.training.fine_tuning import Base, take_over
 from perpixel.training.loggers import watched
@@ -87,7 +87,7 @@ class Session:
         self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
         self._module.mark_forward_method("training_outputs")
         labels, weights = card.codec.labels, train.class_weights
-        by_index = None if isinstance(weights, str) else by_class(weights, labels.names)
+        by_index = None if isinstance(weights, str) else weights_by_class(weights, labels.names)
         terms = [LossTerm(each.name, each.weight, each.options) for each in train.loss]
         self.loss = weighted(terms, labels.kind, class_weights=by_index, reduce=self.ranks.reduce)
         self.validation_loss = weighted(terms, labels.kind, class_weights=by_index)
@@ -107,7 +107,7 @@ class Session:
     def stream(self, first: int, errors: NDArray[np.float64] | None = None) -> Generator[Batch]:
         """Batches from a step on, read ahead; `errors` as they take them."""
         slots = self.ranks.share(range(self.settings.train.batch_size))
-        return ahead(lambda step: self.batches(step, slots, errors), first)
+        return batches_ahead(lambda step: self.batches(step, slots, errors), first)
 
     def learning_rate(self, number: int, schedule: StepSchedule) -> LearningRate:
         """What the schedule of the settings has for step `number` (from 0)."""
@@ -237,12 +237,12 @@ class Session:
         )
         return Predictor(self.judged, self.card.codec, options=options)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> StateDict:
         """All that steps change, by name; the tensors themselves."""
         state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
         return state if self._average is None else {**state, "average": self._average.state_dict()}
 
-    def load(self, state: Mapping[str, Any]) -> None:
+    def load(self, state: StateDict) -> None:
         """Go back to a `state`."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from perpixel.settings.tree import changed
 from perpixel.store.model_file import save_model
 from perpixel.store.run_folder import Run
 from perpixel.training.announcements import validation_line
+from perpixel.training.averaging import StateDict
 from perpixel.training.checkpoint import RunningSums, TrainingState, save_checkpoint
 from perpixel.training.interrupts import interruption
 from perpixel.training.loggers import LOGGERS, Logger
@@ -149,8 +150,8 @@ class Trainer:
         if self._ranks.is_first:
             self._run.save_settings()
 
-    def _weights(self) -> dict[str, Any]:
-        weights: dict[str, Any] = self._session.judged.state_dict()
+    def _weights(self) -> StateDict:
+        weights: StateDict = self._session.judged.state_dict()
         return weights
 
     def _count_skipped(self, step: StepResult) -> None:

@@ -4,6 +4,6 @@
 """
 
 from perpixel.web.serve_options import ServeOptions
-from perpixel.web.server import serve, serving
+from perpixel.web.server import serve_until_stopped, serving
 
-__all__ = ["ServeOptions", "serve", "serving"]
+__all__ = ["ServeOptions", "serve_until_stopped", "serving"]

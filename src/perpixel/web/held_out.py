@@ -55,7 +55,7 @@ def wanted(labelled: int) -> int:
     return max(min(labelled // 3, LEAST_COMPARED), labelled // 4)
 
 
-def divided(
+def divided_images(
     images: Sequence[LabelledImage], rounds: Path, base: Path | None
 ) -> tuple[list[LabelledImage], list[LabelledImage]]:
     """The images that train, and those that are held out.

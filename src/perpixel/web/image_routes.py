@@ -32,7 +32,7 @@ MODEL = Parameter("model", {"type": "string", "enum": list(MODELS), "default": M
 async def images(request: Request) -> Response:
     """List a part of the images."""
     service = service_of(request)
-    offset, limit = number(request, "offset", 0), min(number(request, "limit", 100), MOST_LISTED)
+    offset, limit = query_number(request, "offset", 0), min(query_number(request, "limit", 100), MOST_LISTED)
     every = list(service.library.images.values())
     listed = [{"id": image.id, "name": image.name} for image in every[offset : offset + limit]]
     return JSONResponse({"total": len(every), "offset": offset, "images": listed})
@@ -54,7 +54,7 @@ async def image(request: Request) -> Response:
 
 async def tile(request: Request) -> Response:
     """One tile of an image, as it is shown."""
-    service, place = service_of(request), place_of(request)
+    service, place = service_of(request), tile_place(request)
     found = service.image(request)
 
     def drawn() -> bytes:
@@ -80,7 +80,7 @@ async def predict_image(request: Request) -> Response:
 
 async def layer_tile(request: Request) -> Response:
     """One tile of a layer of a prediction."""
-    service, place, store = service_of(request), place_of(request), _layers_of(request)
+    service, place, store = service_of(request), tile_place(request), _layers_of(request)
     image_id, layer = request.path_params["image"], request.path_params["layer"]
 
     def drawn() -> bytes:
@@ -110,7 +110,7 @@ def _layers_of(request: Request) -> LayerStore:
     return service.layers if which == MODELS[0] else service.other_layers
 
 
-def number(request: Request, name: str, default: int) -> int:
+def query_number(request: Request, name: str, default: int) -> int:
     """A whole number of the query. Raises HTTPException 400."""
     text = request.query_params.get(name, str(default))
     if not (text.isascii() and text.isdecimal()) or len(text) > 9:
@@ -118,12 +118,12 @@ def number(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
-def place_of(request: Request) -> TilePlace:
+def tile_place(request: Request) -> TilePlace:
     """The tile that a path names. Raises HTTPException 404."""
     level, column, row = (int(request.path_params[name]) for name in ("level", "column", "row"))
     if level > MOST_LEVEL or max(column, row) > MOST_PLACE:
         raise HTTPException(404, "there is no such tile.")
-    return TilePlace(number(request, "page", 0), level, column, row)
+    return TilePlace(query_number(request, "page", 0), level, column, row)
 
 
 def existing(pixels: Any) -> Any:

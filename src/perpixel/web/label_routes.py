@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from starlette.exceptions import HTTPException
@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 from perpixel.errors import DataError
 from perpixel.files.parse import parse_json
 from perpixel.files.read import read_image
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
-from perpixel.web.image_routes import COUNT, TILE, existing, place_of
+from perpixel.web.image_routes import COUNT, TILE, existing, tile_place
 from perpixel.web.label_store import LabelStore
 from perpixel.web.painting import MODEL, PERSON, Painting
 from perpixel.web.strokes import Stroke
@@ -59,14 +59,14 @@ async def put_labels(request: Request) -> Response:
                 raise HTTPException(422, f"{name} is not an image of class indices.") from None
     if sent.shape[2] != 1 or sent.dtype != np.uint8:
         raise HTTPException(422, "labels are one channel of 8 bits: class indices, 255 for none.")
-    return await changed(request, painting, lambda: painting.put(sent[..., 0], source=PERSON))
+    return await _changed(request, painting, lambda: painting.put(sent[..., 0], source=PERSON))
 
 
 async def stroke(request: Request) -> Response:
     """Paint one stroke."""
     painting, store = await painting_of(request), store_of(request)
     taken = Stroke.of(await sent_json(request), len(store.labels))
-    return await changed(request, painting, lambda: painting.paint(taken))
+    return await _changed(request, painting, lambda: painting.paint(taken))
 
 
 async def take_back(request: Request) -> Response:
@@ -74,7 +74,7 @@ async def take_back(request: Request) -> Response:
     painting, what = await painting_of(request), request.path_params["step"]
     if what not in TAKEN_BACK:
         raise HTTPException(404, "there is undo, and redo.")
-    return await changed(request, painting, lambda: TAKEN_BACK[what](painting))
+    return await _changed(request, painting, lambda: TAKEN_BACK[what](painting))
 
 
 async def accept(request: Request) -> Response:
@@ -85,7 +85,7 @@ async def accept(request: Request) -> Response:
     except KeyError:
         raise HTTPException(409, "the image is not predicted yet.") from None
     predicted = await asyncio.to_thread(read_image, layers.masks[0])
-    return await changed(request, painting, lambda: painting.put(predicted[..., 0], source=MODEL))
+    return await _changed(request, painting, lambda: painting.put(predicted[..., 0], source=MODEL))
 
 
 async def label_state(request: Request) -> Response:
@@ -96,7 +96,7 @@ async def label_state(request: Request) -> Response:
 
 async def label_tile(request: Request) -> Response:
     """One tile of the labels."""
-    painting, place = await painting_of(request), place_of(request)
+    painting, place = await painting_of(request), tile_place(request)
     side = TILE_PX * 2**place.level
     box = np.s_[place.row * side : (place.row + 1) * side, place.column * side : (place.column + 1) * side]
 
@@ -108,7 +108,7 @@ async def label_tile(request: Request) -> Response:
     return Response(await asyncio.to_thread(drawn), media_type="image/png")
 
 
-async def changed(request: Request, painting: Painting, change: Callable[[], None]) -> Response:
+async def _changed(request: Request, painting: Painting, change: Callable[[], None]) -> Response:
     """Change labels if they are still those that the client saw; 409 tells how they are now."""
     seen, store = request.headers.get("if-match"), store_of(request)
 
@@ -127,7 +127,7 @@ async def changed(request: Request, painting: Painting, change: Callable[[], Non
     return JSONResponse(_state(painting) | error, 200 if done else 409, {"ETag": painting.etag})
 
 
-async def sent_json(request: Request) -> Any:
+async def sent_json(request: Request) -> Json:
     """The body as JSON. Raises HTTPException 400."""
     try:
         return parse_json((await request.body()).decode(), "the body")

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from perpixel.errors import DataError
 from perpixel.files.read import read_image
 from perpixel.integrations.label_studio import BrushTag, brush_results, brush_tag, target_of
-from perpixel.runtime.json_values import JsonMapping, JsonObject
+from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.web.endpoints import Endpoint, service_of
 from perpixel.web.label_routes import sent_json
 from perpixel.web.library import LibraryImage, called
@@ -30,7 +30,7 @@ UPLOAD_PREFIX: Final = re.compile(r"^[0-9a-f]{8}-")
 SAVED: Final = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED")
 
 
-async def predict(request: Request) -> Response:
+async def _predict(request: Request) -> Response:
     """Predict tasks: masks for each."""
     service, sent = service_of(request), _object(await sent_json(request))
     predictor, tasks = service.predictor, sent.get("tasks")
@@ -79,7 +79,7 @@ def _predicted(service: Service, predictor: Any, task: JsonMapping, tag: BrushTa
     return {"result": results, "score": 1.0, "model_version": _version(service)}
 
 
-def _of_bytes(service: Service, predictor: Any, address: str) -> Any:
+def _of_bytes(service: Service, predictor: Json, address: str) -> Json:
     try:
         content = base64.b64decode(address.partition(",")[2], validate=True)
     except binascii.Error:
@@ -103,7 +103,7 @@ def _of_folder(service: Service, task: JsonMapping) -> LibraryImage | None:
     return next((image for image in service.library.images.values() if PurePosixPath(image.name).name in names), None)
 
 
-def _kept(service: Service, image: LibraryImage, results: Any) -> None:
+def _kept(service: Service, image: LibraryImage, results: Json) -> None:
     store = service.label_store
     assert store is not None
     painting = store.open(image)
@@ -124,7 +124,7 @@ def _version(service: Service) -> str:
     return service.model.path.name if service.model else "untrained"
 
 
-def _object(sent: Any) -> JsonMapping:
+def _object(sent: Json) -> JsonMapping:
     if not isinstance(sent, dict):
         raise HTTPException(400, "the body, or a part of it, is no object.")
     return sent
@@ -134,7 +134,7 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/predict",
-        predict,
+        _predict,
         "Label Studio: predict tasks.",
         body=("application/json",),
         errors=(409, 422, 429),

@@ -18,7 +18,7 @@ from perpixel.files.parse import parse_json
 from perpixel.files.write import write_png
 from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED
-from perpixel.web.strokes import Box, Stroke
+from perpixel.web.strokes import Slices, Stroke
 
 UNDO_STEPS: Final = 50
 NOBODY, PERSON, MODEL = 0, 1, 2
@@ -29,7 +29,7 @@ NOBODY, PERSON, MODEL = 0, 1, 2
 class _Change:
     """What a step did: the box, and what lay there before."""
 
-    box: Box
+    box: Slices
     labels: NDArray[np.uint8]
     sources: NDArray[np.uint8]
 
@@ -188,7 +188,7 @@ class Painting:
             is_new = labels != self.labels
             self._change(box, is_new, labels, np.where(labels == IGNORED, NOBODY, PERSON).astype(np.uint8))
 
-    def _change(self, box: Box, where: NDArray[np.bool_], value: Any, source: Any) -> None:
+    def _change(self, box: Slices, where: NDArray[np.bool_], value: Any, source: Any) -> None:
         self._undo.append(_Change(box, self.labels[box].copy(), self.sources[box].copy()))
         self._redo.clear()
         np.copyto(self.labels[box], value, where=where)

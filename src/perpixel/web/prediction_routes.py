@@ -31,7 +31,7 @@ async def model(request: Request) -> Response:
     return JSONResponse(await asyncio.to_thread(service_of(request).described))
 
 
-async def predict(request: Request) -> Response:
+async def _predict(request: Request) -> Response:
     """Predict the image in the body."""
     service, form = service_of(request), form_of(request)
     predictor = service.predictor
@@ -73,7 +73,7 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/v1/predict",
-        predict,
+        _predict,
         "Predict the image in the body.",
         answers=ANSWERS,
         body=IMAGE_BODY,

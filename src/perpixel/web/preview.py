@@ -122,7 +122,7 @@ class Previewer:
             return None
         features = torch.cat([rows[1] for rows in self._rows.values()])
         target = torch.cat([rows[2] for rows in self._rows.values()])
-        return fitted(features, target, self.classes) if target.min() < target.max() else None
+        return _fitted(features, target, self.classes) if target.min() < target.max() else None
 
     @torch.no_grad()
     def maps(self, key: BlockKey, shape: tuple[int, ...], read: Read) -> Maps:
@@ -168,7 +168,7 @@ class Previewer:
         return torch.cat(parts, 1), torch.from_numpy(np.concatenate(classes))
 
 
-def fitted(features: Tensor, target: Tensor, classes: int) -> Head:
+def _fitted(features: Tensor, target: Tensor, classes: int) -> Head:
     """Fit a head.
 
     Args:

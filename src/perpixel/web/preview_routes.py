@@ -1,15 +1,16 @@
 """Routes of the preview: a prediction from the strokes alone."""
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from perpixel.runtime.json_values import Json
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
-from perpixel.web.image_routes import COUNT, TILE, existing, place_of
+from perpixel.web.image_routes import COUNT, TILE, existing, tile_place
 from perpixel.web.label_routes import painting_of, sent_json
 from perpixel.web.library import called
 from perpixel.web.tiles import png
@@ -17,7 +18,7 @@ from perpixel.web.tiles import png
 SIDES: Final = ("top", "left", "bottom", "right")
 
 
-async def preview(request: Request) -> Response:
+async def _preview(request: Request) -> Response:
     """Predict what is seen from the strokes."""
     service, painting = service_of(request), await painting_of(request)
     found, box = service.image(request), _box(await sent_json(request))
@@ -38,7 +39,7 @@ async def preview(request: Request) -> Response:
 
 async def preview_tile(request: Request) -> Response:
     """One tile of the preview."""
-    service, place = service_of(request), place_of(request)
+    service, place = service_of(request), tile_place(request)
     try:
         pixels = await asyncio.to_thread(service.previews.tile, request.path_params["image"], place)
     except KeyError:
@@ -46,7 +47,7 @@ async def preview_tile(request: Request) -> Response:
     return Response(await asyncio.to_thread(png, np.ascontiguousarray(existing(pixels))), media_type="image/png")
 
 
-def _box(sent: Any) -> tuple[int, int, int, int]:
+def _box(sent: Json) -> tuple[int, int, int, int]:
     try:
         top, left, bottom, right = (int(sent[side]) for side in SIDES)
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -60,7 +61,7 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/v1/images/{image}/preview",
-        preview,
+        _preview,
         "Predict a part of an image from the strokes alone.",
         body=("application/json",),
         errors=(403, 404, 409, 422, 429),

@@ -44,14 +44,14 @@ def serving(
     """
     require_web()
     from perpixel.prediction.inputs import expanded
-    from perpixel.prediction.load import load
+    from perpixel.prediction.load import load_predictor
     from perpixel.store.bundle import is_bundle
     from perpixel.web.label_store import LabelStore
     from perpixel.web.library import Library
     from perpixel.web.service import Model, Service
     from perpixel.web.training_job import TrainingJob
 
-    found = None if model is None else Model(load(model), model, model.name)
+    found = None if model is None else Model(load_predictor(model), model, model.name)
     base = None if model is None or is_bundle(model) else model  # an exported graph is no start of a training
     paths = [] if images is None else expanded([str(images)])
     root = images if images is not None and images.is_dir() else None
@@ -64,14 +64,14 @@ def serving(
             service.label_store = LabelStore(folder, labels)
             service.training = TrainingJob(folder / "trained", service.settle)
             if (used := service.training.in_use(model)) is not None:
-                service.settle(used, load(used), is_better=True)
+                service.settle(used, load_predictor(used), is_better=True)
         try:
             yield service
         finally:
             service.close()
 
 
-def serve(
+def serve_until_stopped(
     build: "Callable[[], AbstractContextManager[Service]]",
     options: ServeOptions,
     announce: Callable[[str], None],

@@ -1,7 +1,7 @@
 """Strokes: what a hand does to the labels of an image, as data that can be sent, kept and drawn again."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import label
 
 from perpixel.errors import DataError
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED
 
 Tool: TypeAlias = Literal["brush", "eraser", "polygon", "fill"]
-Box: TypeAlias = tuple[slice, slice]
+Slices: TypeAlias = tuple[slice, slice]
 
 MOST_POINTS: Final = 20_000
 LARGEST_RADIUS: Final = 500.0
@@ -38,7 +38,7 @@ class Stroke:
     radius: float = 1.0
 
     @classmethod
-    def of(cls, sent: Any, classes: int) -> "Stroke":
+    def of(cls, sent: Json, classes: int) -> "Stroke":
         """Read what a client sent. Raises DataError for anything but a stroke."""
         try:
             points = tuple((float(x), float(y)) for x, y in sent["points"])
@@ -61,7 +61,7 @@ class Stroke:
         """Plain numbers and lists, ready for JSON; `of` reads them."""
         return asdict(self)
 
-    def pixels(self, labels: NDArray[np.uint8]) -> tuple[Box, NDArray[np.bool_]] | None:
+    def pixels(self, labels: NDArray[np.uint8]) -> tuple[Slices, NDArray[np.bool_]] | None:
         """Which pixels it touches: a box of the labels (H, W), and a mask of the box; None where there are none."""
         if self.tool == "fill":
             return _connected(labels, self.points[0])
@@ -85,7 +85,7 @@ class Stroke:
         """What the touched pixels become."""
         return IGNORED if self.tool == "eraser" else self.class_index
 
-    def _box(self, shape: tuple[int, ...]) -> Box | None:
+    def _box(self, shape: tuple[int, ...]) -> Slices | None:
         margin = 2 + (0 if self.tool == "polygon" else self.radius)
         x, y = np.array(self.points).T
         top, bottom = max(0, int(y.min() - margin)), min(shape[0], int(y.max() + margin) + 1)
@@ -101,7 +101,7 @@ def _draw_line(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], rad
         draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=1)
 
 
-def _connected(labels: NDArray[np.uint8], point: tuple[float, float]) -> tuple[Box, NDArray[np.bool_]] | None:
+def _connected(labels: NDArray[np.uint8], point: tuple[float, float]) -> tuple[Slices, NDArray[np.bool_]] | None:
     x, y = int(np.floor(point[0])), int(np.floor(point[1]))
     if not (0 <= y < labels.shape[0] and 0 <= x < labels.shape[1]):
         return None

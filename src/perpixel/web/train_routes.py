@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from starlette.exceptions import HTTPException
@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from perpixel.prediction.ranking import DEFAULT_STRATEGY, Ranking, rank_images
+from perpixel.runtime.json_values import Json
 from perpixel.shapes import IGNORED
 from perpixel.split.digests import file_digest
 from perpixel.web.endpoints import Endpoint, Parameter, service_of
 from perpixel.web.held_out import LabelledImage
-from perpixel.web.image_routes import number
+from perpixel.web.image_routes import query_number
 from perpixel.web.label_routes import sent_json, store_of
 from perpixel.web.painting import PERSON
 from perpixel.web.service import Service
@@ -29,7 +30,7 @@ MOST_RANKED: Final = 500
 EVENT_SECONDS: Final = 0.5
 
 
-async def train(request: Request) -> Response:
+async def _train(request: Request) -> Response:
     """Begin a training."""
     service, job = service_of(request), job_of(request)
     minutes, with_accepted = _asked(await sent_json(request))
@@ -80,9 +81,9 @@ async def swap(request: Request) -> Response:
     return JSONResponse(await asyncio.to_thread(service.described))
 
 
-async def next_images(request: Request) -> Response:
+async def _next_images(request: Request) -> Response:
     """Rank the images that are not labelled yet."""
-    service, wanted = service_of(request), number(request, "images", 10)
+    service, wanted = service_of(request), query_number(request, "images", 10)
     strategy = request.query_params.get("strategy", DEFAULT_STRATEGY)
     predictor, store = service.predictor, service.label_store
     open_ones = [each for each in service.library.images.values() if store is None or not store.has(each)]
@@ -125,7 +126,7 @@ def labelled_images(service: Service, *, with_accepted: bool) -> list[LabelledIm
     return found
 
 
-def _asked(sent: Any) -> tuple[float, bool]:
+def _asked(sent: Json) -> tuple[float, bool]:
     try:
         minutes, with_accepted = float(sent["minutes"]), sent.get("with_accepted", False)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -139,7 +140,7 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/v1/train",
-        train,
+        _train,
         "Train on everything that is labelled, for some minutes.",
         status=202,
         body=("application/json",),
@@ -165,7 +166,7 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/v1/next",
-        next_images,
+        _next_images,
         "What to label next.",
         errors=(409, 422, 429),
         parameters=(Parameter("images", {"type": "integer"}), Parameter("strategy", {"type": "string"})),

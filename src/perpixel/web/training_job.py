@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import yaml
@@ -24,11 +24,11 @@ from perpixel.labels.codec import mask_of
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, count, paired_difference
 from perpixel.prediction import Outputs, Predictor
-from perpixel.prediction.load import load
-from perpixel.runtime.json_values import JsonObject
+from perpixel.prediction.load import load_predictor
+from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED
 from perpixel.store.run_folder import Run
-from perpixel.web.held_out import LEAST_COMPARED, LabelledImage, divided, save_held_out
+from perpixel.web.held_out import LEAST_COMPARED, LabelledImage, divided_images, save_held_out
 
 State: TypeAlias = Literal["idle", "training", "comparing", "done", "failed", "stopped"]
 LEAST_IMAGES: Final = 2
@@ -106,7 +106,7 @@ class TrainingJob:
             DataError: Fewer than two images are labelled.
         """
         assert not self.is_running, "one at a time"
-        trained, held_out = divided(images, self.folder, base)
+        trained, held_out = divided_images(images, self.folder, base)
         if len(trained) < LEAST_IMAGES:
             raise DataError(
                 f"{len(images)} images are labelled; a training needs {LEAST_IMAGES}.", fix="label another image."
@@ -176,10 +176,10 @@ class TrainingJob:
 
     def _decide(self, run: Path, held_out: Sequence[LabelledImage], old: Predictor | None) -> None:
         """Let the new model take the old one's place where the interval of the difference says that it is better."""
-        new = load(run)
+        new = load_predictor(run)
         difference = None
         if old is not None and len(held_out) >= LEAST_COMPARED:
-            difference = compared(old, new, held_out)
+            difference = iou_difference(old, new, held_out)
         is_better = old is None or (difference is not None and difference[1] > 0)
         self.settle(run, new, is_better)
         self.status = replace(self.status, state="done", is_better=is_better, difference=difference, message=str(run))
@@ -209,7 +209,9 @@ def write_dataset(folder: Path, images: Sequence[LabelledImage], labels: Labels)
     write_text(folder / "dataset.yaml", yaml.safe_dump(spelled, sort_keys=False, allow_unicode=True))
 
 
-def compared(old: Predictor, new: Predictor, images: Sequence[LabelledImage]) -> tuple[float, float, float] | None:
+def iou_difference(
+    old: Predictor, new: Predictor, images: Sequence[LabelledImage]
+) -> tuple[float, float, float] | None:
     """The mean IoU of the new model minus that of the old one on the same images, with its 95 % interval.
 
     None where the labels leave it undefined.
@@ -238,5 +240,5 @@ def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.resolve())
 
 
-def _spelled(value: Any) -> Any:
+def _spelled(value: Json) -> Json:
     return value if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)

@@ -6,22 +6,19 @@ Source: https://cocodataset.org/#format-data and `rleFrString` in pycocotools' m
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from perpixel.dataset.annotations.placing import NO_LABEL, NamedImages, nearest
-from perpixel.dataset.layout.names import Part, part_of
+from perpixel.dataset.layout.names import Part, subset_named
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
 from perpixel.files.read import read_header
-from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED
 
-Json = JsonObject
 
-
-def is_coco(data: Any) -> bool:
+def is_coco(data: Json) -> bool:
     """Whether parsed JSON is a COCO file of objects."""
     if not isinstance(data, dict) or not all(
         isinstance(data.get(k), list) for k in ("images", "annotations", "categories")
@@ -30,7 +27,7 @@ def is_coco(data: Any) -> bool:
     return not any(isinstance(a, dict) and "segments_info" in a for a in data["annotations"][:1])  # panoptic
 
 
-def read_coco(files: Mapping[Path, Json], images: Sequence[Path]) -> Drawn:
+def read_coco(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Drawn:
     """Collect the shapes of every image that the files list.
 
     Args:
@@ -56,7 +53,7 @@ def read_coco(files: Mapping[Path, Json], images: Sequence[Path]) -> Drawn:
 
 def _assigned(path: Path, images: Iterable[Path], splits: dict[Path, Part]) -> list[Problem]:
     """Note the subset that a file's name says (instances_train.json) for the images that it lists."""
-    part = part_of(path.stem)
+    part = subset_named(path.stem)
     if part is None:
         return []
     twice = tuple(image.name for image in images if splits.setdefault(image, part) != part)
@@ -66,7 +63,7 @@ def _assigned(path: Path, images: Iterable[Path], splits: dict[Path, Part]) -> l
     return [Problem(what, "list each image in one of the files.", twice)]
 
 
-def _categories(files: Mapping[Path, Json]) -> list[str]:
+def _categories(files: Mapping[Path, JsonObject]) -> list[str]:
     """Names in the order of their numbers, each once; what is no category is told when its file is read."""
     listed = [c for data in files.values() for c in data["categories"] if isinstance(c, dict) and "name" in c]
     numbered = sorted(listed, key=lambda c: c["id"] if isinstance(c.get("id"), int) else 0)
@@ -74,7 +71,7 @@ def _categories(files: Mapping[Path, Json]) -> list[str]:
 
 
 def _read_one(
-    path: Path, data: Json, names: list[str], by_name: NamedImages, shapes: dict[Path, list[Shape]]
+    path: Path, data: JsonObject, names: list[str], by_name: NamedImages, shapes: dict[Path, list[Shape]]
 ) -> tuple[list[Path], list[Problem]]:
     """Add the shapes of one file; give the images that it lists, and what is wrong."""
     index = {NO_LABEL: IGNORED} | {name: k for k, name in enumerate(names, start=1)}
@@ -119,7 +116,7 @@ def _read_one(
     return list(place.values()), problems
 
 
-def _shape(annotation: Json, value: int) -> Shape | None:
+def _shape(annotation: JsonObject, value: int) -> Shape | None:
     segmentation = annotation.get("segmentation")
     if isinstance(segmentation, dict):
         height, width = map(int, segmentation["size"])
@@ -135,7 +132,7 @@ def _shape(annotation: Json, value: int) -> Shape | None:
     return Shape(value, tuple((ring_of(flat),) for flat in segmentation))
 
 
-def scale_to(image: Path, height: Any, width: Any) -> tuple[float, float]:
+def scale_to(image: Path, height: Json, width: Json) -> tuple[float, float]:
     """How much larger (down, across) an image is than its annotation file says.
 
     Raises:
@@ -203,7 +200,7 @@ def decode_runs(text: str) -> tuple[int, ...]:
     return tuple(runs)
 
 
-def parse(path: Path) -> Any:
+def parse(path: Path) -> Json:
     """Parse a JSON file; None where it is none."""
     try:
         return parse_json(path.read_text(encoding="utf-8-sig"), str(path))

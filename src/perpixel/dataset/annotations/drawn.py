@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from perpixel.dataset.annotations.coco import is_coco, parse, read_coco
 from perpixel.dataset.annotations.geo import read_geo
@@ -14,6 +13,7 @@ from perpixel.dataset.layout.layouts import Layout, named_apart
 from perpixel.dataset.layout.matches import sample_of
 from perpixel.dataset.sample import Drawn, Sample, info
 from perpixel.errors import Problem
+from perpixel.runtime.json_values import Json
 
 
 def recognise_drawn(tree: Tree) -> Layout | None:
@@ -53,7 +53,7 @@ def names_of(files: Sequence[Path]) -> list[Path]:
 
 def _read(files: Sequence[Path], images: Sequence[Path]) -> tuple[Drawn | None, str]:
     """The first format that fits."""
-    parsed: dict[Path, Any] = {path: parse(path) for path in files if path.suffix.lower() == ".json"}
+    parsed: dict[Path, Json] = {path: parse(path) for path in files if path.suffix.lower() == ".json"}
     if coco := {path: data for path, data in parsed.items() if is_coco(data)}:
         return read_coco(coco, images), "COCO"
     if labelme := {path: data for path, data in parsed.items() if is_labelme(data)}:

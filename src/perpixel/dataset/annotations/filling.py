@@ -30,7 +30,7 @@ def fill(shapes: Sequence[Shape], height: int, width: int, labels: Labels) -> Ta
     return target
 
 
-def number(shapes: Sequence[Shape], height: int, width: int) -> NDArray[np.int32]:
+def numbered_shapes(shapes: Sequence[Shape], height: int, width: int) -> NDArray[np.int32]:
     """(H, W) int32 with 1, 2, … for each shape, 0 outside; a later one covers an earlier one."""
     objects = np.zeros((height, width), np.int32)
     for index, shape in enumerate(shapes, start=1):

@@ -38,7 +38,7 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Layer:
+class VectorLayer:
     """The features of one file and their coordinate reference system (None: pixels, or unknown)."""
 
     path: Path
@@ -90,14 +90,19 @@ def read_geo(files: Sequence[Path], images: Sequence[Path]) -> Drawn | None:
     return Drawn(tuple(classes), {image: tuple(found) for image, found in shapes.items()}, tuple(problems))
 
 
-def _of_one_image(layer: Layer) -> Layer:
+def _of_one_image(layer: VectorLayer) -> VectorLayer:
     """What has no class in a file of one image is an object: the file's name is no class."""
     own = stem(layer.path.name)
     return replace(layer, features=tuple(replace(f, name="object") if f.name == own else f for f in layer.features))
 
 
 def _place(
-    layer: Layer, images: Sequence[Path], classes: Sequence[str], shapes: dict[Path, list[Shape]], *, is_named: bool
+    layer: VectorLayer,
+    images: Sequence[Path],
+    classes: Sequence[str],
+    shapes: dict[Path, list[Shape]],
+    *,
+    is_named: bool,
 ) -> None:
     hit = False
     for image in images:
@@ -131,7 +136,7 @@ def touches(polygons: Iterable[tuple[Ring, ...]], height: int, width: int) -> bo
     return bool(points) and min(xs) < width and max(xs) > 0 and min(ys) < height and max(ys) > 0
 
 
-def _in_pixels(layer: Layer, reference: GeoReference | None) -> list[tuple[tuple[Ring, ...], ...]]:
+def _in_pixels(layer: VectorLayer, reference: GeoReference | None) -> list[tuple[tuple[Ring, ...], ...]]:
     if reference is None:
         return [feature.polygons for feature in layer.features]
     a, b, c, d, e, f = reference.transform
@@ -148,7 +153,7 @@ def _in_pixels(layer: Layer, reference: GeoReference | None) -> list[tuple[tuple
     return [tuple(tuple(map(pixels, rings)) for rings in feature.polygons) for feature in layer.features]
 
 
-def _projection(layer: Layer, reference: GeoReference) -> Any:
+def _projection(layer: VectorLayer, reference: GeoReference) -> Any:
     """A function of (xs, ys) from the layer's coordinates to the image's."""
     if layer.crs is None or not reference.crs_wkt:
         return lambda xs, ys: (xs, ys)
@@ -177,7 +182,7 @@ def _projection(layer: Layer, reference: GeoReference) -> Any:
     return project
 
 
-def _geojson(path: Path) -> Layer | None:
+def _geojson(path: Path) -> VectorLayer | None:
     data = parse(path)
     if isinstance(data, list) and data and all(isinstance(f, dict) and f.get("type") == "Feature" for f in data):
         data = {"type": "FeatureCollection", "features": data}  # as older QuPath writes it
@@ -188,7 +193,7 @@ def _geojson(path: Path) -> Layer | None:
         found = [(dict(f.get("properties") or {}), _polygons(f.get("geometry") or {})) for f in listed or []]
     except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
         raise DataError(f"{path} is not sound GeoJSON: {error!r}.", fix="export it again.") from error
-    return Layer(path, _named(path, found), _geojson_crs(data))
+    return VectorLayer(path, _named(path, found), _geojson_crs(data))
 
 
 def _geojson_crs(data: JsonMapping) -> str:
@@ -213,7 +218,7 @@ def _polygons(geometry: JsonMapping) -> tuple[tuple[Ring, ...], ...]:
     return ()
 
 
-def _shapefile(path: Path) -> Layer:
+def _shapefile(path: Path) -> VectorLayer:
     try:
         import shapefile
     except ImportError as error:
@@ -226,7 +231,7 @@ def _shapefile(path: Path) -> Layer:
         raise DataError(f"{path} cannot be read: {error}.", fix="restore it with its .shx and .dbf.") from error
     projection = path.with_suffix(".prj")
     crs = projection.read_text(encoding="utf-8", errors="replace") if projection.exists() else None
-    return Layer(path, _named(path, found), crs)
+    return VectorLayer(path, _named(path, found), crs)
 
 
 def _named(path: Path, found: Sequence[tuple[JsonMapping, tuple[tuple[Ring, ...], ...]]]) -> tuple[Feature, ...]:

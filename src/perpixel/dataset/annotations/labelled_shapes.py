@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -19,17 +18,17 @@ from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_yaml
 from perpixel.files.read import read_header
-from perpixel.runtime.json_values import JsonMapping, JsonObject
+from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.shapes import IGNORED, MAX_CLASSES
 
-BACKGROUND_NAMES = frozenset({"_background_", "background"})
+LABELLED_BACKGROUNDS = frozenset({"_background_", "background"})
 IGNORED_NAMES = frozenset({"__ignore__", "ignore", "void"})
 CIRCLE_CORNERS = 64
 FARTHEST_SHARE = 1.5
 """Outlines may leave the image a little; a greater share of its size is a number of pixels."""
 
 
-def is_labelme(data: Any) -> bool:
+def is_labelme(data: Json) -> bool:
     """Whether parsed JSON is a LabelMe file."""
     return isinstance(data, dict) and isinstance(data.get("shapes"), list) and "imagePath" in data
 
@@ -77,9 +76,9 @@ def read_labelme(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Dr
             )
         )
     names = {name for shapes in drawn.values() for name, _ in shapes}
-    classes = sorted((n for n in names if n.lower() not in BACKGROUND_NAMES | IGNORED_NAMES), key=natural)
+    classes = sorted((n for n in names if n.lower() not in LABELLED_BACKGROUNDS | IGNORED_NAMES), key=natural)
     value = {name: k for k, name in enumerate(classes, start=1)}
-    value |= {n: 0 if n.lower() in BACKGROUND_NAMES else IGNORED for n in names if n not in value}
+    value |= {n: 0 if n.lower() in LABELLED_BACKGROUNDS else IGNORED for n in names if n not in value}
     shapes_of = {image: tuple(replace(shape, value=value[n]) for n, shape in own) for image, own in drawn.items()}
     return Drawn(tuple(classes), shapes_of, tuple(problems))
 

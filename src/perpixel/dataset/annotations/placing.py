@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 import numpy as np
 
-from perpixel.dataset.layout.names import part_of, place_of, stem
+from perpixel.dataset.layout.names import folder_place, stem, subset_named
 from perpixel.shapes import AnyArray
 
 NO_LABEL: Final = "__ignore__"
@@ -53,11 +53,11 @@ def nearest(file: Path, images: Sequence[Path], root: Path | None = None) -> Pat
     if len(images) < 2:
         return images[0] if images else None
     base = root or Path(os.path.commonpath([file.parent, *(image.parent for image in images)]))
-    part = part_of(file.stem) or place_of(_below(file, base)).part
+    part = subset_named(file.stem) or folder_place(_below(file, base)).part
 
     def rank(image: Path) -> tuple[bool, bool, int]:
         folders = _below(image, base)
-        same_part = part is not None and place_of(folders).part == part
+        same_part = part is not None and folder_place(folders).part == part
         return image.parent == file.parent, same_part, len({*folders} & {*_below(file, base)})
 
     first, second = sorted(images, key=rank, reverse=True)[:2]

@@ -5,13 +5,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from perpixel.dataset.layout.inventory import packed
-from perpixel.dataset.layout.text_tables import decoded, separator_of
+from perpixel.dataset.layout.text_tables import decoded_text, separator_of
 from perpixel.errors import DataError
 from perpixel.files.parse import parse_json, parse_yaml
 from perpixel.labels.labels import Colour
+from perpixel.runtime.json_values import Json
 
 TABLE_NAMES: Final = re.compile(
     r"class|label|colou?r|codes|categor|palette|legend|ontology|类别|类名|标签", re.IGNORECASE
@@ -174,7 +175,7 @@ def find_tables(files: Sequence[Path]) -> list[ClassTable]:
         is_table = TABLE_NAMES.search(path.stem) and path.suffix.lower() in READERS
         if (is_table or path.name.lower() in SETTINGS) and path.stat().st_size < MOST_BYTES:
             try:
-                entries = READERS[path.suffix.lower()](decoded(path)) if is_table else _from_settings(path)
+                entries = READERS[path.suffix.lower()](decoded_text(path)) if is_table else _from_settings(path)
             except (OSError, ValueError, csv.Error, DataError):
                 continue
             if len(entries) >= 2 and len({entry.name for entry in entries}) == len(entries):
@@ -182,7 +183,7 @@ def find_tables(files: Sequence[Path]) -> list[ClassTable]:
     return tables
 
 
-def parse_colour(value: Any) -> Colour | None:
+def parse_colour(value: Json) -> Colour | None:
     """(R, G, B) of "#RRGGBB", "R G B", "R,G,B" or a list of three; None of anything else.
 
     >>> parse_colour("#FF8000"), parse_colour([1, 2, 3]), parse_colour("red")
@@ -199,7 +200,7 @@ def parse_colour(value: Any) -> Colour | None:
     return None
 
 
-def _from_object(data: Any) -> list[ClassEntry]:
+def _from_object(data: Json) -> list[ClassEntry]:
     """Entries of parsed JSON or YAML: a list of names, of objects, or a mapping either way round."""
     if isinstance(data, dict):
         for word in CLASS_KEYS:
@@ -216,11 +217,11 @@ def _from_object(data: Any) -> list[ClassEntry]:
 def _from_settings(path: Path) -> list[ClassEntry]:
     """The classes of a file of many things, where it has a list of them."""
     read = parse_json if path.suffix == ".json" else parse_yaml
-    data = read(decoded(path), str(path))
+    data = read(decoded_text(path), str(path))
     return _from_object(data) if isinstance(data, dict) and any(key in data for key in CLASS_KEYS) else []
 
 
-def _from_item(item: Any) -> ClassEntry | None:
+def _from_item(item: Json) -> ClassEntry | None:
     if isinstance(item, str):
         return ClassEntry(item)
     if not isinstance(item, dict):
@@ -231,7 +232,7 @@ def _from_item(item: Any) -> ClassEntry | None:
     return ClassEntry(name, value, colour) if name else None
 
 
-def _from_pair(key: Any, value: Any) -> ClassEntry | None:
+def _from_pair(key: Json, value: Json) -> ClassEntry | None:
     if isinstance(value, str) and str(key).lstrip("-").isdigit():
         return ClassEntry(value, int(key))
     if isinstance(value, str) and (colour := parse_colour(key)):

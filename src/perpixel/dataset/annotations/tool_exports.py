@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
@@ -16,17 +16,16 @@ from PIL import Image
 
 from perpixel.dataset.annotations.brush_rle import decode_rle
 from perpixel.dataset.annotations.coco import scale_to, scaled
-from perpixel.dataset.annotations.labelled_shapes import BACKGROUND_NAMES, IGNORED_NAMES
+from perpixel.dataset.annotations.labelled_shapes import IGNORED_NAMES, LABELLED_BACKGROUNDS
 from perpixel.dataset.annotations.placing import NamedImages, placed_bitmap, runs_of
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_xml
-from perpixel.runtime.json_values import JsonMapping
+from perpixel.runtime.json_values import Json, JsonMapping
 from perpixel.shapes import IGNORED
 
-Json = Any
 IMAGE_ENDING: Final = re.compile(r"\.(png|jpe?g|tiff?|bmp|webp|gif)(\?|$)", re.IGNORECASE)
 UPLOADED: Final = re.compile(r"[0-9a-f]{8}-(.+)")
 """Label Studio puts a random word before the names of what is uploaded."""
@@ -34,7 +33,7 @@ Polygons = tuple[tuple[Ring, ...], ...]
 
 
 @dataclass(frozen=True)
-class Area:
+class Outline:
     """One labelled area: polygons, or run lengths of the whole image. Neither: no area (a box, a point, a line)."""
 
     label: str
@@ -47,7 +46,7 @@ class Annotated:
     """The areas of one image, as a file names it; empty names mean the file's own. Height and width where it says."""
 
     image: str
-    areas: tuple[Area, ...]
+    areas: tuple[Outline, ...]
     height: int | None = None
     width: int | None = None
 
@@ -105,9 +104,9 @@ def _xml(path: Path) -> Element | None:
 def _drawn(found: Mapping[Path, Sequence[Annotated]], images: Sequence[Path], problems: list[Problem]) -> Drawn:
     found, unnamed = _with_labels(found)
     names = {area.label for each in found.values() for of in each for area in of.areas}
-    classes = sorted((n for n in names if n.lower() not in BACKGROUND_NAMES | IGNORED_NAMES), key=natural)
+    classes = sorted((n for n in names if n.lower() not in LABELLED_BACKGROUNDS | IGNORED_NAMES), key=natural)
     value = {name: k for k, name in enumerate(classes, start=1)}
-    value |= {n: 0 if n.lower() in BACKGROUND_NAMES else IGNORED for n in names if n not in value}
+    value |= {n: 0 if n.lower() in LABELLED_BACKGROUNDS else IGNORED for n in names if n not in value}
     shapes: dict[Path, list[Shape]] = {}
     missing, odd = [], []
     by_name = NamedImages(images)
@@ -149,7 +148,7 @@ def _with_labels(found: Mapping[Path, Sequence[Annotated]]) -> tuple[dict[Path, 
     bare = [of.image or path.name for path, each in found.items() for of in each for a in of.areas if not a.label]
     every = sum(len(of.areas) for each in found.values() for of in each)
 
-    def named(area: Area) -> Area:
+    def named(area: Outline) -> Outline:
         return area if area.label else replace(area, label="object")
 
     both = {p: [replace(of, areas=tuple(map(named, of.areas))) for of in each] for p, each in found.items()}
@@ -179,18 +178,20 @@ def _cvat(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
     return found
 
 
-def _cvat_area(element: Element, height: int, width: int) -> Area:
+def _cvat_area(element: Element, height: int, width: int) -> Outline:
     label = element.get("label", "")
     if element.tag == "polygon":
-        return Area(label, _pairs([[float(v) for v in p.split(",")] for p in element.get("points", "").split(";")]))
+        return Outline(
+            label, _pairs([[float(v) for v in p.split(",")] for p in element.get("points", "").split(";")])
+        )
     if element.tag == "mask":
         left, top, across, down = (int(float(element.get(key, 0))) for key in ("left", "top", "width", "height"))
         runs = [int(run) for run in element.get("rle", "").split(",")]
         if not 0 < height * width <= MAX_PIXELS or sum(runs) != across * down:
             raise ValueError(f"run lengths that do not fill {down} × {across}")
         bits = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(down, across)
-        return Area(label, runs=placed_bitmap(bits, left, top, height, width))
-    return Area(label)
+        return Outline(label, runs=placed_bitmap(bits, left, top, height, width))
+    return Outline(label)
 
 
 def _label_studio(data: Json, path: Path, __: Sequence[Path]) -> list[Annotated] | None:
@@ -218,13 +219,13 @@ def _label_studio(data: Json, path: Path, __: Sequence[Path]) -> list[Annotated]
     return found
 
 
-def _label_studio_area(value: JsonMapping, height: int | None, width: int | None) -> Area:
+def _label_studio_area(value: JsonMapping, height: int | None, width: int | None) -> Outline:
     label = next((v[0] for k, v in value.items() if k.endswith("labels") and v), "")
     if "points" in value and height and width:
-        return Area(label, _pairs([(x * width / 100, y * height / 100) for x, y in value["points"]]))
+        return Outline(label, _pairs([(x * width / 100, y * height / 100) for x, y in value["points"]]))
     if "rle" in value and height and width:
-        return Area(label, runs=runs_of(decode_rle(value["rle"], height, width)))
-    return Area(label)
+        return Outline(label, runs=runs_of(decode_rle(value["rle"], height, width)))
+    return Outline(label)
 
 
 def _supervisely(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
@@ -234,7 +235,7 @@ def _supervisely(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | N
     return [Annotated("", tuple(_supervisely_area(o, height, width) for o in data["objects"]), height, width)]
 
 
-def _supervisely_area(item: JsonMapping, height: int, width: int) -> Area:
+def _supervisely_area(item: JsonMapping, height: int, width: int) -> Outline:
     label = str(item["classTitle"])
     if bitmap := item.get("bitmap"):
         picture = Image.open(io.BytesIO(zlib.decompress(base64.b64decode(bitmap["data"]))))
@@ -243,21 +244,21 @@ def _supervisely_area(item: JsonMapping, height: int, width: int) -> Area:
             mask[..., 3] > 0 if picture.mode in ("RGBA", "LA", "P") and mask[..., 3].min() < 255 else mask[..., 0] > 0
         )
         left, top = map(int, bitmap["origin"])
-        return Area(label, runs=placed_bitmap(set_, left, top, height, width))
+        return Outline(label, runs=placed_bitmap(set_, left, top, height, width))
     if item.get("geometryType") == "rectangle":
         (x0, y0), (x1, y1) = item["points"]["exterior"]
-        return Area(label, _pairs([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
+        return Outline(label, _pairs([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
     if item.get("geometryType") != "polygon":
-        return Area(label)
+        return Outline(label)
     rings = [item["points"]["exterior"], *item["points"].get("interior", [])]
-    return Area(label, (tuple(map(ring, rings)),))
+    return Outline(label, (tuple(map(ring, rings)),))
 
 
 def _cityscapes(data: Json, path: Path, images: Sequence[Path]) -> list[Annotated] | None:
     """Polygons of Cityscapes; NAME_gtFine_polygons.json goes with NAME_leftImg8bit.png."""
     if not isinstance(data, dict) or not {"imgHeight", "imgWidth", "objects"} <= set(data):
         return None
-    areas = tuple(Area(str(o["label"]), _pairs(o["polygon"])) for o in data["objects"] if not o.get("deleted"))
+    areas = tuple(Outline(str(o["label"]), _pairs(o["polygon"])) for o in data["objects"] if not o.get("deleted"))
     scene = path.stem.removesuffix("_polygons").rpartition("_")[0]
     named = [i.name for i in images if i.stem in (f"{scene}_leftImg8bit", scene)]
     return [Annotated(named[0] if len(named) == 1 else "", areas, data["imgHeight"], data["imgWidth"])]
@@ -272,7 +273,7 @@ def _aperio(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
         label = layer.get("Name") or ""
         for region in layer.iter("Region"):
             points = [(float(v.get("X", "nan")), float(v.get("Y", "nan"))) for v in region.iter("Vertex")]
-            areas.append(Area(label, _pairs(points)))
+            areas.append(Outline(label, _pairs(points)))
     return [Annotated("", tuple(areas))]
 
 
@@ -283,7 +284,7 @@ def _darwin(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
     areas = []
     for item in data["annotations"]:
         paths = (item.get("polygon") or {}).get("paths", [])
-        areas.append(Area(str(item["name"]), tuple((ring((p["x"], p["y"]) for p in path),) for path in paths)))
+        areas.append(Outline(str(item["name"]), tuple((ring((p["x"], p["y"]) for p in path),) for path in paths)))
     return [Annotated(str(data["item"]["name"]), tuple(areas))]
 
 
@@ -293,7 +294,7 @@ def _hasty(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
     return [
         Annotated(
             str(image["image_name"]),
-            tuple(Area(str(label["class_name"]), _pairs(label.get("polygon") or [])) for label in image["labels"]),
+            tuple(Outline(str(label["class_name"]), _pairs(label.get("polygon") or [])) for label in image["labels"]),
             image.get("height"),
             image.get("width"),
         )

@@ -12,7 +12,7 @@ from perpixel.dataset.layout.folder_tree import Folder, Tree
 from perpixel.dataset.layout.inventory import look_at_masks
 from perpixel.dataset.layout.layouts import Layout, named_apart
 from perpixel.dataset.layout.matches import is_near, sample_of
-from perpixel.dataset.layout.names import Place, key_words, stem
+from perpixel.dataset.layout.names import FolderPlace, key_words, stem
 from perpixel.dataset.layout.pairs import pair
 from perpixel.dataset.sample import Sample, warning
 from perpixel.errors import Problem
@@ -103,7 +103,7 @@ def _between(folders: Sequence[Folder]) -> tuple[list[Sample], list[Problem], st
     return samples, [], f"those in {names} are masks"
 
 
-def _site(folder: Folder) -> Place:
+def _site(folder: Folder) -> FolderPlace:
     """Where a folder stands, without its own name, which says nothing."""
     place = folder.place
     return replace(place, where=place.where[:-1]) if place.where[-1:] == (folder.path.name,) else place

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from perpixel.dataset.layout.folder_tree import Folder, Tree
-from perpixel.dataset.layout.names import Place, Role, place_of
+from perpixel.dataset.layout.names import FolderPlace, Role, folder_place
 from perpixel.errors import DataError, did_you_mean
 
 
@@ -39,7 +39,7 @@ def _placed(tree: Tree, folder: Folder, name: str, role: Role) -> Folder | None:
     wanted = tuple(piece for piece in name.replace("\\", "/").split("/") if piece not in ("", "."))
     for start in range(len(parts) - len(wanted) + 1):
         if parts[start : start + len(wanted)] == wanted:
-            rest = place_of(parts[:start] + parts[start + len(wanted) :])
-            part = rest.part or place_of(wanted).part
-            return replace(folder, place=Place(role, part, rest.where, wanted[-1] if wanted else ""))
+            rest = folder_place(parts[:start] + parts[start + len(wanted) :])
+            part = rest.part or folder_place(wanted).part
+            return replace(folder, place=FolderPlace(role, part, rest.where, wanted[-1] if wanted else ""))
     return None

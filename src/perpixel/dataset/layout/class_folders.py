@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from perpixel.dataset.layout.folder_tree import Folder
-from perpixel.dataset.layout.inventory import painted
+from perpixel.dataset.layout.inventory import painted_values
 from perpixel.dataset.layout.names import PICTURED_WORDS
 from perpixel.errors import DataError
 from perpixel.files.read import read_mask
@@ -39,7 +39,7 @@ def class_folders(folders: Sequence[Folder], pairs: Mapping[Path, Sequence[tuple
     together = np.zeros(2)
     for image in images[:: max(1, len(images) // LOOKED_AT)]:
         try:
-            masks = [painted(read_mask(layer[image])) for layer in layers]
+            masks = [painted_values(read_mask(layer[image])) for layer in layers]
         except DataError:  # told where all masks are read
             return []
         if len({mask.shape for mask in masks}) > 1 or any(m.ndim > 2 or len(np.unique(m)) > 2 for m in masks):

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.dataset.annotations.filling import fill, number
+from perpixel.dataset.annotations.filling import fill, numbered_shapes
 from perpixel.dataset.description import save_description
-from perpixel.dataset.layout.inventory import OPAQUE_FROM, Page, painted
-from perpixel.dataset.layout.names import place_of
+from perpixel.dataset.layout.inventory import OPAQUE_FROM, Page, painted_values
+from perpixel.dataset.layout.names import folder_place
 from perpixel.dataset.masks.class_layers import layer_count, one_class_a_pixel
 from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
@@ -125,7 +125,7 @@ class Dataset:
         """
         if sample.shapes is not None:
             shapes = [shape for shape in sample.shapes if of_class in (None, shape.value)]
-            return number(shapes, sample.height, sample.width)
+            return numbered_shapes(shapes, sample.height, sample.width)
         files = sample.instances or (sample.masks if self.reading in ("objects", "instances") else ())
         if not files or of_class is not None:
             return None
@@ -145,7 +145,7 @@ class Dataset:
         names = {folder.name for folder in apart}
         masks = self.overrides.masks
         if masks is None and self.overrides.pairs is None and self.reading not in ("classes", "objects", "pages"):
-            if len(names) == 1 and place_of((min(names),)).role == "mask":
+            if len(names) == 1 and folder_place((min(names),)).role == "mask":
                 masks = min(names)
             elif len(apart) == 1 and min(apart).is_relative_to(self.root):
                 masks = min(apart).relative_to(self.root).as_posix()
@@ -176,7 +176,7 @@ def as_written(mask: RawMask, labels: Labels, reading: Reading) -> MaskArray:
     """Bring a mask to what `codec.encode` wants: (H, W) values, or (H, W, 3) colours."""
     if reading == "alpha" and mask.alpha is not None:
         return np.where(mask.alpha >= OPAQUE_FROM, 255, 0).astype(np.uint8)
-    values: MaskArray = painted(mask)
+    values: MaskArray = painted_values(mask)
     if labels.encoding == "colour":
         if mask.palette is not None:
             coloured: MaskArray = mask.palette[values]

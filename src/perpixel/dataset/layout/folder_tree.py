@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from perpixel.dataset.layout.names import Place, natural, place_of
+from perpixel.dataset.layout.names import FolderPlace, folder_place, natural
 from perpixel.errors import Problem, is_plain
 from perpixel.files.read import is_image
 
@@ -28,7 +28,7 @@ class Folder:
     """One folder with files, sorted by name with numbers by their value."""
 
     path: Path
-    place: Place
+    place: FolderPlace
     images: tuple[Path, ...]
     others: tuple[Path, ...]
 
@@ -74,7 +74,7 @@ def walk(root: Path) -> Tree:
 
 
 def _folder(root: Path, path: Path, files: list[Path]) -> Folder:
-    place = place_of(path.relative_to(root).parts)
+    place = folder_place(path.relative_to(root).parts)
     images: list[Path] = []
     others: list[Path] = []
     for number, file in enumerate(files):

@@ -25,7 +25,7 @@ DARKEST: Final = 64
 """Red below is no colour to be looked at, but a number."""
 MaskKind: TypeAlias = Literal["index", "colour", "channels"]
 Page: TypeAlias = tuple[Path, int]
-Progress: TypeAlias = Callable[[int, int], None]
+CountProgress: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class MaskFacts:
 
 def look_at_masks(pages: Sequence[Page]) -> tuple[dict[Page, MaskFacts], list[Problem]]:
     """Read each mask once, on all cores; unreadable ones become problems."""
-    return gathered(lambda page: facts_of(read_mask(*page)), pages)
+    return gathered(lambda page: mask_facts(read_mask(*page)), pages)
 
 
 def gathered(
-    function: Callable[[Item], Result], items: Sequence[Item], progress: Progress | None = None
+    function: Callable[[Item], Result], items: Sequence[Item], progress: CountProgress | None = None
 ) -> tuple[dict[Item, Result], list[Problem]]:
     """Call `function` on every item in threads (decoders release the interpreter's lock); collect its DataErrors."""
     results: dict[Item, Result] = {}
@@ -103,9 +103,9 @@ def merged(problems: Iterable[Problem]) -> list[Problem]:
     ]
 
 
-def facts_of(mask: RawMask) -> MaskFacts:
+def mask_facts(mask: RawMask) -> MaskFacts:
     """Count the values of a mask."""
-    values, palette = painted(mask), mask.palette
+    values, palette = painted_values(mask), mask.palette
     height, width = values.shape[:2]
     kind: MaskKind = "index"
     if values.ndim == 3:
@@ -130,7 +130,7 @@ def facts_of(mask: RawMask) -> MaskFacts:
     )
 
 
-def painted(mask: RawMask) -> AnyArray:
+def painted_values(mask: RawMask) -> AnyArray:
     """The values (H, W), colours (H, W, 3) or channels (H, W, C) of a mask as they are seen.
 
     Equal channels are one; a last channel that is full everywhere is an alpha; what is transparent is black.

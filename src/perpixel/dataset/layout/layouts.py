@@ -20,9 +20,9 @@ from perpixel.dataset.layout.claims import claimed_once, without_strays
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder, Tree
 from perpixel.dataset.layout.matches import Form, Match, related, sample_of
-from perpixel.dataset.layout.names import PICTURED_WORDS, Part, file_role, part_of, stem
+from perpixel.dataset.layout.names import PICTURED_WORDS, Part, file_role, stem, subset_named
 from perpixel.dataset.layout.pairs import Pairs, missing_masks, pair
-from perpixel.dataset.layout.several import by_class, class_files, with_numbered
+from perpixel.dataset.layout.several import class_files, mask_files_by_class, with_numbered
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
 
@@ -57,7 +57,7 @@ def _with_classes_named(layout: Layout) -> Layout:
     """Several files an image are classes where their names recur, else objects."""
     if layout.form != "objects":
         return layout
-    classes, ordered, unclear = by_class([sample for sample in layout.samples if sample.masks])
+    classes, ordered, unclear = mask_files_by_class([sample for sample in layout.samples if sample.masks])
     if not classes:
         return layout
     samples = (*ordered, *(sample for sample in layout.samples if not sample.masks))
@@ -309,9 +309,9 @@ def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layou
 
 def _without_test(pairs: Pairs, masks: Sequence[Path]) -> tuple[Pairs, list[Path]]:
     """Images called test next to masks of which none is called so: they are unlabelled."""
-    if any(part_of(stem(mask.name)) == "test" for mask in masks):
+    if any(subset_named(stem(mask.name)) == "test" for mask in masks):
         return pairs, []
-    bare = [image for image in pairs.without_mask if part_of(stem(image.name)) == "test"]
+    bare = [image for image in pairs.without_mask if subset_named(stem(image.name)) == "test"]
     return replace(pairs, without_mask=tuple(i for i in pairs.without_mask if i not in bare)), bare
 
 

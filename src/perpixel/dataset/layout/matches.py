@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder
-from perpixel.dataset.layout.names import Place, stem
+from perpixel.dataset.layout.names import FolderPlace, stem
 from perpixel.dataset.layout.pairs import pair
 from perpixel.dataset.sample import Finding, Sample, Shape
 from perpixel.errors import Problem
@@ -77,7 +77,7 @@ def related(
     return matches, problems
 
 
-def is_near(first: Place, second: Place) -> bool:
+def is_near(first: FolderPlace, second: FolderPlace) -> bool:
     """Whether two places are of one subset, or of any, and one lies along the path of the other."""
     same_part = first.part == second.part or None in (first.part, second.part)
     return same_part and (_is_within(first.where, second.where) or _is_within(second.where, first.where))

@@ -33,7 +33,7 @@ PICTURED_WORDS: Final = _words(
 )
 """In the name of a mask folder: masks made to be looked at; the plain ones beside them are preferred."""
 
-PARTS: Final[dict[str, Part]] = {
+SUBSET_OF_WORD: Final[dict[str, Part]] = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -64,12 +64,12 @@ FILLERS: Final = _words("set dir dirs folder folders files crop crops patches ti
 
 
 _CHINESE: Final = (
-    "(" + "|".join(w for w in sorted({*IMAGE_WORDS, *MASK_WORDS, *PARTS, *FILLERS}) if not w.isascii()) + ")"
+    "(" + "|".join(w for w in sorted({*IMAGE_WORDS, *MASK_WORDS, *SUBSET_OF_WORD, *FILLERS}) if not w.isascii()) + ")"
 )
 
 
 @dataclass(frozen=True)
-class Place:
+class FolderPlace:
     """What a folder's path under the root says.
 
     Args:
@@ -87,12 +87,12 @@ class Place:
     rest: str = ""
 
 
-def place_of(folders: tuple[str, ...]) -> Place:
+def folder_place(folders: tuple[str, ...]) -> FolderPlace:
     """Read the path of a folder, from the root down.
 
-    >>> place_of(("train", "label")).role, place_of(("trainannot",)).part
+    >>> place_of(("train", "label")).role, folder_place(("trainannot",)).part
     ('mask', 'train')
-    >>> place_of(("ID7", "masks"))
+    >>> folder_place(("ID7", "masks"))
     Place(role='mask', part=None, where=('ID7',), variant='masks', rest='')
     """
     role: Role | None = None
@@ -106,7 +106,7 @@ def place_of(folders: tuple[str, ...]) -> Place:
             role, variant, remains = found_role, folder, rest
         elif found_part is None or rest:
             where.append(folder)
-    return Place(role, part, tuple(where), variant, remains)
+    return FolderPlace(role, part, tuple(where), variant, remains)
 
 
 def stem(filename: str) -> str:
@@ -120,10 +120,10 @@ def stem(filename: str) -> str:
     return name if dot and name and re.fullmatch(r"[A-Za-z][A-Za-z0-9]{1,7}", ending) else filename
 
 
-def part_of(name: str) -> Part | None:
+def subset_named(name: str) -> Part | None:
     """The subset that the stem of a list or of an annotation file names.
 
-    >>> part_of("instances_train2017"), part_of("person_keypoints"), part_of("val"), part_of("train_val")
+    >>> part_of("instances_train2017"), part_of("person_keypoints"), part_of("val"), subset_named("train_val")
     ('train', None, 'val', None)
     """
     found = {part for word in _pieces(name) if (part := _word(word.lower())[1]) is not None}
@@ -234,12 +234,12 @@ def _word(word: str) -> tuple[Role | None, Part | None]:
     for role, known in WORDS.items():
         if word in known:
             return role, None
-    if word in PARTS:
-        return None, PARTS[word]
-    for prefix in sorted(PARTS, key=len, reverse=True):
+    if word in SUBSET_OF_WORD:
+        return None, SUBSET_OF_WORD[word]
+    for prefix in sorted(SUBSET_OF_WORD, key=len, reverse=True):
         if word.startswith(prefix):
             rest, _ = _word(word[len(prefix) :])
             if rest or word[len(prefix) :] in FILLERS:
-                return rest, PARTS[prefix]
+                return rest, SUBSET_OF_WORD[prefix]
     shorter = re.sub(r"(?<=manual)\d+$|\d{3,4}$", "", word)  # manual1, train2017, masks256
     return _word(shorter) if shorter != word else (None, None)

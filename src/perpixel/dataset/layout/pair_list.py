@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout, named_apart
-from perpixel.dataset.layout.names import PARTS, part_of, stem
+from perpixel.dataset.layout.names import SUBSET_OF_WORD, stem, subset_named
 from perpixel.dataset.layout.text_tables import read_table
 from perpixel.dataset.sample import Sample, info
 from perpixel.errors import DataError, Problem, did_you_mean
@@ -71,7 +71,7 @@ def is_list(path: Path) -> bool:
 
 def _is_of_subset(path: Path) -> bool:
     """Whether it is one of several lists: train.csv and val.csv."""
-    return part_of(path.stem) is not None and "split" not in columns_of(path)
+    return subset_named(path.stem) is not None and "split" not in columns_of(path)
 
 
 def read_list(path: Path) -> Layout:
@@ -94,7 +94,7 @@ def read_list(path: Path) -> Layout:
         cell = {name: (row.get(column) or "").strip() for name, column in columns.items()}
         files = [_file(path.parent, cell[name]) for name in ("image", "mask") if cell[name]]
         lost += [f"line {number}: {file}" for file in files if not isfile(file)]
-        part = PARTS.get(cell.get("split", "").lower())
+        part = SUBSET_OF_WORD.get(cell.get("split", "").lower())
         if cell.get("split") and part is None and not cell["split"].isdigit():  # a number of a fold is no split
             odd.append(f"line {number}: {cell['split']!r}, {did_you_mean(cell['split'], ('train', 'val', 'test'))}")
         if cell["image"] and all(map(isfile, files)):

@@ -34,7 +34,7 @@ def class_of(mask: Path, sample: Sample) -> str:
     return " ".join(words) if all(word.isalpha() and len(word) > 1 for word in words) else ""
 
 
-def by_class(samples: Sequence[Sample]) -> tuple[tuple[str, ...], list[Sample], list[Problem]]:
+def mask_files_by_class(samples: Sequence[Sample]) -> tuple[tuple[str, ...], list[Sample], list[Problem]]:
     """Read files as classes where the same names recur from image to image: liver.png and tumor.png of each.
 
     Args:

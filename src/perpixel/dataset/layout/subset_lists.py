@@ -10,9 +10,9 @@ from unicodedata import normalize
 
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout, named_apart
-from perpixel.dataset.layout.names import PARTS, Part, part_of, stem
+from perpixel.dataset.layout.names import SUBSET_OF_WORD, Part, stem, subset_named
 from perpixel.dataset.layout.pair_list import columns_of, is_list
-from perpixel.dataset.layout.text_tables import decoded, read_table
+from perpixel.dataset.layout.text_tables import decoded_text, read_table
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import DataError
 
@@ -188,13 +188,13 @@ def _by_folder(tree: Tree) -> dict[Path, list[SubsetList]]:
 
 def _listed(path: Path) -> list[SubsetList]:
     """The lists in a file: one by its name, or one for each subset that a column names."""
-    part = part_of(path.stem)
+    part = subset_named(path.stem)
     if part is not None and is_list(path):
         columns, (_, table) = columns_of(path), read_table(path)
         pairs = ((row[columns["image"]].strip(), row[columns["mask"]].strip()) for row in table)
         return [SubsetList(path, part, tuple(pairs))]
     if part is not None:
-        lines = [line.strip() for line in decoded(path).splitlines()]
+        lines = [line.strip() for line in decoded_text(path).splitlines()]
         rows = [_words(line) for line in lines if line and not line.startswith("#")]
         return [SubsetList(path, part, tuple(_without_head(rows)))] if rows else []
     if path.suffix.lower() not in {".csv", ".tsv"}:
@@ -207,7 +207,7 @@ def _listed(path: Path) -> list[SubsetList]:
         return []
     by_part: dict[Part, list[tuple[str, ...]]] = defaultdict(list)
     for row in table:
-        if (of := PARTS.get(row.get(subset, "").strip().lower())) is not None and row.get(name, "").strip():
+        if (of := SUBSET_OF_WORD.get(row.get(subset, "").strip().lower())) is not None and row.get(name, "").strip():
             by_part[of].append((row[name].strip(),))
     return [SubsetList(path, of, tuple(found)) for of, found in by_part.items()]
 

@@ -11,7 +11,7 @@ BYTE_ORDER_MARKS: Final = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 MOST_BYTES: Final = 64 << 20
 
 
-def decoded(path: Path) -> str:
+def decoded_text(path: Path) -> str:
     """The text of a file: UTF-8, UTF-16 with its mark, else Windows' Western European.
 
     Raises:
@@ -49,7 +49,7 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     Raises:
         DataError: The file cannot be read as a table.
     """
-    text = decoded(path)
+    text = decoded_text(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
     try:
         reader = csv.DictReader(text.splitlines(), delimiter=separator_of(first), skipinitialspace=True)

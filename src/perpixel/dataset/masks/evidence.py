@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.dataset.layout.inventory import MaskFacts, Page, painted
+from perpixel.dataset.layout.inventory import MaskFacts, Page, painted_values
 from perpixel.errors import DataError
 from perpixel.files.read import open_image, read_mask
 from perpixel.shapes import AnyArray, ImageArray
@@ -61,7 +61,7 @@ class Shapes:
         found = {}
         for page in self.pages:
             try:
-                values = painted(read_mask(*page))
+                values = painted_values(read_mask(*page))
             except DataError:  # it is told where all masks are read
                 continue
             if values.ndim == 3 and values.shape[2] == 3:

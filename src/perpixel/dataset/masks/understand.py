@@ -293,7 +293,7 @@ def _refused_pages(several: Sequence[Page]) -> NoReturn:
     )
 
 
-def counted(sample: Sample, facts: Mapping[Page, MaskFacts], understood: Understood) -> Sample:
+def with_counts(sample: Sample, facts: Mapping[Page, MaskFacts], understood: Understood) -> Sample:
     """The sample with its class counts, where its one mask holds them as they are."""
     if understood.reading != "values" or len(sample.masks) != 1:
         return sample

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from perpixel.metrics import threshold_curves
-from perpixel.report.curves import image_curves, line_colour, threshold_figure, training_curves
+from perpixel.report.svg_curves import image_curves, line_colour, threshold_figure, training_curves
 from perpixel.report.texts import texts
 
 ROW = {"step": 1, "train_loss": 2.0, "validation_loss": 1.0, "train_mean_iou": 0.1, "validation_mean_iou": math.nan}

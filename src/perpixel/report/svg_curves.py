@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.metrics import ThresholdCurves
+from perpixel.shapes import AnyArray
 
 INK: Final = "#010203"
 """Stands for the page's own ink, which replaces it when the drawing is done."""
@@ -160,8 +161,8 @@ class Line:
         label: A key of the texts, for a legend; what follows it after a space stays as it is.
     """
 
-    x: Sequence[float] | NDArray[Any]
-    y: Sequence[float] | NDArray[Any]
+    x: Sequence[float] | AnyArray
+    y: Sequence[float] | AnyArray
     colour: str
     style: str = "-"
     marker: str = ""
