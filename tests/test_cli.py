@@ -141,7 +141,7 @@ def test_the_options_of_a_verb_are_those_of_its_function():
 
 def test_evaluate_prints_the_table(asked, capsys):
     assert main(["evaluate", "run", "other", "--split", "val", "--out", "o"]) == 0
-    assert capsys.readouterr().out == "the table\n"
+    assert capsys.readouterr().out == "the table\nNext: perpixel predict run IMAGES --out MASKS\n"
     values, named = asked["evaluate"]
     assert values == (Path("run"), Path("other"))
     assert (named["split"], named["out"]) == ("val", Path("o"))
@@ -176,8 +176,10 @@ def test_predict_takes_many_inputs(asked, capsys):
 def test_every_output_of_predict_reaches_it(asked):
     flags = ("--index", "--cloud", "--areas", "--tta", "d4", "--backend", "auto", "--probabilities", "uint16")
     objects = ("--polygons", "geopackage", "--instances", "watershed", "--simplify", "1.5", "--least", "9", "--zarr")
-    assert main(["predict", "run", "a.png", "--out", "o", *flags, *objects]) == 0
+    more = ("--triptych", "data", "--objects", "--also", "strip")
+    assert main(["predict", "run", "a.png", "--out", "o", *flags, *objects, *more]) == 0
     assert asked["predict"][1] == {
+        "triptych": Path("data"), "objects": True, "also": ["strip"],
         "index": True, "cloud": True, "overlay": False, "areas": True, "probabilities": "uint16",
         "polygons": "geopackage", "instances": "watershed", "zarr": True, "simplify_px": 1.5, "least_px": 9,
         "tta": "d4", "threshold": None, "backend": "auto", "existing": "refuse",
