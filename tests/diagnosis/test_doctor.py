@@ -63,7 +63,7 @@ def test_a_resume_that_ends_otherwise_is_found(tmp_path, monkeypatch):
     def other(folder, asked):
         (folder / "checkpoints" / "last.safetensors").write_bytes(b"x")
 
-    monkeypatch.setattr(self_test, "resume", other)
+    monkeypatch.setattr(self_test, "resume_run", other)
     try:
         listed["resume from step 2"]()
     except AssertionError as error:

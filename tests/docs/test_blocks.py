@@ -116,6 +116,8 @@ def follow(words):
         follow(rest[rest.index("perpixel") :])
     elif program == "tensorboard":
         assert rest == ["--logdir", rest[-1]], words
+    elif program == "pytest":
+        assert all((ROOT / word).exists() for word in rest if word.startswith("tests")), words
     elif program == "make":
         targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert set(rest) <= set(targets), words

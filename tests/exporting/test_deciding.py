@@ -72,7 +72,7 @@ def test_the_bundle_decides_as_the_run(runs, bundles, name, threshold):
     expected, found = ours.probabilities(picture()), theirs.probabilities(picture())
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     np.testing.assert_allclose(theirs.calibrated(found), ours.calibrated(expected), rtol=0, atol=1e-4)
-    decided, wanted = theirs.predict(picture()), ours.predict(picture())
+    decided, wanted = theirs.target(picture()), ours.target(picture())
     ties = GraphOutput(ours.codec.labels, ours.codec.thresholds).is_tie(expected, decided)
     assert not ((decided != wanted) & ~ties).any()
     assert (decided != wanted).mean() < 1e-3

@@ -127,7 +127,7 @@ def test_a_file_of_settings_that_does_not_exist(data, train_refused):
 
 
 def test_resuming_nothing(data, tmp_path, refused):
-    refused(["train", data, "--resume"], "resume needs the run", "give its folder as `out`")
+    refused(["train", data, "--resume"], "resume needs the run", "give its folder as --out")
     refused(["train", data, "--out", tmp_path / "nothing", "--resume"], tmp_path / "nothing", "not a run folder")
 
 

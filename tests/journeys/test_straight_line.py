@@ -49,7 +49,8 @@ def test_a_folder_becomes_a_model_numbers_a_page_and_masks(tmp_path, capsys, wri
     run = trained(data, tmp_path / "run")
     told = capsys.readouterr()
     assert told.out.splitlines()[0].split() == ["run:", run]
-    assert told.err == ""  # quiet where nobody looks
+    assert told.err.count("validation ") == 2 + 2  # plain lines where nobody looks: each validation, and its loss
+    assert "\r" not in told.err
 
     assert main(["evaluate", run]) == 0
     table = capsys.readouterr().out
@@ -67,7 +68,9 @@ def test_a_folder_becomes_a_model_numbers_a_page_and_masks(tmp_path, capsys, wri
     assert (
         main(["predict", run, str(data / "images"), "--out", str(out), "--overlay", "--probabilities", "uint8"]) == 0
     )
-    assert f"8 images predicted: {out}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith("8 images predicted; found ")
+    assert told.endswith(f": {out}\n")
     classes = sorted(path.name for path in (data / "masks").iterdir() if path.is_dir())
     for image in (data / "images").iterdir():
         with Image.open(image) as opened:
@@ -128,7 +131,7 @@ def test_the_five_lines_of_the_readme(tmp_path, cells):
     run = perpixel.train(cells, tmp_path / "run", settings=generated.TINY)
     assert "pixel accuracy" in str(perpixel.evaluate(run))
     image = read(cells / "images" / "cell_0.png")
-    mask = perpixel.load(run).predict(image).mask.mask
+    mask = perpixel.load(run).predict(image).mask
     assert mask.shape == image.shape[:2] == SIZES[0]
     assert mask.dtype == np.uint8
 
@@ -218,7 +221,7 @@ def test_the_demo_needs_no_data(tmp_path, monkeypatch, capsys):
     train = {key: value for key, value in generated.TINY["train"].items() if key != "steps"}
     monkeypatch.setattr(demo_verb, "DEMO_SETTINGS", {**generated.TINY, "train": train})
 
-    def two_steps(session, started):
+    def two_steps(session, started, progress):
         return FittedBudget(changed(session.settings, {"train.minutes": None, "train.steps": 2}))
 
     monkeypatch.setattr(setup, "fit_budget", two_steps)

@@ -149,6 +149,10 @@ class Counting:
     def target(self, sample):
         return self.dataset.target(sample)
 
+    def labelled_image(self, sample):
+        self.reads[sample.name] += 1
+        return self.dataset.labelled_image(sample)
+
 
 def test_images_are_decoded_once(land):
     counting = Counting(land)

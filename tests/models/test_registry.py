@@ -56,7 +56,10 @@ def test_nothing_in_or_nothing_out_is_refused(channels, classes, what):
 
 def test_smp_missing_is_said(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "segmentation_models_pytorch", None)
-    with pytest.raises(SettingsError, match=r"which is not installed\.\nFix: pip install 'perpixel\[smp\]'"):
+    with pytest.raises(
+        SettingsError,
+        match=r"which is not installed\.\nFix: pip install huggingface_hub, then pip install --no-deps timm",
+    ):
         build("smp/unet", in_channels=3, classes=2)
 
 

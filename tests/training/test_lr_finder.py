@@ -29,7 +29,7 @@ class Told:
     def step(self, number, batch, rate):
         assert number == batch == len(self.seen)
         self.seen.append(rate.value)
-        return StepResult(self.losses[number], 2, None, None, 0.0)
+        return StepResult(self.losses[number], {}, 2, None, None, 0.0)
 
 
 def test_the_mean_is_corrected_for_its_beginning():

@@ -102,7 +102,7 @@ def test_epochs_become_steps(tmp_path, cells):
 
 
 def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds: 5.0)
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: 5.0)
     monkeypatch.setattr(timing, "time_validation", lambda session: 2.0)
     monkeypatch.setattr("perpixel.training.trainer.Trainer._retime", lambda self: None)
     run = train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validation_passes=8))
@@ -113,7 +113,7 @@ def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
 
 
 def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch):
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds: 4.0)
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: 4.0)
     monkeypatch.setattr(timing, "time_validation", lambda session: 20.0)
     message = (
         r"train.minutes = 0.5 holds 2 training steps next to one validation, which lasts 20 s.\n"
@@ -126,7 +126,7 @@ def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch
 
 @pytest.mark.parametrize("data", [{}, {"folds": 2}])
 def test_a_budget_too_small_leaves_the_run_that_it_was_to_replace(tmp_path, cells, cells_run, monkeypatch, data):
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds: 100.0)
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: 100.0)
     shutil.copytree(cells_run.folder, tmp_path / "run")
     settings = tiny_settings(steps=None, minutes=1)
     settings = changed(settings, {f"data.{name}": value for name, value in data.items()})
@@ -138,7 +138,7 @@ def test_a_budget_too_small_leaves_the_run_that_it_was_to_replace(tmp_path, cell
 def test_timing_leaves_network_and_optimiser_as_they_were(tmp_path, cells, cells_run, monkeypatch):
     """The steps that minutes turn into give the weights that so many steps give."""
 
-    def timed(session, started):
+    def timed(session, started, progress):
         timing.time_step(session, 0.01)
         timing.time_validation(session)
         return FittedBudget(changed(session.settings, {"train.minutes": None, "train.steps": 4}))

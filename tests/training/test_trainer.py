@@ -290,7 +290,7 @@ def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(
         clock.now += 0.2
         return validate(self)
 
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds: timed)
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: timed)
     monkeypatch.setattr(timing, "time_validation", lambda session: 0.2)
     monkeypatch.setattr(Session, "step", step)
     monkeypatch.setattr(Session, "validate", scored)
@@ -386,7 +386,7 @@ def test_patience_ends_a_run_that_gets_no_better(tmp_path, cells, monkeypatch, p
     assert resume_run(run.folder, {}).last_weights_path.read_bytes() == expected
 
 
-HISTORY = {"validation_mean_iou": 0.5}
+HISTORY = {"step": 1, "validation_mean_iou": 0.5, "validation_loss": 1.0, "train_loss": 1.0}
 
 
 def test_a_model_file_is_kept_after_every_so_many_epochs_and_predicts(tmp_path, cells):

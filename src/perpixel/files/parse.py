@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any, Final
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element as Element  # noqa: PLC0414 # the readers of XML name its type from here
 
 import yaml
 
@@ -64,7 +65,7 @@ def parse_json(text: str, name: str) -> Json:
     return json.loads(text)
 
 
-def parse_xml(text: str, name: str) -> ElementTree.Element:
+def parse_xml(text: str, name: str) -> Element:
     """Parse XML without declared entities, which can stand for anything. Args and Raises as `parse_json`."""
     if "<!" in text.replace("<!--", "").replace("<![CDATA[", ""):
         raise _too_much(name, "declarations (<!…), which no label needs")

@@ -128,7 +128,7 @@ def tried(session: Session, rates: Sequence[float], progress: Progress = silent)
 def smoothed_losses(losses: Sequence[float]) -> tuple[float, ...]:
     """The exponential mean that a step leaves KEPT of, divided by what it has seen, as in Adam (Kingma and Ba 2015).
 
-    >>> smoothed([2.0, 2.0, 2.0])[2], round(smoothed_losses([1.0, 2.0])[1], 4)
+    >>> smoothed_losses([2.0, 2.0, 2.0])[2], round(smoothed_losses([1.0, 2.0])[1], 4)
     (2.0, 1.5263)
     """
     mean, means = 0.0, []

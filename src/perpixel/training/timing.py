@@ -108,7 +108,9 @@ def time_step(session: Session, seconds: float, least: int = 3, *, progress: Pro
             before = time.monotonic()
             session.step(number, batch, session.learning_rate(number, StepSchedule(10**6)))
             times.append(time.monotonic() - before)
-            progress("timing steps", min(len(times) / (least + 1), (time.monotonic() - start) / seconds, 1), 1)
+            progress(
+                "timing steps", min(len(times) / (least + 1), (time.monotonic() - start) / max(seconds, 1e-9), 1), 1
+            )
             if session.ranks.any(len(times) > least and time.monotonic() - start > seconds):
                 break
     session.load(state)

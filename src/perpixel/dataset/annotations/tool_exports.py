@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
-from xml.etree.ElementTree import Element
 
 import numpy as np
 from PIL import Image
@@ -22,7 +21,7 @@ from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
-from perpixel.files.parse import parse_xml
+from perpixel.files.parse import Element, parse_xml
 from perpixel.runtime.json_values import Json, JsonMapping
 from perpixel.shapes import IGNORED
 

@@ -90,10 +90,10 @@ class FolderPlace:
 def folder_place(folders: tuple[str, ...]) -> FolderPlace:
     """Read the path of a folder, from the root down.
 
-    >>> place_of(("train", "label")).role, folder_place(("trainannot",)).part
+    >>> folder_place(("train", "label")).role, folder_place(("trainannot",)).part
     ('mask', 'train')
     >>> folder_place(("ID7", "masks"))
-    Place(role='mask', part=None, where=('ID7',), variant='masks', rest='')
+    FolderPlace(role='mask', part=None, where=('ID7',), variant='masks', rest='')
     """
     role: Role | None = None
     part: Part | None = None
@@ -123,8 +123,8 @@ def stem(filename: str) -> str:
 def subset_named(name: str) -> Part | None:
     """The subset that the stem of a list or of an annotation file names.
 
-    >>> part_of("instances_train2017"), part_of("person_keypoints"), part_of("val"), subset_named("train_val")
-    ('train', None, 'val', None)
+    >>> [subset_named(stem) for stem in ("instances_train2017", "person_keypoints", "val", "train_val")]
+    ['train', None, 'val', None]
     """
     found = {part for word in _pieces(name) if (part := _word(word.lower())[1]) is not None}
     return found.pop() if len(found) == 1 else None
