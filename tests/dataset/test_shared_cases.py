@@ -17,6 +17,7 @@ from perpixel.errors import PerpixelError
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 MOST_REFUSED = 6
+FILTER = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}  # from Python 3.11.4 on
 
 pytestmark = [
     pytest.mark.slow,
@@ -58,7 +59,7 @@ def test_none_of_the_shared_folders_is_misunderstood(tmp_path, monkeypatch):
     monkeypatch.setenv("PERPIXEL_CACHE", str(tmp_path / "cache"))
     judge = _judge()
     with tarfile.open(CASES / "folders.tar.xz") as archive:
-        archive.extractall(tmp_path / "cases", filter="tar")
+        archive.extractall(tmp_path / "cases", **FILTER)
     outcomes, details = Counter(), []
     for number, folder in enumerate(sorted((tmp_path / "cases").iterdir())):
         case = json.loads((folder / "case.json").read_text(encoding="utf-8"))
