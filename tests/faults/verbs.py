@@ -61,7 +61,7 @@ class Verb:
     def is_done(self, out):
         """Whether nothing is left to do."""
         if self.name == "train":
-            return (out / "report.html").exists()
+            return (out / "checkpoints" / "last.safetensors").exists()  # report.html is there from the start
         return out.exists() and state_of(out) == state_of(self.whole)
 
     @property
