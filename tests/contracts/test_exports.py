@@ -34,7 +34,6 @@ def refuse_differing(name, kind, dtype, scale, folder):
     write_onnx(raw, 3, dtype, folder / "model.onnx", {})
     run = onnxruntime_graph((folder / "model.onnx").read_bytes())
     traced = trace(raw, torch.zeros(2, 3, *EXAMPLE_HW))
-    most = 2e-4 if "reflect" in name else 1e-4  # instance norm amplifies rounding: 1.2e-4 was seen at 3/8
     for size in SIZES:
         if size == (1, 1) and "reflect" in name:
             continue  # instance norm of a single value: PyTorch itself is 0.6 from its answer in double precision
@@ -43,7 +42,7 @@ def refuse_differing(name, kind, dtype, scale, folder):
         with torch.inference_mode():
             by_torchscript = traced(torch.from_numpy(batch)).numpy()[0]
         for found in (run(batch)[0], by_torchscript):
-            np.testing.assert_allclose(found, expected, rtol=0, atol=most, err_msg=str(size))
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4, err_msg=str(size))
             differing = (codec.decode_array(found) != codec.decode_array(expected)).sum()
             close = np.abs(expected - 0.5).min(0) < 1e-6 if kind == "multilabel" else np.zeros(size, bool)
             assert differing <= max(1, 1e-4 * expected.size, 3 * close.sum()), size
@@ -60,7 +59,9 @@ def test_graphs_predict_what_pytorch_predicts(name, kind, dtype, scale, tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "dtype", "scale"), [*ALL_KINDS, *KINDS[1:]])
 @pytest.mark.parametrize("name", CASES)
-def test_every_graph_predicts_what_pytorch_predicts(name, kind, dtype, scale, tmp_path):
+def test_every_graph_predicts_what_pytorch_predicts(name, kind, dtype, scale, tmp_path, request):
+    if name == "unet reflect" and scale == 0.375:
+        request.applymarker(pytest.mark.xfail(reason="with instance norm 1.2e-4 was seen, more than is allowed"))
     refuse_differing(name, kind, dtype, scale, tmp_path)
 
 
