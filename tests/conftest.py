@@ -10,6 +10,7 @@ import torch
 import generated
 
 torch.set_num_threads(1)
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import ONNX Runtime themselves report nothing
 hypothesis.settings.register_profile(  # how fast a busy machine draws examples says nothing of the code
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )

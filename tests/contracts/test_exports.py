@@ -48,7 +48,7 @@ def refuse_differing(name, kind, dtype, scale, folder):
             assert differing <= max(1, 1e-4 * expected.size, 3 * close.sum()), size
 
 
-QUICK = [(name, *kind) for name, kind in zip(("unet light", "unet valid", "fcn8s"), KINDS, strict=True)]
+QUICK = [(name, *kind) for name, kind in zip(("unet light", "unet valid", "unet reflect"), KINDS, strict=True)]
 
 
 @pytest.mark.parametrize(("name", "kind", "dtype", "scale"), QUICK)
@@ -59,9 +59,7 @@ def test_graphs_predict_what_pytorch_predicts(name, kind, dtype, scale, tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "dtype", "scale"), [*ALL_KINDS, *KINDS[1:]])
 @pytest.mark.parametrize("name", CASES)
-def test_every_graph_predicts_what_pytorch_predicts(name, kind, dtype, scale, tmp_path, request):
-    if name == "unet reflect" and scale == 0.375:
-        request.applymarker(pytest.mark.xfail(reason="with instance norm 1.2e-4 was seen, more than is allowed"))
+def test_every_graph_predicts_what_pytorch_predicts(name, kind, dtype, scale, tmp_path):
     refuse_differing(name, kind, dtype, scale, tmp_path)
 
 

@@ -55,10 +55,25 @@ def test_tiles_turns_and_blending_are_those_of_the_run(bundle, cells_run):
     np.testing.assert_allclose(load_predictor(bundle, TILED).probabilities(image), expected, rtol=0, atol=1e-5)
 
 
-def test_example_and_sample_agree_without_perpixel(bundle):
+def with_home(folder):
+    """The environment of a user who has set nothing about ONNX Runtime."""
+    folder.mkdir()
+    unset = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    return {**kept, "OMP_NUM_THREADS": "1", "HOME": str(folder), "USERPROFILE": str(folder)}
+
+
+def test_example_and_sample_agree_without_perpixel(bundle, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-I", "example.py"], cwd=bundle, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-I", "example.py"],
+        cwd=bundle,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=with_home(tmp_path / "home"),
     )
+    assert not list((tmp_path / "home").rglob("*onnxruntime*")), "it keeps no records for its makers"
     first, *rest = done.stdout.splitlines()
     assert float(first.split()[-1]) < 1e-5
     assert [line.split(":")[0] for line in rest] == ["background", "foreground"]
@@ -77,9 +92,10 @@ assert perpixel.load(sys.argv[1]).predict(np.zeros((30, 20, 3), np.uint8)).mask.
 
 def test_without_torch_the_same_files_are_written(bundle, cells_run, cells, tmp_path):
     command = [sys.executable, "-c", WITHOUT_TORCH, str(bundle), str(cells / "images"), str(tmp_path / "bundle")]
-    subprocess.run(command, check=True, timeout=60, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run(command, check=True, timeout=60, env=with_home(tmp_path / "home"))
     perpixel.predict(cells_run, cells / "images", tmp_path / "run", polygons="geojson", overlay=True)
     assert contents(tmp_path / "bundle") == contents(tmp_path / "run")
+    assert not list((tmp_path / "home").rglob("*onnxruntime*")), "it keeps no records for its makers"
 
 
 def test_a_zip_is_a_bundle_too(cells_run, cells, tmp_path):

@@ -1,5 +1,7 @@
 """A short run of every recipe, at its full width, exported to every target and predicted back."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -28,10 +30,12 @@ def test_a_run_of_every_recipe_reaches_every_target(recipe, tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
     expected = load_predictor(run.folder, PredictOptions(precision="32", device="cpu")).predict(image)
     for target in TARGETS:
+        started = time.perf_counter()
         exported = perpixel.export(run, tmp_path / target, target=target)
+        seconds = time.perf_counter() - started
         assert exported.parities
         assert all(each.holds for each in exported.parities)
         largest = max(each.largest_difference for each in exported.parities)
-        print(f"| {recipe} | {target} | {exported.megabytes:.1f} | {largest:.1e} |")  # the table of docs/export.md
+        print(f"| {recipe} | {target} | {exported.megabytes:.1f} | {largest:.1e} | {seconds:.1f} |")  # of benchmarks/
         if target in PREDICTED:
             assert (perpixel.load(exported.path).predict(image).mask != expected).mean() <= 1e-3

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from perpixel.runtime.onnx_runtime import import_onnxruntime
+
 TOLERANCE: Final = 1e-3
 """Of a layer's output, relative to its largest value."""
 
@@ -58,7 +60,6 @@ def first_differing_layer(network: nn.Module, content: bytes, image: NDArray[Any
         The name of the layer in the network; None where no layer with an output of its own differs.
     """
     import onnx
-    import onnxruntime
 
     batch = np.ascontiguousarray(image.transpose(2, 0, 1)[None])
     recorder = _Recorder({module: name for name, module in network.named_modules()})
@@ -76,6 +77,7 @@ def first_differing_layer(network: nn.Module, content: bytes, image: NDArray[Any
     model.graph.output.extend(
         onnx.helper.make_empty_tensor_value_info(output) for output in {each[0] for each in layers} - known
     )
+    onnxruntime = import_onnxruntime()
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     given = session.run([output for output, _, _ in layers], {session.get_inputs()[0].name: batch})
     for (_, name, expected), found in zip(layers, given, strict=True):

@@ -21,6 +21,7 @@ from perpixel.exporting.source import ExportSource, Precision, ProofImage, image
 from perpixel.metrics import Counts
 from perpixel.metrics.counting import count
 from perpixel.prediction.onnx_engine import Graph, onnxruntime_graph
+from perpixel.runtime.onnx_runtime import import_onnxruntime
 from perpixel.runtime.race import race
 
 MOST_LOST: Final = 0.005
@@ -171,6 +172,7 @@ def _groups(node: Any) -> int:
 
 def _quantised_but(content: bytes, kept: set[str], crops: list[NDArray[Any]]) -> bytes:
     """Quantise all convolutions but those that are kept."""
+    import_onnxruntime()
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Reader(CalibrationDataReader):  # type: ignore[misc] # the library has no types

@@ -27,6 +27,7 @@ from perpixel.labels.labels import Labels
 from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
 from perpixel.runtime.json_values import JsonObject
+from perpixel.runtime.onnx_runtime import import_onnxruntime
 from perpixel.shapes import AnyArray
 from perpixel.store.bundle import MODEL, BundleCard
 
@@ -155,8 +156,7 @@ def _write(source: ExportSource, folder: Path) -> WrittenModels:
 
 def _as_the_plugin_runs(path: Path, metadata: Mapping[str, str]) -> tuple[str, Graph]:
     """The file by ONNX Runtime, fed as the plug-in feeds it."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     refuse_unusable(session.get_modelmeta().custom_metadata_map, session)
     mean, std = (

@@ -34,8 +34,11 @@ python example.py                       # numpy and onnxruntime alone
 EXAMPLE: Final = Template(
     '''"""Predict with model.onnx: numpy and onnxruntime are all that is needed. Usage: python example.py [IMAGE]"""
 
+import os
 import sys
 from pathlib import Path
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime 1.32 reports to its makers
 
 import numpy as np
 import onnxruntime

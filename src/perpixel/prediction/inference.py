@@ -140,8 +140,10 @@ class Inference(WindowEngine):
         ratio, (height, width) = self.options.ratio, windows.shape[1:3]
         if ratio == 1:
             return batch
+        # In float32 PyTorch misplaces the filter, by 7e-4 of a pixel's value at 7/8 of 2,048 px; MPS has no float64.
+        exact = batch if self.device.type == "mps" else batch.double()
         size = (int(height * ratio), int(width * ratio))
-        return F.interpolate(batch, size, mode="bilinear", align_corners=False, antialias=True)
+        return F.interpolate(exact, size, mode="bilinear", align_corners=False, antialias=True).float()
 
     def _engine(self, network: nn.Module, shape: EngineShape) -> Engine:
         """What `engine_shapes` names."""

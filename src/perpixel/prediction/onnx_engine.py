@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from perpixel.errors import RunError, SettingsError
 from perpixel.prediction.predict_options import TTA, PredictOptions
 from perpixel.prediction.window_engine import WindowEngine
+from perpixel.runtime.onnx_runtime import import_onnxruntime
 from perpixel.shapes import AnyArray, ImageArray
 from perpixel.store.bundle import UNTEMPERED, Bundle
 
@@ -89,7 +90,7 @@ def onnxruntime_graph(content: bytes, output: str | None = None) -> Graph:
         RunError: It cannot run the graph.
     """
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except ModuleNotFoundError:
         raise SettingsError(
             "a bundle is predicted with ONNX Runtime, which is not installed.",
