@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
 from folders import photograph, save
@@ -129,6 +130,31 @@ def test_the_two_views_of_an_image_are_no_copies_and_no_leak(tmp_path, monkeypat
     assert not figures.duplicates
     assert not [f for f in divided.findings if f.severity == "warning"]
     assert any("optimistic, since strokes avoid borders" in f.problem.what for f in figures.findings)
+
+
+def test_each_image_counts_once_where_strokes_are_held_out(tmp_path, monkeypatch):
+    from perpixel import check, convert
+    from perpixel.planning.facts import facts_of
+
+    monkeypatch.setenv("PERPIXEL_CACHE", str(tmp_path / "cache"))
+    data = folder_of(tmp_path / "data", 2)
+    masks = [strokes(truth(number), number, 0) for number in range(2)]
+    answer = check(data, unlabelled=0)
+    share = np.mean([(mask != 0).mean() for mask in masks])
+    assert [figures.pixels for figures in answer.audit.classes] == [
+        sum((m == k).sum() for m in masks) for k in (1, 2)
+    ]
+    assert answer.audit.ignored_pixels == sum((mask == 0).sum() for mask in masks)
+    assert [figures.images for figures in answer.audit.classes] == [2, 2]
+    assert any(f"{share:.1%} of the pixels of the masks have a label" in f.problem.what for f in answer.findings)
+    assert not any("hold the background only" in f.problem.what for f in answer.findings)
+    assert facts_of(answer.dataset, answer.audit, answer.dataset.samples).labelled == pytest.approx(share)
+    written = convert(data, tmp_path / "out", unlabelled=0)
+    assert written.labelled == 2
+    assert sorted(path.name for path in (tmp_path / "out" / "masks").iterdir()) == ["0.png", "1.png"]
+    for number, mask in enumerate(masks):
+        found = np.array(Image.open(tmp_path / "out" / "masks" / f"{number}.png"))
+        np.testing.assert_array_equal(found, np.where(mask == 0, IGNORED, mask - 1))
 
 
 @pytest.mark.parametrize("count", [6, 8])

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import generated
 from browser import needs_chromium, tried
@@ -64,6 +65,22 @@ def test_what_an_interval_says(cells, more, verdict):
     )
     found = Comparison(("a", "b"), scan(cells), (), (first, second), None, "test")
     assert found.verdict(1, COMPARED.index("pixel_accuracy")) == verdict
+
+
+def test_what_nobody_has_labelled_does_not_count(tmp_path, pair):
+    data = tmp_path / "data"
+    for name in ("images", "masks"):
+        (data / name).mkdir(parents=True)
+    for number in range(6):
+        target = np.zeros((48, 48), np.uint8)
+        target[4:44, 10 + number : 40] = 255
+        Image.fromarray(np.repeat(target[..., None] // 2 + 40, 3, axis=2)).save(data / "images" / f"{number}.png")
+        target[:24] = 7
+        Image.fromarray(target).save(data / "masks" / f"{number}.png")
+    with pytest.raises(DataError, match="hold values that belong to no class"):
+        api.compare([run.folder for run, _ in pair], data)
+    counts = api.compare([run.folder for run, _ in pair], data, unlabelled=7, out=tmp_path / "out").counts[0]
+    assert counts.confusion.sum() == 6 * 24 * 48
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path, cells):

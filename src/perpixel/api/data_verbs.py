@@ -51,6 +51,7 @@ def convert(
     out: PathLike,
     *,
     to: Literal["masks", "coco", "yolo", "geojson"] = "masks",
+    unlabelled: int | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> "Converted":
@@ -61,6 +62,7 @@ def convert(
         out: The new folder.
         to: "masks" writes images/, class indices in masks/, classes.csv, manifest.csv and dataset.yaml; "coco",
             "yolo" and "geojson" write images/ and outlines along the edges of pixels, an object for each region.
+        unlabelled: The value in the masks that nobody has labelled, such as 0 around strokes; it is ignored.
         overwrite: Replace an earlier conversion in `out`.
         progress: As of `train`.
 
@@ -76,10 +78,11 @@ def convert(
     from perpixel.dataset import scan
     from perpixel.errors import DataError
 
-    answer = check(data)
+    answer = check(data, unlabelled=unlabelled)
     if answer.dataset is None or not answer.is_usable:
         raise DataError.of(finding.problem for finding in answer.findings if finding.severity == "error")
     refuse_occupied_conversion(answer.dataset.root, Path(out), overwrite=overwrite)
-    is_cut = any(sample.corner is not None for sample in answer.dataset.samples)
-    dataset = scan(Path(data), whole=True) if is_cut else answer.dataset
+    dataset = answer.dataset
+    if any(sample.corner is not None or sample.strokes is not None for sample in dataset.samples):
+        dataset = scan(Path(data), whole=True, overrides=dataset.overrides)
     return write(dataset, Path(out), to, overwrite=overwrite, progress=partial(progress or silent, "converting"))

@@ -40,7 +40,7 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
         out: Where metrics.json and images.csv go, instead of RUN/evaluation.
         inside: The class between membranes, to compute V_rand and V_info.
         threshold: How probabilities become classes, as in `predict`.
-        unlabelled: The value in the masks of `data` that nobody has labelled, such as 0 around strokes.
+        unlabelled: The value in the masks that nobody has labelled, such as 0 around strokes.
         language: Of the report, "en" or "zh"; None for that of the run.
         progress: As of `train`.
 
@@ -75,12 +75,13 @@ def evaluate(  # noqa: PLR0913 # each is one thing to ask for
     return replace(evaluation, page=page)
 
 
-def compare(
+def compare(  # noqa: PLR0913 # each is one thing to ask for
     runs: "Sequence[Run | PathLike]",
     data: PathLike | None = None,
     *,
     split: "PartName" = "test",
     out: PathLike | None = None,
+    unlabelled: int | str | None = None,
     language: "Language | None" = None,
     progress: Progress | None = None,
 ) -> "Comparison":
@@ -91,18 +92,22 @@ def compare(
         data: A labelled folder, which is scored whole; without it, the images that are in this part of every run.
         split: Which part: "test", "val", "train" or "all".
         out: The folder for compare.html and compare.json; by default the evaluation folder of the last run.
+        unlabelled: The value in the masks that nobody has labelled, such as 0 around strokes.
         language: Of the page, "en" or "zh"; None for that of the last run.
         progress: As of `train`.
 
     Returns:
         The comparison; `print` shows the table.
     """
+    from perpixel.dataset.overrides import value_from
     from perpixel.evaluation import compared
     from perpixel.report import write_comparison
 
     known_language(language)  # a wrong one costs no time
     pairs = [(run, load(run)) for run in map(opened_run, runs)]
-    comparison = compared(pairs, Path(data) if data else None, part=split, progress=progress or silent)
+    folder = Path(data) if data else None
+    stated = value_from(unlabelled)
+    comparison = compared(pairs, folder, part=split, unlabelled=stated, progress=progress or silent)
     predictors = {name: pair[1] for name, pair in zip(comparison.names, pairs, strict=True)}
     folder = Path(out) if out else pairs[-1][0].evaluation_folder
     comparison.save(folder)

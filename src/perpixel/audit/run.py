@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -82,14 +83,14 @@ def _summed(
             ClassFigures(
                 name,
                 int(pixels[:, k].sum()),
-                int((pixels[:, k] > 0).sum()),
+                len({_image_of(s) for s, row in zip(dataset.samples, pixels, strict=True) if row[k]}),
                 len(areas[k]),
                 *_typical(areas[k]),
             )
             for k, name in enumerate(dataset.labels.names)
         ),
-        ignored_pixels=int(pixels[:, -1].sum()),
-        empty=tuple(name for name, row in zip(names, pixels, strict=True) if not row[objects].any()),
+        ignored_pixels=int(pixels[:, -1].sum()) - _counted_twice(dataset.samples),
+        empty=tuple(s.name for s, row in zip(dataset.samples, pixels, strict=True) if _is_empty(s, row[objects])),
         duplicates=(),
         sequences=_sequences(dataset, thumbnails),
         present={n: tuple(map(int, np.flatnonzero(row[:-1]))) for n, row in zip(names, pixels, strict=True)},
@@ -117,7 +118,23 @@ def _copies(dataset: Dataset, samples: Sequence[Sample], thumbnails: NDArray[np.
 
 def _is_one_image(first: Sample, second: Sample) -> bool:
     """Whether both are one image, whose strokes are divided."""
-    return first.strokes is not None and (first.image, first.page) == (second.image, second.page)
+    return first.strokes is not None and _image_of(first) == _image_of(second)
+
+
+def _image_of(sample: Sample) -> tuple[Path, int, tuple[int, int] | None]:
+    """What two samples share that show one image, whose strokes are divided."""
+    return sample.image, sample.page, sample.corner
+
+
+def _counted_twice(samples: Sequence[Sample]) -> int:
+    """Pixels of images whose strokes are divided: each pixel is unlabelled in one view more than in the mask."""
+    views = {_image_of(sample): sample for sample in samples}
+    return sum(s.height * s.width for s in samples) - sum(s.height * s.width for s in views.values())
+
+
+def _is_empty(sample: Sample, of_objects: NDArray[np.int64]) -> bool:
+    """Whether a mask shows no object; half of an image's strokes says nothing of it."""
+    return sample.strokes is None and not of_objects.any()
 
 
 def _told_alike(names: Sequence[str]) -> list[Finding]:

@@ -19,6 +19,7 @@ from perpixel.cli.spoken import with_language
 from perpixel.cli.training_arguments import PlanArguments, TrainArguments, request, with_typer_options
 from perpixel.language import current, say, translated
 from perpixel.runtime.colours import paint_for
+from perpixel.settings.training_options import OPTIONS
 
 app = typer.Typer(
     help="Semantic segmentation of 2-D images: folder → audit → plan → train → evaluate → report → predict.",
@@ -32,9 +33,7 @@ Data = Annotated[Path, typer.Argument(help="a folder of images and masks, or a d
 RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
 RunOrExport = Annotated[Path, typer.Argument(help="a run folder or an export", show_default=False)]
 Part = Annotated[Literal["test", "val", "train", "all"], typer.Option(help="subset of the run's data")]
-Unlabelled = Annotated[
-    str | None, typer.Option(metavar="VALUE", help="in the masks, what nobody has labelled, such as 0 around strokes")
-]
+Unlabelled = Annotated[str | None, typer.Option(metavar="VALUE", help=OPTIONS["unlabelled"].help)]
 
 
 def _print_version(is_asked: bool) -> None:
@@ -102,11 +101,12 @@ def convert(
     data: Data,
     out: Annotated[Path, typer.Argument(help="the new folder", show_default=False)],
     to: Annotated[Literal["masks", "coco", "yolo", "geojson"], typer.Option(help="what to write")] = "masks",
+    unlabelled: Unlabelled = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Convert a folder to plain images and masks that other programs can read."""
     with bars() as progress:
-        answer = api.convert(data, out, to=to, overwrite=overwrite, progress=progress)
+        answer = api.convert(data, out, to=to, unlabelled=unlabelled, overwrite=overwrite, progress=progress)
     print(translated(str(answer)))
 
 
@@ -201,13 +201,16 @@ def compare(
     ],
     split: Part = "test",
     out: Annotated[Path | None, typer.Option(help="the folder for compare.html")] = None,
+    unlabelled: Unlabelled = None,
 ) -> None:
     """Compare runs on the same images, with intervals; the last path is a labelled folder if it is no run."""
     known = ("settings.yaml", "card.json")  # a run's, an export's
     is_data = len(runs) > 2 and runs[-1].is_dir() and not any((runs[-1] / name).is_file() for name in known)
     data = runs.pop() if is_data else None
     with bars() as progress:
-        answer = api.compare(runs, data, split=split, out=out, language=current(), progress=progress)
+        answer = api.compare(
+            runs, data, split=split, out=out, unlabelled=unlabelled, language=current(), progress=progress
+        )
     print(translated(str(answer)))
     print(f"{say('page: ')}{(out or scores_folder(runs[-1])) / 'compare.html'}")
 

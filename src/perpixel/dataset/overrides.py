@@ -8,6 +8,7 @@ from perpixel.dataset.annotations.tables import parse_colour
 from perpixel.dataset.turns import MaskOrientation
 from perpixel.errors import SettingsError
 from perpixel.labels.labels import Value
+from perpixel.settings.tree import DataSettings
 
 DuplicatesMode: TypeAlias = Literal["group", "ignore"]
 """Whether images that show the same are kept on one side of a split, or taken for different ones."""
@@ -46,6 +47,11 @@ class Overrides:
 
 
 NOTHING_STATED: Final = Overrides()
+
+
+def stated_by(settings: DataSettings) -> Overrides:
+    """What the settings of a training state of its folder."""
+    return Overrides(unlabelled=value_from(settings.unlabelled), duplicates=settings.duplicates)
 
 
 def value_from(given: int | str | None) -> tuple[Value, ...]:

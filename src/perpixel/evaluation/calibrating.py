@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset import scan
+from perpixel.dataset.overrides import stated_by
 from perpixel.labels.calibration import draw_pixels, fit_temperature
 from perpixel.labels.decision import Calibration, decoded
 from perpixel.labels.labels import Labels
@@ -95,7 +96,7 @@ def calibrate(
         DataError: An image cannot be read.
         OutputError: The model file cannot be written.
     """
-    dataset = scan(run.data, predictor.codec.labels)
+    dataset = scan(run.data, predictor.codec.labels, overrides=stated_by(run.settings.data))
     samples = evenly(Split.load(run.split_path, dataset.samples).part("val"), VALIDATION_IMAGES)
     fitting = Fitting(predictor.codec.labels)
     for number, sample in enumerate(samples, start=1):

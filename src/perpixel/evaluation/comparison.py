@@ -10,11 +10,13 @@ from typing import Any, Final
 import numpy as np
 
 from perpixel.dataset import Dataset, Sample, scan
+from perpixel.dataset.overrides import Overrides, stated_by
 from perpixel.errors import DataError, SettingsError
 from perpixel.evaluation.details import few_units, number_or_none, span
 from perpixel.evaluation.image_score import pixel_score
 from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, samples_of_part
 from perpixel.files.atomic import write_text
+from perpixel.labels.labels import Value
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
 from perpixel.prediction import Predictor
 from perpixel.results import Result, Row, Score, how_many
@@ -152,6 +154,7 @@ def compared(
     data: Path | None = None,
     *,
     part: PartName = "test",
+    unlabelled: tuple[Value, ...] = (),
     progress: Progress = silent,
 ) -> Comparison:
     """Score runs on the same images.
@@ -160,6 +163,7 @@ def compared(
         runs: Two or more, with their models.
         data: A labelled folder, scored whole; without it, the images that are in this part of every run.
         part: Which.
+        unlabelled: Values in the masks that nobody has labelled.
         progress: Called after each image.
 
     Raises:
@@ -177,7 +181,10 @@ def compared(
                 fix="compare runs that were trained on the same classes.",
                 examples=[f"{', '.join(labels.names)} ({labels.kind})", f"{', '.join(theirs.names)} ({theirs.kind})"],
             )
-    dataset = scan(data or runs[0][0].data, labels, whole=data is not None)
+    first = runs[0][0]
+    stated = Overrides(unlabelled=unlabelled)
+    stated = stated if data is not None else stated.over(stated_by(first.settings.data))
+    dataset = scan(data or first.data, labels, whole=data is not None, overrides=stated)
     samples = dataset.samples if data is not None else _common([run for run, _ in runs], dataset, part)
     counts = []
     for place, (_, predictor) in enumerate(runs):
@@ -186,7 +193,7 @@ def compared(
             scored.append(pixel_score(answer_of(predictor, dataset, sample)).counts)
             progress("comparing", place * len(samples) + len(scored), len(runs) * len(samples))
         counts.append(Counts.stack(scored))
-    groups, _ = groups_of_samples(dataset, samples, None if data else runs[0][0].settings.data.group_by)
+    groups, _ = groups_of_samples(dataset, samples, None if data else first.settings.data.group_by)
     names = _names([run.folder for run, _ in runs])
     return Comparison(names, dataset, tuple(samples), tuple(counts), groups, "data" if data is not None else part)
 

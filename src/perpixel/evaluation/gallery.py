@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from perpixel.dataset import Dataset, Sample, scan
+from perpixel.dataset.overrides import stated_by
 from perpixel.evaluation.image_score import ImageAnswer
 from perpixel.prediction import Predictor
 from perpixel.shapes import TargetArray
@@ -74,7 +75,7 @@ def unlabelled_of(dataset: Dataset, predictor: Predictor) -> dict[str, Sequence[
 
 def preview(run: Run, predictor: Predictor) -> Gallery:
     """What the report of a run shows before anything is evaluated: validation images. Raises DataError."""
-    dataset = scan(run.data, predictor.codec.labels)
+    dataset = scan(run.data, predictor.codec.labels, overrides=stated_by(run.settings.data))
     validation = Split.load(run.split_path, dataset.samples).part("val")
     shown = {"validation_images": _predicted(dataset, predictor, validation)}
     return Gallery(dataset, shown | unlabelled_of(dataset, predictor))

@@ -253,7 +253,8 @@ class Evaluation(Result):
         """Of all pixels of the images, those with a label (of the first class, where several can share a pixel)."""
         counts = self.stacked.pooled
         parts = (counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative)
-        every = sum(image.sample.height * image.sample.width for image in self.images)
+        sizes = {(s.image, s.page, s.corner): s.height * s.width for s in (each.sample for each in self.images)}
+        every = sum(sizes.values())  # an image whose strokes are divided counts once
         return sum(int(part[0]) for part in parts) / every if every else float("nan")
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample, scan
-from perpixel.dataset.overrides import Overrides
+from perpixel.dataset.overrides import Overrides, stated_by
 from perpixel.errors import DataError, SettingsError, did_you_mean
 from perpixel.evaluation.calibrating import evenly
 from perpixel.evaluation.gallery import Extremes, Gallery, unlabelled_of
@@ -57,7 +57,7 @@ def evaluate_run(  # noqa: PLR0913 # each is one thing to ask for
         out: Where to write, instead of the run's evaluation folder.
         inside: The class between membranes, for V_rand and V_info; without it they are computed where one of two
             classes is called membrane.
-        unlabelled: Values in the masks of `data` that nobody has labelled.
+        unlabelled: Values in the masks that nobody has labelled, beside those of the run's settings for its own data.
         progress: Called after each image.
         watch: Called with the data set, what was predicted, and the number of images, for each image.
 
@@ -71,6 +71,7 @@ def evaluate_run(  # noqa: PLR0913 # each is one thing to ask for
     keep_freed_memory()
     labels = predictor.codec.labels
     stated = Overrides(unlabelled=unlabelled)
+    stated = stated if data is not None else stated.over(stated_by(run.settings.data))
     dataset = scan(data or run.data, labels, whole=data is not None, overrides=stated)
     task = _Task(predictor, dataset, _inside(labels, inside), watch)
     samples = task.dataset.samples if data is not None else samples_of_part(run, task.dataset, part)

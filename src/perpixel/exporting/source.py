@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample, scan
+from perpixel.dataset.overrides import stated_by
 from perpixel.errors import DataError, PerpixelError
 from perpixel.evaluation.scoring import PartName, samples_of_part
 from perpixel.exporting.raw_network import RawNetwork, Tempered
@@ -189,7 +190,7 @@ def _part_sizes(run: Run) -> dict[str, int]:
 def images_of_part(run: Run, labels: Labels, part: PartName) -> tuple[ProofImage, ...]:
     """At most `PROOF_IMAGES` images of a part of a run's own data, with their truth. Raises DataError."""
     try:
-        dataset = scan(run.data, labels)
+        dataset = scan(run.data, labels, overrides=stated_by(run.settings.data))
         samples = samples_of_part(run, dataset, part)
     except PerpixelError as error:
         purpose = "on which the export is proved" if part == "test" else "without which no precision is lowered"

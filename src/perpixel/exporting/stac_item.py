@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perpixel.dataset import scan
+from perpixel.dataset.overrides import stated_by
 from perpixel.errors import PerpixelError
 from perpixel.exporting.source import ExportSource, _evenly
 from perpixel.files.read import read_header
@@ -115,7 +116,8 @@ def _properties(source: ExportSource) -> dict[str, Any]:
 def _box(source: ExportSource) -> Box | None:
     """The box around the run's images in degrees (WGS 84); None where none tells its place."""
     try:
-        samples = scan(source.run.data, source.card.codec.labels).samples
+        stated = stated_by(source.run.settings.data)
+        samples = scan(source.run.data, source.card.codec.labels, overrides=stated).samples
         paths = [sample.image for sample in _evenly(samples, MOST_HEADERS)]
     except PerpixelError:  # the data are gone: the images of the proof are there
         paths = [Path(each.name) for each in source.images]

@@ -70,12 +70,13 @@ def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Fac
     targets = [dataset.target(samples[place]) for place in places]
     pixels = np.array([each.pixels for each in figures.classes], dtype=np.float64)
     areas = np.array(figures.heights, dtype=np.float64) * figures.widths  # of every labelled image
+    every = sum({(s.image, s.page, s.corner): s.height * s.width for s in dataset.samples}.values())
     holds = np.array([[k in figures.present[each.name] for k in range(len(labels))] for each in dataset.samples])
     return Facts(
         kind=labels.kind,
         names=labels.names,
         shares=tuple((pixels / max(1.0, pixels.sum())).tolist()),
-        covered=tuple((pixels / max(1.0, areas.sum() - figures.ignored_pixels)).tolist()),
+        covered=tuple((pixels / max(1.0, every - figures.ignored_pixels)).tolist()),
         frequencies=tuple((pixels / np.maximum(1.0, areas @ holds)).tolist()),
         images=len(samples),
         pixels=sum(sample.height * sample.width for sample in samples),
@@ -83,7 +84,7 @@ def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Fac
         is_georeferenced=any(sample.bounds is not None for sample in samples),
         tilt=_tilt(targets, len(labels)),
         iou_after_rescale={scale: _iou_after_rescale(targets, len(labels), labels.kind, scale) for scale in SCALES},
-        labelled=1 - figures.ignored_pixels / max(1.0, float(areas.sum())),
+        labelled=1 - figures.ignored_pixels / max(1.0, every),
     )
 
 

@@ -65,8 +65,10 @@ def _images(dataset: "Dataset", audit: "Audit") -> list[str]:
 def _classes(dataset: "Dataset", audit: "Audit", paint: Paint) -> list[str]:
     labels = dataset.labels
     kind = "multilabel: classes may overlap" if labels.is_multilabel else "multiclass: one class per pixel"
-    total = sum(height * width for height, width in zip(audit.heights, audit.widths, strict=True))
-    total = max(total - audit.ignored_pixels, 1)
+    total = max(sum(figures.pixels for figures in audit.classes), 1)
+    if labels.is_multilabel:
+        areas = sum(height * width for height, width in zip(audit.heights, audit.widths, strict=True))
+        total = max(areas - audit.ignored_pixels, 1)
     lines = [_row(say("classes"), f"{len(labels)}{say(', ')}{say(kind)}")]
     names = [f"{name} = {_spelled(value)}" for name, value in zip(labels.names, labels.values, strict=True)]
     widest = max(map(_columns, names[:CLASSES_SHOWN]))

@@ -10,6 +10,7 @@ import numpy as np
 
 from perpixel.audit import audit
 from perpixel.dataset import Dataset, scan
+from perpixel.dataset.overrides import stated_by
 from perpixel.evaluation import Evaluation
 from perpixel.evaluation.gallery import MAX_GALLERY_IMAGES, Gallery, PredictedSample, preview
 from perpixel.files.atomic import write_text
@@ -57,7 +58,9 @@ def write_report(  # noqa: PLR0913, PLR0917 # a page tells much
     words = texts(language)
     labels = predictor.codec.labels
     kept = (evaluation.gallery if evaluation else None) or preview(run, predictor)
-    own = kept.dataset if data is None else scan(run.data, labels) if run.data.exists() else None
+    own = kept.dataset if data is None else None
+    if data is not None and run.data.exists():
+        own = scan(run.data, labels, overrides=stated_by(run.settings.data))
     history = run.history()
     page = rendered(
         "run.html",

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from perpixel.audit import Audit, audit
 from perpixel.dataset import Dataset, Finding, scan
-from perpixel.dataset.overrides import Overrides, value_from
+from perpixel.dataset.overrides import stated_by
 from perpixel.dataset.sample import warning
 from perpixel.errors import SettingsError
 from perpixel.planning import Plan, card_of, facts_of, plan_for
@@ -119,8 +119,7 @@ def _base(settings: Settings) -> Base | None:
 
 
 def _measured(data: Path, settings: Settings, progress: Progress) -> _Data:
-    stated = Overrides(unlabelled=value_from(settings.data.unlabelled), duplicates=settings.data.duplicates)
-    dataset = scan(data, overrides=stated)
+    dataset = scan(data, overrides=stated_by(settings.data))
     figures = audit(dataset, progress=partial(progress, "measuring the data"))
     _warn(figures.findings)
     return _Data(dataset, figures)
