@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faults.verbs import TRAINING, Verb, begun, check_same, ended, killed
+from faults.verbs import TRAINING, Verb, begun, check_same, clock_set_back, ended, killed
 from generated import contents, write_cells
 from perpixel.cli import main
 from perpixel.files.atomic import WRITING
@@ -26,13 +26,11 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system for
 
 @pytest.fixture(scope="module")
 def verbs(tmp_path_factory):
-    """The four, with a run. All but export, which starts threads, have run once in this process, for the imports."""
+    """The four, with a run."""
     folder = tmp_path_factory.mktemp("faults")
     data = write_cells(folder / "data")
     found = {name: Verb(name, data, folder / "run") for name in NAMES}
-    assert main(found["train"].arguments(folder / "run")) == 0
-    for name in ("predict", "evaluate"):
-        assert main(found[name].arguments(folder / f"warm-{name}")) == 0
+    assert ended(begun(found["train"].arguments(folder / "run"))) == 0
     return found
 
 
@@ -86,11 +84,7 @@ def test_a_disk_that_is_full_at_any_write(verbs, disk, name):
 def test_a_read_only_folder_is_told_and_left(verbs, disk, name):
     remount(disk, "ro")
     told = disk.parent / "told"
-
-    def heard():
-        os.dup2(os.open(told, os.O_CREAT | os.O_WRONLY), 2)
-
-    assert ended(begun(verbs[name].arguments(disk / "out"), heard)) == 1
+    assert ended(begun(verbs[name].arguments(disk / "out"), told)) == 1
     assert "cannot write" in told.read_text(encoding="utf-8")
     assert "Fix: " in told.read_text(encoding="utf-8")
     assert not list(disk.iterdir())
@@ -109,23 +103,17 @@ def test_two_processes_in_one_folder(verbs, tmp_path, name):
     print(f"\ntwo processes, {name}: ended with {codes}", flush=True)
 
 
-def clock_set_back():
-    """The clock of this process says another year, earlier at every look."""
-    start, real = time.time(), time.time
-    time.time = lambda: start - 3e8 - 10 * (real() - start)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_clock_that_is_set_back_changes_nothing(verbs, tmp_path, name):
     verb, out = verbs[name], tmp_path / "out"
-    process = begun(verb.arguments(out), clock_set_back)
+    process = begun(verb.arguments(out), clock=clock_set_back)
     process.join(1)
     process.kill()
     ended(process)
     for path in out.rglob("*"):
         os.utime(path, (2e9, 2e9))  # written in 2033
-    assert ended(begun(verb.arguments(out), clock_set_back)) == 0
+    assert ended(begun(verb.arguments(out), clock=clock_set_back)) == 0
     check_same(verb, out)
 
 

@@ -43,3 +43,16 @@ def test_an_interrupted_training_reloads_no_more(running):
     text = (running / "report.html").read_text(encoding="utf-8")
     assert "http-equiv" not in text
     assert "训练被中断" in text
+
+
+def test_writing_takes_a_small_share_of_the_time(running, monkeypatch):
+    clock = iter([0, 10, 509, 511, 512])  # it took 10 s, so none before 510 s: 2 %
+    monkeypatch.setattr("perpixel.report.live_page.time.monotonic", lambda: next(clock))
+    page, written = LivePage(running, "en", lambda *values: None), []
+    for _ in range(3):
+        page("training", 0.5, 1)
+        written.append((running / "report.html").exists())
+        (running / "report.html").unlink(missing_ok=True)
+        with (running / "history.csv").open("a", encoding="utf-8") as history:
+            history.write((running / "history.csv").read_text(encoding="utf-8").splitlines()[-1] + "\n")
+    assert written == [True, False, True]

@@ -1,5 +1,7 @@
 """The page of a training that still runs: it reloads itself, and grows with each validation."""
 
+import math
+import time
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,8 @@ from perpixel.runtime.progress import Progress
 from perpixel.store.run_folder import Run
 
 RELOADED_EVERY_SECONDS: Final = 10
+SHARE_OF_TIME: Final = 0.02
+"""Of a training at most, for writing its page."""
 LIVE_MARK: Final = 'data-state="live"'
 """In the page of a training that did not end."""
 
@@ -23,7 +27,9 @@ def is_live(page: Path) -> bool:
 
 
 class LivePage:
-    """A progress that also writes report.html of the run after each validation; it passes every call on.
+    """A progress that also writes report.html of the run after validations; it passes every call on.
+
+    A page is left out where it would take more than `SHARE_OF_TIME` since the one before.
 
     Args:
         folder: The run folder, which may not exist yet.
@@ -36,16 +42,21 @@ class LivePage:
         self._language = language
         self._progress = progress
         self._written = 0
+        self._rested = -math.inf
         self.logger = getattr(progress, "logger", None)
         """What a trainer tells after each validation, where the progress has it."""
 
     def __call__(self, task: str, done: float, total: float, note: str = "") -> None:
-        """Take note of how far it is, and write the page where a validation was added."""
+        """Take note of how far it is, and write the page after a validation, if it is time."""
         self._progress(task, done, total, note)
-        history = self._folder / "history.csv"
-        if task == "training" and history.is_file() and (size := history.stat().st_size) != self._written:
+        start, history = time.monotonic(), self._folder / "history.csv"
+        if task != "training" or start < self._rested or not history.is_file():
+            return
+        if (size := history.stat().st_size) != self._written:
             self._written = size
             self._write(refresh=RELOADED_EVERY_SECONDS)
+            end = time.monotonic()
+            self._rested = end + (end - start) / SHARE_OF_TIME
 
     def close(self) -> None:
         """Say that the training was interrupted, if anything was written of it."""
