@@ -5,20 +5,31 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from perpixel.language import say
+from perpixel.language.choice import Language
 from perpixel.settings.tree import Settings, SettingsSection
 
 PLACE = "<!-- all settings -->"
+BAR = "\\|"
+"""Inside a cell."""
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Called by mkdocs for every page."""
-    return markdown.replace(PLACE, table()) if PLACE in markdown else markdown
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Called by mkdocs for every page; a page named NAME.zh.md is in Chinese."""
+    if PLACE not in markdown:
+        return markdown
+    return markdown.replace(PLACE, table("zh" if page.file.src_uri.endswith(".zh.md") else "en"))
 
 
-def table() -> str:
+def table(language: Language) -> str:
     """A row a setting: its key, its default, what it says of itself."""
-    rows = [f"| `{key}` | `{default}` | {about} |" for key, default, about in rows_of(Settings)]
-    return "\n".join(["| setting | default | |", "|---|---|---|", *rows])
+    rows = [
+        f"| `{key}` | `{default}` | {say(about, language=language).replace('|', BAR)} |"
+        for key, default, about in rows_of(Settings)
+    ]
+    return "\n".join(
+        ["| 设置 | 默认值 | 说明 |" if language == "zh" else "| setting | default | |", "|---|---|---|", *rows]
+    )
 
 
 def rows_of(part: type[BaseModel], prefix: str = "") -> list[tuple[str, str, str]]:
@@ -33,5 +44,5 @@ def rows_of(part: type[BaseModel], prefix: str = "") -> list[tuple[str, str, str
         shown = default if isinstance(default, str) else json.dumps(default)
         words = [str(word) for word in get_args(inner) if isinstance(word, str)]
         about = field.description or (", ".join(words) if words else "")
-        rows.append((prefix + name, shown, about.replace("|", "\\|")))
+        rows.append((prefix + name, shown, about))
     return rows
