@@ -49,11 +49,11 @@ def test_a_tile_far_larger_than_its_image(tmp_path):
     refused(path, r"declares tiles or strips of 1,572,864,000 bytes for 32 × 32 pixels; .*\n.*PERPIXEL_MAX_BYTES")
 
 
-@pytest.mark.parametrize("compress", [zlib.compress, lambda data: lzma.compress(data, lzma.FORMAT_XZ)])
+@pytest.mark.parametrize("compress", [zlib.compress, lambda data: lzma.compress(data, lzma.FORMAT_XZ, preset=0)])
 def test_a_tile_whose_bytes_are_a_bomb(tmp_path, compress, monkeypatch):
     monkeypatch.setattr(tiff_limits, "ALWAYS_ALLOWED", 2**20)
     path = tmp_path / "a.tif"
-    bomb = compress(bytes(2**26))
+    bomb = compress(bytes(2**25))
     code = 8 if bomb[:1] == b"x" else 34925
     tags = [(256, 3, 32), (257, 3, 32), (258, 3, 8), (259, 3, code), (262, 3, 1), (273, 4, 8), (277, 3, 1),
             (278, 3, 32), (279, 4, len(bomb))]  # fmt: skip

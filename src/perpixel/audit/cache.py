@@ -13,6 +13,7 @@ from perpixel.dataset import Dataset
 from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_json
+from perpixel.files.whole_file import text_of
 
 CACHE_VERSION: Final = 3
 
@@ -27,7 +28,7 @@ def cache_folder() -> Path:
 def recall(dataset: Dataset) -> Audit | None:
     """The figures kept from an earlier run, if they can be read; a damaged file is as good as none."""
     try:
-        data = parse_json(_cache_file(dataset).read_text(encoding="utf-8"), "the cache")
+        data = parse_json(text_of(_cache_file(dataset)), "the cache")
         return from_dict(data, dataset.findings)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError):
         return None

@@ -15,6 +15,7 @@ from perpixel.dataset.turns import MaskOrientation
 from perpixel.errors import DataError, Problem, did_you_mean
 from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_yaml
+from perpixel.files.whole_file import text_of
 from perpixel.labels.labels import Colour, Encoding, Labels, Value, is_multilabel
 from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import LabelKind
@@ -100,9 +101,7 @@ class DatasetDescription(_Part):
 def is_description(path: Path) -> bool:
     """Whether a file is a dataset.yaml of perpixel's (other programs use the name too)."""
     try:
-        return path.is_file() and any(
-            line.startswith("perpixel:") for line in path.read_text(encoding="utf-8").splitlines()
-        )
+        return path.is_file() and any(line.startswith("perpixel:") for line in text_of(path).splitlines())
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -114,7 +113,7 @@ def load_description(path: Path) -> DatasetDescription:
         DataError: It is no YAML, has unknown keys, or contradicts itself; all of it at once.
     """
     try:
-        data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+        data = parse_yaml(text_of(path), str(path))
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read as YAML: {reason}.", fix="correct it, or remove it.") from error

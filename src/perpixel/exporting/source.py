@@ -18,6 +18,7 @@ from perpixel.exporting.raw_network import RawNetwork, Tempered
 from perpixel.files.areas import pixel_areas
 from perpixel.files.parse import parse_json
 from perpixel.files.read import open_image, read_header
+from perpixel.files.whole_file import text_of
 from perpixel.labels.labels import Labels
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.prediction.inference import Inference
@@ -168,7 +169,7 @@ def _origin(weights: Any, encoder: str | None) -> dict[str, str]:
 def _scores(run: Run) -> JsonMapping | None:
     """The dataset and class scores of the run's evaluation, with their intervals."""
     try:
-        metrics = parse_json((run.evaluation_folder / "metrics.json").read_text(encoding="utf-8"), "metrics.json")
+        metrics = parse_json(text_of(run.evaluation_folder / "metrics.json"), "metrics.json")
         kept = ("split", "images", "dataset", "classes", "intervals")
         return {key: metrics[key] for key in kept}
     except (OSError, ValueError, KeyError):
@@ -181,8 +182,7 @@ def _part_sizes(run: Run) -> dict[str, int]:
     from collections import Counter
 
     try:
-        with run.split_path.open(newline="", encoding="utf-8") as file:
-            return dict(Counter(row["part"] for row in csv.DictReader(file)))
+        return dict(Counter(row["part"] for row in csv.DictReader(text_of(run.split_path).splitlines())))
     except (OSError, KeyError, ValueError):
         return {}
 

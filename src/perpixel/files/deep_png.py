@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.files.open_image import check_size, damage_told, unreadable
+from perpixel.files.whole_file import content_of
 
 PNG_START: Final = b"\x89PNG\r\n\x1a\n"
 CHANNELS: Final = {2: 3, 4: 2, 6: 4}
@@ -39,7 +40,7 @@ def read_deep_png(path: Path) -> NDArray[np.uint16]:
     check_size(path, height, width, 8 * channels)  # the pixels, their filters and two copies
     row_bytes = 2 * channels * width
     with damage_told(path):
-        data = path.read_bytes()
+        data = content_of(path)
         if data[28]:
             raise unreadable(path, "it is an interlaced PNG of 16 bits; save it without interlacing")
         decoder = zlib.decompressobj()

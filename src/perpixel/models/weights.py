@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import logging
 import socket
+import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -97,6 +98,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise SettingsError(f"there is no weight file {path}.", fix=f"give a file that exists, {_WITHOUT}.")
     try:
         is_safe = path.suffix == ".safetensors"
+        if not is_safe and holds_compressed(path):
+            raise ValueError("its tensors are compressed, which PyTorch never does")
         state: Any = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # each library has its own errors for a broken file
         raise RunError(
@@ -107,6 +110,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
         state = state.get(key, state) if isinstance(state, dict) else state
     _refuse_odd(path, state)
     return dict(state)
+
+
+def holds_compressed(path: Path) -> bool:
+    """Whether a .zip holds compressed members, which may be any times as large once they are unpacked."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist())
 
 
 def _refuse_odd(path: Path, state: Any) -> None:

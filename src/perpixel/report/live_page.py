@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from perpixel.files.atomic import write_text
+from perpixel.files.whole_file import content_of, text_of
 from perpixel.language.choice import Language
 from perpixel.report.page import rendered
 from perpixel.report.run_page import run_facts
@@ -23,7 +24,10 @@ LIVE_MARK: Final = 'data-state="live"'
 
 def is_live(page: Path) -> bool:
     """Whether a report is that of a training that did not end: one that runs, or was stopped."""
-    return LIVE_MARK in page.read_text(encoding="utf-8")
+    try:
+        return LIVE_MARK.encode() in content_of(page)
+    except OSError:
+        return False
 
 
 class LivePage:
@@ -75,7 +79,7 @@ class LivePage:
             facts=run_facts(run, history, words),
             told=words["live"].format(seconds=refresh) if refresh else words["interrupted"],
             curves=training_curves(history, run.epochs(), words) if history else "",
-            settings=(run.folder / "settings.yaml").read_text(encoding="utf-8"),
+            settings=text_of(run.folder / "settings.yaml"),
             refresh=refresh,
         )
         write_text(run.report_path, page)

@@ -14,6 +14,7 @@ from perpixel.dataset.overrides import stated_by
 from perpixel.evaluation import Evaluation
 from perpixel.evaluation.gallery import MAX_GALLERY_IMAGES, Gallery, PredictedSample, preview
 from perpixel.files.atomic import write_text
+from perpixel.files.whole_file import text_of
 from perpixel.language import translated
 from perpixel.language.choice import Language
 from perpixel.prediction import Predictor
@@ -74,7 +75,7 @@ def write_report(  # noqa: PLR0913, PLR0917 # a page tells much
         **_pictures(kept, evaluation, pictures),
         **_scores(evaluation, words),
         **_about_data(run, own),
-        settings="" if run.is_exported else (run.folder / "settings.yaml").read_text(encoding="utf-8"),
+        settings="" if run.is_exported else text_of(run.folder / "settings.yaml"),
     )
     path = (folder or (run.evaluation_folder if run.folder.is_file() else run.folder)) / "report.html"
     write_text(path, page)

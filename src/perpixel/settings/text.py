@@ -8,6 +8,7 @@ import yaml
 
 from perpixel.errors import SettingsError
 from perpixel.files.parse import parse_yaml
+from perpixel.files.whole_file import text_of
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.settings.tree import BUDGETS, Settings, over
 
@@ -15,9 +16,11 @@ from perpixel.settings.tree import BUDGETS, Settings, over
 def settings_from_file(path: Path) -> JsonObject:
     """Read the tree of a YAML file of settings; unchecked. Raises SettingsError where it is not one."""
     try:
-        tree = parse_yaml(path.read_text(encoding="utf-8"), str(path)) or {}
+        tree = parse_yaml(text_of(path), str(path)) or {}
     except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}.", fix="give an existing YAML file.") from None
+        raise SettingsError(
+            f"cannot read {path}: {error.strerror or error}.", fix="give an existing YAML file."
+        ) from None
     except ValueError as error:
         raise SettingsError(f"{path} is not YAML: {error}.", fix="correct that line.") from None
     if not isinstance(tree, dict):

@@ -14,6 +14,7 @@ from perpixel.dataset.sample import warning
 from perpixel.errors import RunError
 from perpixel.files.atomic import write_text
 from perpixel.files.csv_cells import CSV_ERRORS, plain_cell, safe_cell
+from perpixel.files.whole_file import text_of
 from perpixel.split.digests import digests_of
 
 SplitPart: TypeAlias = Literal["train", "val", "test", "gap"]
@@ -74,7 +75,7 @@ class Split:
             RunError: The file is missing or damaged, or names other samples.
         """
         try:
-            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+            rows = list(csv.DictReader(text_of(path).splitlines()))
             parts = {plain_cell(row["name"]): (cast("SplitPart", row["part"]), row["reason"]) for row in rows}
             seen = {
                 plain_cell(row["name"]): (row.get("image_digest") or "", row.get("label_digest") or "")

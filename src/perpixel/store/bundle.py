@@ -6,15 +6,19 @@ model.onnx   raw pixels (N, C, H, W) to probabilities (N, K, H, W), for any N, H
 
 import hashlib
 import json
+import lzma
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from perpixel.errors import PerpixelError, RunError
+from perpixel.files.limits import MAX_BYTES
 from perpixel.files.parse import parse_json
+from perpixel.files.whole_file import content_of, refuse_irregular
 from perpixel.labels.codec import Codec
 from perpixel.labels.decision import Calibration
 from perpixel.runtime.json_values import JsonMapping
@@ -26,6 +30,10 @@ UNTEMPERED: Final = "untempered_probabilities"
 """The second output of a graph with a temperature: views and tiles are averaged before the temperature is applied."""
 PREDICTED: Final = ("onnx", "huggingface")
 """The targets whose bundles perpixel itself predicts with."""
+EXTERNAL: Final = b"\x0a\x08location\x12"
+"""How protobuf writes that a tensor of an ONNX graph lies in another file, whose name follows."""
+DAMAGED_ZIP: Final = (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
+"""What unpacking raises where bytes were altered, a password is asked for, or the compression is not known."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,11 @@ class Bundle:
         content = _content(self.path, name)
         if checksum(content) != self.card.checksums[name]:
             raise RunError(f"{name} of {self.path} has been altered or damaged.", fix="copy the bundle again.")
+        if EXTERNAL in content:
+            raise RunError(
+                f"{name} of {self.path} names another file for its weights.",
+                fix="export the run again: perpixel keeps all weights within the graph.",
+            )
         return content
 
 
@@ -162,10 +175,13 @@ def _content(path: Path, name: str) -> bytes:
     """A file of a bundle. Raises RunError where it is missing or cannot be read."""
     try:
         if path.is_dir():
-            return (path / name).read_bytes()
+            return content_of(path / name)
+        refuse_irregular(path)
         with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(name).file_size > MAX_BYTES:
+                raise OSError(f"{name} holds more than {MAX_BYTES:,} bytes (PERPIXEL_MAX_BYTES allows more)")
             return archive.read(name)
     except (KeyError, FileNotFoundError):
         raise RunError(f"{path} has no {name}.", fix="give a folder or .zip that `perpixel export` wrote.") from None
-    except (OSError, zipfile.BadZipFile) as error:
+    except DAMAGED_ZIP as error:
         raise RunError(f"{path} cannot be read: {error}.", fix="copy the bundle again.") from None

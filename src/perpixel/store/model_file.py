@@ -14,6 +14,7 @@ from torch import Tensor
 from perpixel.errors import OutputError, PerpixelError, RunError
 from perpixel.files.atomic import replacing
 from perpixel.files.parse import parse_json
+from perpixel.files.whole_file import refuse_irregular
 from perpixel.labels.codec import Codec
 from perpixel.labels.decision import Calibration
 from perpixel.models.encoders import ENCODERS
@@ -92,6 +93,7 @@ def is_model(path: Path) -> bool:
     from safetensors import SafetensorError, safe_open
 
     try:
+        refuse_irregular(path)
         with safe_open(path, "pt") as file:
             return KEY in (file.metadata() or {})
     except (SafetensorError, OSError):
@@ -118,6 +120,7 @@ def load_model(path: Path) -> "tuple[SegmentationModel, ModelCard]":
     if not path.is_file():
         raise RunError(f"there is no model file {path}.", fix="give a run folder or a model.safetensors file.")
     try:
+        refuse_irregular(path)
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -33,6 +33,7 @@ from perpixel.files.atomic import WRITING, cannot_write, refuse_unwritable, writ
 from perpixel.files.csv_cells import CSV_ERRORS, safe_cell
 from perpixel.files.folder_lock import LOCK
 from perpixel.files.parse import parse_yaml
+from perpixel.files.whole_file import text_of
 from perpixel.results import Result, Row, how_many, plain
 from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.tree import Settings, settings_from
@@ -128,7 +129,7 @@ class Run(Result):
             fix = "give a folder that `perpixel train` wrote."
             raise RunError(f"{folder} is not a run folder: it has no settings.yaml.", fix=fix)
         try:
-            stored = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+            stored = parse_yaml(text_of(path), str(path))
             data, tree, budget = Path(stored["data"]), stored["settings"], dict(stored["budget"])
             notes = tuple(stored["notes"])
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -252,8 +253,8 @@ class Run(Result):
         if not path.is_file():
             return []
         try:
-            with path.open(newline="", encoding="utf-8") as file:
-                return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
+            rows = csv.DictReader(text_of(path).splitlines())
+            return [{key: float(value or "nan") for key, value in row.items()} for row in rows]
         except CSV_ERRORS as error:
             raise RunError(f"{path} is damaged: {error}.", fix="restore the file, or train again.") from None
 

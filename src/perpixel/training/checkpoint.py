@@ -14,6 +14,7 @@ from torch import Tensor
 from perpixel.errors import RunError
 from perpixel.files.atomic import replacing
 from perpixel.metrics import Counts
+from perpixel.models.weights import holds_compressed
 from perpixel.runtime.json_values import Json
 from perpixel.store.run_folder import Run
 from perpixel.training.difficulty import Difficulty
@@ -140,6 +141,8 @@ def load_checkpoint(session: Session, run: Run) -> TrainingState:
 def _read(path: Path) -> Json:
     """What a checkpoint holds, unchecked; None where its bytes are not those that were written."""
     try:
+        if not path.is_file() or holds_compressed(path):
+            return None
         with zipfile.ZipFile(path) as archive:  # torch.load looks at no check sums
             if archive.testzip() is not None:
                 return None

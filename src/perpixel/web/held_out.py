@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from perpixel.files.atomic import write_text
 from perpixel.files.csv_cells import CSV_ERRORS
 from perpixel.files.parse import parse_json
+from perpixel.files.whole_file import text_of
 
 LEAST_LABELLED: Final = 6
 """Labelled images below which all of them train."""
@@ -86,7 +87,7 @@ def save_held_out(folder: Path, images: Sequence[LabelledImage]) -> None:
 def _held_out_in(folder: Path) -> set[str]:
     path = folder / HELD_OUT_FILE
     try:
-        return set(parse_json(path.read_text(encoding="utf-8"), str(path)))
+        return set(parse_json(text_of(path), str(path)))
     except (OSError, ValueError, TypeError):
         return set()
 
@@ -94,7 +95,7 @@ def _held_out_in(folder: Path) -> set[str]:
 def _learned_from(run: Path) -> set[str]:
     """The digests of the images that a run trained or validated on; empty for a lone model file."""
     try:
-        with (run / "split.csv").open(encoding="utf-8", newline="") as file:
-            return {row["image_digest"] for row in csv.DictReader(file) if row["part"] in LEARNED_FROM}
+        rows = csv.DictReader(text_of(run / "split.csv").splitlines())
+        return {row["image_digest"] for row in rows if row["part"] in LEARNED_FROM}
     except (OSError, *CSV_ERRORS):
         return set()

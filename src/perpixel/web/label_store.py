@@ -11,6 +11,7 @@ from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import write_text
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
+from perpixel.files.whole_file import text_of
 from perpixel.labels.labels import Labels
 from perpixel.web.library import LibraryImage
 from perpixel.web.painting import Painting
@@ -36,7 +37,7 @@ class LabelStore:
         self._lock = Lock()
         path = folder / CLASSES_FILE
         if path.is_file():
-            stored = parse_json(path.read_text(encoding="utf-8"), str(path))
+            stored = parse_json(text_of(path), str(path))
             if stored != list(labels.names):
                 raise OutputError(
                     f"{folder} holds labels of the classes {', '.join(map(str, stored))}, "

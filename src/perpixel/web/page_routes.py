@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from perpixel.files.whole_file import text_of
 from perpixel.web.endpoints import Endpoint, openapi, service_of
 
 MEDIA_TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -46,7 +47,7 @@ async def report(request: Request) -> Response:
     run = model.run if model is not None else None
     if run is None or not run.report_path.is_file():
         raise HTTPException(404, "there is no report.")
-    text = run.report_path.read_text(encoding="utf-8")
+    text = text_of(run.report_path)
     return HTMLResponse(text, headers={"Content-Security-Policy": REPORT_POLICY})
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from perpixel.errors import DataError, RunError
 from perpixel.files.atomic import replacing
 from perpixel.files.parse import parse_json
+from perpixel.files.whole_file import content_of
 from perpixel.files.write import write_png
 from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED
@@ -151,7 +152,7 @@ class Painting:
         """The steps of the log; what was being written when the process ended is cut off."""
         if not self.log_path.is_file():
             return []
-        content = self.log_path.read_bytes()
+        content = content_of(self.log_path)
         whole, _, rest = content.rpartition(b"\n")
         if rest:
             with replacing(self.log_path) as temporary:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from perpixel.files.parse import parse_json
+from perpixel.files.whole_file import text_of
 from perpixel.labels.labels import Labels
 from perpixel.runtime.json_values import JsonObject
 from perpixel.store.run_folder import Run
@@ -171,7 +172,7 @@ class Service:
 def _scores(run: Run) -> JsonObject | None:
     """Mean IoU and the IoU of every class with their intervals, where the run was evaluated."""
     try:
-        stored = parse_json((run.evaluation_folder / "metrics.json").read_text(encoding="utf-8"), "metrics.json")
+        stored = parse_json(text_of(run.evaluation_folder / "metrics.json"), "metrics.json")
         spans = stored["intervals"]
         classes = [
             {"name": name, "iou": scores["iou"], "interval": spans["classes"][name]["iou"]}

@@ -19,6 +19,7 @@ from perpixel.errors import DataError, PerpixelError
 from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_json
 from perpixel.files.read import read_image
+from perpixel.files.whole_file import text_of
 from perpixel.files.write import write_mask
 from perpixel.labels.codec import mask_of
 from perpixel.labels.labels import Labels
@@ -135,7 +136,7 @@ class TrainingJob:
         """The run that answered when a server with this base ended; None where that was the base, or is gone."""
         path = self.folder / IN_USE_FILE
         try:
-            stored = parse_json(path.read_text(encoding="utf-8"), str(path))
+            stored = parse_json(text_of(path), str(path))
             run = self.folder / str(int(stored["round"])) / "run"
             return run if stored["base"] == _absolute(base) and (run / "model.safetensors").is_file() else None
         except (OSError, ValueError, KeyError, TypeError):

@@ -14,6 +14,7 @@ from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
 from perpixel.files.read import read_header
+from perpixel.files.whole_file import text_of
 from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED
 
@@ -203,6 +204,6 @@ def decode_runs(text: str) -> tuple[int, ...]:
 def parse(path: Path) -> Json:
     """Parse a JSON file; None where it is none."""
     try:
-        return parse_json(path.read_text(encoding="utf-8-sig"), str(path))
+        return parse_json(text_of(path, "utf-8-sig"), str(path))
     except (OSError, ValueError):
         return None

@@ -13,6 +13,7 @@ from perpixel.dataset.layout.names import natural, stem
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import GeoReference, read_header
+from perpixel.files.whole_file import content_of
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.shapes import IGNORED
 
@@ -230,7 +231,7 @@ def _shapefile(path: Path) -> VectorLayer:
     except Exception as error:  # pyshp raises what struct, os and itself raise on damaged bytes
         raise DataError(f"{path} cannot be read: {error}.", fix="restore it with its .shx and .dbf.") from error
     projection = path.with_suffix(".prj")
-    crs = projection.read_text(encoding="utf-8", errors="replace") if projection.exists() else None
+    crs = content_of(projection).decode("utf-8", "replace") if projection.exists() else None
     return VectorLayer(path, _named(path, found), crs)
 
 

@@ -18,6 +18,7 @@ from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_yaml
 from perpixel.files.read import read_header
+from perpixel.files.whole_file import text_of
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.shapes import IGNORED, MAX_CLASSES
 
@@ -182,11 +183,7 @@ def _unclear(names: Iterable[str]) -> list[Problem]:
 def _numbers(path: Path) -> list[list[float]] | None:
     """The lines of a file as numbers, the first of each a whole one; None where they are none."""
     try:
-        rows = [
-            [float(word) for word in line.split()]
-            for line in path.read_text(encoding="utf-8").splitlines()
-            if line.strip()
-        ]
+        rows = [[float(word) for word in line.split()] for line in text_of(path).splitlines() if line.strip()]
     except (OSError, ValueError):
         return None
     sound = all(math.isfinite(v) for row in rows for v in row) and all(
@@ -200,7 +197,7 @@ def _yolo_names(files: Sequence[Path], count: int) -> tuple[tuple[str, ...], lis
     short = []
     for path in files:
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = text_of(path, "utf-8-sig")
             plain = [line.strip() for line in text.splitlines() if line.strip()]
             names = plain if path.suffix.lower() in {".txt", ".names"} else parse_yaml(text, str(path))["names"]
         except (OSError, ValueError, TypeError, KeyError):

@@ -22,6 +22,7 @@ from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import Element, parse_xml
+from perpixel.files.whole_file import text_of
 from perpixel.runtime.json_values import Json, JsonMapping
 from perpixel.shapes import IGNORED
 
@@ -95,7 +96,7 @@ def read_exports(
 
 def _xml(path: Path) -> Element | None:
     try:
-        return parse_xml(path.read_text(encoding="utf-8-sig"), str(path))
+        return parse_xml(text_of(path, "utf-8-sig"), str(path))
     except (OSError, ValueError, DataError):
         return None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from perpixel.errors import DataError
+from perpixel.files.whole_file import content_of
 
 SEPARATORS: Final = (",", ";", "\t")
 BYTE_ORDER_MARKS: Final = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -20,9 +21,9 @@ def decoded_text(path: Path) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise DataError(f"{path} is too large for a table.", fix="move it out of the folder.")
-        raw = path.read_bytes()
+        raw = content_of(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}.", fix="check its permissions.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.", fix="check its permissions.") from error
     marked = next((name for mark, name in BYTE_ORDER_MARKS if raw.startswith(mark)), None)
     for encoding in [marked] if marked else ["utf-8-sig", "cp1252"]:
         try:
