@@ -124,11 +124,11 @@ def test_background_is_the_class_of_0_or_black():
 
 def test_images_with_other_channels_are_refused():
     codec = codec_for(exclusive_labels(), channels=3)
-    codec.check_image(np.zeros((2, 2, 3), np.uint8), "a.png")
+    codec.as_trained(np.zeros((2, 2, 3), np.uint8), "a.png")
     with pytest.raises(
         DataError, match=r"a.png has 4 channels; the model was trained on 3.\nFix: give images with 3"
     ):
-        codec.check_image(np.zeros((2, 2, 4), np.uint8), "a.png")
+        codec.as_trained(np.zeros((2, 2, 4), np.uint8), "a.png")
 
 
 def test_images_of_another_dtype_are_refused():
@@ -136,7 +136,7 @@ def test_images_of_another_dtype_are_refused():
     with pytest.raises(
         DataError, match=r"a.png is uint8; the model was trained on uint16.\nFix: convert it to uint16"
     ):
-        codec.check_image(np.zeros((2, 2, 3), np.uint8), "a.png")
+        codec.as_trained(np.zeros((2, 2, 3), np.uint8), "a.png")
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.float32])

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.duplicates import Thumbnail, gray_thumbnail
-from perpixel.dataset.layout.folder import as_channels
 from perpixel.files.open_image import without_data
 from perpixel.files.read import decode_picture, open_image
 from perpixel.geometry.histogram import byte_histogram
+from perpixel.labels.codec import as_channels
 from perpixel.shapes import IGNORED, AnyArray
 
 BARS: Final = 64

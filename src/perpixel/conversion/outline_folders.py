@@ -178,6 +178,7 @@ def write_geojson_folder(dataset: Dataset, folder: Path, final: Path, progress: 
         georeference = read_header(sample.image).georeference
         place = WorldPlace()
         if georeference is not None:
+            georeference.refuse_inexact(str(sample.image))
             place = world_place(georeference, georeference_tags(sample.image), str(sample.image))
         path = (folder / image).parent / f"{Path(image).stem}.geojson"
         with writing_geojson(path, place) as file:

@@ -116,8 +116,7 @@ def open_source(run: Run, images: Sequence[str] | None) -> ExportSource:
     planned = load_predictor(run.folder).options.tta or "none"
     predictor = load_predictor(run.folder, PredictOptions(tta="none", device="cpu", precision="32"))
     proof = _given_images(images) if images else images_of_part(run, predictor.codec.labels, "test")
-    for each in proof:
-        predictor.codec.check_image(each.image, each.name)
+    proof = tuple(replace(each, image=predictor.codec.as_trained(each.image, each.name)) for each in proof)
     card = replace(_card(run, predictor, planned), resolution_cm=_resolution_cm(proof))
     return ExportSource(run, predictor, card, proof)
 

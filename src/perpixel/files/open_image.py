@@ -17,6 +17,9 @@ LARGEST_MEASURED: Final = 1e30
 UNTAGGED_NODATA: Final = -9999.0
 """What rasters hold where nothing was measured, whether or not they say so."""
 
+MAX_ERROR_PX: Final = 0.1
+"""Outlines may be so far off because a grid does not fit ground control points."""
+
 Box: TypeAlias = tuple[int, int, int, int]
 """Top, left, height and width in pixels."""
 
@@ -31,10 +34,22 @@ class GeoReference:
     Args:
         crs_wkt: The coordinate reference system as WKT; empty where the file names none.
         transform: (a, b, c, d, e, f): x = a·column + b·row + c, y = d·column + e·row + f, for a pixel's upper left.
+        error_px: How far the transform is from the ground control points of the file, if it is fitted to them: the
+            greatest distance, in pixels.
     """
 
     crs_wkt: str
     transform: tuple[float, float, float, float, float, float]
+    error_px: float = 0.0
+
+    def refuse_inexact(self, name: str) -> None:
+        """Raise DataError where outlines would be shifted against the pixels: no straight grid fits."""
+        if self.error_px > MAX_ERROR_PX:
+            raise DataError(
+                f"{name} lies by ground control points that fit no straight grid: outlines would be up to "
+                f"{self.error_px:.1f} pixels off.",
+                fix="warp it to a grid first (gdalwarp IN OUT), or give masks instead of outlines.",
+            )
 
     def bounds(self, height: int, width: int) -> tuple[float, float, float, float]:
         """The box (least x, least y, greatest x, greatest y) of a raster of this size."""

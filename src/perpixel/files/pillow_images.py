@@ -60,7 +60,7 @@ def decode(path: Path) -> Image.Image:
     """Decode the first frame, upright by its EXIF orientation; palettes become RGB, a constant alpha is dropped."""
     with damage_told(path), Image.open(path) as image:
         check_size(path, image.height, image.width, _decoding_bytes(image))
-        plain = _plain(image)
+        plain = gray_or_colour(image)
         plain.load()
         turn = UPRIGHT.get(orientation_of(image))
         return plain if turn is None else plain.transpose(turn)
@@ -116,7 +116,7 @@ def turned(pixels: AnyArray, orientation: int) -> AnyArray:
     return pixels.swapaxes(0, 1) if orientation >= 5 else pixels
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def gray_or_colour(image: Image.Image) -> Image.Image:
     """The same as gray (8, 16, 32 bit or float) or RGB, with an alpha only if it varies."""
     match image.mode:
         case "PA":
@@ -150,7 +150,7 @@ def picture_header(path: Path) -> tuple[int, int, int, int, str]:
         dtype = {"I": "float32", "F": "float32"}.get(image.mode, "uint16" if image.mode.startswith("I;") else "uint8")
         channels = 1 if len(image.getbands()) == 1 and image.mode != "P" else 3
         if "A" in image.mode or "transparency" in image.info:
-            channels = len(_plain(image).getbands())
+            channels = len(gray_or_colour(image).getbands())
         return image.height, image.width, orientation_of(image), channels, dtype
 
 

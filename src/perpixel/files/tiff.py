@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from perpixel.errors import DataError
+from perpixel.files.control_points import grid_through
 from perpixel.files.limits import MAX_PAGES
 from perpixel.files.open_image import GeoReference, OpenImage, Window, check_size, damage_told, unreadable, wide_dtype
 from perpixel.files.pillow_images import ORIENTATION, turned
@@ -301,12 +302,15 @@ def _coloured(window: Window, palette: NDArray[np.uint8]) -> Window:
 def _georeference(page: TiffPage, path: Path) -> GeoReference | None:
     """The transform from the tags; the CRS by rasterio where it is installed."""
     scale, tie, matrix = (page.tags.get(code) for code in (33550, 33922, 34264))
+    error_px = 0.0
     if matrix is not None:
         m = matrix.value
         transform = (m[0], m[1], m[3], m[4], m[5], m[7])
     elif scale is not None and tie is not None:
         (sx, sy), (column, row, _, x, y, _) = scale.value[:2], tie.value[:6]
         transform = (sx, 0.0, x - column * sx, 0.0, -sy, y + row * sy)
+    elif tie is not None and (fitted := grid_through(tie.value)) is not None:
+        transform, error_px = fitted
     else:
         return None
     keys = page.tags.get(34735)  # groups of four: the key, where its value is, how many, the value
@@ -315,7 +319,7 @@ def _georeference(page: TiffPage, path: Path) -> GeoReference | None:
     ):
         a, b, c, d, e, f = transform  # PixelIsPoint: the tags place the centre of a pixel, not its corner
         transform = (a, b, c - (a + b) / 2, d, e, f - (d + e) / 2)
-    return GeoReference(_crs_wkt(path), tuple(map(float, transform)))  # type: ignore[arg-type]
+    return GeoReference(_crs_wkt(path), tuple(map(float, transform)), error_px)  # type: ignore[arg-type]
 
 
 def _crs_wkt(path: Path) -> str:
@@ -324,7 +328,8 @@ def _crs_wkt(path: Path) -> str:
     except ImportError:
         return ""
     with source:
-        return source.crs.to_wkt() if source.crs else ""
+        crs = source.crs or source.gcps[1]
+        return crs.to_wkt() if crs else ""
 
 
 def _by_gdal(name: Path | str) -> Any:

@@ -63,8 +63,13 @@ class Codec:
         normalised = image.to(torch.float32, copy=True).sub_(mean).div_(std)  # in place: one picture of memory
         return normalised.nan_to_num_(nan=0.0) if image.is_floating_point() else normalised
 
-    def check_image(self, image: ImageArray, name: str) -> None:
-        """Raise DataError unless the (H, W, C) image has the channels and the dtype of the training images."""
+    def as_trained(self, image: ImageArray, name: str) -> AnyArray:
+        """The (H, W, C) image as training takes it: a gray one is repeated for a model of three channels.
+
+        Raises:
+            DataError: It has not the channels or the dtype of the training images.
+        """
+        image = as_channels(image, self.channels)
         if image.shape[-1] != self.channels:
             raise DataError(
                 f"{name} has {image.shape[-1]} channels; the model was trained on {self.channels}.",
@@ -75,6 +80,7 @@ class Codec:
                 f"{name} is {image.dtype}; the model was trained on {self.dtype}.",
                 fix=f"convert it to {self.dtype} the way the training images were made.",
             )
+        return image
 
     def probabilities(self, logits: "Tensor") -> "Tensor":
         """Softmax or sigmoid over (N, K, H, W) logits; float32 in 0..1."""
@@ -127,6 +133,11 @@ class Codec:
         """The inverse of `to_dict`, also after a passage through JSON."""
         rest = {key: as_tuples(value) for key, value in data.items() if key != "labels"}
         return cls(labels=Labels.from_dict(data["labels"]), **rest)
+
+
+def as_channels(image: ImageArray, channels: int) -> AnyArray:
+    """Repeat the one channel of a gray (H, W, 1) image where three are wanted."""
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 and channels == 3 else image
 
 
 def encode(mask: MaskArray, labels: Labels, name: str) -> TargetArray:

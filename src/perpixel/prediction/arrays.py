@@ -16,6 +16,7 @@ from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, keeps_freed_memory
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.predict_options import PredictOptions
 from perpixel.prediction.sources import ArraySource, Source, window_at
+from perpixel.prediction.unlike_training import unlike_training
 from perpixel.prediction.window_engine import EngineShape, WindowEngine
 from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArray
 
@@ -99,6 +100,7 @@ class ArrayPredictor:
         self.calibration = calibration
         self.backend = ""
         self.largest_px = 0
+        self._said: set[str] = set()
         if isinstance(network, WindowEngine):
             self.inference = network
         else:
@@ -123,7 +125,7 @@ class ArrayPredictor:
         Raises:
             DataError: Another number of channels, or another dtype.
         """
-        source = ArraySource(_with_channels(image))
+        source = self._source(image, name)
         result = np.empty((len(self.codec.labels), source.height, source.width), np.float32)
         for block, _ in self._blocks(source, name):
             result[:, *block.place] = block.values
@@ -140,7 +142,7 @@ class ArrayPredictor:
 
         Args and Raises as in `probabilities`.
         """
-        source = ArraySource(_with_channels(image))
+        source = self._source(image, name)
         target = self.codec.labels.empty_target(source.height, source.width)
         result = np.empty((len(self.codec.labels), source.height, source.width), np.float32)
         for block, empty in self._blocks(source, name):
@@ -153,7 +155,7 @@ class ArrayPredictor:
 
         Args and Raises as in `probabilities`. IGNORED where no channel of a pixel is a number.
         """
-        source = ArraySource(_with_channels(image))
+        source = self._source(image, name)
         target = self.codec.labels.empty_target(source.height, source.width)
         for block, empty in self._blocks(source, name):
             target[..., *block.place] = self.decode(block, empty)
@@ -229,7 +231,7 @@ class ArrayPredictor:
         empties: list[NDArray[np.bool_] | None] = []
         for tile in tiles:
             window = window_at(source, tiling, tile.rows.see, tile.columns.see)
-            self.codec.check_image(window, name)
+            window = self.codec.as_trained(window, name)
             empty = without_data(window, source.nodata)
             windows.append(self._filled(window, empty))
             empties.append(None if empty is None else empty[_core(tile)])
@@ -257,6 +259,26 @@ class ArrayPredictor:
         if empty is not None:
             target[..., empty] = IGNORED
         return target
+
+    def look_at(self, image: AnyArray, name: str) -> None:
+        """Refuse what is not like the training images, and say once what looks unlike them.
+
+        Args:
+            image: (H, W, C), or a part of it.
+            name: What to call it in a message.
+
+        Raises:
+            DataError: Another number of channels, or another dtype.
+        """
+        for kind, sentence in unlike_training(image, self.codec, name).items():
+            if kind not in self._said:
+                self._said.add(kind)
+                LOGGER.warning("%s", sentence)
+
+    def _source(self, image: AnyArray, name: str) -> ArraySource:
+        image = _with_channels(image)
+        self.look_at(image, name)
+        return ArraySource(image)
 
     def _blocks(self, source: ArraySource, name: str) -> Iterator[tuple[Block, NDArray[np.bool_] | None]]:
         return finished(self.tiling(source.height, source.width), self.answers(source, name))

@@ -15,6 +15,7 @@ from perpixel.errors import DataError, OutputError, PerpixelError, Problem, RunE
 from perpixel.files.cog import require_rasterio
 from perpixel.files.object_table import join_tables
 from perpixel.files.ome_zarr import require_zarr
+from perpixel.files.open_image import OpenImage
 from perpixel.files.read import Header, open_image, read_header
 from perpixel.prediction.arrays import ArrayPredictor, WindowProbabilities
 from perpixel.prediction.job import Job
@@ -27,6 +28,7 @@ from perpixel.prediction.process_group import Processes, joined
 from perpixel.prediction.sharing import SharedImage, divided_tiles, end_sharing, planned, see_with_first
 from perpixel.prediction.staging import move, remove_leftovers, staging
 from perpixel.results import ResultList, Row, how_many
+from perpixel.shapes import AnyArray
 
 LOGGER: Final = logging.getLogger("perpixel")
 
@@ -38,6 +40,8 @@ RowProgress: TypeAlias = Callable[[int, int], None]
 
 MOST_PX: Final = 2**38
 """Of all pages of an image, 524,288²: what lists of tiles and blocks are made for."""
+
+MIDDLE_PX: Final = 256
 
 BATCHES_WORTH_SHARING: Final = 4
 """For each process, of an image that several predict together."""
@@ -144,7 +148,7 @@ def predict_file(
     labels = outputs.written_labels(predictor.codec.labels)
     with staging(out) as folder:
         with open_image(path) as image:
-            predictor.codec.check_image(image.read(0, 0, 1, 1), str(path))
+            predictor.look_at(_middle(image), str(path))
             job = Job(path, header, image.nodata, folder, is_tiff, labels, outputs)
         _tell_need(predictor, job)
         with ExitStack() as stack:
@@ -311,6 +315,15 @@ def _refuse_endless(path: Path, header: Header) -> None:
             f"at most {MOST_PX:,} are predicted.",
             fix="restore the file from its source, or cut it into pieces.",
         )
+
+
+def _middle(image: OpenImage) -> AnyArray:
+    """The middle of an image, (h, w, C), from which it is seen whether it is like the training images."""
+    height, width = min(image.height, MIDDLE_PX), min(image.width, MIDDLE_PX)
+    try:
+        return image.read((image.height - height) // 2, (image.width - width) // 2, height, width)
+    except DataError:  # what lies before the damage is predicted
+        return image.read(0, 0, 1, 1)
 
 
 def _tell_need(predictor: ArrayPredictor, job: Job) -> None:

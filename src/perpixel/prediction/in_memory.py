@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, Union
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from perpixel.files import write
 from perpixel.files.areas import Area, AreaTable, pixel_areas
 from perpixel.files.object_table import MeasuredObject, ObjectSums, rows_as_csv
 from perpixel.files.open_image import GeoReference
+from perpixel.files.pillow_images import gray_or_colour
 from perpixel.files.read import read_header, read_image
 from perpixel.labels.codec import mask_of
 from perpixel.labels.labels import Labels
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 ImageLike: TypeAlias = Union[str, Path, "Image.Image", AnyArray]
 """An image file, a PIL image, or an array (H, W) or (H, W, C)."""
-
-PLAIN_MODES: Final = ("L", "RGB", "RGBA", "I;16", "F")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -190,7 +189,8 @@ def read_given(image: ImageLike, channels: int) -> tuple[str, AnyArray, GeoRefer
     name = "the image"
     if hasattr(image, "convert") and hasattr(image, "mode"):  # PIL's
         name = Path(getattr(image, "filename", "") or name).name
-        image = image if image.mode in PLAIN_MODES else image.convert("RGB" if image.mode != "1" else "L")
+        image = gray_or_colour(cast("Image.Image", image))
+        image = image.convert("F") if image.mode == "I" else image
     if not hasattr(image, "__array__") and not hasattr(image, "__array_interface__"):
         raise DataError(
             f"{type(image).__name__} is no image.",

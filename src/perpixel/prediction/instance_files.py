@@ -75,6 +75,7 @@ def _open_polygons(job: Job, stack: ExitStack) -> GeoJsonWriter | GeoPackageWrit
         return None
     place, georeference = WorldPlace(), job.header.georeference
     if georeference is not None:
+        georeference.refuse_inexact(str(job.source))
         place = world_place(georeference, georeference_tags(job.source), str(job.source))
     path = job.folder / "polygons" / (job.source.stem + POLYGON_ENDINGS[job.outputs.polygons])
     if job.outputs.polygons == "geojson":

@@ -114,6 +114,8 @@ def _place(
         if header.georeference is None and not is_named and len(images) > 1:
             continue
         height, width = header.size
+        if header.georeference is not None:
+            header.georeference.refuse_inexact(str(image))
         found = [
             Shape(IGNORED if feature.name == NO_LABEL else classes.index(feature.name) + 1, polygons)
             for feature, polygons in zip(layer.features, _in_pixels(layer, header.georeference), strict=True)

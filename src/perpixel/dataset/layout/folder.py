@@ -18,7 +18,7 @@ from perpixel.dataset.stroke_pieces import pieces_held_out
 from perpixel.errors import DataError
 from perpixel.files.open_image import without_data
 from perpixel.files.read import RawMask, is_tiff, open_image, read_image, read_mask, turned
-from perpixel.labels.codec import encode
+from perpixel.labels.codec import as_channels, encode
 from perpixel.labels.labels import Labels
 from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArray
 
@@ -165,11 +165,6 @@ def mask_pages(sample: Sample, labels: Labels | None, reading: Reading | None) -
     if reading == "pages" and labels is not None:
         return [(path, page) for path in sample.masks for page in range(layer_count(labels))]
     return [(path, sample.mask_page) for path in sample.masks]
-
-
-def as_channels(image: ImageArray, channels: int) -> AnyArray:
-    """Repeat the one channel of a gray (H, W, 1) image where three are wanted."""
-    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 and channels == 3 else image
 
 
 def as_written(mask: RawMask, labels: Labels, reading: Reading) -> MaskArray:
