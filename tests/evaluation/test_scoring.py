@@ -125,8 +125,8 @@ def test_unknown_values_in_another_folder_are_told(tmp_path, run):
 
 
 def test_images_with_other_channels_are_told(tmp_path, run):
-    data = generated.write_cells(tmp_path / "grey", channels=1)
-    with pytest.raises(DataError, match=r"grey/images/cell_0.png has 1 channels; the model was trained on 3.\nFix:"):
+    data = generated.write_cells(tmp_path / "deep", channels=4)
+    with pytest.raises(DataError, match=r"deep/images/cell_0.png has 4 channels; the model was trained on 3.\nFix:"):
         evaluate_run(run, load_predictor(run.folder), data, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

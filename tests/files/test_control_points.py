@@ -13,6 +13,7 @@ from perpixel.prediction.predictor import Predictor
 from prediction.networks import LooksAround, codec_for, image_of
 
 rasterio = pytest.importorskip("rasterio")
+pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
 GRID = np.array([[9.85, 1.74, 500_000], [1.74, -9.85, 4_500_000]])
 CORNERS = ((0, 0), (0, 32), (24, 0), (24, 32), (11, 17))
 

@@ -203,8 +203,8 @@ def test_unknown_class_values_at_evaluation(run, tmp_path, refused):
 
 
 def test_wrong_channels_at_evaluation(run, tmp_path, refused):
-    other = generated.write_cells(tmp_path / "other", count=2, channels=1)
-    refused(["evaluate", run, other, "--out", tmp_path / "out"], "cell_0.png has 1 channels", "trained on 3")
+    other = generated.write_cells(tmp_path / "other", count=2, channels=4)
+    refused(["evaluate", run, other, "--out", tmp_path / "out"], "cell_0.png has 4 channels", "trained on 3")
     assert not (tmp_path / "out").exists()
 
 
@@ -235,9 +235,9 @@ def test_no_image_to_predict(data, tmp_path, predict_refused):
 
 
 def test_wrong_channels_at_prediction(data, tmp_path, predict_refused):
-    grey = data / "images" / "cell_0.png"
-    save(grey, np.zeros((8, 8), np.uint8))
-    predict_refused([data / "images"], f"{grey} has 1 channels; the model was trained on 3")
+    deep = data / "images" / "cell_0.png"
+    save(deep, np.arange(256, dtype=np.uint8).reshape(8, 8, 4))
+    predict_refused([data / "images"], f"{deep} has 4 channels; the model was trained on 3")
     assert masks_in(tmp_path / "out") == [f"cell_{n}.png" for n in range(1, 8)]  # the others are written
 
 

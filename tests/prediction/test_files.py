@@ -187,8 +187,8 @@ def test_a_broken_image_leaves_nothing(tmp_path, predictor):
 
 
 def test_other_channels_than_trained_on_are_refused_by_file(tmp_path, predictor):
-    path = png(tmp_path / "in" / "grey.png", image_of(20, 20, 1)[..., 0])
-    with pytest.raises(DataError, match=r"grey\.png has 1 channels; the model was trained on 3"):
+    path = png(tmp_path / "in" / "deep.png", image_of(20, 20, 4))
+    with pytest.raises(DataError, match=r"deep\.png has 4 channels; the model was trained on 3"):
         predictor.predict_file(path, tmp_path / "out")
 
 

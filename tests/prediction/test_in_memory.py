@@ -101,7 +101,7 @@ def test_overlapping_classes_have_objects_of_their_own():
         (np.array(["a"]), r"an array of shape \(1,\) and <U1 is no image"),
         (np.zeros((3, 8, 8), np.uint8), r"has its channels first; the model takes \(H, W, 3\).\nFix: move them last"),
         (np.zeros((8, 8, 3), np.float32), "Fix:"),
-        (np.zeros((8, 8), np.uint8), "the image has 1 channels; the model was trained on 3"),
+        (np.zeros((8, 8, 2), np.uint8), "the image has 2 channels; the model was trained on 3"),
         ("nowhere.png", r"nowhere.png .*\nFix:"),
     ],
 )

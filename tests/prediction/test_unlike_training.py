@@ -36,7 +36,7 @@ def test_pil_images_are_read_as_their_files_are(tmp_path, predictor, mode):
     assert np.array_equal(predictor.predict(picture).mask, predictor.predict(tmp_path / "a.png").mask)
 
 
-@pytest.mark.parametrize(("factor", "told"), [(1, None), (1 / 3, None), (1 / 16, "0.062"), (16, "16")])
+@pytest.mark.parametrize(("factor", "told"), [(1, None), (1 / 3, None), (1 / 16, "0.063"), (16, "16")])
 def test_another_bit_depth_is_said_once(tmp_path, caplog, factor, told):
     predictor = Predictor(LooksAround(), codec_for(dtype="uint16"))
     image = (np.random.default_rng(0).normal(100, 50, (40, 40, 3)).clip(0) * factor).round().astype(np.uint16)
