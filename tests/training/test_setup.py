@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,9 +8,11 @@ from PIL import Image
 import generated
 import perpixel
 from generated import contents, tiny_settings
+from perpixel.cli.flags import with_flags
 from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, RunError, SettingsError
 from perpixel.evaluation import calibrate
+from perpixel.language import translated
 from perpixel.losses import weighted
 from perpixel.prediction import PredictOptions
 from perpixel.prediction.load import load_predictor
@@ -18,6 +21,8 @@ from perpixel.split import Split
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
 from perpixel.training import resume_run, setup, timing, train_run
+from perpixel.training.announcements import how_long, opening_lines
+from perpixel.training.setup import prepare_training, reopen_training
 from perpixel.training.timing import FittedBudget
 from perpixel.training.validation import validate
 
@@ -133,6 +138,39 @@ def test_a_budget_too_small_leaves_the_run_that_it_was_to_replace(tmp_path, cell
     with pytest.raises(SettingsError, match="holds 0 training steps"):
         train_run(cells, tmp_path / "run", settings, overwrite=True)
     assert contents(tmp_path / "run") == contents(cells_run.folder)
+
+
+def timed_steps(monkeypatch):
+    """What a step lasts is known; the list tells how often it was asked for."""
+    asked = []
+    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: asked.append(session) or 400.0)
+    monkeypatch.setattr(timing, "time_validation", lambda session: 30.0)
+    return asked
+
+
+def test_a_number_of_steps_that_lasts_hours_is_announced_before_it_begins(cells, monkeypatch):
+    timed_steps(monkeypatch)
+    setup = prepare_training(cells, tiny_settings(steps=250, validation_passes=8)).fitted()
+    assert setup.budget.seconds == 250 * 400 + 8 * 30
+    assert how_long(setup) == (
+        "this training lasts about 28 h on this machine, at 400 s a step; for a shorter one try `minutes=30`."
+    )
+    assert any(line.startswith("ready at 2") for line in opening_lines(setup))
+    assert with_flags(how_long(setup)).endswith("try --minutes 30.")
+    assert "大约需要 28 h" in translated(how_long(setup), "zh")
+
+
+def test_what_is_over_soon_is_neither_timed_nor_announced(cells, monkeypatch):
+    asked = timed_steps(monkeypatch)
+    setup = prepare_training(cells, tiny_settings(steps=timing.FEW_STEPS)).fitted()
+    assert (asked, how_long(setup)) == ([], "")
+
+
+def test_a_run_that_is_resumed_is_not_timed_again(cells_run, monkeypatch):
+    asked = timed_steps(monkeypatch)
+    run = replace(cells_run, settings=changed(cells_run.settings, {"train.steps": 250}))
+    assert reopen_training(run).fitted().budget.settings == run.settings
+    assert asked == []
 
 
 def test_timing_leaves_network_and_optimiser_as_they_were(tmp_path, cells, cells_run, monkeypatch):

@@ -8,6 +8,7 @@ FLAGS_OF_ARGUMENTS: Final = {
     "existing='skip'": "--resume",
     "images": "--images",
     "index": "--index",
+    "minutes=30": "--minutes 30",
     "out": "--out",
     "overwrite": "--overwrite",
     "resume": "--resume",

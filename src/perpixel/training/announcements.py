@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from perpixel.results import duration
 from perpixel.runtime.hardware import resolved_hardware
 from perpixel.settings.tree import Settings
 from perpixel.training.setup import TrainingSetup
+from perpixel.training.timing import FittedBudget
 
 CLASSES_NAMED: Final = 8
+LONG_SECONDS: Final = 3600.0
+"""A number of steps or epochs that lasts longer than this is announced with a way to a shorter training."""
 
 
 def opening_lines(setup: TrainingSetup) -> list[str]:
@@ -35,8 +39,24 @@ def opening_lines(setup: TrainingSetup) -> list[str]:
         f"images: {train_images:,} for training, {validation_images:,} for validation; classes: {shown}",
         f"{steps:,} steps of {train.batch_size} crops of {height} × {width} pixels on {device}: "
         f"{passes:.1f} passes over the images",
-        *([f"ready at {clock}"] if (clock := _ready_at(setup)) else []),
+        *([f"ready at {clock}"] if (clock := _ready_at(budget)) else []),
     ]
+
+
+def how_long(setup: TrainingSetup) -> str:
+    """That a number of steps or epochs lasts hours here, and what to do about it; else nothing.
+
+    Args:
+        setup: With its budget fitted.
+    """
+    budget, train = setup.budget, setup.session.settings.train
+    assert budget is not None
+    if train.minutes is not None or budget.seconds < LONG_SECONDS:
+        return ""
+    return (
+        f"this training lasts about {duration(budget.seconds)} on this machine, at {budget.step_seconds:.3g} s a "
+        "step; for a shorter one try `minutes=30`."
+    )
 
 
 def validation_line(row: Mapping[str, float], number: int, of: int, *, is_best: bool) -> str:
@@ -61,13 +81,10 @@ def _network(settings: Settings) -> str:
     return f"{model.name} with {model.encoder} ({origin})" if model.encoder else f"{model.name} ({origin})"
 
 
-def _ready_at(setup: TrainingSetup) -> str:
-    """The time of day, "14:32", where minutes are the budget; else nothing."""
-    budget = setup.budget
-    assert budget is not None
-    if not budget.step_seconds:
+def _ready_at(budget: FittedBudget) -> str:
+    """The time of day, "14:32", where the budget was timed; else nothing."""
+    if not budget.seconds:
         return ""
-    train = budget.settings.train
-    seconds = (train.steps or 0) * budget.step_seconds + train.validation_passes * budget.validation_seconds
+    seconds = budget.seconds
     ready = datetime.now().astimezone() + timedelta(seconds=seconds)
     return f"{ready:%H:%M}" if seconds < 86400 else time.strftime("%Y-%m-%d %H:%M", ready.timetuple())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from perpixel.planning import Plan
 from perpixel.prediction import PredictOptions
-from perpixel.results import Result, Row, how_many, plain
+from perpixel.results import Result, Row, duration, how_many, plain
 from perpixel.runtime.allocator import keep_freed_memory
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.operating_system import peak_memory_bytes
@@ -105,12 +105,14 @@ class TrainingEstimate(Result):
 
     def _pace(self) -> str:
         seen = f"which are {self.passes:.1f} passes over the training images"
-        if not self.budget.step_seconds:
+        budget = self.budget
+        if not budget.step_seconds:
             return f"the budget as it was given, {seen}"
-        validations = (
-            f"{self.budget.settings.train.validation_passes} validations of {self.budget.validation_seconds:.1f} s"
-        )
-        return f"what the minutes hold at {self.budget.step_seconds:.2f} s a step and {validations}, {seen}"
+        validations = f"{budget.settings.train.validation_passes} validations of {budget.validation_seconds:.1f} s"
+        paces = f"{budget.step_seconds:.2f} s a step and {validations}, {seen}"
+        if self.session.settings.train.minutes is None:
+            return f"the budget as it was given, about {duration(budget.seconds)} here at {paces}"
+        return f"what the minutes hold at {paces}"
 
 
 def estimate_training(data: Path, settings: Settings, progress: Progress = silent) -> TrainingEstimate:

@@ -15,7 +15,7 @@ from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import LEAST_MINUTES, Settings, changed
 from perpixel.split import Split
 from perpixel.store.run_folder import Run, refuse_occupied_run
-from perpixel.training.announcements import opening_lines
+from perpixel.training.announcements import how_long, opening_lines
 from perpixel.training.asked_again import of_the_machine, on_this_machine, refuse_changes
 from perpixel.training.checkpoint import TrainingState, load_checkpoint
 from perpixel.training.ranks import Ranks, ranks_for
@@ -114,6 +114,8 @@ def _begun(setup: TrainingSetup, data: Path, folder: Path, *, overwrite: bool = 
     if setup.session.ranks.is_first:
         for sentence in (*setup.session.notes, *opening_lines(setup)):
             LOGGER.info("%s", sentence)
+        if warning := how_long(setup):
+            LOGGER.warning("%s", warning)
 
     def create() -> Run:
         run = Run.create(folder, data, setup.session.settings, overwrite=overwrite, notes=setup.notes)

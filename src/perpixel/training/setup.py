@@ -109,7 +109,9 @@ def reopen_training(run: Run, progress: Progress = silent) -> TrainingSetup:
     else:  # it was stopped between its first two files
         parts = _parts(run.settings, found)
         ranks.once(lambda: parts.save(run.split_path))
-    return TrainingSetup(parts, _session(run.settings, found, parts, _base(run.settings)), started)
+    session = _session(run.settings, found, parts, _base(run.settings))
+    budget = None if run.settings.train.steps is None else FittedBudget(run.settings)
+    return TrainingSetup(parts, session, started, budget=budget)
 
 
 def _base(settings: Settings) -> Base | None:

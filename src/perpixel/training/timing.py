@@ -34,6 +34,8 @@ TRIED_S: Final = 6.0
 """After so long no further step is tried: of a step as slow, the second or two of warming up are a small part."""
 USED_SHARE: Final = 0.85
 """Of the minutes, what is left for training steps; the rest goes to reading, validating and writing."""
+FEW_STEPS: Final = 40
+"""A budget of so many steps, or of epochs that hold no more, is not timed: it is over soon."""
 RACE_S: Final = 2.0
 """How long two ways of a step are compared."""
 RACE_SHARE: Final = 0.02
@@ -54,6 +56,13 @@ class FittedBudget:
     step_seconds: float = 0.0
     validation_seconds: float = 0.0
 
+    @property
+    def seconds(self) -> float:
+        """What all steps and validations will last; 0 where they were not timed."""
+        train = self.settings.train
+        validations = min(train.validation_passes, train.steps or 0)
+        return (train.steps or 0) * self.step_seconds + validations * self.validation_seconds
+
 
 def fit_budget(session: Session, started: float, progress: Progress = silent) -> FittedBudget:
     """Freeze the budget of a session as steps.
@@ -67,12 +76,8 @@ def fit_budget(session: Session, started: float, progress: Progress = silent) ->
         SettingsError: The minutes hold too few steps beside one validation.
     """
     settings, train = session.settings, session.settings.train
-    if train.steps is not None:
-        return FittedBudget(settings)
     if train.minutes is None:
-        assert train.epochs is not None
-        steps = train.epochs * session.batches.steps_per_epoch
-        return FittedBudget(changed(settings, {"train.epochs": None, "train.steps": steps}))
+        return _fixed_number(session, progress)
     budget = train.minutes * 60
     step_seconds = time_step(session, TIMED_SHARE * budget, progress=progress)
     validation_seconds = time_validation(session)
@@ -89,6 +94,18 @@ def fit_budget(session: Session, started: float, progress: Progress = silent) ->
     frozen = {"minutes": None, "steps": steps, "validation_passes": validations, "accumulate": session.accumulate}
     fitted = changed(settings, {f"train.{name}": value for name, value in frozen.items()})
     return FittedBudget(fitted, step_seconds, validation_seconds)
+
+
+def _fixed_number(session: Session, progress: Progress) -> FittedBudget:
+    """A budget of steps or epochs, timed where it is not over at once."""
+    settings, train = session.settings, session.settings.train
+    if train.steps is None:
+        assert train.epochs is not None
+        steps = train.epochs * session.batches.steps_per_epoch
+        settings = changed(settings, {"train.epochs": None, "train.steps": steps})
+    if (settings.train.steps or 0) <= FEW_STEPS:
+        return FittedBudget(settings)
+    return FittedBudget(settings, time_step(session, 0.0, progress=progress), time_validation(session))
 
 
 def time_step(session: Session, seconds: float, least: int = 3, *, progress: Progress = silent) -> float:
