@@ -69,6 +69,9 @@ def test_rows_leave_undefined_figures_empty():
             "iou_ground": 0.75,
             "iou_water": 0.0,
             "iou_forest": "",
+            **dict.fromkeys(("dice_ground", "precision_ground", "recall_ground"), 6 / 7),
+            **dict.fromkeys(("dice_water", "precision_water", "recall_water"), 0.0),
+            **dict.fromkeys(("dice_forest", "precision_forest", "recall_forest"), ""),
         }
     ]
 

@@ -9,11 +9,11 @@ import pytest
 
 import generated
 import perpixel
-from generated import binary_labels
+from generated import binary_labels, exclusive_labels
 from perpixel.cli import main
 from perpixel.dataset import Sample, scan
 from perpixel.evaluation import Comparison, Evaluation, ImageScore, scoring
-from perpixel.evaluation.gallery import Extremes, PredictedSample
+from perpixel.evaluation.gallery import Extremes, PredictedSample, ranking_score
 from perpixel.metrics import Counts
 from perpixel.prediction.arrays import ArrayPredictor
 from perpixel.report import run_page
@@ -115,6 +115,18 @@ def test_the_lowest_and_the_highest_are_kept_and_the_others_forgotten():
     ordered = sorted(scores)
     assert [each.score for each in kept.headings["lowest"]] == ordered[:6]
     assert [each.score for each in kept.headings["highest"]] == ordered[:-7:-1]
+
+
+@pytest.mark.parametrize(
+    ("table", "score"), [([[50, 2], [3, 45]], 0.9), ([[50, 2], [0, 0]], float("nan")), ([[50, 0], [50, 0]], 0.0)]
+)
+def test_images_are_ranked_by_the_one_class_where_their_truth_has_it(table, score):
+    assert ranking_score(Counts.of_confusion(np.array(table)), binary_labels()) == pytest.approx(score, nan_ok=True)
+
+
+def test_images_are_ranked_by_the_mean_iou_of_several_classes():
+    counts = Counts.of_confusion(np.array([[5, 1, 0], [0, 5, 0], [0, 0, 0]]))
+    assert ranking_score(counts, exclusive_labels()) == pytest.approx(float(counts.mean_iou))
 
 
 def test_the_command_says_what_to_do_next(tmp_path, cells_run, capsys):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
@@ -168,6 +169,10 @@ def test_an_image_is_scored_as_scikit_learn_does(scored):
                 continue
             ious.append(metrics.jaccard_score(truth[:, k], answer[:, k]))
             assert float(row[f"iou_{name}"]) == pytest.approx(ious[-1], abs=EXACT)
+            for score, theirs in (("dice", "f1"), ("precision", "precision"), ("recall", "recall")):
+                expected = getattr(metrics, f"{theirs}_score")(truth[:, k], answer[:, k], zero_division=np.nan)
+                assert math.isnan(expected) == (row[f"{score}_{name}"] == "")
+                assert math.isnan(expected) or float(row[f"{score}_{name}"]) == pytest.approx(expected, abs=EXACT)
         assert float(row["mean_iou"]) == pytest.approx(np.mean(ious), abs=EXACT)
         multiclass = labels.kind == "multiclass"
         right = (truth.argmax(1) == answer.argmax(1)).mean() if multiclass else (truth == answer).mean()

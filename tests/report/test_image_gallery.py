@@ -1,9 +1,12 @@
 """Pictures of an evaluation, and what the page says of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from perpixel.labels.labels import Labels
-from perpixel.report.image_gallery import CROP_PX, _nearest, _worst_window, confused_pairs
+from perpixel.report import image_gallery
+from perpixel.report.image_gallery import CROP_PX, ImageGallery, _nearest, _worst_window, confused_pairs
 from perpixel.report.image_layers import page_colours, reduced_size
 from perpixel.report.sections import error_legend
 
@@ -37,6 +40,26 @@ def test_large_images_are_searched_coarsely_and_counted_finely():
     assert errors == 10_000
     assert rows.start <= 2000
     assert columns.start <= 1000
+
+
+def test_the_lowest_and_the_highest_scores_keep_their_pictures(monkeypatch):
+    monkeypatch.setattr(image_gallery, "MOST_PICTURES", 14)
+    labels = Labels("multiclass", ("background", "field"), (0, 1), ((0, 0, 0), (9, 9, 9)))
+    truth, pictures = np.zeros((4, 10), np.uint8), ImageGallery()
+    truth[0] = 1
+    for wrong in np.random.default_rng(0).permutation(40):  # from 30 on, an image without field
+        target = truth if wrong < 30 else np.zeros_like(truth)
+        said = target.copy()
+        said[2:].flat[:wrong] = 1
+        data = SimpleNamespace(
+            labels=labels, image=lambda _: np.zeros((4, 10, 3), np.uint8), target=lambda _, t=target: t
+        )
+        pictures.take(data, SimpleNamespace(name=str(wrong)), said, 40)
+    names = [int(shot.name) for shot in pictures.shots(labels, [])]
+    assert len(names) == 14
+    assert names[-6:] == [5, 4, 3, 2, 1, 0]
+    assert set(names[:8]) <= set(range(10, 30))
+    assert max(names) < 30
 
 
 def test_the_most_confused_pairs_come_first_and_the_diagonal_never():

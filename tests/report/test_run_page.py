@@ -161,7 +161,7 @@ def test_a_run_whose_data_are_gone_is_told_on_another_folder(tmp_path):
     evaluation = evaluate_run(run, predictor, tmp_path / "elsewhere")
     assert evaluation.calibration is None
     page = Page(write_report(run, predictor, evaluation, tmp_path / "elsewhere").read_text(encoding="utf-8"))
-    assert "Lowest mean IoU" in page.text
+    assert "Lowest IoU of “foreground”" in page.text
     assert "Findings in the data" not in page.text
 
 
@@ -169,7 +169,7 @@ def test_the_page_speaks_the_language_asked_for(line, tmp_path):
     run, predictor, evaluation = line
     text = write_report(run, predictor, evaluation, folder=tmp_path, language="zh").read_text(encoding="utf-8")
     assert '<html lang="zh-CN">' in text
-    assert {"混淆矩阵", "平均 IoU 最低的图像", "学习率"} <= set(re.findall(r"[^<>]+", text))
+    assert {"混淆矩阵", "“foreground”的 IoU 最低的图像", "学习率"} <= set(re.findall(r"[^<>]+", text))
 
 
 def test_split_and_findings_are_told(line, evaluated):

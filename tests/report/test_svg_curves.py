@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from perpixel.metrics import threshold_curves
-from perpixel.report.svg_curves import image_curves, line_colour, threshold_figure, training_curves
+from perpixel.report.svg_curves import (
+    class_curves,
+    image_curves,
+    line_colour,
+    roc_curves,
+    threshold_figure,
+    training_curves,
+)
 from perpixel.report.texts import texts
 
 ROW = {"step": 1, "train_loss": 2.0, "validation_loss": 1.0, "train_mean_iou": 0.1, "validation_mean_iou": math.nan}
@@ -31,6 +38,8 @@ def test_every_panel_is_an_image_with_a_name_in_the_words_of_the_language(words)
         "training": (training_curves([ROW, {**ROW, "step": 2}], [], words), 4, "axis_loss"),
         "thresholds": (threshold_figure(curves(), np.array([0.5, 0.5]), {1: (0, 0, 0)}, words), 4, "axis_precision"),
         "images": (image_curves({"test": np.array([0.5, np.nan, 1])}, words), 2, "axis_mean_iou"),
+        "classes": (class_curves({"a $b$ <c>": (np.array([0.5, np.nan, 1]), (0, 0, 0))}, words), 1, "axis_order"),
+        "roc": (roc_curves({"a": (np.full((2, 11), 0.5), np.ones(11), (0, 0, 0))}, words), 1, "axis_pooled"),
     }
     for svgs, number, key in panels.values():
         found = drawings(svgs)
@@ -39,6 +48,18 @@ def test_every_panel_is_an_image_with_a_name_in_the_words_of_the_language(words)
         assert f">{words[key]}</text>" in svgs
         assert "axis_" not in svgs
         assert "currentColor" in svgs
+
+
+def test_the_mean_of_a_class_is_over_the_images_in_which_it_is_defined(words):
+    drawn = class_curves({"field $1$": (np.array([0.5, np.nan, 1]), (0, 0, 0))}, words)
+    assert f">{words['axis_mean']} 0.750</text>" in drawn
+    assert f">{words['axis_iou']} field $1$</text>" in drawn
+
+
+def test_an_image_that_lacks_a_class_has_no_roc_curve(words):
+    rates = np.stack([np.linspace(0, 1, 11), np.full(11, np.nan)])
+    with_both = roc_curves({"a": (rates, np.ones(11), (0, 0, 0))}, words)
+    assert with_both.count("#8f959c") == 1
 
 
 def test_the_terms_of_the_loss_are_drawn_for_every_epoch(words):

@@ -14,6 +14,7 @@ from perpixel.shapes import AnyArray
 
 WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "kappa", "frequency_weighted_iou")
 EACH: Final = ("iou", "dice", "precision", "recall", "specificity")
+OF_IMAGE: Final = ("iou", "dice", "precision", "recall")
 MEMBRANE_SCORES: Final = ("v_rand", "v_info")
 Groups = Sequence[str] | None
 
@@ -61,6 +62,20 @@ def image_means(stacked: Counts, names: Sequence[str]) -> JsonObject:
     return {
         "dataset": {s: number_or_none(mean_of(getattr(stacked, s))) for s in WHOLE},
         "classes": {name: {s: classes[s][k] for s in EACH} for k, name in enumerate(names)},
+    }
+
+
+def image_row(image: ImageScore, names: Sequence[str]) -> JsonObject:
+    """The row of one image in images.csv; undefined figures are empty."""
+    areas = [] if image.auc is None else image.auc
+    return {
+        "name": image.sample.name,
+        "image": image.sample.image,
+        "group": image.sample.group,
+        "mean_iou": _cell(image.counts.mean_iou),
+        "pixel_accuracy": _cell(image.counts.pixel_accuracy),
+        **{f"{s}_{name}": _cell(getattr(image.counts, s)[k]) for s in OF_IMAGE for k, name in enumerate(names)},
+        **{f"auc_{name}": _cell(area) for name, area in zip(names, areas, strict=False)},
     }
 
 
@@ -195,3 +210,7 @@ def _instance_scores(found: Sequence[InstanceCounts], groups: Groups) -> JsonObj
         "true": int(total.true),
         "count_error": int(total.count_error),
     }
+
+
+def _cell(value: Any) -> float | str:
+    return "" if np.isnan(value) else float(value)

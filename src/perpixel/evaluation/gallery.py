@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.dataset.overrides import stated_by
 from perpixel.evaluation.image_score import ImageAnswer
+from perpixel.labels.labels import Labels
+from perpixel.metrics import Counts
 from perpixel.prediction import Predictor
 from perpixel.shapes import TargetArray
 from perpixel.split import Split
@@ -16,6 +18,22 @@ MAX_GALLERY_IMAGES = 6
 """Images under one heading."""
 
 
+def ranking_score(counts: Counts, labels: Labels) -> float:
+    """What the lowest and the highest images are chosen by: NaN for an image that is not among them.
+
+    With one class beside background its IoU, among the images whose truth has it; else the mean IoU.
+
+    Args:
+        counts: Of one image.
+        labels: The classes.
+    """
+    k = labels.lone_foreground
+    if k is None:
+        return float(counts.mean_iou)
+    is_there = counts.true_positive[k] + counts.false_negative[k] > 0
+    return float(counts.iou[k]) if is_there else math.nan
+
+
 @dataclass(frozen=True, eq=False)
 class PredictedSample:
     """An image and what was predicted of it.
@@ -23,7 +41,7 @@ class PredictedSample:
     Args:
         sample: The image.
         prediction: (H, W) or (K, H, W) uint8.
-        score: Its mean IoU; None where it was not scored.
+        score: Its `ranking_score`; None where it was not scored.
     """
 
     sample: Sample
@@ -37,7 +55,7 @@ class Gallery:
 
     Args:
         dataset: Where they are from.
-        headings: "lowest" and "highest" mean IoU, or "validation_images"; and "unlabelled".
+        headings: "lowest" and "highest" `ranking_score`, or "validation_images"; and "unlabelled".
     """
 
     dataset: Dataset

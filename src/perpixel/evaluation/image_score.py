@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from perpixel.metrics import (
     Counts,
     InstanceCounts,
     MembraneScores,
+    ThresholdCurves,
     contour_distances,
     count,
     count_boundary,
@@ -27,6 +28,8 @@ from perpixel.shapes import IGNORED, AnyArray, TargetArray
 CONTOUR_SCORES: Final = ("boundary_f1", "hausdorff95", "mean_surface_distance")
 TOLERANCE: Final = 0.0075
 """Of boundary F1: a share of the image's diagonal, at least one pixel, as Csurka et al. (2013) take it."""
+FALSE_POSITIVE_RATES: Final = np.linspace(0, 1, 101)
+"""Where the ROC curve of a single image is kept."""
 LARGEST_PX: Final = 1 << 22
 """Distances, instances and membranes are measured in images of up to four million pixels."""
 
@@ -42,6 +45,8 @@ class ImageScore:
         contours: (K, 3) float64, `CONTOUR_SCORES` of each class; NaN for the background of two classes.
         instances: By the method that finds the predicted ones, see `perpixel.instances.METHODS`.
         membranes: V_rand and V_info.
+        auc: (K,) float64, the area under this image's ROC curve; NaN where a class has all pixels or none.
+        roc: (K, 101) float64, the true positive rate of this image at `FALSE_POSITIVE_RATES`.
     """
 
     sample: Sample
@@ -50,6 +55,8 @@ class ImageScore:
     contours: NDArray[np.float64] | None = None
     instances: Mapping[str, InstanceCounts] | None = None
     membranes: MembraneScores | None = None
+    auc: NDArray[np.float64] | None = None
+    roc: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +103,12 @@ def pixel_score(answer: ImageAnswer) -> ImageScore:
     """Count right and wrong pixels, nothing else."""
     labels = answer.labels
     return ImageScore(answer.sample, count(answer.prediction, answer.target, classes=len(labels), kind=labels.kind))
+
+
+def with_curves(score: ImageScore, curves: ThresholdCurves, *, roc: bool) -> ImageScore:
+    """A score with the area under the ROC curves of its image, and these curves where asked for."""
+    drawn = curves.true_positive_rates(FALSE_POSITIVE_RATES) if roc else None
+    return replace(score, auc=curves.auc, roc=drawn)
 
 
 def full_score(

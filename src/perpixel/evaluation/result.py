@@ -301,17 +301,7 @@ class Evaluation(Result):
 
     def rows(self) -> list[JsonObject]:
         """A row an image, as in images.csv; undefined figures are empty."""
-        return [
-            {
-                "name": image.sample.name,
-                "image": image.sample.image,
-                "group": image.sample.group,
-                "mean_iou": _cell(image.counts.mean_iou),
-                "pixel_accuracy": _cell(image.counts.pixel_accuracy),
-                **{f"iou_{name}": _cell(image.counts.iou[k]) for k, name in enumerate(self.labels.names)},
-            }
-            for image in self.images
-        ]
+        return [details.image_row(image, self.labels.names) for image in self.images]
 
     def save(self, folder: Path) -> None:
         """Write metrics.json and images.csv. Raises OutputError."""
@@ -378,10 +368,6 @@ class Evaluation(Result):
 def _score(found: Interval, place: int | tuple[int, int]) -> Score:
     low, high = float(found.low[place]), float(found.high[place])
     return Score(float(found.value[place]), None if np.isnan(low) else (low, high))
-
-
-def _cell(value: Any) -> float | str:
-    return "" if np.isnan(value) else float(value)
 
 
 def _spelled(value: Any) -> str:

@@ -14,8 +14,8 @@ from perpixel.dataset import Dataset, Sample, scan
 from perpixel.dataset.overrides import Overrides, stated_by
 from perpixel.errors import DataError, SettingsError, did_you_mean
 from perpixel.evaluation.calibrating import evenly
-from perpixel.evaluation.gallery import Extremes, Gallery, unlabelled_of
-from perpixel.evaluation.image_score import ImageAnswer, ImageScore, full_score
+from perpixel.evaluation.gallery import Extremes, Gallery, ranking_score, unlabelled_of
+from perpixel.evaluation.image_score import ImageAnswer, ImageScore, full_score, with_curves
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
 from perpixel.labels.decision import Calibration
@@ -32,7 +32,7 @@ PartName: TypeAlias = Literal["test", "val", "train", "all"]
 
 LOGGER: Final = logging.getLogger("perpixel")
 CONTOUR_IMAGES: Final = 64
-"""Distances between contours are measured on at most so many, evenly taken."""
+"""Distances between contours are measured, and ROC curves kept, of at most so many, evenly taken."""
 
 
 def evaluate_run(  # noqa: PLR0913 # each is one thing to ask for
@@ -160,11 +160,13 @@ def _passed(
     images = []
     for number, answer in enumerate(task.answers(samples)):
         instances = _true_instances(task.dataset, answer.sample)
-        images.append(full_score(answer, instances, inside=task.inside, contours=number in measured))
-        extremes.add(answer, float(images[-1].counts.mean_iou))
+        score = full_score(answer, instances, inside=task.inside, contours=number in measured)
+        of_image = threshold_curves(answer.probabilities, answer.target)
+        images.append(with_curves(score, of_image, roc=number in measured))
+        extremes.add(answer, ranking_score(score.counts, labels))
         if task.watch is not None:
             task.watch(task.dataset, answer, len(samples))
-        curves += threshold_curves(answer.probabilities, answer.target)
+        curves += of_image
         if softened is not None and calibration is not None:
             soft = labels.tempered(answer.probabilities, calibration.temperature)
             softened += threshold_curves(soft, answer.target)

@@ -121,6 +121,11 @@ class Labels:
         return tuple(k for k in range(len(self)) if k != self.background)
 
     @property
+    def lone_foreground(self) -> int | None:
+        """The foreground of two multiclass classes, where one is background."""
+        return self.foreground_classes[0] if len(self) == 2 and self.background is not None else None
+
+    @property
     def positive(self) -> int:
         """Of two classes the one that a threshold is about: the foreground, or else the second."""
         return 0 if self.background == 1 else 1

@@ -60,6 +60,23 @@ class ThresholdCurves:
         above, false = (part[:, ::-1].cumsum(1)[:, ::-1].T for part in (self.positives, self.negatives))
         return Counts(above, false, self.positives.sum(1) - above, self.negatives.sum(1) - false)
 
+    def true_positive_rates(self, false_positive_rates: Float64s) -> Float64s:
+        """The ROC curves as true positive rates (K, points) at rising rates in 0..1.
+
+        NaN where a class has all pixels or none.
+
+        >>> truth = np.array([[0, 1, 1, 0]], np.uint8)
+        >>> p = np.array([[0.1, 0.8, 0.3, 0.6]])
+        >>> threshold_curves(np.stack([1 - p, p]), truth).true_positive_rates(np.array([0.0, 0.75]))[1]
+        array([0.5, 1. ])
+        """
+        counts = self.counts
+        rates = np.full((self.positives.shape[0], len(false_positive_rates)), np.nan)
+        for k, (false, true) in enumerate(zip((1 - counts.specificity).T, counts.recall.T, strict=True)):
+            if np.isfinite(false).all() and np.isfinite(true).all():
+                rates[k] = np.interp(false_positive_rates, np.append(0.0, false[::-1]), np.append(0.0, true[::-1]))
+        return rates
+
     @property
     def auc(self) -> Float64s:
         """Area under the ROC curve (K,), a tie counting one half; within `auc_error` of the unbinned one."""

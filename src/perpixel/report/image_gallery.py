@@ -1,5 +1,6 @@
 """Pictures of an evaluation, taken while it predicts, so that the report predicts nothing again."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample
+from perpixel.evaluation.gallery import MAX_GALLERY_IMAGES, ranking_score
 from perpixel.evaluation.image_score import ImageAnswer
 from perpixel.files.write import picture
 from perpixel.labels.labels import Labels
@@ -27,7 +29,7 @@ from perpixel.report.image_layers import (
 from perpixel.shapes import IGNORED, TargetArray
 
 MOST_PICTURES: Final = 200
-"""Of the images with the lowest scores; the others stand in the table alone."""
+"""Of the images with the lowest scores and the few highest; the others stand in the table alone."""
 CROP_PX: Final = 128
 CROPS_OF_A_CLASS: Final = 4
 CROP_CLASSES: Final = 12
@@ -75,11 +77,11 @@ class ImageGallery:
     def take(self, dataset: Dataset, sample: Sample, prediction: TargetArray, total: int) -> None:
         """Take the pictures of one image from its prediction (H, W) or (K, H, W)."""
         labels, image, target = dataset.labels, dataset.image(sample), dataset.target(sample)
-        score = float(count(prediction, target, classes=len(labels), kind=labels.kind).mean_iou)
+        score = ranking_score(count(prediction, target, classes=len(labels), kind=labels.kind), labels)
         most_px = ALL_PX / 2 / min(max(total, 1), MOST_PICTURES)
         self._taken.append(_taken(sample.name, score, image, target, prediction, labels, most_px))
         self._taken.sort(key=lambda each: (not each.score <= 2, each.score))  # NaN last
-        del self._taken[MOST_PICTURES:]
+        self._forget_one()
         for k in range(min(len(labels), CROP_CLASSES)):
             self._add_crop(k, sample.name, image, (target, prediction), labels)
 
@@ -93,6 +95,13 @@ class ImageGallery:
             (labels.names[k], [_shown(taken, labels, pairs) for _, taken in crops])
             for k, crops in sorted(self._crops.items())
         ]
+
+    def _forget_one(self) -> None:
+        """Keep the lowest and the highest scores: drop an image that is in no order, else one in the middle."""
+        if len(self._taken) <= MOST_PICTURES:
+            return
+        in_order = sum(not math.isnan(each.score) for each in self._taken)
+        del self._taken[-1 if in_order < len(self._taken) else -1 - MAX_GALLERY_IMAGES]
 
     def _add_crop(
         self, k: int, name: str, image: NDArray[Any], masks: tuple[TargetArray, TargetArray], labels: Labels

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from perpixel.evaluation import Evaluation
 from perpixel.evaluation.gallery import MAX_GALLERY_IMAGES, Gallery, PredictedSample, preview
 from perpixel.files.atomic import write_text
 from perpixel.files.whole_file import text_of
+from perpixel.labels.labels import Labels
 from perpixel.language import translated
 from perpixel.language.choice import Language
 from perpixel.prediction import Predictor
@@ -22,11 +24,14 @@ from perpixel.report import sections
 from perpixel.report.image_gallery import ImageGallery, confused_pairs
 from perpixel.report.image_layers import ERROR_COLOURS, Painter, Shown, page_colours
 from perpixel.report.page import rendered
-from perpixel.report.svg_curves import image_curves, threshold_figure, training_curves
+from perpixel.report.svg_curves import class_curves, image_curves, roc_curves, threshold_figure, training_curves
 from perpixel.report.texts import texts
 from perpixel.runtime.json_values import JsonObject
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run
+
+MAX_CLASS_CURVES: Final = 6
+"""Classes whose IoU is drawn over the images."""
 
 
 def write_report(  # noqa: PLR0913, PLR0917 # a page tells much
@@ -56,8 +61,8 @@ def write_report(  # noqa: PLR0913, PLR0917 # a page tells much
         SettingsError: There are no texts in the language.
         OutputError: It cannot be written.
     """
-    words = texts(language)
     labels = predictor.codec.labels
+    words = texts(language) | _rankings(labels, language)
     kept = (evaluation.gallery if evaluation else None) or preview(run, predictor)
     own = kept.dataset if data is None else None
     if data is not None and run.data.exists():
@@ -99,6 +104,14 @@ def run_facts(run: Run, history: Sequence[dict[str, float]], words: dict[str, st
     return facts
 
 
+def _rankings(labels: Labels, language: Language) -> dict[str, str]:
+    """The headings of the lowest and the highest images, where these are ranked by one class."""
+    if labels.lone_foreground is None:
+        return {}
+    words, name = texts(language), labels.names[labels.lone_foreground]
+    return {place: words[f"{place}_of"].format(name=name) for place in ("lowest", "highest")}
+
+
 def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> JsonObject:
     """Everything that the page tells of an evaluation."""
     if evaluation is None:
@@ -112,6 +125,7 @@ def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> JsonObject:
         "tiles": sections.tiles(evaluation, figures),
         "class_rows": sections.score_rows(evaluation, figures),
         "columns": sections.COLUMNS,
+        "image_columns": sections.image_columns(labels),
         "more_rows": sections.more_rows(evaluation, figures),
         "more_columns": sections.MORE_COLUMNS,
         "instance_columns": sections.INSTANCE_COLUMNS,
@@ -120,8 +134,16 @@ def _scores(evaluation: Evaluation | None, words: dict[str, str]) -> JsonObject:
         and threshold_figure(
             evaluation.curves, np.array(calibrated.thresholds) if calibrated else None, drawn, words
         ),
-        "image_curves": image_curves({evaluation.part: each}, words),
+        "image_curves": image_curves({evaluation.part: each}, words) + _curves_by_class(evaluation, words),
+        "roc_curves": roc_curves(sections.drawn_rocs(evaluation), words),
     }
+
+
+def _curves_by_class(evaluation: Evaluation, words: dict[str, str]) -> str:
+    """IoU of each class over the images."""
+    names, iou = evaluation.labels.names, np.asarray(evaluation.stacked.iou)
+    drawn = range(2) if len(names) == 2 else sections.drawn_classes(evaluation, MAX_CLASS_CURVES)
+    return class_curves({names[k]: (iou[:, k], evaluation.labels.colours[k]) for k in drawn}, words)
 
 
 def _pictures(kept: Gallery, evaluation: Evaluation | None, pictures: ImageGallery | None) -> JsonObject:
@@ -139,8 +161,9 @@ def _pictures(kept: Gallery, evaluation: Evaluation | None, pictures: ImageGalle
     taken = pictures or _pictures_of(kept)
     pairs = confused_pairs(evaluation.stacked.pooled.confusion)
     shots = taken.shots(labels, pairs)
-    low = shots[: min(MAX_GALLERY_IMAGES, math.ceil(len(shots) / 2))]
-    high = [shot for shot in shots[len(low) :] if shot.note][-MAX_GALLERY_IMAGES:][::-1]
+    ranked = [shot for shot in shots if shot.note]
+    low = ranked[: min(MAX_GALLERY_IMAGES, math.ceil(len(ranked) / 2))]
+    high = ranked[len(low) :][-MAX_GALLERY_IMAGES:][::-1]
     galleries = [("lowest", low), ("highest", high), *shown.items()]
     return {
         "galleries": [(title, each) for title, each in galleries if each],

@@ -1,5 +1,6 @@
 """Figures of an evaluation as the rows and tiles of a page; nothing is computed here, and nothing is drawn."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +8,15 @@ from typing import Final
 
 import numpy as np
 
-from perpixel.evaluation import DATASET_SCORES, Evaluation
+from perpixel.evaluation import DATASET_SCORES, Evaluation, ImageScore
+from perpixel.evaluation.image_score import FALSE_POSITIVE_RATES
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts
 from perpixel.report.image_gallery import OTHER, PAIR_COLOURS
 from perpixel.report.image_layers import ERROR_COLOURS, UNCOUNTED
 from perpixel.report.svg_curves import line_colour
 from perpixel.runtime.json_values import Json, JsonObject
+from perpixel.shapes import AnyArray
 from perpixel.split import Split
 
 CLASSES_IN_TABLE: Final = 12
@@ -24,6 +27,10 @@ MORE_COLUMNS: Final = (
     "boundary_iou", "boundary_f1", "hausdorff95", "mean_surface_distance",
     "expected_calibration_error",
 )  # fmt: skip
+IMAGE_COLUMNS: Final = ("dice", "precision", "recall", "auc")
+"""Of the foreground of each image, where there are two classes."""
+MAX_ROC_CLASSES: Final = 3
+"""Classes whose ROC curves of single images are drawn."""
 INSTANCE_COLUMNS: Final = (
     "image_mean_average_precision", "average_precision_50", "panoptic_quality", "aggregated_jaccard",
     "predicted", "true",
@@ -44,7 +51,7 @@ def tiles(evaluation: Evaluation, figures: JsonObject) -> list[tuple[str, str, C
     """(text of the name, class or nothing, figure): one foreground class first, then the means."""
     blind = figures["baselines"]
     found = []
-    k = lone_class(evaluation.labels)
+    k = evaluation.labels.lone_foreground
     if k is not None:
         name = evaluation.labels.names[k]
         low, high = figures["intervals"]["classes"][name]["iou"] or (None, None)
@@ -102,18 +109,12 @@ def confusion_rows(pooled: Counts, labels: Labels) -> list[tuple[str, list[tuple
 
 def drawn_classes(evaluation: Evaluation, most: int = 12) -> list[int]:
     """The classes whose curves tell something new: the foreground of two, else the largest."""
-    k = lone_class(evaluation.labels)
+    k = evaluation.labels.lone_foreground
     if k is not None:
         return [k]
     pooled = evaluation.stacked.pooled
     pixels = pooled.true_positive + pooled.false_negative
     return sorted(int(place) for place in np.argsort(-pixels, kind="stable")[:most])
-
-
-def lone_class(labels: Labels) -> int | None:
-    """The foreground of two multiclass classes, where one is background."""
-    is_lone = len(labels) == 2 and labels.background is not None
-    return labels.foreground_classes[0] if is_lone else None
 
 
 def split_rows(divided: Split, groups: Sequence[str] | None) -> list[tuple[str, int, str, list[str]]]:
@@ -130,8 +131,11 @@ def split_rows(divided: Split, groups: Sequence[str] | None) -> list[tuple[str, 
 
 
 def image_rows(evaluation: Evaluation, pictured: set[str]) -> list[JsonObject]:
-    """Every image: name, mean IoU, IoU of each class, share of wrong pixels, picture or not; lowest first."""
-    rows = []
+    """Every image: name, mean IoU, IoU of each class, share of wrong pixels, picture or not; lowest first.
+
+    Of two classes also IMAGE_COLUMNS of the foreground.
+    """
+    rows, k = [], evaluation.labels.lone_foreground
     for image in evaluation.images:
         counts, name = image.counts, image.sample.name
         mean, each = float(counts.mean_iou), [_defined(value) for value in np.asarray(counts.iou, float)]
@@ -139,8 +143,30 @@ def image_rows(evaluation: Evaluation, pictured: set[str]) -> list[JsonObject]:
         rows.append({
             "name": name, "mean_iou": _defined(mean), "iou": each[:CLASSES_IN_TABLE],
             "wrong": None if accuracy is None else 1 - accuracy, "pictured": name in pictured,
+            "more": [] if k is None else _of_one_image(image, k),
         })  # fmt: skip
     return sorted(rows, key=lambda row: 2 if row["mean_iou"] is None else row["mean_iou"])
+
+
+def image_columns(labels: Labels) -> tuple[str, ...]:
+    """Further columns of the table of images, where there is one class beside background."""
+    return () if labels.lone_foreground is None else IMAGE_COLUMNS
+
+
+def _of_one_image(image: ImageScore, k: int) -> list[float | None]:
+    area = math.nan if image.auc is None else image.auc[k]
+    counts = image.counts
+    return [_defined(float(score[k])) for score in (counts.dice, counts.precision, counts.recall)] + [_defined(area)]
+
+
+def drawn_rocs(evaluation: Evaluation) -> dict[str, tuple[AnyArray, AnyArray, tuple[int, int, int]]]:
+    """By class: true positive rates of single images (images, points), those of all pixels (points,), the colour."""
+    each = [image.roc for image in evaluation.images if image.roc is not None]
+    if evaluation.curves is None or not each:
+        return {}
+    labels, pooled = evaluation.labels, evaluation.curves.true_positive_rates(FALSE_POSITIVE_RATES)
+    drawn = drawn_classes(evaluation, MAX_ROC_CLASSES)
+    return {labels.names[k]: (np.stack([roc[k] for roc in each]), pooled[k], labels.colours[k]) for k in drawn}
 
 
 def pair_rows(evaluation: Evaluation, pairs: Sequence[tuple[int, int]]) -> list[JsonObject]:

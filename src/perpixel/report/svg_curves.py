@@ -27,6 +27,8 @@ MARKED: Final = 60
 """Images or epochs, up to which each is a dot."""
 TERM_STYLES: Final = ("--", ":", "-.")
 """Of the lines of a loss's terms."""
+THIN: Final = "#8f959c"
+"""The colour of the curves of single images."""
 POINTS: Final = 160
 """Of a curve, evenly along its length."""
 AXES: Final = (0.16, 0.16, 0.81, 0.77)
@@ -137,6 +139,44 @@ def image_curves(values: Mapping[str, NDArray[np.float64]], words: Words) -> str
     return _panel(words, in_order, xlabel="axis_order", **axes) + _panel(words, ranked, xlabel="axis_sorted", **axes)
 
 
+def class_curves(values: Mapping[str, tuple[AnyArray, tuple[int, int, int]]], words: Words) -> str:
+    """The IoU of each class over the images that have or are given it, with its mean line, as an SVG a class.
+
+    Args:
+        values: By the name of the class: (images,) IoU, NaN where undefined, and its colour.
+        words: The texts.
+    """
+    panels = []
+    for name, (each, colour) in values.items():
+        defined = np.isfinite(each)
+        places, mean = np.arange(1, len(each) + 1), float(each[defined].mean()) if defined.any() else math.nan
+        lines = [
+            Line(places[defined], each[defined], line_colour(colour), marker="o" if len(each) <= MARKED else ""),
+            Line([1, len(each)], [mean, mean], INK, style="--", label=f"axis_mean {mean:.3f}"),
+        ]
+        axes = {"ylabel": f"axis_iou {name}", "ylim": (0, 1.02)}
+        panels.append(_panel(words, lines, xlabel="axis_order", **axes))
+    return "".join(panels)
+
+
+def roc_curves(values: Mapping[str, tuple[AnyArray, AnyArray, tuple[int, int, int]]], words: Words) -> str:
+    """The ROC curve of every single image, thin, and that of all their pixels, as an SVG a class.
+
+    Args:
+        values: By the name of the class: true positive rates (images, points) at even false positive rates, those of
+            all pixels (points,), and its colour.
+        words: The texts.
+    """
+    panels = []
+    for name, (each, pooled, colour) in values.items():
+        rates = np.linspace(0, 1, len(pooled))
+        lines = [Line(rates, one, THIN, width=0.6) for one in each if np.isfinite(one).all()]
+        lines.append(Line(rates, pooled, line_colour(colour), label="axis_pooled"))
+        axes = {"ylabel": f"axis_true {name}", "xlim": (-0.02, 1.02), "ylim": (-0.02, 1.02)}
+        panels.append(_panel(words, lines, xlabel="axis_false", **axes))
+    return "".join(panels)
+
+
 def line_colour(colour: tuple[int, int, int]) -> str:
     """The nearest colour that is seen on white and on black.
 
@@ -159,6 +199,7 @@ class Line:
         style: "-", "--" or ":".
         marker: "o" for dots.
         label: A key of the texts, for a legend; what follows it after a space stays as it is.
+        width: In points; None for that of the style.
     """
 
     x: Sequence[float] | AnyArray
@@ -167,6 +208,7 @@ class Line:
     style: str = "-"
     marker: str = ""
     label: str | None = None
+    width: float | None = None
 
 
 def _panel(words: Words, lines: Sequence[Line], **axes: Any) -> str:
@@ -179,10 +221,12 @@ def _panel(words: Words, lines: Sequence[Line], **axes: Any) -> str:
         figure = Figure(figsize=(4.6, 3.3))
         panel = figure.add_axes(AXES)
         for line in lines:
-            thin = 1 if line.style != "-" else 1.5
-            style: Any = {"linestyle": line.style, "marker": line.marker, "markersize": 3.5, "linewidth": thin}
+            width = line.width or (1 if line.style != "-" else 1.5)
+            style: Any = {"linestyle": line.style, "marker": line.marker, "markersize": 3.5, "linewidth": width}
             panel.plot(line.x, line.y, color=line.colour, label=line.label, **style)
-        panel.set(**axes)  # after the lines, which open limits follow
+        panel.set(
+            **axes | {"ylabel": axes["ylabel"].replace("$", r"\$")}
+        )  # after the lines, which open limits follow
         if axes["xlabel"] in COUNTED:
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.ticklabel_format(axis="y", style="sci", scilimits=(-2, 5))  # wider numbers would push out the label
@@ -190,7 +234,8 @@ def _panel(words: Words, lines: Sequence[Line], **axes: Any) -> str:
             panel.legend()
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    return _finished(text.getvalue(), words, f"{words[axes['ylabel']]} / {words[axes['xlabel']]}")
+    key, _, name = axes["ylabel"].partition(" ")
+    return _finished(text.getvalue(), words, f"{words[key]} {name}".strip() + f" / {words[axes['xlabel']]}")
 
 
 def _finished(svg: str, words: Words, name: str) -> str:

@@ -19,6 +19,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "every_image": ("All images", "全部图像"),
     "lowest": ("Lowest mean IoU", "平均 IoU 最低的图像"),
     "highest": ("Highest mean IoU", "平均 IoU 最高的图像"),
+    "lowest_of": ("Lowest IoU of “{name}”", "“{name}”的 IoU 最低的图像"),
+    "highest_of": ("Highest IoU of “{name}”", "“{name}”的 IoU 最高的图像"),
     "validation_images": ("Validation images", "验证集图像"),
     "unlabelled": ("Unlabelled images", "无标注图像"),
     "split": ("Split", "数据划分"),
@@ -55,8 +57,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "每个类别与其余类别相比。圆点为验证集选出的阈值。",
     ),
     "every_image_note": (
-        "Mean IoU of each image, in the order of the files and sorted; the dashed line is the mean.",
-        "每幅图像的平均 IoU，按文件顺序与排序后显示；虚线为平均值。",
+        "Mean IoU of each image, in the order of the files and sorted, then the IoU of each class over the images in "
+        "which it is defined; the dashed lines are the means.",
+        "每幅图像的平均 IoU（按文件顺序与排序后），以及各类别在有定义的图像上的 IoU；虚线为平均值。",
+    ),
+    "roc_note": (
+        "ROC curves of single images (thin, of 64 at most) and of all their pixels together, from probabilities.",
+        "单幅图像的 ROC 曲线（细线，最多 64 幅）与全部像素合并的曲线，由概率计算。",
     ),
     "confusion_note": (
         "Rows are the truth and add up to 100 %; columns are the prediction.",
@@ -149,6 +156,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "axis_probability": ("probability", "预测概率"),
     "axis_frequency": ("frequency", "实际频率"),
     "axis_order": ("image, in order", "图像（原顺序）"),
+    "axis_mean": ("mean", "平均"),
+    "axis_pooled": ("all pixels", "全部像素"),
     "axis_sorted": ("image, sorted", "图像（排序后）"),
     # scores and their definitions, as in docs/metrics.md
     "mean_iou": ("mean IoU", "平均 IoU"),
