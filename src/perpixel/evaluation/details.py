@@ -67,7 +67,7 @@ def image_means(stacked: Counts, names: Sequence[str]) -> JsonObject:
 
 def image_row(image: ImageScore, names: Sequence[str]) -> JsonObject:
     """The row of one image in images.csv; undefined figures are empty."""
-    areas = [] if image.auc is None else image.auc
+    areas = numbers(np.empty(0) if image.auc is None else image.auc)
     return {
         "name": image.sample.name,
         "image": image.sample.image,
@@ -75,7 +75,7 @@ def image_row(image: ImageScore, names: Sequence[str]) -> JsonObject:
         "mean_iou": _cell(image.counts.mean_iou),
         "pixel_accuracy": _cell(image.counts.pixel_accuracy),
         **{f"{s}_{name}": _cell(getattr(image.counts, s)[k]) for s in OF_IMAGE for k, name in enumerate(names)},
-        **{f"auc_{name}": _cell(area) for name, area in zip(names, areas, strict=False)},
+        **{f"auc_{name}": "" if area is None else area for name, area in zip(names, areas, strict=False)},
     }
 
 
