@@ -122,10 +122,12 @@ def follow(words):
         targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert set(rest) <= set(targets), words
     elif program == "pip":
-        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-        named = {extra for word in rest for extra in re.findall(r"\.\[(.*)\]", word)}
         assert rest[0] == "install", words
-        assert named <= set(extras), words
+        for word in rest:
+            if found := re.fullmatch(r"(\.[\w./]*)(?:\[(.*)\])?", word):
+                project = tomllib.loads((ROOT / found[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+                named = set((found[2] or "").split(",")) - {""}
+                assert named <= set(project["optional-dependencies"]), words
     else:
         pytest.fail(f"a page has a command that is not known here: {words}")
 

@@ -11,7 +11,7 @@ import typer
 from perpixel.cli.flags import with_flags
 from perpixel.cli.progress_bars import Notices
 from perpixel.cli.spoken import spoken_language, translate_help, usage_error
-from perpixel.errors import PerpixelError
+from perpixel.errors import PerpixelError, SettingsError
 from perpixel.language import current, say, translated_error, use
 
 RENAMED_WORDS: Final = {
@@ -71,6 +71,10 @@ RENAMED_WORDS: Final = {
 """Verbs and options by what they were called before, or are called elsewhere."""
 
 
+NOT_IN_RUNTIME: Final = ("torch", "lightning_fabric", "safetensors", "matplotlib", "jinja2")
+"""What perpixel needs and perpixel-runtime leaves out."""
+
+
 def run_application(app: typer.Typer, arguments: Sequence[str] | None) -> int:
     """Run an application on the arguments (those of the process by default) and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -98,6 +102,11 @@ def _exit_code(app: typer.Typer, words: list[str]) -> int:
     except PerpixelError as error:
         print(with_flags(translated_error(error)), file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        if error.name not in NOT_IN_RUNTIME:
+            raise
+        print(_needs_the_whole(error.name), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(say("stopped."), file=sys.stderr)
         return 130
@@ -107,6 +116,15 @@ def _exit_code(app: typer.Typer, words: list[str]) -> int:
         _show(error, words)
         return int(error.exit_code)
     return result if isinstance(result, int) else 0
+
+
+def _needs_the_whole(package: str) -> str:
+    """What perpixel-runtime says of a command that trains, evaluates or reports."""
+    what = (
+        f"this command needs {package}, which is not installed; perpixel-runtime only predicts with exported bundles."
+    )
+    fix = "pip uninstall perpixel-runtime, then pip install perpixel."
+    return str(translated_error(SettingsError(what, fix=fix)))
 
 
 def _show(error: Any, words: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ SAMPLE_PX: Final = 256
 
 USE: Final = """
 ```sh
-pip install "perpixel[runtime]"
+pip install perpixel-runtime            # or perpixel and onnxruntime
 perpixel predict THIS_FOLDER images/ --out masks/
 python example.py                       # numpy and onnxruntime alone
 ```

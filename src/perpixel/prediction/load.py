@@ -1,6 +1,7 @@
 """From a run folder, a model file or an exported bundle to a predictor."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from perpixel.errors import RunError
@@ -19,10 +20,16 @@ def load_predictor(path: Path, options: PredictOptions | None = None) -> Predict
         options: How to run it; the working resolution is always the one that it was trained at.
 
     Raises:
-        RunError: There is no model, or it is not one of perpixel's, or was altered, or folds are missing or differ.
+        RunError: There is no model, or it is not one of perpixel's, or was altered, or folds are missing or differ;
+            or it is a run and PyTorch is not installed.
     """
     if is_bundle(path):
         return load_bundle(Bundle.open(path), options or PredictOptions())
+    if find_spec("torch") is None:
+        raise RunError(
+            f"{path} is no exported bundle, and PyTorch, which predicts with a run, is not installed.",
+            fix="export the run where perpixel is installed whole, and give the bundle.",
+        )
     from perpixel.store.model_file import load_model
 
     loaded = [load_model(file) for file in _model_files(path)]

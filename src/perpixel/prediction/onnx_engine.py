@@ -94,7 +94,7 @@ def onnxruntime_graph(content: bytes, output: str | None = None) -> Graph:
     except ModuleNotFoundError:
         raise SettingsError(
             "a bundle is predicted with ONNX Runtime, which is not installed.",
-            fix="pip install 'perpixel[runtime]'.",
+            fix="pip install onnxruntime.",
         ) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
