@@ -36,16 +36,19 @@ LIMITS = {"MAX_PIXELS": 2**25, "MAX_BYTES": 2**28}
 """The limits that fit into these bytes; the usual ones are for 8 GB machines."""
 
 SUBJECTS = (
-    ("images", 48, readers.images, None),
-    ("labels", 16, readers.labels, readers.make_label_folders),
+    ("images", 40, readers.images, None),
+    ("labels", 14, readers.labels, readers.make_label_folders),
+    ("tools", 8, readers.tools, readers.make_tool_folders),
     ("masks", 5, readers.masks, readers.make_mask_folders),
+    ("painted", 2, readers.painted, readers.make_painting),
     ("shapefiles", 2, readers.shapefiles, readers.make_shapefile),
     ("zarr", 3, readers.zarrs, readers.make_zarr),
     ("words", 4, readers.words, None),
     ("settings", 7, saved.settings, None),
     ("models", 6, saved.models, None),
-    ("bundles", 3, saved.bundles, None),
-    ("checkpoints", 4, saved.checkpoints, None),
+    ("bundles", 4, saved.bundles, None),
+    ("weights", 3, saved.weights, None),
+    ("checkpoints", 3, saved.checkpoints, None),
     ("runs", 2, saved.runs, None),
 )
 TURNS = [number for number, subject in enumerate(SUBJECTS) for _ in range(subject[1])]

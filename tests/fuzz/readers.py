@@ -3,6 +3,7 @@
 import io
 import json
 from contextlib import suppress
+from functools import cache
 
 import numpy as np
 import shapefile
@@ -10,6 +11,7 @@ import tifffile
 import yaml
 from PIL import Image
 
+import annotation_kinds
 from folders import drawing, photograph, save, save_palette
 from fuzz.mutations import damaged, damaged_json, damaged_npy, damaged_png, damaged_text, damaged_tiff, pick, replaced
 from perpixel.dataset import scan
@@ -17,6 +19,7 @@ from perpixel.dataset.description import load_description
 from perpixel.files.parse import parse_xml
 from perpixel.files.read import open_image, read_header, read_image, read_mask
 from perpixel.prediction.inputs import expanded
+from perpixel.web.painting import Painting
 
 PHOTOGRAPH = photograph(drawing(0))
 DEEP = PHOTOGRAPH.astype(np.uint16) * 200
@@ -179,6 +182,61 @@ def masks(folder, draw):
     content, damage = IMAGES[pick(draw, sorted(IMAGES))]
     (folder / "masks" / "a.png").write_bytes(damage(content, draw))
     return [lambda: _all_targets(folder)]
+
+
+def make_tool_folders(folder):
+    """A folder of every annotation tool."""
+    for name, write in annotation_kinds.KINDS.items():
+        write(folder / name)
+
+
+@cache
+def _label_files(folder):
+    """What tools wrote, but for the images."""
+    endings = {".json", ".xml", ".csv", ".txt", ".yaml", ".names", ".geojson", ".ndjson", ".data", ".zip"}
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in endings)
+
+
+def tools(folder, draw):
+    """A folder as an annotation tool exports it, of which one file is damaged, and put back afterwards."""
+    path = pick(draw, _label_files(folder))
+    root = folder / path.relative_to(folder).parts[0]
+    content = path.read_bytes()
+    is_json = path.suffix in (".json", ".geojson")
+    changed = (damaged_json if is_json else damaged_text)(content, draw)
+
+    def read():
+        path.write_bytes(changed)
+        try:
+            _all_targets(root)
+        finally:
+            path.write_bytes(content)
+
+    return [read]
+
+
+STROKE = {"do": "stroke", "tool": "brush", "class_index": 1, "points": [[3, 4], [9, 9]], "radius": 2}
+STEPS = [STROKE, {**STROKE, "tool": "polygon", "points": [[1, 1], [9, 1], [9, 9]]}, {"do": "undo"}, {"do": "redo"},
+         {**STROKE, "tool": "fill"}, {"do": "put", "file": "a-6.png", "source": 1}]  # fmt: skip
+
+
+def make_painting(folder):
+    """Labels that somebody painted in the browser."""
+    save(folder / "log" / "a-6.png", drawing(0))
+
+
+def painted(folder, draw):
+    """The log of a painting with a damaged step, or a damaged picture."""
+    log = b"".join(json.dumps(each).encode() + b"\n" for each in STEPS)
+    if draw.random() < 0.5:
+        changed = replaced(STEPS, draw)
+        log = b"".join(
+            json.dumps(each).encode() + b"\n" for each in (changed if isinstance(changed, list) else [changed])
+        )
+    else:
+        log = damaged_text(log, draw)
+    (folder / "log" / "a.jsonl").write_bytes(log)
+    return [lambda: Painting(folder, "a", drawing(0).shape, 3)]
 
 
 def make_shapefile(folder):

@@ -18,6 +18,7 @@ from fuzz.mutations import damaged, damaged_json, damaged_text, damaged_zip, pic
 from generated import TINY, tiny_settings, write_cells
 from perpixel.dataset import scan
 from perpixel.errors import RunError
+from perpixel.models.weights import read_state
 from perpixel.prediction.load import load_predictor
 from perpixel.settings.text import settings_from_file
 from perpixel.settings.tree import settings_from
@@ -145,6 +146,22 @@ def bundles(folder, draw):
     (path / "card.json").write_bytes(content)
     (path / "model.onnx").write_bytes(graph)
     return [lambda: Bundle.open(path), lambda: _predicts(path)]
+
+
+def weights(folder, draw):
+    """A state dict to start from, as PyTorch or safetensors writes it."""
+    tensors = {f"layer{k}.weight": torch.full((2, 3, k + 1), 0.5) for k in range(4)}
+    if draw.random() < 0.5:
+        path = folder / "given.pth"
+        stored = _replaced_tensor({"state_dict": tensors, "epoch": 3}, draw) if draw.random() < 0.5 else tensors
+        buffer = io.BytesIO()
+        torch.save(stored, buffer)
+        path.write_bytes(damaged_zip(buffer.getvalue(), draw, lambda _, data, d: damaged(data, d)))
+    else:
+        path = folder / "given-weights.safetensors"
+        save_file(tensors, path)
+        path.write_bytes(damaged(path.read_bytes(), draw))
+    return [lambda: read_state(path)]
 
 
 @cache

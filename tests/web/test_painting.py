@@ -96,9 +96,23 @@ def test_what_was_half_written_is_cut_off_and_the_rest_is_kept(painting):
     np.testing.assert_array_equal(again(painting).labels, found.labels)
 
 
-def test_a_damaged_log_is_told(painting):
+@pytest.mark.parametrize(
+    "step",
+    [
+        "nonsense",
+        "[]",
+        "{}",
+        '{"do": "undo"}',
+        '{"do": "stroke", "tool": "brush", "points": [], "class_index": 9}',
+        '{"do": "put", "file": "/etc/passwd", "source": 1}',
+        '{"do": "put", "file": "../../secret.png", "source": 1}',
+        '{"do": "put", "file": "a-9.png", "source": 1}',
+    ],
+)
+def test_a_damaged_log_is_told(painting, step):
     painting.paint(line())
-    painting.log_path.write_text("nonsense\n", encoding="utf-8")
+    (painting.folder.parent / "secret.png").write_bytes(b"")
+    painting.log_path.write_text(step + "\n", encoding="utf-8")
     with pytest.raises(RunError, match=r"a\.jsonl is damaged"):
         again(painting)
 

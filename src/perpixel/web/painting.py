@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from perpixel.errors import DataError, RunError
 from perpixel.files.atomic import replacing
 from perpixel.files.parse import parse_json
+from perpixel.files.read import read_mask
 from perpixel.files.whole_file import content_of
 from perpixel.files.write import write_png
 from perpixel.runtime.json_values import JsonObject
@@ -65,8 +65,7 @@ class Painting:
         self.labels = np.full(self.shape, IGNORED, np.uint8)
         self.sources = np.zeros(self.shape, np.uint8)
         self._undo, self._redo = deque(maxlen=UNDO_STEPS), []
-        for step in self._logged():
-            self._apply(step)
+        self._replay()
         self.is_saved = self.version == 0 or self.mask_path.is_file()
 
     @property
@@ -148,6 +147,16 @@ class Painting:
         self._apply(step)
         self.is_saved = False
 
+    def _replay(self) -> None:
+        """Apply the steps of the log. Raises RunError where one of them cannot have been written by this program."""
+        try:
+            for step in self._logged():
+                self._apply(step)
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, DataError):
+            raise RunError(
+                f"{self.log_path} is damaged.", fix="restore it, or remove it to label the image from scratch."
+            ) from None
+
     def _logged(self) -> list[JsonObject]:
         """The steps of the log; what was being written when the process ended is cut off."""
         if not self.log_path.is_file():
@@ -157,12 +166,7 @@ class Painting:
         if rest:
             with replacing(self.log_path) as temporary:
                 temporary.write_bytes(whole + b"\n" if whole else b"")
-        try:
-            return [parse_json(line.decode(), str(self.log_path)) for line in whole.splitlines()]
-        except ValueError:
-            raise RunError(
-                f"{self.log_path} is damaged.", fix="restore it, or remove it to label the image from scratch."
-            ) from None
+        return [parse_json(line.decode(), str(self.log_path)) for line in whole.splitlines()]
 
     def _apply(self, step: JsonObject) -> None:
         match step["do"]:
@@ -180,8 +184,11 @@ class Painting:
         self.version += 1
 
     def _put(self, step: JsonObject) -> None:
-        with Image.open(self.folder / "log" / step["file"]) as image:
-            labels = np.asarray(image)
+        if Path(step["file"]).name != step["file"]:
+            raise ValueError("a log names files of its own folder")
+        labels = read_mask(self.folder / "log" / step["file"]).values
+        if labels.shape != self.shape or labels.dtype != np.uint8:
+            raise ValueError("labels of another size than the image, or no class indices")
         box = slice(0, self.shape[0]), slice(0, self.shape[1])
         if step["source"] == MODEL:
             self._change(box, (self.labels == IGNORED) & (labels != IGNORED), labels, MODEL)
