@@ -1,4 +1,4 @@
-"""Puts the table of all settings, as the code has them, where a page says `<!-- all settings -->`."""
+"""Puts the tables of settings and of metrics, as the code has them, where a page says `<!-- all settings -->`."""
 
 import json
 from typing import Any, get_args
@@ -7,18 +7,33 @@ from pydantic import BaseModel
 
 from perpixel.language import say
 from perpixel.language.choice import Language
+from perpixel.metrics.metric_table import LEVELS, METRICS
 from perpixel.settings.tree import Settings, SettingsSection
 
 PLACE = "<!-- all settings -->"
+METRICS_PLACE = "<!-- all metrics -->"
 BAR = "\\|"
 """Inside a cell."""
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Called by mkdocs for every page; a page named NAME.zh.md is in Chinese."""
-    if PLACE not in markdown:
-        return markdown
-    return markdown.replace(PLACE, table("zh" if page.file.src_uri.endswith(".zh.md") else "en"))
+    language: Language = "zh" if page.file.src_uri.endswith(".zh.md") else "en"
+    for place, made in ((PLACE, table), (METRICS_PLACE, metrics_table)):
+        markdown = markdown.replace(place, made(language)) if place in markdown else markdown
+    return markdown
+
+
+def metrics_table(language: Language) -> str:
+    """A row a metric: its key in metrics.json, its name, what it is of, its unit and definition."""
+    place = ("en", "zh").index(language)
+    heads = ("| key | name | of | unit | definition |", "| 键 | 名称 | 级别 | 单位 | 定义 |")
+    rows = [
+        f"| `{key}` | {each.label[place]} | {each.level} | {each.unit or '–'} | {each.about[place]} |"
+        for key, each in METRICS.items()
+    ]
+    levels = [f"- **{level}**: {about[place]}" for level, about in LEVELS.items()]
+    return "\n".join([heads[place], "|---|---|---|---|---|", *rows, "", *levels])
 
 
 def table(language: Language) -> str:

@@ -46,6 +46,24 @@ assert logits.grad.abs().sum() > 0
 """
 
 
+METRIC = """
+from pathlib import Path
+import numpy as np
+from sklearn.metrics import matthews_corrcoef
+from perpixel.dataset import Sample
+from perpixel.evaluation import Evaluation, ImageScore
+from perpixel.labels.labels import Labels
+from perpixel.metrics import Counts
+from perpixel.report.texts import texts
+labels = Labels("multiclass", ("no", "yes"), (0, 1), ((0, 0, 0), (9, 9, 9)))
+image = ImageScore(Sample("a", Path("a.png")), Counts.of_confusion(np.array([[6, 1], [2, 5]])))
+found = Evaluation("test", labels, (image, image))
+expected = matthews_corrcoef([0] * 7 + [1] * 7, [0] * 6 + [1] + [0] * 2 + [1] * 5)
+assert abs(found.classes["yes"].matthews - expected) < 1e-12
+assert found.to_dict()["classes"]["yes"]["matthews"] == found.classes["yes"].matthews
+assert "MCC" in str(found)
+assert texts("zh")["matthews"] == "马修斯相关系数"
+"""
 OUTPUT = """
 import json
 import sys
@@ -89,11 +107,11 @@ def add_line(file, table, body):
     opening = re.search(rf"^{table}: .*= {{$", text, re.MULTILINE)
     assert opening, f"{file} has no table {table}"
     text = f"{text[: opening.end()]}\n    {line}{text[opening.end() :]}"
-    first = text.index("\nfrom perpixel")
+    first = text.index("\nfrom ")
     file.write_text(text[:first] + "\n" + "\n".join(imports) + text[first:], encoding="utf-8")
 
 
-@pytest.mark.parametrize("use", [MODEL, LOSS, OUTPUT], ids=["model", "loss", "output"])
+@pytest.mark.parametrize("use", [MODEL, LOSS, METRIC, OUTPUT], ids=["model", "loss", "metric", "output"])
 def test_what_an_example_adds_can_be_used(extended, use):
     environment = {**os.environ, "PYTHONPATH": str(extended)}
     done = subprocess.run(

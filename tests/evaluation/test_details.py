@@ -102,7 +102,9 @@ def test_baselines_and_image_means_are_those_of_the_masks(scored):
     each = [metrics.f1_score(t.ravel(), s.ravel()) for t, s in zip(truth, said, strict=True)]
     assert told["image_means"]["classes"]["object"]["dice"] == pytest.approx(np.mean(each))
     assert told["confusion"] == metrics.confusion_matrix(truth.ravel(), said.ravel()).tolist()
-    assert told["specificity"]["object"] == pytest.approx(metrics.recall_score(~truth.ravel(), ~said.ravel()))
+    assert told["classes"]["object"]["specificity"] == pytest.approx(
+        metrics.recall_score(~truth.ravel(), ~said.ravel())
+    )
 
 
 def test_intervals_hold_the_figure_and_count_their_units(tmp_path, cells_run):

@@ -36,7 +36,8 @@ def run(tmp_path, cells_run):
 
 def test_undefined_figures_are_null():
     figures = evaluation_of(TABLE).to_dict()
-    assert figures["classes"]["forest"] == {**dict.fromkeys((*CLASS_SCORES, "image_iou")), "pixels": 0}
+    undefined = dict.fromkeys((*CLASS_SCORES, "image_iou"))
+    assert figures["classes"]["forest"] == {**undefined, "specificity": 1.0, "pixels": 0}
     assert figures["classes"]["water"]["iou"] == 0
     assert figures["dataset"]["mean_iou"] == (0.75 + 0) / 2
     assert "NaN" not in json.dumps(figures)

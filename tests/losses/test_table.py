@@ -63,9 +63,7 @@ def test_unknown_names_and_options_are_answered_with_the_nearest():
 )
 def test_an_option_of_a_wrong_value_is_told_with_what_it_must_be(name, options, wanted):
     ((option, value),) = options.items()
-    message = (
-        f"The loss {name!r} has {option} = {value!r}, which is not {wanted}.\nFix: give {wanted}, or leave it out"
-    )
+    message = f"{name!r} has {option} = {value!r}, which is not {wanted}.\nFix: give {wanted}, or leave it out"
     with pytest.raises(SettingsError, match=re.escape(message)):
         weighted([LossTerm(name, 1.0, options)], "multiclass")
 

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from perpixel.errors import SettingsError
+from perpixel.metrics.metric_table import metrics_of
 from perpixel.settings import renamed
 from perpixel.settings.presets import PRESETS
 from perpixel.settings.text import assign, settings_from_file, to_yaml
@@ -12,13 +13,11 @@ from perpixel.settings.tree import (
     AugmentSettings,
     LossSettings,
     Settings,
-    TrainSettings,
     changed,
     flat,
     over,
     settings_from,
 )
-from perpixel.training.validation import MONITORED
 
 
 def test_without_any_setting_the_budget_is_ten_minutes():
@@ -319,6 +318,19 @@ def test_a_loss_that_is_none_is_told(given, told):
         settings_from({"train": {"loss": given}})
 
 
-def test_every_validation_metric_can_be_monitored():
-    words = get_args(TrainSettings.model_fields["monitor"].annotation)
-    assert set(words) == {"loss", *MONITORED}
+@pytest.mark.parametrize("name", ["loss", *metrics_of("dataset"), *metrics_of("class")])
+def test_every_validation_metric_can_be_monitored(name):
+    for given in (name, {"name": name}):
+        assert settings_from({"train": {"monitor": given}}).train.monitor == name
+
+
+def test_a_monitored_metric_keeps_its_options():
+    settings = settings_from({"train": {"monitor": {"name": "iou", "class": "nuclei"}}})
+    assert (settings.train.monitored.name, settings.train.monitored.options) == ("iou", {"class": "nuclei"})
+    assert settings_from(yaml.safe_load(to_yaml(settings))) == settings
+
+
+@pytest.mark.parametrize("given", ["mean_iuo", {"name": "mean_iuo", "class": "nuclei"}])
+def test_a_metric_that_cannot_be_monitored_is_refused(given):
+    with pytest.raises(SettingsError, match=r"(?s)train\.monitor.*did you mean mean_iou"):
+        settings_from({"train": {"monitor": given}})

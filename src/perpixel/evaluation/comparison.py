@@ -18,13 +18,14 @@ from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, 
 from perpixel.files.atomic import write_text
 from perpixel.labels.labels import Value
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
+from perpixel.metrics.metric_table import METRICS, compute, metrics_of
 from perpixel.prediction import Predictor
 from perpixel.results import Result, Row, Score, how_many
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
 from perpixel.store.run_folder import Run
 
-COMPARED: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy")
+COMPARED: Final = metrics_of("dataset", listed=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,12 +85,12 @@ class Comparison(Result):
 
     @cached_property
     def scores(self) -> tuple[Interval, ...]:
-        """`COMPARED` and the IoU of every class, (4 + K,), pooled, of every run."""
+        """`COMPARED` and the IoU of every class, (scores,), pooled, of every run."""
         return tuple(bootstrap_interval(counts, _scores, groups=self.groups) for counts in self.counts)
 
     @cached_property
     def differences(self) -> tuple[Interval, ...]:
-        """What every run has more than the first, (4 + K,), pooled; both drawn together."""
+        """What every run has more than the first, (scores,), pooled; both drawn together."""
         first = self.counts[0]
         return tuple(paired_difference(first, counts, _scores, groups=self.groups) for counts in self.counts)
 
@@ -100,10 +101,13 @@ class Comparison(Result):
         """
         if self.warning is not None:
             return "undecided"
-        found = self.differences[run]
+        found, name = self.differences[run], self.score_names[place]
+        more, less = (
+            ("worse", "better") if name in COMPARED and METRICS[name].lower_is_better else ("better", "worse")
+        )
         if found.low[place] > 0:
-            return "better"
-        return "worse" if found.high[place] < 0 else "undecided"
+            return more
+        return less if found.high[place] < 0 else "undecided"
 
     @property
     def score_names(self) -> tuple[str, ...]:
@@ -199,7 +203,7 @@ def compared(
 
 
 def _scores(counts: Counts) -> Any:
-    whole = np.stack([getattr(counts, name) for name in COMPARED], -1)
+    whole = np.stack([compute(name, counts) for name in COMPARED], -1)
     return np.concatenate([whole, counts.iou], -1)
 
 

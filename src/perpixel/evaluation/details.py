@@ -9,13 +9,14 @@ from perpixel.evaluation.image_score import CONTOUR_SCORES, ImageScore
 from perpixel.instances import METHODS
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.metrics import Counts, InstanceCounts, Interval, ThresholdCurves, bootstrap_interval
+from perpixel.metrics.metric_table import compute, metrics_of
 from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import AnyArray
 
-WHOLE: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "kappa", "frequency_weighted_iou")
-EACH: Final = ("iou", "dice", "precision", "recall", "specificity")
-OF_IMAGE: Final = ("iou", "dice", "precision", "recall")
-MEMBRANE_SCORES: Final = ("v_rand", "v_info")
+WHOLE: Final = metrics_of("dataset")
+EACH: Final = metrics_of("class")
+OF_IMAGE: Final = metrics_of("class", listed=True)
+MEMBRANE_SCORES: Final = metrics_of("membrane")
 Groups = Sequence[str] | None
 
 
@@ -52,15 +53,15 @@ def span(low: Any, high: Any) -> list[float | None] | None:
 
 def pooled_scores(counts: Counts, names: Sequence[str]) -> JsonObject:
     """What counts of no leading axis say, of all classes and of each."""
-    classes = {name: {s: number_or_none(getattr(counts, s)[k]) for s in EACH} for k, name in enumerate(names)}
-    return {"dataset": {s: number_or_none(getattr(counts, s)) for s in WHOLE}, "classes": classes}
+    classes = {name: {s: number_or_none(compute(s, counts)[k]) for s in EACH} for k, name in enumerate(names)}
+    return {"dataset": {s: number_or_none(compute(s, counts)) for s in WHOLE}, "classes": classes}
 
 
 def image_means(stacked: Counts, names: Sequence[str]) -> JsonObject:
     """Every figure of each image (images, K), averaged over those in which it is defined."""
-    classes = {s: numbers(mean_of(getattr(stacked, s))) for s in EACH}
+    classes = {s: numbers(mean_of(compute(s, stacked))) for s in EACH}
     return {
-        "dataset": {s: number_or_none(mean_of(getattr(stacked, s))) for s in WHOLE},
+        "dataset": {s: number_or_none(mean_of(compute(s, stacked))) for s in WHOLE},
         "classes": {name: {s: classes[s][k] for s in EACH} for k, name in enumerate(names)},
     }
 
@@ -74,7 +75,7 @@ def image_row(image: ImageScore, names: Sequence[str]) -> JsonObject:
         "group": image.sample.group,
         "mean_iou": _cell(image.counts.mean_iou),
         "pixel_accuracy": _cell(image.counts.pixel_accuracy),
-        **{f"{s}_{name}": _cell(getattr(image.counts, s)[k]) for s in OF_IMAGE for k, name in enumerate(names)},
+        **{f"{s}_{name}": _cell(compute(s, image.counts)[k]) for s in OF_IMAGE for k, name in enumerate(names)},
         **{f"auc_{name}": "" if area is None else area for name, area in zip(names, areas, strict=False)},
     }
 
@@ -91,11 +92,10 @@ def curve_scores(
         at = None
         if np.isfinite(threshold) and part not in ("val", "all"):
             there = counts[round(threshold * curves.bins)]
-            at = {score: number_or_none(getattr(there, score)[k]) for score in ("iou", "dice", "precision", "recall")}
+            at = {score: number_or_none(compute(score, there)[k]) for score in OF_IMAGE}
         scores[name] = {
-            "auc": number_or_none(curves.auc[k]),
+            **{score: number_or_none(compute(score, curves)[k]) for score in metrics_of("curve")},
             "auc_error": number_or_none(curves.auc_error[k]),
-            "average_precision": number_or_none(curves.average_precision[k]),
             "average_precision_bounds": span(low[k], high[k]),
             "threshold": number_or_none(threshold),
             "at_threshold": at,
@@ -109,8 +109,7 @@ def calibration(
     """How honest the probabilities are, before and after temperature scaling."""
 
     def scores(of: ThresholdCurves, k: int) -> dict[str, float | None]:
-        error = of.reliability().expected_calibration_error
-        return {"expected_calibration_error": number_or_none(error[k]), "brier": number_or_none(of.brier[k])}
+        return {score: number_or_none(compute(score, of)[k]) for score in metrics_of("calibration")}
 
     return {
         "temperature": number_or_none(calibrated.temperature) if calibrated else None,
@@ -136,13 +135,14 @@ def boundary_scores(images: Sequence[ImageScore], names: Sequence[str]) -> JsonO
     counted = [image.boundary for image in images if image.boundary is not None]
     if not counted:
         return None
-    iou = Counts.stack(counted).pooled.iou
+    pooled = Counts.stack(counted).pooled
+    near = {score: compute(score, pooled) for score in metrics_of("boundary")}
     measured = [image.contours for image in images if image.contours is not None]
     contours = np.stack(measured) if measured else np.full((0, len(names), len(CONTOUR_SCORES)), np.nan)
     missing = np.isinf(contours[..., 1]).sum(0)
     means = mean_of(np.where(np.isinf(contours), np.nan, contours))
     classes = {
-        name: {"boundary_iou": number_or_none(iou[k])}
+        name: {score: number_or_none(values[k]) for score, values in near.items()}
         | {score: number_or_none(means[k, i]) for i, score in enumerate(CONTOUR_SCORES)}
         | {"one_missing": int(missing[k])}
         for k, name in enumerate(names)
@@ -181,7 +181,7 @@ def best_membranes(images: Sequence[ImageScore], groups: Groups) -> dict[str, tu
     inside = None if groups is None else [groups[place] for place in places]
     found = {}
     for name in MEMBRANE_SCORES if scores else ():
-        each = np.stack([getattr(score, name) for score in scores])  # (images, thresholds)
+        each = np.stack([compute(name, score) for score in scores])  # (images, thresholds)
         best = int(np.nan_to_num(mean_of(each), nan=-1.0).argmax())
         found[name] = bootstrap_interval(each[:, best], groups=inside), float(scores[0].thresholds[best])
     return found
@@ -197,15 +197,15 @@ def mean_of(values: AnyArray) -> AnyArray:
 
 def _instance_scores(found: Sequence[InstanceCounts], groups: Groups) -> JsonObject:
     total = sum(found[1:], start=found[0])
-    competition = bootstrap_interval(np.array([one.mean_average_precision for one in found]), groups=groups)
+    each = {
+        score: bootstrap_interval(np.array([compute(score, one) for one in found]), groups=groups)
+        for score in metrics_of("instance_image")
+    }
+    competition = each["image_mean_average_precision"]
     return {
-        "image_mean_average_precision": number_or_none(competition.value),
+        **{score: number_or_none(interval.value) for score, interval in each.items()},
         "interval": span(competition.low, competition.high),
-        "mean_average_precision": number_or_none(total.mean_average_precision),
-        "average_precision_50": number_or_none(total.average_precision[0]),
-        "average_precision_75": number_or_none(total.average_precision[5]),
-        "panoptic_quality": number_or_none(total.panoptic_quality),
-        "aggregated_jaccard": number_or_none(total.aggregated_jaccard),
+        **{score: number_or_none(compute(score, total)) for score in metrics_of("instance")},
         "predicted": int(total.predicted),
         "true": int(total.true),
         "count_error": int(total.count_error),

@@ -23,9 +23,10 @@ from perpixel.metrics import (
     count_instances,
     membrane_scores,
 )
+from perpixel.metrics.metric_table import METRICS, metrics_of
 from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
-CONTOUR_SCORES: Final = ("boundary_f1", "hausdorff95", "mean_surface_distance")
+CONTOUR_SCORES: Final = metrics_of("contour")
 TOLERANCE: Final = 0.0075
 """Of boundary F1: a share of the image's diagonal, at least one pixel, as Csurka et al. (2013) take it."""
 FALSE_POSITIVE_RATES: Final = np.linspace(0, 1, 101)
@@ -144,7 +145,7 @@ def _contours(answer: ImageAnswer) -> NDArray[np.float64]:
         said, true = (labels.class_mask(array, k) for array in _known(answer))
         if k != skipped and (said.any() or true.any()):
             found = contour_distances(said, true)
-            scores[k] = found.f1(tolerance), found.hausdorff95, found.mean
+            scores[k] = [METRICS[score].compute(found, tolerance) for score in CONTOUR_SCORES]
     return scores
 
 

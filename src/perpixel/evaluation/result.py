@@ -13,7 +13,7 @@ import numpy as np
 from perpixel.dataset.held_out_strokes import OPTIMISTIC, PARTLY
 from perpixel.errors import did_you_mean
 from perpixel.evaluation import details
-from perpixel.evaluation.details import few_units, number_or_none, numbers
+from perpixel.evaluation.details import few_units, number_or_none
 from perpixel.evaluation.gallery import Gallery
 from perpixel.evaluation.image_score import ImageScore
 from perpixel.files.atomic import write_text
@@ -21,14 +21,17 @@ from perpixel.files.write import overlay, picture
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
+from perpixel.metrics.metric_table import METRICS, compute, metrics_of
 from perpixel.results import MAX_PICTURES, Picture, Result, Row, Score, how_many
 from perpixel.runtime.json_values import JsonObject
 from perpixel.store.run_folder import csv_table
 
 SCHEMA: Final = 1
-DATASET_SCORES: Final = ("mean_iou", "mean_dice", "pixel_accuracy", "mean_accuracy", "kappa")
-CLASS_SCORES: Final = ("iou", "dice", "precision", "recall")
-DEFINITIONS: Final = {
+DATASET_SCORES: Final = metrics_of("dataset")
+CLASS_SCORES: Final = metrics_of("class")
+IMAGE_SCORES: Final = metrics_of("image")
+DEFINITIONS: Final[JsonObject] = {
+    "metrics": {key: each.about[0] + (f" In {each.unit}." if each.unit else "") for key, each in METRICS.items()},
     "dataset": "ratios of pixel counts pooled over all images at native resolution; means are over the classes "
     "that occur in the truth or in the prediction; kappa is Cohen's, null for multilabel labels",
     "classes": "iou, dice, precision and recall are ratios of pixel counts pooled over all images; image_iou is the "
@@ -141,12 +144,12 @@ class Evaluation(Result):
 
     @cached_property
     def classes(self) -> Mapping[str, Scores]:
-        """`CLASS_SCORES` and image_iou of each class, by the class's name."""
-        found, images = self.class_intervals, self.image_iou
+        """`CLASS_SCORES` and `IMAGE_SCORES` of each class, by the class's name."""
+        found = self.class_intervals
         return {
             name: Scores(
                 {score: _score(found, (i, k)) for i, score in enumerate(CLASS_SCORES)}
-                | {"image_iou": _score(images, k)}
+                | {score: _score(each, k) for score, each in self.image_scores.items()}
             )
             for k, name in enumerate(self.labels.names)
         }
@@ -179,18 +182,18 @@ class Evaluation(Result):
 
     @cached_property
     def dataset_intervals(self) -> Interval:
-        """Of `DATASET_SCORES`, one each."""
-        return self.interval(lambda counts: np.stack([getattr(counts, name) for name in DATASET_SCORES], -1))
+        """Of `DATASET_SCORES`, in their order."""
+        return self.interval(lambda counts: np.stack([compute(name, counts) for name in DATASET_SCORES], -1))
 
     @cached_property
     def class_intervals(self) -> Interval:
-        """Of `CLASS_SCORES` and each class, (4, K)."""
-        return self.interval(lambda counts: np.stack([getattr(counts, name) for name in CLASS_SCORES], -2))
+        """Of `CLASS_SCORES` and each class, (scores, K)."""
+        return self.interval(lambda counts: np.stack([compute(name, counts) for name in CLASS_SCORES], -2))
 
     @cached_property
-    def image_iou(self) -> Interval:
-        """The mean over images of each class's IoU, (K,)."""
-        return bootstrap_interval(self.stacked.iou, groups=self.groups)
+    def image_scores(self) -> dict[str, Interval]:
+        """The mean over images of each of `IMAGE_SCORES`, (K,)."""
+        return {name: bootstrap_interval(compute(name, self.stacked), groups=self.groups) for name in IMAGE_SCORES}
 
     @cached_property
     def blind(self) -> dict[str, Counts]:
@@ -269,8 +272,8 @@ class Evaluation(Result):
         pooled, names = self.stacked.pooled, self.labels.names
         classes = {}
         for k, name in enumerate(names):
-            scores = {score: getattr(pooled, score)[k] for score in CLASS_SCORES}
-            scores["image_iou"] = self.image_iou.value[k]
+            scores = {score: compute(score, pooled)[k] for score in CLASS_SCORES}
+            scores |= {score: each.value[k] for score, each in self.image_scores.items()}
             pixels = int(pooled.true_positive[k] + pooled.false_negative[k])
             classes[name] = {key: number_or_none(value) for key, value in scores.items()} | {"pixels": pixels}
         return {
@@ -280,13 +283,11 @@ class Evaluation(Result):
             "independent_images": self.units,
             "verdict": self.verdict,
             "warning": self.warning,
-            "dataset": {score: number_or_none(getattr(pooled, score)) for score in DATASET_SCORES},
+            "dataset": {score: number_or_none(compute(score, pooled)) for score in DATASET_SCORES},
             "classes": classes,
             "intervals": self._intervals(),
             "image_means": details.image_means(self.stacked, names),
             "baselines": {name: details.pooled_scores(counts, names) for name, counts in self.blind.items()},
-            "frequency_weighted_iou": number_or_none(pooled.frequency_weighted_iou),
-            "specificity": dict(zip(names, numbers(pooled.specificity), strict=True)),
             "confusion": None if pooled.confusion is None else pooled.confusion.tolist(),
             "curves": self.curves and details.curve_scores(self.curves, self.calibration, self.part, names),
             "calibration": self.curves and details.calibration(self.curves, self.softened, self.calibration, names),
@@ -313,19 +314,24 @@ class Evaluation(Result):
         """The table for the terminal."""
         pooled, between = self.stacked.pooled, self.class_intervals
         width = max(len("class"), *map(len, self.labels.names))
-        heads = ("IoU", "95 %", "Dice", "precision", "recall", "image IoU")
-        lines = [f"{'class':<{width}}  {heads[0]:>6}  {heads[1]:^15}" + "".join(f"  {head:>9}" for head in heads[2:])]
+        first, *more = metrics_of("class", listed=True)
+        heads = [METRICS[key].label[0] for key in (*more, *metrics_of("image", listed=True))]
+        lines = [
+            f"{'class':<{width}}  {METRICS[first].label[0]:>6}  {'95 %':^15}" + "".join(f"  {h:>9}" for h in heads)
+        ]
         for k, name in enumerate(self.labels.names):
-            scores = (pooled.dice[k], pooled.precision[k], pooled.recall[k], self.image_iou.value[k])
+            scores = [compute(key, pooled)[k] for key in more]
+            scores += [self.image_scores[key].value[k] for key in metrics_of("image", listed=True)]
+            low_high = _span(between.low[0, k], between.high[0, k])
             lines.append(
-                f"{name:<{width}}  {_spelled(pooled.iou[k]):>6}  {_span(between.low[0, k], between.high[0, k]):^15}"
+                f"{name:<{width}}  {_spelled(compute(first, pooled)[k]):>6}  {low_high:^15}"
                 + "".join(f"  {_spelled(score):>9}" for score in scores)
             )
         blind = max((float(np.nan_to_num(counts.mean_iou)) for counts in self.blind.values()), default=0.0)
         lines.append(f"{how_many(len(self.images), 'image')} ({self.part}), pooled over pixels{self._said_units()}:")
         whole = self.dataset_intervals
-        for place, score in enumerate(DATASET_SCORES):
-            name, value = score.replace("_", " ").replace("iou", "IoU"), getattr(pooled, score)
+        for score in metrics_of("dataset", listed=True):
+            name, place, value = METRICS[score].label[0], DATASET_SCORES.index(score), compute(score, pooled)
             note = f"  (without looking at the image: {blind:.4f})" if score == "mean_iou" else ""
             lines.append(f"  {name:<15} {_spelled(value)}  {_span(whole.low[place], whole.high[place])}{note}")
         if self.caveat:
@@ -350,11 +356,12 @@ class Evaluation(Result):
         return f", intervals over {how_many(units, kind)}" if self.groups else ""
 
     def _intervals(self) -> JsonObject:
-        whole, of_class, images = self.dataset_intervals, self.class_intervals, self.image_iou
+        whole, of_class = self.dataset_intervals, self.class_intervals
         classes = {}
         for k, name in enumerate(self.labels.names):
             scores = {s: details.span(of_class.low[i, k], of_class.high[i, k]) for i, s in enumerate(CLASS_SCORES)}
-            classes[name] = scores | {"image_iou": details.span(images.low[k], images.high[k])}
+            images = {s: details.span(each.low[k], each.high[k]) for s, each in self.image_scores.items()}
+            classes[name] = scores | images
         return {
             "level": whole.level,
             "over": "groups" if self.groups else "images",

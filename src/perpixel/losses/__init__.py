@@ -5,7 +5,7 @@ better, and gives 0 with a zero gradient where there is nothing to learn from.
 """
 
 from perpixel.losses.balance import median_frequency, positive_weight, weights_by_class
-from perpixel.losses.loss_options import LossTerm
+from perpixel.losses.loss_term import LossTerm
 from perpixel.losses.lovasz import lovasz_hinge, lovasz_softmax
 from perpixel.losses.pixels import bce, cross_entropy, focal
 from perpixel.losses.regions import dice, focal_tversky, jaccard, tversky

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from perpixel.losses.loss_options import Range
 from perpixel.losses.questions import at_least_float32, channel_logits, truth_and_valid
 from perpixel.losses.sums import Reduce, here, ratio_over_ranks
+from perpixel.runtime.function_options import Range
 from perpixel.shapes import IGNORED
 
 

@@ -12,9 +12,9 @@ from typing import Annotated, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from perpixel.losses.loss_options import Range
 from perpixel.losses.questions import channel_probs, truth_and_valid
 from perpixel.losses.sums import Reduce, here, mean_of_terms
+from perpixel.runtime.function_options import Range
 
 Weight: TypeAlias = Annotated[float, Range(0, inf)]
 

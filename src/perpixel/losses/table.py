@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
-from perpixel.losses.loss_options import LossTerm, option_problems
+from perpixel.losses.loss_term import LossTerm
 from perpixel.losses.lovasz import lovasz_hinge, lovasz_softmax
 from perpixel.losses.pixels import bce, cross_entropy, focal
 from perpixel.losses.regions import dice, focal_tversky, jaccard, tversky
 from perpixel.losses.sums import Reduce, here
+from perpixel.runtime.function_options import option_problems
 from perpixel.shapes import LabelKind
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -155,7 +156,7 @@ def _term_problems(terms: Iterable[LossTerm], kind: LabelKind) -> Iterator[Probl
     table = LOSSES[kind]
     for term in terms:
         if term.name in table:
-            yield from option_problems(term, table[term.name])
+            yield from option_problems(term.name, term.options, table[term.name])
         else:
             fix = did_you_mean(term.name, table)
             yield Problem(f"There is no loss {term.name!r} for {kind} labels.", fix=fix)

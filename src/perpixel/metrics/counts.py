@@ -7,7 +7,7 @@ foreground's, so the foreground alone is `iou[1]`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -61,6 +61,12 @@ class Counts:
         if kind == "multiclass":
             return cls.of_confusion(np.zeros((classes, classes), np.int64))
         return cls(*np.zeros((4, classes), np.int64))
+
+    @classmethod
+    def flawless(cls, classes: int, kind: LabelKind) -> Self:
+        """A pixel of every class, all of them right."""
+        counts = cls.of_confusion(np.eye(classes, dtype=np.int64))
+        return counts if kind == "multiclass" else replace(counts, confusion=None)
 
     @classmethod
     def stack(cls, counts: Iterable[Self]) -> Self:

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from perpixel.evaluation import DATASET_SCORES, Evaluation, ImageScore
+from perpixel.evaluation import Evaluation, ImageScore
 from perpixel.evaluation.image_score import FALSE_POSITIVE_RATES
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts
+from perpixel.metrics.metric_table import metrics_of
 from perpixel.report.image_gallery import OTHER, PAIR_COLOURS
 from perpixel.report.image_layers import ERROR_COLOURS, UNCOUNTED
 from perpixel.report.svg_curves import line_colour
@@ -21,20 +22,24 @@ from perpixel.split import Split
 
 CLASSES_IN_TABLE: Final = 12
 PARTS: Final = ("train", "val", "test", "gap")
-COLUMNS: Final = ("iou", "dice", "precision", "recall", "image_iou")
+COLUMNS: Final = (*metrics_of("class", listed=True), *metrics_of("image", listed=True))
 MORE_COLUMNS: Final = (
-    "auc", "average_precision", "threshold",
-    "boundary_iou", "boundary_f1", "hausdorff95", "mean_surface_distance",
-    "expected_calibration_error",
-)  # fmt: skip
+    *metrics_of("curve", listed=True),
+    "threshold",
+    *metrics_of("boundary", listed=True),
+    *metrics_of("contour", listed=True),
+    *metrics_of("calibration", listed=True),
+)
 IMAGE_COLUMNS: Final = ("dice", "precision", "recall", "auc")
 """Of the foreground of each image, where there are two classes."""
 MAX_ROC_CLASSES: Final = 3
 """Classes whose ROC curves of single images are drawn."""
 INSTANCE_COLUMNS: Final = (
-    "image_mean_average_precision", "average_precision_50", "panoptic_quality", "aggregated_jaccard",
-    "predicted", "true",
-)  # fmt: skip
+    *metrics_of("instance_image", listed=True),
+    *metrics_of("instance", listed=True),
+    "predicted",
+    "true",
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def tiles(evaluation: Evaluation, figures: JsonObject) -> list[tuple[str, str, C
         low, high = figures["intervals"]["classes"][name]["iou"] or (None, None)
         best = _best(each["classes"][name]["iou"] for each in blind.values())
         found.append(("iou", name, Cell(figures["classes"][name]["iou"], low, high, best)))
-    for score in DATASET_SCORES:
+    for score in metrics_of("dataset", listed=True):
         low, high = figures["intervals"]["dataset"][score] or (None, None)
         best = _best(each["dataset"][score] for each in blind.values())
         found.append((score, "", Cell(figures["dataset"][score], low, high, best)))

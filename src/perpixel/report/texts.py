@@ -3,6 +3,7 @@
 from typing import Final
 
 from perpixel.language import known_language
+from perpixel.metrics.metric_table import METRICS
 
 LANGUAGES: Final = {"en": 0, "zh": 1}
 
@@ -160,28 +161,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "axis_pooled": ("all pixels", "全部像素"),
     "axis_sorted": ("image, sorted", "图像（排序后）"),
     # scores and their definitions, as in docs/metrics.md
-    "mean_iou": ("mean IoU", "平均 IoU"),
-    "mean_dice": ("mean Dice", "平均 Dice"),
-    "pixel_accuracy": ("pixel accuracy", "像素准确率"),
-    "mean_accuracy": ("mean accuracy", "平均准确率"),
-    "iou": ("IoU", "IoU"),
-    "dice": ("Dice", "Dice"),
-    "kappa": ("Cohen's kappa", "Kappa 系数"),
-    "precision": ("precision", "精确率"),
-    "recall": ("recall", "召回率"),
-    "image_iou": ("image IoU", "单图 IoU"),
-    "auc": ("AUC", "AUC"),
-    "average_precision": ("AP", "AP"),
     "threshold": ("threshold", "阈值"),
-    "boundary_iou": ("boundary IoU", "边界 IoU"),
-    "boundary_f1": ("boundary F1", "边界 F1"),
-    "hausdorff95": ("Hausdorff 95", "Hausdorff 95"),
-    "mean_surface_distance": ("surface distance", "平均表面距离"),
-    "expected_calibration_error": ("calibration error", "校准误差"),
-    "image_mean_average_precision": ("competition score", "竞赛得分"),
-    "average_precision_50": ("AP at 0.5", "AP@0.5"),
-    "panoptic_quality": ("panoptic quality", "全景质量"),
-    "aggregated_jaccard": ("aggregated Jaccard", "聚合 Jaccard"),
     "predicted": ("predicted", "预测数"),
     "true": ("true", "真实数"),
     "partly_labelled": (
@@ -201,95 +181,19 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "connected": ("connected", "连通区域"),
     "watershed": ("watershed: cut where they touch", "分水岭：在相接处分开"),
-    "v_rand": ("V_rand", "V_rand"),
-    "v_info": ("V_info", "V_info"),
-    "about_mean_iou": (
-        "Mean of IoU over the classes that are in the truth or in the prediction, pooled over all pixels.",
-        "对真值或预测中出现的类别取 IoU 的平均值，按全部像素合并计算。",
-    ),
-    "about_mean_dice": (
-        "Mean of Dice over the classes that are in the truth or in the prediction, pooled over all pixels.",
-        "对真值或预测中出现的类别取 Dice 的平均值，按全部像素合并计算。",
-    ),
-    "about_pixel_accuracy": (
-        "Multiclass classes: right pixels / pixels. Multilabel: right answers / (pixels × classes).",
-        "互斥类别：正确像素 / 像素；可重叠类别：正确判断 /（像素 × 类别）。",
-    ),
-    "about_kappa": (
-        "Agreement beyond what chance would give: 0 for chance, 1 for no error.",
-        "扣除偶然一致后的一致性：0 相当于随机，1 表示没有错误。",
-    ),
-    "about_mean_accuracy": ("Mean recall over the classes in the truth.", "真值中各类别召回率的平均值。"),
-    "about_iou": ("TP / (TP + FP + FN), pooled over all pixels.", "TP / (TP + FP + FN)，按全部像素合并。"),
-    "about_dice": (
-        "2 TP / (2 TP + FP + FN), pooled over all pixels; F1.",
-        "2 TP / (2 TP + FP + FN)，按全部像素合并；即 F1。",
-    ),
-    "about_precision": (
-        "TP / (TP + FP): the share of the predicted pixels that are correct; the user's accuracy of remote sensing.",
-        "TP / (TP + FP)：预测中正确的比例；遥感中称用户精度。",
-    ),
-    "about_recall": (
-        "TP / (TP + FN): the share of the true pixels that are found; the producer's accuracy of remote sensing.",
-        "TP / (TP + FN)：真值中被找到的比例；遥感中称生产者精度。",
-    ),
-    "about_image_iou": (
-        "IoU of each image, averaged over the images in which it is defined.",
-        "先逐图计算 IoU，再对有定义的图像取平均。",
-    ),
     "about_pixels": ("Pixels of the class in the truth.", "真值中该类别的像素数。"),
     "about_blind": (
         "The best of three baselines that ignore the image: all background, the most frequent class, classes drawn "
         "at random with their shares.",
         "三种从不看图像的预测中最好的：全背景、最常见类别、按比例随机。",
     ),
-    "about_auc": (
-        "Area under the ROC curve; a tie counts one half. From 4,096 bins; the error is in metrics.json.",
-        "ROC 曲线下面积；相等计一半。由 4,096 个区间得出，误差见 metrics.json。",
-    ),
-    "about_average_precision": ("Σ (step of recall) · precision over the thresholds.", "Σ（召回率增量）· 精确率。"),
     "about_threshold": (
         "The probability with the highest IoU on validation images.",
         "验证集上 IoU 最高的概率阈值。",
     ),
-    "about_boundary_iou": (
-        "IoU of the pixels within 2 % of the image's diagonal inside an outline.",
-        "轮廓内侧、图像对角线 2 % 宽度内像素的 IoU。",
-    ),
-    "about_boundary_f1": (
-        "F1 of contour pixels within 0.75 % of the diagonal of the other contour; mean over images.",
-        "距另一轮廓在对角线 0.75 % 以内的轮廓像素的 F1；图像平均。",
-    ),
-    "about_hausdorff95": (
-        "The larger 95th percentile of the distances between contours, in pixels; mean over images with both.",
-        "两轮廓间距离 95 百分位的较大者（像素）；对两者皆有轮廓的图像取平均。",
-    ),
-    "about_mean_surface_distance": (
-        "Mean distance between contours, in pixels; mean over images with both.",
-        "轮廓间平均距离（像素）；对两者皆有轮廓的图像取平均。",
-    ),
-    "about_expected_calibration_error": (
-        "Mean gap between probability and frequency over 16 equal groups; after the arrow, with temperature.",
-        "16 个等宽区间内概率与频率之差的平均；箭头后为温度缩放之后。",
-    ),
-    "about_image_mean_average_precision": (
-        "Average precision over 0.5, 0.55 … 0.95 of each image, averaged over images: the 2018 nuclei competition's.",
-        "每幅图像在 0.5, 0.55 … 0.95 上的平均精度，再对图像取平均：2018 细胞核竞赛的得分。",
-    ),
-    "about_average_precision_50": (
-        "TP / (TP + FP + FN) objects with an IoU above 0.5.",
-        "IoU 大于 0.5 的目标：TP / (TP + FP + FN)。",
-    ),
-    "about_panoptic_quality": (
-        "Σ IoU of pairs above 0.5 / (TP + FP/2 + FN/2).",
-        "IoU 大于 0.5 的配对：Σ IoU / (TP + FP/2 + FN/2)。",
-    ),
-    "about_aggregated_jaccard": (
-        "Shared over joint pixels of every true object with its nearest predicted one.",
-        "每个真实目标与最近预测目标的交集像素 / 并集像素。",
-    ),
-    "about_v_rand": ("Foreground-restricted Rand score, after border thinning.", "边界细化后的前景 Rand 得分。"),
     "about_v_info": ("Foreground-restricted information score, after border thinning.", "边界细化后的前景信息得分。"),
+    **{key: metric.label for key, metric in METRICS.items()},
+    **{f"about_{key}": metric.about for key, metric in METRICS.items()},
 }
 
 

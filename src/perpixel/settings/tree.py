@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
@@ -119,23 +120,52 @@ class AugmentSettings(SettingsSection):
         return self
 
 
-class LossSettings(SettingsSection):
-    """One term of the loss: its name, its weight, and the options of that loss, such as alpha of tversky."""
+def _monitor(given: Json) -> Json:
+    """A name, or a mapping with options; both must name a metric that validation has."""
+    name = given.get("name") if isinstance(given, Mapping) else given
+    if isinstance(name, str) and name not in (known := _monitored()):
+        expected = ", ".join(map(repr, known))
+        raise PydanticCustomError(
+            "literal_error", "input should be {expected}", {"expected": expected, "given": name}
+        )
+    return given["name"] if isinstance(given, Mapping) and given.keys() == {"name"} else given
+
+
+def _monitored() -> tuple[str, ...]:
+    from perpixel.metrics.metric_table import metrics_of  # numpy, which `perpixel --help` has no need of
+
+    return (*metrics_of("dataset"), *metrics_of("class"), "loss")
+
+
+class _WithOptions(SettingsSection):
+    """A name and the options of what is named."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
     __pydantic_extra__: dict[str, bool | float | str]
 
     name: str
-    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
 
     @property
     def options(self) -> JsonObject:
-        """The keyword arguments of the loss."""
+        """The keyword arguments of what is named."""
         return dict(self.model_extra or {})
 
     def __str__(self) -> str:
         options = ", ".join(f"{name}={value}" for name, value in self.options.items())
-        return f"{'' if self.weight == 1 else f'{self.weight:g} × '}{self.name}{f'({options})' if options else ''}"
+        return f"{self.name}{f'({options})' if options else ''}"
+
+
+class MonitorSettings(_WithOptions):
+    """The metric that chooses the best weights, with its options: `class`, for one class, and those of the metric."""
+
+
+class LossSettings(_WithOptions):
+    """One term of the loss: its name, its weight, and the options of that loss, such as alpha of tversky."""
+
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+    def __str__(self) -> str:
+        return f"{'' if self.weight == 1 else f'{self.weight:g} × '}{super().__str__()}"
 
 
 def _loss_terms(given: Json) -> Json:
@@ -202,8 +232,10 @@ class TrainSettings(SettingsSection):
     keep_every: Annotated[int, Field(ge=0)] = Field(
         default=0, description="epochs after which a model file is kept, kept/epoch-0010.safetensors; 0 for none"
     )
-    monitor: Literal["mean_iou", "mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou", "loss"] = (
-        Field(default="mean_iou", description="the validation metric by which the best weights are chosen")
+    monitor: Annotated[str | MonitorSettings, BeforeValidator(_monitor)] = Field(
+        default="mean_iou",
+        description="the validation metric by which the best weights are chosen: a name, or with options "
+        "{name: iou, class: cell}, {name: f_score, beta: 0.5}",
     )
     early_stopping: Annotated[int, Field(ge=0)] = Field(
         default=0, description="validations in a row without a better score that end the run; 0 never does"
@@ -222,6 +254,13 @@ class TrainSettings(SettingsSection):
     loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = Field(
         default=(), description="where scores and pictures go, too"
     )
+
+    @property
+    def monitored(self) -> MonitorSettings:
+        """`monitor` with its options, of which a plain name has none."""
+        if isinstance(self.monitor, MonitorSettings):
+            return self.monitor
+        return MonitorSettings.model_validate({"name": self.monitor})
 
     @model_validator(mode="before")
     @classmethod
@@ -327,7 +366,9 @@ def _problem(error: Any, source: str) -> Problem:
     message = error["msg"].removeprefix("Value error, ")
     fix = f"set {path} within its range."
     if error["type"] == "literal_error":
-        fix = _suggest_word(str(error["input"]), re.findall("'(.*?)'", error["ctx"]["expected"]))
+        fix = _suggest_word(
+            str(error["ctx"].get("given", error["input"])), re.findall("'(.*?)'", error["ctx"]["expected"])
+        )
     return Problem(f"{source}: {path}{value}: {message[0].lower()}{message[1:]}.", fix=fix)
 
 

@@ -29,7 +29,7 @@ from perpixel.training.optimiser import optimiser_for
 from perpixel.training.ranks import ranks_for
 from perpixel.training.schedule import LearningRate, StepSchedule, learning_rate_share
 from perpixel.training.step import StepResult, hardware_for, loss_of
-from perpixel.training.validation import Validation, validate
+from perpixel.training.validation import Validation, monitored, validate
 
 LOGGER: Final = logging.getLogger("perpixel")
 OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
@@ -91,6 +91,7 @@ class Session:
         terms = [LossTerm(each.name, each.weight, each.options) for each in train.loss]
         self.loss = weighted(terms, labels.kind, class_weights=by_index, reduce=self.ranks.reduce)
         self.validation_loss = weighted(terms, labels.kind, class_weights=by_index)
+        self.monitored = monitored(train.monitored.name, train.monitored.options, labels)
         store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb)
         self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)
 

@@ -194,9 +194,8 @@ class Trainer:
         before = time.monotonic()
         validation = self._session.validate()
         self._state.validation_seconds = time.monotonic() - before
-        self._record(validation, step)
-        score = validation.scores[self._run.settings.train.monitor]
-        score = -score if self._run.settings.train.monitor == "loss" else score
+        score = self._session.monitored(validation)
+        self._record(validation, step, score)
         is_better = score > self._state.best
         self._state.stale = 0 if is_better else self._state.stale + 1
         if is_better:
@@ -208,8 +207,10 @@ class Trainer:
             save_model(self._run.model_path, self._session.card, self._weights())
         self._save()
 
-    def _record(self, validation: Validation, step: StepResult) -> None:
+    def _record(self, validation: Validation, step: StepResult, score: float) -> None:
         state, sums = self._state, self._state.sums
+        scores, monitor = validation.scores, str(self._run.settings.train.monitor)
+        scores |= {} if monitor in scores else {"monitored": score}
         state.history.append(
             {
                 "step": state.step,
@@ -217,7 +218,7 @@ class Trainer:
                 "seconds": self._elapsed(),
                 "learning_rate": step.learning_rate,
                 **sums.scores,
-                **{f"validation_{name}": score for name, score in validation.scores.items()},
+                **{f"validation_{name}": each for name, each in scores.items()},
                 "images_per_second": sums.images / sums.seconds,
                 "waiting_share": sums.waiting / sums.seconds,
                 "skipped_steps": state.skipped,

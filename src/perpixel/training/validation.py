@@ -1,7 +1,7 @@
 """Scores on whole images at native resolution, the way they will be predicted."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,14 +10,19 @@ import torch
 from numpy.typing import NDArray
 
 from perpixel.dataset import Dataset, Sample
+from perpixel.errors import Problem, SettingsError, did_you_mean
 from perpixel.labels.codec import Codec
+from perpixel.labels.labels import Labels
 from perpixel.losses import WeightedLoss
 from perpixel.metrics import Counts, count
+from perpixel.metrics.counts import mean_defined
+from perpixel.metrics.metric_table import METRICS, compute, metrics_of
 from perpixel.prediction import Predictor
+from perpixel.runtime.function_options import option_problems
+from perpixel.runtime.json_values import Json, JsonMapping
 from perpixel.shapes import IGNORED, TargetArray
 
-MONITORED: Final = ("mean_iou", "mean_dice", "mean_accuracy", "pixel_accuracy", "frequency_weighted_iou")
-"""The figures of `Counts` that `train.monitor` can name beside the loss; more is better."""
+LOSS: Final = "loss"
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,49 @@ class Validation:
     def scores(self) -> dict[str, float]:
         """Columns of the history; losses are means over images, weighted by their counted pixels, NaN without any."""
         losses = {name: total / self.pixels if self.pixels else math.nan for name, total in self.losses.items()}
-        return losses | {name: float(getattr(self.counts, name)) for name in MONITORED}
+        return losses | {name: float(compute(name, self.counts)) for name in metrics_of("dataset")}
+
+
+def monitored(name: str, options: JsonMapping, labels: Labels) -> Callable[[Validation], float]:
+    """What tells how good a validation is: more is better, NaN where it is undefined.
+
+    Args:
+        name: "loss", or a metric of all classes or of each class, whose mean is taken.
+        options: Keywords of the metric; and "class", the name of the one that counts.
+        labels: The classes.
+
+    Raises:
+        SettingsError: A metric has no such option or class, or is undefined for these labels.
+    """
+    if name == LOSS:
+        if options:
+            raise SettingsError(f"{LOSS!r} has no option {next(iter(options))!r}.", fix="leave the options out.")
+        return lambda validation: -validation.scores[LOSS]
+    metric, own = METRICS[name], dict(options)
+    of_class = own.pop("class", None)
+    problems = [*_class_problems(name, of_class, labels), *option_problems(name, own, metric.compute, ("class",))]
+    if problems:
+        raise SettingsError.of(problems)
+    place = None if of_class is None else labels.names.index(str(of_class))
+    sign = -1.0 if metric.lower_is_better else 1.0
+
+    def score(counts: Counts) -> float:
+        values = metric.compute(counts, **own)  # () or (K,)
+        return float(values[place] if place is not None else mean_defined(np.atleast_1d(values)))
+
+    if math.isnan(score(Counts.flawless(len(labels), labels.kind))):
+        raise SettingsError(f"The metric {name!r} is undefined for these labels.", fix="monitor another one.")
+    return lambda validation: sign * score(validation.counts)
+
+
+def _class_problems(name: str, of_class: Json, labels: Labels) -> Iterator[Problem]:
+    if of_class is None:
+        return
+    if METRICS[name].level != "class":
+        each = ", ".join(metrics_of("class"))
+        yield Problem(f"The metric {name!r} is not of single classes.", fix=f"monitor one of {each}.")
+    elif str(of_class) not in labels.names:
+        yield Problem(f"There is no class {of_class!r} to watch.", fix=did_you_mean(str(of_class), labels.names))
 
 
 def validate(predictor: Predictor, dataset: Dataset, samples: Iterable[Sample], loss: WeightedLoss) -> Validation:

@@ -1,17 +1,12 @@
-"""The options of losses: read from their signatures, and checked before a training begins."""
+"""Options of named functions, such as losses and metrics: read from their signatures, and checked before they run."""
 
 import inspect
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin
-
-from torch import Tensor
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from perpixel.errors import Problem, did_you_mean
 from perpixel.runtime.json_values import Json, JsonMapping
-
-NOT_OPTIONS: Final = ("logits", "target", "reduce")
 
 
 class Range(NamedTuple):
@@ -21,30 +16,29 @@ class Range(NamedTuple):
     most: float
 
 
-@dataclass(frozen=True)
-class LossTerm:
-    """One loss of a weighted sum.
+def option_problems(
+    owner: str, options: JsonMapping, function: Callable[..., object], also: tuple[str, ...] = ()
+) -> Iterator[Problem]:
+    """What is wrong with the options of a function: its keyword-only arguments but `reduce`.
 
     Args:
-        name: As in `LOSSES`.
-        weight: What it is multiplied by, from 0 up.
-        options: Its keyword arguments, such as {"alpha": 0.3, "beta": 0.7} of tversky.
+        owner: Its name in settings, such as "tversky".
+        options: Their values by name.
+        function: Whose annotations say what they may be.
+        also: Names that are known elsewhere, to suggest.
     """
-
-    name: str
-    weight: float = 1.0
-    options: JsonMapping = field(default_factory=dict)
-
-
-def option_problems(term: LossTerm, function: Callable[..., Tensor]) -> Iterator[Problem]:
-    """What is wrong with the options of a loss."""
-    known = {name: each for name, each in inspect.signature(function).parameters.items() if name not in NOT_OPTIONS}
-    for name, value in term.options.items():
+    known = {
+        name: each
+        for name, each in inspect.signature(function).parameters.items()
+        if each.kind is inspect.Parameter.KEYWORD_ONLY and name != "reduce"
+    }
+    for name, value in options.items():
         if name not in known:
-            yield Problem(f"The loss {term.name!r} has no option {name!r}.", fix=did_you_mean(name, known))
+            fix = did_you_mean(name, [*known, *also]) if known or also else f"leave {name} out."
+            yield Problem(f"{owner!r} has no option {name!r}.", fix=fix)
         elif wanted := _wanted(known[name].annotation, value):
             yield Problem(
-                f"The loss {term.name!r} has {name} = {value!r}, which is not {wanted}.",
+                f"{owner!r} has {name} = {value!r}, which is not {wanted}.",
                 fix=f"give {wanted}, or leave it out for {known[name].default!r}.",
             )
 
