@@ -10,12 +10,11 @@ from perpixel.errors import OutputError, RunError
 from perpixel.losses import WeightedLoss
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
-from perpixel.training import checkpoint, resume_run, runs, setup, timing, train_run, trainer
+from perpixel.training import checkpoint, resume_run, runs, session, setup, timing, train_run, trainer
 from perpixel.training.difficulty import Difficulty
 from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
 from perpixel.training.trainer import Trainer
-from perpixel.training.validation import Validation
 
 TIMED = ("seconds", "images_per_second", "waiting_share")
 SIX = {"steps": 6, "validation_passes": 3}  # validations after 2, 4 and 6 steps
@@ -374,8 +373,8 @@ SCORES = [0.5, 0.6, 0.6, 0.7, 0.65, 0.7, 0.9]
 @pytest.mark.parametrize(("patience", "validations"), [(0, 7), (1, 3), (2, 6), (3, 7)])
 def test_patience_ends_a_run_that_gets_no_better(tmp_path, cells, monkeypatch, patience, validations):
     scores = iter(SCORES)
-    monkeypatch.setattr(Validation, "scores", property(lambda self: {"loss": 1.0, "mean_iou": next(scores)}))
-    monkeypatch.setattr(Trainer, "_record", lambda self, validation, step: self._state.history.append(HISTORY))
+    monkeypatch.setattr(session, "monitored", lambda *_: lambda _: next(scores))
+    monkeypatch.setattr(Trainer, "_record", lambda self, *_: self._state.history.append(HISTORY))
     settings = tiny_settings(steps=7, validation_passes=7, early_stopping=patience, monitor="mean_iou")
     run = train_run(cells, tmp_path / "run", settings)
     state = torch.load(run.checkpoints[0], weights_only=True)["state"]
