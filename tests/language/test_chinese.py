@@ -55,7 +55,12 @@ def calls():
 
 
 def said():
-    return {call.args[0].value for name, call in calls() if name == "say" and isinstance(call.args[0], ast.Constant)}
+    """The sentences of `say` in the code and in the pages."""
+    written = {
+        call.args[0].value for name, call in calls() if name == "say" and isinstance(call.args[0], ast.Constant)
+    }
+    pages = (path.read_text(encoding="utf-8") for path in SOURCE.glob("report/templates/*.html"))
+    return written.union(*(re.findall(r'\bsay\("([^"]+)"', page) for page in pages))
 
 
 def raised():

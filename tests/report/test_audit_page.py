@@ -8,6 +8,9 @@ import pytest
 from folders import drawing, pairs, photograph, save
 from perpixel import check
 from perpixel.dataset import scan
+from perpixel.language import use
+from perpixel.report.class_examples import class_examples
+from perpixel.report.densest_window import densest_window
 
 
 @pytest.fixture(autouse=True)
@@ -42,13 +45,42 @@ def test_a_usable_folder_gets_a_page_and_a_description(tmp_path):
     answer = check(tmp_path / "data", tmp_path / "out")
     assert answer.is_usable
     page = _page(tmp_path / "out")
-    assert page.count("data:image/jpeg") == 16
+    assert page.count("data:image/jpeg") == 2 * 8 + 3 * 4 * 2  # pairs, and crops of three classes
     assert "Usable." in page
     again = scan(tmp_path / "out" / "dataset.yaml")
     assert again.labels == answer.dataset.labels
     written = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
     assert (written["usable"], written["pairs"], written["parts"]) == (True, 20, {"train": 16, "val": 2, "test": 2})
     assert "20 pairs, 0 unlabelled images; 3 channel(s) of uint8." in str(answer)
+
+
+@pytest.fixture
+def _in_chinese():
+    use("zh")
+    yield
+    use("en")
+
+
+@pytest.mark.usefixtures("_in_chinese")
+def test_the_page_speaks_chinese(tmp_path):
+    pairs(tmp_path / "data", 4)
+    check(tmp_path / "data", tmp_path / "out")
+    page = _page(tmp_path / "out")
+    words = re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", " ", page, flags=re.DOTALL)
+    assert '<html lang="zh-CN">' in page
+    assert "各类别的例子" in words
+    assert re.findall(r"\b(?:the|images?|pixels|Fix|alone|train|in)\b", words) == []
+
+
+def test_an_example_lies_where_its_class_is(tmp_path):
+    pairs(tmp_path / "data", 4)
+    answer = check(tmp_path / "data")
+    for name, crops in class_examples(answer.dataset, answer.audit):
+        k = answer.dataset.labels.names.index(name)
+        (sample,) = [each for each in answer.dataset.samples if each.name == crops[0].name]
+        _, rows, columns = densest_window(answer.dataset.target(sample) == k, 8)
+        assert (answer.dataset.target(sample)[rows, columns] == k).mean() > 0.3, name
+        assert crops[0].image != crops[0].labelled
 
 
 def test_an_unusable_folder_gets_a_page_that_says_why(tmp_path):
@@ -80,7 +112,7 @@ def test_folds_are_shown_one_by_one(tmp_path):
     assert answer.to_dict()["folds"] == [{"train": 15, "val": 5}] * 4
     page = _page(tmp_path / "out")
     for fold in range(4):
-        assert f"<td>{fold}</td><td>val</td><td>5</td>" in page
+        assert f"<td>{fold}</td><td>validation</td><td>5</td>" in page
 
 
 def test_of_many_groups_some_are_named_and_the_rest_counted(tmp_path):
@@ -118,4 +150,4 @@ def test_overlapping_deep_and_float_images_are_pictured(tmp_path):
             save(tmp_path / "data" / "masks" / f"class{k}" / f"{number}.png", (target == k) * np.uint8(255))
     answer = check(tmp_path / "data", tmp_path / "out")
     assert answer.is_usable
-    assert _page(tmp_path / "out").count("data:image/jpeg") == 8
+    assert _page(tmp_path / "out").count("data:image/jpeg") == 2 * 4 + 3 * 4 * 2

@@ -6,7 +6,8 @@ import numpy as np
 
 from perpixel.labels.labels import Labels
 from perpixel.report import image_gallery
-from perpixel.report.image_gallery import CROP_PX, ImageGallery, _nearest, _worst_window, confused_pairs
+from perpixel.report.densest_window import densest_window
+from perpixel.report.image_gallery import CROP_PX, ImageGallery, _nearest, confused_pairs
 from perpixel.report.image_layers import page_colours, reduced_size
 from perpixel.report.sections import error_legend
 
@@ -17,7 +18,7 @@ def test_the_worst_window_holds_the_most_errors():
     wrong = np.zeros((400, 600), bool)
     wrong[10:20, 10:20] = True
     wrong[300:330, 500:560] = True
-    errors, rows, columns = _worst_window(wrong)
+    errors, rows, columns = densest_window(wrong, CROP_PX)
     assert errors == 1800
     assert rows.stop - rows.start == columns.stop - columns.start == CROP_PX
     assert rows.start <= 300
@@ -29,14 +30,14 @@ def test_the_worst_window_holds_the_most_errors():
 def test_an_image_smaller_than_a_crop_is_its_own_window():
     wrong = np.zeros((20, 30), bool)
     wrong[3, 4] = True
-    assert _worst_window(wrong) == (1, slice(0, 20), slice(0, 30))
-    assert _worst_window(np.zeros((20, 30), bool)) is None
+    assert densest_window(wrong, CROP_PX) == (1, slice(0, 20), slice(0, 30))
+    assert densest_window(np.zeros((20, 30), bool), CROP_PX) is None
 
 
 def test_large_images_are_searched_coarsely_and_counted_finely():
     wrong = np.zeros((3000, 3000), bool)
     wrong[2000:2100, 1000:1100] = True
-    errors, rows, columns = _worst_window(wrong)
+    errors, rows, columns = densest_window(wrong, CROP_PX)
     assert errors == 10_000
     assert rows.start <= 2000
     assert columns.start <= 1000

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from perpixel.audit import Audit
-from perpixel.checking import ALL_PARTS, Check, class_rows, evenly_taken, summary
+from perpixel.checking import ALL_PARTS, Check, class_rows, evenly_taken
 from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.description import FILE_NAME
 from perpixel.files.atomic import write_text
+from perpixel.language import counted, current, say, translated
 from perpixel.report import sections
+from perpixel.report.check_card import PARTS, image_facts, kind_told, reason_told
+from perpixel.report.class_examples import class_examples
 from perpixel.report.page import rendered
 from perpixel.report.thumbnails import overlaid, thumbnail
 from perpixel.runtime.json_values import JsonObject
@@ -39,10 +42,12 @@ def _page(answer: Check) -> str:
     return rendered(
         "audit.html",
         {},
-        "en",
-        title=f"Check of {answer.path}",
+        current(),
+        say=say,
+        translated=translated,
+        title=say("Check of {path}", path=answer.path),
         answer=answer,
-        facts=summary(data, answer.splits[:1] if len(answer.splits) == 1 else ()) if data else [],
+        facts=_facts(data, answer.splits) if data else [],
         classes=_class_rows(data, figures) if data and figures else [],
         sizes=Counter(zip(figures.heights, figures.widths, strict=True)).most_common(8) if figures else [],
         intensities=[_bars(shares) for shares in figures.histogram] if figures else [],
@@ -50,9 +55,17 @@ def _page(answer: Check) -> str:
         if figures
         else [],
         splits=[_part_rows(divided) for divided in answer.splits],
+        examples=class_examples(data, figures) if data and figures else [],
         pictures=[_pictured(data, sample) for sample in evenly_taken(data.samples, PICTURED)] if data else [],
         duplicates=_duplicates(data, figures, answer.splits) if data and figures else [],
     )
+
+
+def _facts(data: Dataset, splits: Sequence[Split]) -> list[str]:
+    facts = [*image_facts(data), counted(len(data.labels), "class") + say(", ") + kind_told(data)]
+    if len(splits) == 1:
+        facts += [f"{say(PARTS[part])} {n:,}" for part in ALL_PARTS if (n := splits[0].counts[part])]
+    return facts
 
 
 def _class_rows(dataset: Dataset, figures: Audit) -> list[JsonObject]:
@@ -63,7 +76,7 @@ def _class_rows(dataset: Dataset, figures: Audit) -> list[JsonObject]:
 def _part_rows(divided: Split) -> list[tuple[str, int, str]]:
     reasons = {part: Counter(r for p, r in divided.parts.values() if p == part) for part in ALL_PARTS}
     return [
-        (part, counts.total(), _listed([f"{reason} ({count})" for reason, count in counts.most_common()]))
+        (say(PARTS[part]), counts.total(), _listed([f"{reason_told(why)} ({n})" for why, n in counts.most_common()]))
         for part, counts in reasons.items()
         if counts
     ]
@@ -71,7 +84,7 @@ def _part_rows(divided: Split) -> list[tuple[str, int, str]]:
 
 def _listed(reasons: Sequence[str], shown: int = 6) -> str:
     more = len(reasons) - shown
-    return "; ".join([*reasons[:shown], *([f"… and {more:,} more"] if more > 0 else [])])
+    return say("; ").join([*reasons[:shown], *([say("… and {more} more", more=f"{more:,}")] if more > 0 else [])])
 
 
 def _pictured(dataset: Dataset, sample: Sample) -> tuple[str, str, str]:

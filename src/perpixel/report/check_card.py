@@ -41,6 +41,34 @@ def check_card(answer: "Check", paint: Paint) -> str:
     return "\n".join([*lines, "", _next(answer, paint)])
 
 
+def image_facts(dataset: "Dataset") -> list[str]:
+    """How many images and channels there are, in the language that is spoken."""
+    return [
+        counted(len(dataset.samples), "image"),
+        *([counted(len(dataset.unlabelled), "unlabelled image")] if dataset.unlabelled else []),
+        counted(dataset.channels, "channel") + f" ({dataset.dtype})",
+    ]
+
+
+def kind_told(dataset: "Dataset") -> str:
+    """Whether classes overlap, in the language that is spoken."""
+    if dataset.labels.is_multilabel:
+        return say("multilabel: classes may overlap")
+    return say("multiclass: one class per pixel")
+
+
+def reason_told(reason: str) -> str:
+    """Why an image is in its subset, in the language that is spoken.
+
+    >>> reason_told("group tile3 by name")
+    'group tile3 by name'
+    """
+    if found := GROUPED.fullmatch(reason):
+        told = say("group {group} by {source}", group=found["group"], source=say(found["source"]))
+        return told + (say(", with its copies") if found[3] else "")
+    return translated(reason)
+
+
 def _verdict(answer: "Check", paint: Paint) -> str:
     if answer.is_usable:
         return f"{paint('✓', 'green', is_bold=True)} " + say("{path} can be used.", path=answer.path)
@@ -51,25 +79,19 @@ def _images(dataset: "Dataset", audit: "Audit") -> list[str]:
     sizes = Counter(zip(audit.heights, audit.widths, strict=True)).most_common()
     shown = [f"{height} × {width}" + (f" ({n:,})" if len(sizes) > 1 else "") for (height, width), n in sizes]
     more = ", …" if len(shown) > SIZES_SHOWN else ""
-    told = [
-        counted(len(dataset.samples), "image"),
-        *([counted(len(dataset.unlabelled), "unlabelled image")] if dataset.unlabelled else []),
-        counted(dataset.channels, "channel") + f" ({dataset.dtype})",
-    ]
     return [
-        _row(say("images"), say(", ").join(told)),
+        _row(say("images"), say(", ").join(image_facts(dataset))),
         _row(say("sizes"), say(", ").join(shown[:SIZES_SHOWN]) + more + " " + say("pixels (height × width)")),
     ]
 
 
 def _classes(dataset: "Dataset", audit: "Audit", paint: Paint) -> list[str]:
     labels = dataset.labels
-    kind = "multilabel: classes may overlap" if labels.is_multilabel else "multiclass: one class per pixel"
     total = max(sum(figures.pixels for figures in audit.classes), 1)
     if labels.is_multilabel:
         areas = sum(height * width for height, width in zip(audit.heights, audit.widths, strict=True))
         total = max(areas - audit.ignored_pixels, 1)
-    lines = [_row(say("classes"), f"{len(labels)}{say(', ')}{say(kind)}")]
+    lines = [_row(say("classes"), f"{len(labels)}{say(', ')}{kind_told(dataset)}")]
     names = [f"{name} = {_spelled(value)}" for name, value in zip(labels.names, labels.values, strict=True)]
     widest = max(map(_columns, names[:CLASSES_SHOWN]))
     for name, figures, colour in list(zip(names, audit.classes, labels.colours, strict=True))[:CLASSES_SHOWN]:

@@ -14,6 +14,7 @@ from perpixel.evaluation.image_score import ImageAnswer
 from perpixel.files.write import picture
 from perpixel.labels.labels import Labels
 from perpixel.metrics import count
+from perpixel.report.densest_window import densest_window
 from perpixel.report.image_layers import (
     ALL_PX,
     ERROR_COLOURS,
@@ -33,8 +34,6 @@ MOST_PICTURES: Final = 200
 CROP_PX: Final = 128
 CROPS_OF_A_CLASS: Final = 4
 CROP_CLASSES: Final = 12
-SEARCHED_PX: Final = 1 << 20
-"""Larger images are searched for the worst crop at every second, third … pixel."""
 PAIRS_COLOURED: Final = 6
 PAIR_COLOURS: Final = ((230, 97, 0), (26, 133, 255), (211, 95, 183), (254, 204, 17), (0, 158, 115), (148, 103, 189))
 OTHER: Final = (90, 90, 90)
@@ -106,7 +105,7 @@ class ImageGallery:
     def _add_crop(
         self, k: int, name: str, image: NDArray[Any], masks: tuple[TargetArray, TargetArray], labels: Labels
     ) -> None:
-        found = _worst_window(_wrong(*masks, labels, k))
+        found = densest_window(_wrong(*masks, labels, k), CROP_PX)
         crops = self._crops.get(k, [])
         if found is None or (len(crops) == CROPS_OF_A_CLASS and found[0] <= crops[-1][0]):
             return
@@ -191,17 +190,3 @@ def _wrong(target: TargetArray, prediction: TargetArray, labels: Labels, k: int)
     ignored = (target == IGNORED).any(0) if labels.is_multilabel else target == IGNORED
     wrong: NDArray[np.bool_] = (labels.class_mask(target, k) != labels.class_mask(prediction, k)) & ~ignored
     return wrong
-
-
-def _worst_window(wrong: NDArray[np.bool_]) -> tuple[int, slice, slice] | None:
-    """Wrong pixels, rows and columns of the window of CROP_PX that holds most; None where nothing is wrong."""
-    step = max(1, round((wrong.size / SEARCHED_PX) ** 0.5))
-    seen = wrong[::step, ::step]
-    if not seen.any():
-        return None
-    height, width = (max(1, min(CROP_PX // step, side)) for side in seen.shape)
-    sums = np.pad(seen.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
-    row, column = (int(place) * step for place in np.unravel_index(int(inside.argmax()), inside.shape))
-    rows, columns = slice(row, row + height * step), slice(column, column + width * step)
-    return int(wrong[rows, columns].sum()), rows, columns
