@@ -67,9 +67,11 @@ def raised():
     told = {}
     for name, call in calls():
         if name in RAISED:
-            for node in (*call.args[:2], *(each.value for each in call.keywords if each.arg in ("what", "fix"))):
-                text = template(node)
-                lines = (text or "").split("\n")
+            named = [each.value for each in call.keywords if each.arg in ("what", "fix")]
+            examples = [each.value for each in call.keywords if each.arg == "examples"]
+            drawn = [node for each in examples for node in ast.walk(each) if isinstance(node, ast.JoinedStr)]
+            for node in (*call.args[:2], *named, *drawn):
+                lines = (template(node) or "").split("\n")
                 told |= {line: call for line in lines if " " in line and not TOO_GENERAL.fullmatch(line)}
     return told
 
