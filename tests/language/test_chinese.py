@@ -18,7 +18,8 @@ from perpixel.language.catalogue_file import entries
 from perpixel.language.sentences import PLACEHOLDER, chinese
 
 SOURCE = Path(perpixel.__file__).parent
-RAISED = {"PerpixelError", "DataError", "SettingsError", "RunError", "OutputError", "Problem", "warning", "info"}
+RAISED = {"PerpixelError", "DataError", "SettingsError", "RunError", "OutputError", "OutputsThereError", "Problem"}
+RAISED |= {"warning", "info"}
 TOO_GENERAL = re.compile(r"(\{\d\}|[\s:,.…()=×])*( holds )?(\{\d\}|[\s:,.…()=×])*|pip install \S+( \S+)?")
 """Sentences that hold values only, or a command, say the same in every language."""
 MISSING_SHARE = 0.1

@@ -238,6 +238,17 @@ def test_existing_outputs_are_refused_skipped_or_replaced(tmp_path, predictor):
     assert np.asarray(Image.open(out / "a.png")).shape == (8, 8)
 
 
+def test_many_existing_outputs_are_refused_in_one_message(tmp_path, predictor):
+    paths = [png(tmp_path / "in" / f"{number}.png", image_of(8, 8)) for number in range(8)]
+    list(predictor.predict_files(paths[:7], tmp_path / "out"))
+    with pytest.raises(PerpixelError, match=r"out holds outputs of 7 of the 8 images already\.\n") as refused:
+        list(predictor.predict_files(paths, tmp_path / "out"))
+    told = str(refused.value)
+    assert (told.count("already"), told.count("  - "), told.count("Fix: ")) == (1, 5, 1)
+    assert "… and 2 more" in told
+    assert (tmp_path / "out" / "7.png").exists()
+
+
 def test_bad_files_among_many_are_told_at_the_end(tmp_path, predictor):
     paths = [png(tmp_path / "in" / f"{name}.png", image_of(8, 8)) for name in "abc"]
     paths[1].write_bytes(b"not an image")

@@ -64,6 +64,10 @@ class Written:
     objects: Mapping[str, tuple[int, ...]] | None = None
 
 
+class OutputsThereError(OutputError):
+    """The outputs of an image are there already, and shall stay."""
+
+
 @dataclass(frozen=True, repr=False)
 class PredictedFiles(ResultList[Written]):
     """What became of each image, in the order in which they were written."""
@@ -197,18 +201,18 @@ def predict_files(
     try:
         yield from files.written()
     except RunError as error:
-        raise RunError.of([*files.problems, *error.problems]) from error
+        raise RunError.of([*files.problems, *files.refused_together(), *error.problems]) from error
     if outputs.objects:
         processes.gathered(None)  # until all have written theirs
         if processes.is_first:
             join_tables(sorted((out / "objects").glob("*.csv")), out / "objects.csv")
-    if files.problems:
-        raise PerpixelError.of(files.problems)
+    if problems := [*files.problems, *files.refused_together()]:
+        raise PerpixelError.of(problems)
 
 
 @dataclass(frozen=True)
 class _Files:
-    """Many images; what was wrong with some is collected. The arguments are those of `predict_file`."""
+    """Many images; what was wrong with some and what was refused is collected. Arguments as in `predict_file`."""
 
     predictor: ArrayPredictor
     paths: Sequence[Path]
@@ -217,6 +221,14 @@ class _Files:
     progress: RowProgress | None
     processes: Processes
     problems: list[Problem] = field(default_factory=list)
+    refused: list[Problem] = field(default_factory=list)
+
+    def refused_together(self) -> list[Problem]:
+        """One problem for all the images whose outputs are there already; none where there are none."""
+        if len(self.refused) < 2:
+            return self.refused
+        what = f"{self.out} holds outputs of {len(self.refused):,} of the {len(self.paths):,} images already."
+        return [Problem(what, self.refused[0].fix, tuple(each.examples[0] for each in self.refused))]
 
     def written(self) -> Iterator[Written]:
         aside: dict[int, int] = {}
@@ -249,6 +261,8 @@ class _Files:
             yield predict_file(self.predictor, path, self.out, self.outputs, self.progress, together)
         except RunError:
             raise
+        except OutputsThereError as error:
+            self.refused.extend(error.problems)
         except PerpixelError as error:
             self.problems.extend(error.problems)
 
@@ -347,7 +361,7 @@ def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -
         names = output_paths(OutputNames(path.stem, is_tiff, predictor.codec.labels, outputs))
         there = [out / name for name in names if (out / name).exists()]
         if there and outputs.existing == "refuse":
-            raise OutputError(
+            raise OutputsThereError(
                 f"{out} holds {len(there)} output(s) of {path.name} already.",
                 examples=[str(each) for each in there],
                 fix="skip such images with `existing='skip'`, write them again with `existing='replace'`, "
