@@ -1,5 +1,6 @@
 """The examples of CONTRIBUTING's "How to add", followed to the letter on a copy of the package."""
 
+import json
 import os
 import re
 import shutil
@@ -64,6 +65,49 @@ assert found.to_dict()["classes"]["yes"]["matthews"] == found.classes["yes"].mat
 assert "MCC" in str(found)
 assert texts("zh")["matthews"] == "马修斯相关系数"
 """
+
+
+FORMAT = """
+import tempfile
+from pathlib import Path
+import numpy as np
+from perpixel.dataset import scan
+from perpixel.errors import DataError
+from perpixel.files.read import is_image, read_header, read_image, read_mask
+from perpixel.files.write import write_png
+folder = Path(tempfile.mkdtemp())
+(folder / "images").mkdir()
+(folder / "masks").mkdir()
+values = np.arange(24, dtype=np.float32).reshape(4, 6)
+for name, order, scale in (("little", "<f4", -1), ("big", ">f4", 1)):
+    path = folder / "images" / (name + ".pfm")
+    path.write_bytes(b"Pf\\n6 4\\n%d\\n" % scale + values[::-1].astype(order).tobytes())
+    write_png(folder / "masks" / (name + ".png"), (values > 9).astype(np.uint8))
+    assert is_image(path)
+    assert np.array_equal(read_image(path), values[..., None]) and read_image(path).dtype == np.float32
+    assert np.array_equal(read_image(path, box=(1, 2, 3, 4)), values[1:4, 2:6, None])
+    assert np.array_equal(read_mask(path).values, values.astype(np.int32))
+    header = read_header(path)
+    assert (header.size, header.channels, header.dtype) == ((4, 6), 1, "float32")
+assert [sample.name for sample in scan(folder).samples] == ["big", "little"]
+(folder / "cut.pfm").write_bytes(path.read_bytes()[:-1])
+try:
+    read_image(folder / "cut.pfm")
+except DataError as error:
+    assert "cut.pfm cannot be read" in str(error), error
+else:
+    raise AssertionError("half a file was read")
+"""
+EXPORT = """
+import json
+import tempfile
+from pathlib import Path
+import perpixel
+exported = perpixel.export({run!r}, Path(tempfile.mkdtemp()) / "out", target="frozen")
+assert json.loads((exported.path / "card.json").read_text(encoding="utf-8"))["target"] == "frozen"
+(proof,) = exported.parities
+assert proof.runtime == "frozen TorchScript" and proof.largest_difference < 1e-4, proof
+"""
 OUTPUT = """
 import json
 import sys
@@ -111,10 +155,36 @@ def add_line(file, table, body):
     file.write_text(text[:first] + "\n" + "\n".join(imports) + text[first:], encoding="utf-8")
 
 
-@pytest.mark.parametrize("use", [MODEL, LOSS, METRIC, OUTPUT], ids=["model", "loss", "metric", "output"])
-def test_what_an_example_adds_can_be_used(extended, use):
-    environment = {**os.environ, "PYTHONPATH": str(extended)}
+EXAMPLES = {"model": MODEL, "loss": LOSS, "metric": METRIC, "output": OUTPUT, "format": FORMAT, "exporter": EXPORT}
+EACH_IN_TURN = """
+import json, sys, traceback
+wrong = {}
+for name, use in json.load(sys.stdin).items():
+    try:
+        exec(use, {"__name__": name})
+    except Exception:
+        wrong[name] = traceback.format_exc()
+print(json.dumps(wrong))
+"""
+
+
+@pytest.fixture(scope="module")
+def failures(extended, cells_run):
+    """What went wrong by the example's name; one process for all of them, for torch takes seconds to load."""
+    uses = EXAMPLES | {"exporter": EXPORT.format(run=str(cells_run.folder))}
     done = subprocess.run(
-        [sys.executable, "-c", use], env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+        [sys.executable, "-c", EACH_IN_TURN],
+        env={**os.environ, "PYTHONPATH": str(extended), "PYTHONIOENCODING": "utf-8"},
+        input=json.dumps(uses),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_an_example_adds_can_be_used(failures, name):
+    assert name not in failures, failures[name]

@@ -32,7 +32,7 @@ UPRIGHT: Final = {
 LOSSY: Final = frozenset({"JPEG", "MPO", "JPEG2000"})
 
 
-def open_picture(path: Path) -> OpenImage:
+def open_picture(path: Path, _page: int = 0) -> OpenImage:
     """Open the first frame, see `decode`; a PNG of 16 bits keeps them."""
     with damage_told(path):
         pixels = _without_constant_alpha(path) if deep_png_header(path) else np.asarray(decode(path))

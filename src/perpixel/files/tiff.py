@@ -45,12 +45,6 @@ def open_tiff(path: Path, page: int = 0, *, keep_indices: bool = False) -> OpenI
         raise
 
 
-def tiff_pages(path: Path) -> int:
-    """How many images the file holds: its full-size pages (overviews and masks do not count)."""
-    with open_tiff(path) as image:
-        return image.pages
-
-
 def tiff_orientation(path: Path) -> int:
     """The orientation tag of the first page, 1..8."""
     with damage_told(path), tifffile.TiffFile(path) as file:
