@@ -85,6 +85,7 @@ sys.modules["torch"] = None
 import perpixel
 from perpixel.cli import main
 assert main(["predict", sys.argv[1], sys.argv[2], "--out", sys.argv[3], "--polygons", "geojson", "--overlay"]) == 0
+assert not {"scipy", "pandas", "matplotlib"} & set(sys.modules), "they take longer to load than a mask"
 import numpy as np
 assert perpixel.load(sys.argv[1]).predict(np.zeros((30, 20, 3), np.uint8)).mask.shape == (30, 20)
 """

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rasterio.features import rasterize
 from skimage.measure import label
 
+from perpixel.geometry import components
 from perpixel.geometry.components import RegionFinder
 from perpixel.geometry.polygons import doubled_area
 from perpixel.shapes import IGNORED
@@ -64,6 +65,18 @@ def test_outlines_rasterise_back_exactly(target, cut):
         shapes.append(({"type": "Polygon", "coordinates": rings}, region.number))
     back = rasterize(shapes, target.shape, fill=0, dtype="int32") if shapes else np.zeros_like(labels)
     np.testing.assert_array_equal(back, labels)
+
+
+@settings(deadline=None, max_examples=20)
+@given(maps(), st.integers(0, 30))
+def test_maps_of_many_runs_are_joined_alike(target, cut):
+    few = found(target).component
+    before = components.FEW_RUNS
+    components.FEW_RUNS = 0
+    try:
+        np.testing.assert_array_equal(found(target, [min(cut, len(target))]).component, few)
+    finally:
+        components.FEW_RUNS = before
 
 
 def test_rows_may_come_in_bands_taller_than_one_step():

@@ -6,7 +6,6 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from perpixel.errors import SettingsError, did_you_mean
 from perpixel.geometry.components import Region, Regions
@@ -94,6 +93,8 @@ def label(
     array([[1, 1, 0, 2],
            [0, 0, 2, 2]], dtype=int32)
     """
+    from scipy import ndimage
+
     _refuse_unknown(how)
     skipped = {0, *skip} if mask.dtype == bool else {IGNORED, *skip}
     numbers = np.zeros(mask.shape, np.int32)
@@ -140,6 +141,8 @@ def label_layers(
 
 def _cut(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     """Every component cut at its necks."""
+    from scipy import ndimage
+
     cut, count = np.zeros_like(numbers), 0
     for number, box in enumerate(ndimage.find_objects(numbers), start=1):
         inside = numbers[box] == number

@@ -14,7 +14,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from perpixel.geometry.components import RegionFinder, Regions
 
@@ -73,6 +72,8 @@ def parts_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     Returns:
         (h, w) part numbers from 1 in the order of their first pixels; 0 outside.
     """
+    from scipy.ndimage import distance_transform_edt
+
     height = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     summit = _summits(height, mask)
     top = height.ravel()
