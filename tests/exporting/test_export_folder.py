@@ -182,7 +182,7 @@ def test_damaged_bundles_are_refused(bundle, tmp_path, monkeypatch):
     with pytest.raises(SettingsError, match="predicted on the CPU, not on cuda"):
         load_predictor(bundle, PredictOptions(device="cuda"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(SettingsError, match=r"not installed.\nFix: pip install 'perpixel\[runtime\]'"):
+    with pytest.raises(SettingsError, match=r"not installed.\nFix: pip install onnxruntime"):
         perpixel.load(bundle)
 
 
