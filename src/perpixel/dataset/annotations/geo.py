@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from perpixel.dataset.annotations.placing import NO_LABEL, NamedImages, nearest
 from perpixel.dataset.layout.names import natural, stem
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
-from perpixel.files.read import GeoReference, read_header
+from perpixel.files.read import GeoReference, Header, read_header
 from perpixel.files.whole_file import content_of
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.shapes import IGNORED
@@ -70,7 +70,8 @@ def read_geo(files: Sequence[Path], images: Sequence[Path]) -> Drawn | None:
         return Drawn((), {}, tuple(problems)) if problems else None
     by_name = NamedImages(images)
     homes = {layer.path: by_name.named(layer.path.stem) for layer in layers}
-    if all(homes.values()):
+    headers = {image: header for image in images if (header := _header(image)) is not None}
+    if all(homes.values()) or _is_file_an_image([layer for layer in layers if not homes[layer.path]], headers):
         layers = [_of_one_image(layer) for layer in layers]
     names = {feature.name for layer in layers for feature in layer.features}
     classes = sorted(names - {NO_LABEL}, key=natural)
@@ -85,7 +86,8 @@ def read_geo(files: Sequence[Path], images: Sequence[Path]) -> Drawn | None:
                     fix="put it into the folder of its image.",
                     examples=[str(image) for image in same],
                 )
-            _place(layer, [named] if named else images, classes, shapes, is_named=bool(named))
+            near = headers if named is None else {named: headers[named]} if named in headers else {}
+            _place(layer, near, classes, shapes, is_named=bool(named))
         except DataError as error:
             problems += error.problems
     return Drawn(tuple(classes), {image: tuple(found) for image, found in shapes.items()}, tuple(problems))
@@ -97,20 +99,45 @@ def _of_one_image(layer: VectorLayer) -> VectorLayer:
     return replace(layer, features=tuple(replace(f, name="object") if f.name == own else f for f in layer.features))
 
 
+def _header(image: Path) -> Header | None:
+    try:
+        return read_header(image)
+    except DataError:  # told with the images
+        return None
+
+
+def _is_file_an_image(layers: Sequence[VectorLayer], images: Mapping[Path, Header]) -> bool:
+    """Whether of several files without classes each lies on one image, and each image has one: no file is a class."""
+    bare = [layer for layer in layers if {f.name for f in layer.features} <= {stem(layer.path.name)}]
+    if len(bare) < len(layers) or len(layers) < 2:
+        return False
+    homes: list[Path] = []
+    for layer in layers:
+        try:
+            hit = [image for image, header in images.items() if header.georeference and _touched(layer, header)]
+        except DataError:  # told where it is placed
+            return False
+        if len(hit) != bool(layer.features):
+            return False
+        homes += hit
+    return len(homes) > 1 and len(set(homes)) == len(homes)
+
+
+def _touched(layer: VectorLayer, header: Header) -> bool:
+    """Whether a layer has an outline on an image."""
+    return any(touches(polygons, *header.size) for polygons in _in_pixels(layer, header.georeference))
+
+
 def _place(
     layer: VectorLayer,
-    images: Sequence[Path],
+    images: Mapping[Path, Header],
     classes: Sequence[str],
     shapes: dict[Path, list[Shape]],
     *,
     is_named: bool,
 ) -> None:
     hit = False
-    for image in images:
-        try:
-            header = read_header(image)
-        except DataError:  # told with the images
-            continue
+    for image, header in images.items():
         if header.georeference is None and not is_named and len(images) > 1:
             continue
         height, width = header.size

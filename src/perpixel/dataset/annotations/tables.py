@@ -15,9 +15,12 @@ from perpixel.labels.labels import Colour
 from perpixel.runtime.json_values import Json
 
 TABLE_NAMES: Final = re.compile(
-    r"class|label|colou?r|codes|categor|palette|legend|ontology|类别|类名|标签", re.IGNORECASE
+    r"class|label|colou?r|codes|categor|palette|legend|ontology|object_?info|类别|类名|标签", re.IGNORECASE
 )
-SETTINGS: Final = frozenset({"dataset.json", "meta.json", "config.json", "data.yaml", "data.yml", "dataset.yml"})
+SETTINGS: Final = frozenset(
+    {"dataset.json", "meta.json", "config.json", "config.yaml", "config.yml", "data.yaml", "data.yml"}
+    | {"dataset.yml", "meta.yaml", "meta.yml"}
+)
 """Files of many things, one of which may be the classes."""
 CLASS_KEYS: Final = ("classes", "names", "labels", "categories")
 NO_OBJECT: Final = frozenset(
@@ -26,6 +29,15 @@ NO_OBJECT: Final = frozenset(
 )
 """First names of class lists that say that 0 is no object."""
 MOST_BYTES: Final = 1_000_000
+ALWAYS_TABLES: Final = frozenset({".pbtxt", ".clr", ".gpl"})
+"""Endings of files that hold nothing but classes."""
+FILE_NAME: Final = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|npy)\b", re.IGNORECASE)
+"""What lists files is no list of classes."""
+IGNORED_BY_NNUNET: Final = "ignore"
+NAME_COLUMNS: Final = ("name", "class", "label", "title", "class_name", "classname", "label_name", "category")
+VALUE_COLUMNS: Final = (
+    *("value", "pixel value", "pixel_value", "id", "index", "idx", "class_id", "label_id", "class_index"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,7 @@ class ClassTable:
         Gray levels that are the numbers times 17, 85 or 255 are those of 4, 2 or 1 bits.
         """
         named = {entry.value: entry.name for entry in self.entries if entry.value is not None}
+        entries_are_numbered = len(named) == len(self.entries)
         if not named and all(entry.colour and len({*entry.colour}) == 1 for entry in self.entries):
             named = {entry.colour[0]: entry.name for entry in self.entries if entry.colour}
             named = {0: "background", **named}  # Supervisely's gray levels leave out the background
@@ -69,6 +82,8 @@ class ClassTable:
             named = dict(enumerate(self.names, start=-1 if self.names[0] == "__ignore__" else 0))
             if max(values, default=0) == len(self.names) and not self.has_background:
                 named = {0: "background", **dict(enumerate(self.names, start=1))}
+        if entries_are_numbered and min(named) > 0:
+            named = {0: "background", **named}  # ADE20K and others count from 1 and leave out the rest
         for scale in (1, 17, 85, 255):
             if all(value % scale == 0 and value // scale in named for value in values):
                 return {value: named[value // scale] for value in values}
@@ -172,13 +187,15 @@ def find_tables(files: Sequence[Path]) -> list[ClassTable]:
     """Read the class lists among the files (TXT, CSV, JSON, YAML, by their names); what is none is passed over."""
     tables = []
     for path in files:
-        is_table = TABLE_NAMES.search(path.stem) and path.suffix.lower() in READERS
+        ending = path.suffix.lower()
+        is_table = ending in ALWAYS_TABLES or (TABLE_NAMES.search(path.stem) and ending in READERS)
         if (is_table or path.name.lower() in SETTINGS) and path.stat().st_size < MOST_BYTES:
             try:
-                entries = READERS[path.suffix.lower()](decoded_text(path)) if is_table else _from_settings(path)
+                entries = READERS[ending](decoded_text(path)) if is_table else _from_settings(path)
             except (OSError, ValueError, csv.Error, DataError):
                 continue
-            if len(entries) >= 2 and len({entry.name for entry in entries}) == len(entries):
+            names = {entry.name for entry in entries}
+            if len(entries) >= 2 and len(names) == len(entries) and not any(map(FILE_NAME.search, names)):
                 tables.append(ClassTable(path, tuple(entries)))
     return tables
 
@@ -218,6 +235,8 @@ def _from_settings(path: Path) -> list[ClassEntry]:
     """The classes of a file of many things, where it has a list of them."""
     read = parse_json if path.suffix == ".json" else parse_yaml
     data = read(decoded_text(path), str(path))
+    if isinstance(data, dict) and isinstance(data.get("labels"), dict) and "file_ending" in data:  # nnU-Net's
+        data = {"labels": {"__ignore__" if k == IGNORED_BY_NNUNET else k: v for k, v in data["labels"].items()}}
     return _from_object(data) if isinstance(data, dict) and any(key in data for key in CLASS_KEYS) else []
 
 
@@ -244,17 +263,23 @@ def _from_pair(key: Json, value: Json) -> ClassEntry | None:
 
 
 def _from_lines(text: str) -> list[ClassEntry]:
-    """A name a line; or a value or a colour before or after it."""
+    """A name a line; or a value or a colour before or after it; or a table of tabs."""
+    first = text.split("\n", 1)[0].lower().split("\t")
+    if len(first) > 1 and {cell.strip() for cell in first} & set(NAME_COLUMNS):
+        return _from_csv(text)
     entries = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
         if line.startswith("#") and not parse_colour(line[:7]):
+            continue
+        if match := re.fullmatch(r"(\d+)\s+(\d+\s+\d+\s+\d+)\s+(\D.*)", line):  # value, colour, name: ESRI's .clr
+            entries.append(ClassEntry(match[3], int(match[1])))
             continue
         if match := re.fullmatch(r"(\d+)[\s,;]+(\d+)[\s,;]+(\d+)[\s,;]+(\S.*)", line):
             entries.append(ClassEntry(match[4], None, parse_colour(list(match.groups()[:3]))))
         elif match := re.fullmatch(r"([^:]+):(\d+,\d+,\d+):.*", line):  # CVAT's labelmap.txt
             entries.append(ClassEntry(match[1], None, parse_colour(match[2])))
         elif match := re.fullmatch(r"(\d+)\s+(\D\S*)\s+(\d+\s+\d+\s+\d+)", line):  # value, name, colour
-            entries.append(ClassEntry(match[2], None, parse_colour(match[3])))
+            entries.append(ClassEntry(match[2], int(match[1]), parse_colour(match[3])))
         elif match := re.fullmatch(r"(-?\d+)[\s,;:=]+(\D.*)", line):
             entries.append(ClassEntry(match[2], int(match[1])))
         elif match := re.fullmatch(r"(\D.*?)[\s,;:=]+(-?\d+)", line):
@@ -272,21 +297,41 @@ def _from_csv(text: str) -> list[ClassEntry]:
     entries = []
     for row in rows:
         low = {str(k).strip().lower(): v.strip() for k, v in row.items() if k is not None and isinstance(v, str)}
-        name = next((low[word] for word in ("name", "class", "label", "title") if low.get(word)), None)
+        name = next((low[word] for word in NAME_COLUMNS if low.get(word)), None)
         if name is None:
             return _from_lines(text)
-        value = next(
-            (low[word] for word in ("value", "pixel value", "id", "index") if low.get(word, "").isdigit()), None
-        )
+        value = next((low[word] for word in VALUE_COLUMNS if low.get(word, "").isdigit()), None)
         rgb = [low.get(channel, low.get(channel[0], "")) for channel in ("red", "green", "blue")]
         colour = parse_colour(rgb) or parse_colour(low.get("color") or low.get("colour") or low.get("rgb") or "")
         entries.append(ClassEntry(name, int(value) if value else None, colour))
     return entries
 
 
+def _from_gimp(text: str) -> list[ClassEntry]:
+    """A GIMP palette: lines of red, green, blue and a name after a head."""
+    rows = [line for line in text.splitlines() if re.match(r"\s*\d+\s+\d+\s+\d+\s+\S", line)]
+    return _from_lines("\n".join(row.strip() for row in rows))
+
+
+def _from_items(text: str) -> list[ClassEntry]:
+    """TensorFlow's label map: item { id: 1 name: 'cell' }."""
+    entries = []
+    for item in re.findall(r"item\s*\{(.*?)\}", text, re.DOTALL):
+        number = re.search(r"\bid\s*:\s*(\d+)", item)
+        name = re.search(r"\b(?:display_name|name)\s*:\s*['\"]([^'\"]+)", item)
+        if number is None or name is None:
+            return []
+        entries.append(ClassEntry(name[1], int(number[1])))
+    return entries
+
+
 READERS: Final[dict[str, Callable[[str], list[ClassEntry]]]] = {
     ".txt": _from_lines,
     ".csv": _from_csv,
+    ".tsv": _from_csv,
+    ".clr": _from_lines,
+    ".gpl": _from_gimp,
+    ".pbtxt": _from_items,
     ".json": lambda text: _from_object(parse_json(text, "the class list")),
     ".yaml": lambda text: _from_object(parse_yaml(text, "the class list")),
     ".yml": lambda text: _from_object(parse_yaml(text, "the class list")),

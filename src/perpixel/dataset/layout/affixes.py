@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from perpixel.dataset.layout.names import MASK_WORDS, PICTURED_WORDS, key_words
+from perpixel.dataset.layout.names import MASK_WORDS, PICTURED_WORDS, key_words, says_mask
 
 VOTERS: Final = 30
 """Names that are compared with all others to find the affix."""
@@ -32,11 +32,14 @@ def by_affix(images: Sequence[str], masks: Sequence[str]) -> list[tuple[int, int
     [(0, 1), (1, 0)]
     >>> by_affix(["1", "2"], ["10", "20"])  # a digit more makes another number
     []
+    >>> by_affix(["s_camera_7", "s_camera_8"], ["s_label_8", "s_label_7"])
+    [(0, 1), (1, 0)]
     """
     if not images or not masks:
         return []
     outer, inner = _added(images, masks), _added(masks, images)
-    found = max(_with(outer, images, masks), _turned(_with(inner, masks, images)), _ends(images, masks), key=len)
+    ways = [_with(outer, images, masks), _turned(_with(inner, masks, images)), _ends(images, masks)]
+    found = max(*ways, _words_exchanged(images, masks), key=len)
     return found if len(found) >= LEAST_SHARED * min(len(images), len(masks)) else []
 
 
@@ -120,6 +123,23 @@ def _ends(images: Sequence[str], masks: Sequence[str]) -> list[tuple[int, int]]:
     cores = {name.removesuffix(mask_end): index for index, name in enumerate(masks)}
     found = ((index, name.removesuffix(image_end)) for index, name in enumerate(images))
     return [(index, cores[core]) for index, core in found if core in cores]
+
+
+def _words_exchanged(images: Sequence[str], masks: Sequence[str]) -> list[tuple[int, int]]:
+    """Names that differ by words which all images have, and others in their place, that say mask, in all masks."""
+    first, second = ([re.split(r"[_\-. ]+", name) for name in names] for names in (images, masks))
+    lengths = {len(words) for words in (*first, *second)}
+    if len(images) < 2 or len(masks) < 2 or len(lengths) > 1:
+        return []
+    columns = [
+        ({*ours}, {*theirs}) for ours, theirs in zip(zip(*first, strict=True), zip(*second, strict=True), strict=True)
+    ]
+    other = [k for k, (ours, theirs) in enumerate(columns) if len(ours) == len(theirs) == 1 and ours != theirs]
+    if not any(says_mask(second[0][k]) for k in other):
+        return []
+    cores = {tuple(w for k, w in enumerate(words) if k not in other): index for index, words in enumerate(second)}
+    left = [tuple(w for k, w in enumerate(words) if k not in other) for words in first]
+    return [(index, cores[core]) for index, core in enumerate(left) if core in cores]
 
 
 def _common_end(names: Sequence[str]) -> str:

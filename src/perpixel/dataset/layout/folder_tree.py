@@ -1,11 +1,12 @@
 """Walk a folder once: its files by folder, and what stands in the way of reading them."""
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from perpixel.dataset.layout.names import FolderPlace, folder_place, natural
+from perpixel.dataset.layout.names import FolderPlace, folder_place, natural, titles_of
 from perpixel.errors import Problem, is_plain
 from perpixel.files.read import is_image
 
@@ -70,7 +71,14 @@ def walk(root: Path) -> Tree:
                 paths.append(folder / file)
         if paths:
             folders.append(_folder(root, folder, paths))
-    return Tree(root, tuple(folders), tuple(_problems(closed, broken, garbled)))
+    return Tree(root, _placed(root, folders), tuple(_problems(closed, broken, garbled)))
+
+
+def _placed(root: Path, folders: Sequence[Folder]) -> tuple[Folder, ...]:
+    """The folders where the name of the whole data set counts for nothing."""
+    paths = {folder.path: folder.path.relative_to(root).parts for folder in folders}
+    titles = titles_of([paths[folder.path] for folder in folders if folder.images])
+    return tuple(replace(f, place=folder_place(paths[f.path], titles)) if titles else f for f in folders)
 
 
 def _folder(root: Path, path: Path, files: list[Path]) -> Folder:

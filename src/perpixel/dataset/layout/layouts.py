@@ -8,7 +8,6 @@ The first that fits is taken, and every other candidate is told:
     drawn      COCO, LabelMe, YOLO, GeoJSON or Shapefile outlines (see `polygons`)
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +18,8 @@ from perpixel.dataset.layout.affixes import companions, named_after
 from perpixel.dataset.layout.claims import claimed_once, without_strays
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder, Tree
-from perpixel.dataset.layout.matches import Form, Match, related, sample_of
-from perpixel.dataset.layout.names import PICTURED_WORDS, Part, file_role, stem, subset_named
+from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of
+from perpixel.dataset.layout.names import Part, file_role, stem, subset_named
 from perpixel.dataset.layout.pairs import Pairs, missing_masks, pair
 from perpixel.dataset.layout.several import class_files, mask_files_by_class, with_numbered
 from perpixel.dataset.sample import Finding, Sample, info, warning
@@ -131,7 +130,7 @@ def _choose(
 ) -> tuple[Form, list[Sample], list[Finding], list[Problem], tuple[str, ...]]:
     """Take the masks that pair with most images; among equals the plainest name, then the first by name."""
     matched = {candidate.path: pair(folder.images, candidate.images) for candidate in candidates}
-    best = sorted(candidates, key=lambda c: (-len(matched[c.path].pairs), *_plainness(c)))[0]
+    best = sorted(candidates, key=lambda c: (-len(matched[c.path].pairs), *plainness(c)))[0]
     pairs = matched[best.path]
     findings: list[Finding] = []
     others = [c for c in candidates if c is not best and matched[c.path].pairs]
@@ -193,14 +192,6 @@ def _mostly_unlabelled(pairs: Pairs, folder: Folder) -> Finding:
         "add their masks if they have any.",
         [image.name for image in pairs.without_mask],
     )
-
-
-def _plainness(folder: Folder) -> tuple[bool, bool, bool, str]:
-    """In DRIVE, HRF and their like mask/ is the field of view, and manual/ the labels."""
-    words = {word.lower() for word in folder.place.rest.split("_")} | {folder.place.variant.lower()}
-    pictured = any(word in PICTURED_WORDS for name in words for word in name.replace("-", "_").split("_"))
-    by_hand = any(re.match(r"manual\d*$", name) for name in words | {w for n in words for w in n.split("_")})
-    return not by_hand, pictured, folder.place.rest != "", folder.path.name
 
 
 def _with_classes(folder: Folder, classes: list[Folder]) -> tuple[list[Sample], list[Problem]]:

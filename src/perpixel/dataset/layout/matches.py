@@ -1,5 +1,6 @@
 """Folders of images with their masks, also where the two stand at different depths."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder
-from perpixel.dataset.layout.names import FolderPlace, stem
+from perpixel.dataset.layout.names import DERIVED_WORDS, PICTURED_WORDS, FolderPlace, stem
 from perpixel.dataset.layout.pairs import pair
 from perpixel.dataset.sample import Finding, Sample, Shape
 from perpixel.errors import Problem
@@ -66,7 +67,7 @@ def related(
         if len(places) > 1 or (rival := _rival(folder, [m for m, _ in fitting], matches)):
             problems.append(_which(folder, masks, taken) if len(places) > 1 else _which_images(folder, rival))
         elif fitting:
-            best = max((match for match, _ in fitting), key=lambda m: (len(m.samples), -len(m.folder.place.rest)))
+            best = min((match for match, _ in fitting), key=lambda m: (-len(m.samples), *plainness(m.of[0])))
             same = [m for m, _ in fitting if _images_of(m) == _images_of(best)]
             if len(same) > 1 and (apart := _by_class(same)):
                 matches[folder.path] = apart
@@ -75,6 +76,15 @@ def related(
             chosen = [best, *parted] if folder.place.part is None else [best]
             matches[folder.path] = replace(best, samples=[s for m in chosen for s in m.samples])
     return matches, problems
+
+
+def plainness(folder: Folder) -> tuple[bool, bool, bool, str]:
+    """The rank of a folder of masks, the least first. In DRIVE mask/ is the field of view, manual/ the labels."""
+    words = {word.lower() for word in folder.place.rest.split("_")} | {folder.place.variant.lower()}
+    pictured = any(word in PICTURED_WORDS for name in words for word in name.replace("-", "_").split("_"))
+    by_hand = any(re.match(r"manual\d*$", name) for name in words | {w for n in words for w in n.split("_")})
+    derived = bool({name.lower() for word in words for name in word.split("_")} & DERIVED_WORDS)
+    return not by_hand, pictured or derived, folder.place.rest != "", folder.path.name
 
 
 def is_near(first: FolderPlace, second: FolderPlace) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -19,8 +20,9 @@ IMAGE_WORDS: Final = _words(
     "圖像 圖片 原圖 画像 写真 bilder imagenes imágenes immagini imagens"
 )
 MASK_WORDS: Final = _words(
-    "masks mask labels label annotations annotation annots annot anno trimaps trimap gt gts groundtruth truth "
-    "segmentations segmentation segmentationclass seg segs target targets y manual lbl lbls labelids gtfine matte "
+    "masks mask msks msk labels label annotations annotation annots annot anno trimaps trimap gt gts "
+    "groundtruth groundtruths truth segmentations segmentation segmentationclass seg segs target targets y manual "
+    "lbl lbls labelids gtfine matte "
     "ann anns lab labs labelled labeled labeltrainids trainids semseg cameraseg "
     "掩码 掩膜 掩模 标签 标注 真值 分割 蒙版 遮罩 標籤 標註 掩碼 マスク ラベル "
     "masken maske masques masque mascaras máscaras maschere etiquetas"
@@ -32,6 +34,8 @@ PICTURED_WORDS: Final = _words(
     "human superpixels"
 )
 """In the name of a mask folder: masks made to be looked at; the plain ones beside them are preferred."""
+DERIVED_WORDS: Final = _words("edge edges boundary boundaries contour contours skeleton distance instance instances")
+"""In the name of a mask folder: made from the masks, for other tasks."""
 
 SUBSET_OF_WORD: Final[dict[str, Part]] = {
     "train": "train",
@@ -87,8 +91,12 @@ class FolderPlace:
     rest: str = ""
 
 
-def folder_place(folders: tuple[str, ...]) -> FolderPlace:
+def folder_place(folders: tuple[str, ...], titles: Collection[tuple[str, ...]] = ()) -> FolderPlace:
     """Read the path of a folder, from the root down.
+
+    Args:
+        folders: Their names.
+        titles: Paths of folders whose names are those of whole data sets, and say nothing of their files.
 
     >>> folder_place(("train", "label")).role, folder_place(("trainannot",)).part
     ('mask', 'train')
@@ -99,14 +107,34 @@ def folder_place(folders: tuple[str, ...]) -> FolderPlace:
     part: Part | None = None
     variant, remains = "", ""
     where: list[str] = []
-    for folder in folders:
-        found_role, found_part, rest = _folder(folder)
+    for depth, folder in enumerate(folders, start=1):
+        found_role, found_part, rest = _folder(folder) if folders[:depth] not in titles else (None, None, folder)
         part = found_part or part
         if found_role is not None and not (role in ("mask", "instance") and found_role == "image"):
             role, variant, remains = found_role, folder, rest
         elif found_part is None or rest:
             where.append(folder)
     return FolderPlace(role, part, tuple(where), variant, remains)
+
+
+def titles_of(paths: Collection[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
+    """Folders that call themselves masks and hold all folders of images, and of masks, too: Kvasir-SEG/images.
+
+    >>> titles_of([("Kvasir-SEG", "images"), ("Kvasir-SEG", "masks")])
+    frozenset({('Kvasir-SEG',)})
+    >>> titles_of([("labels", "images"), ("labels", "masks"), ("images",)])
+    frozenset()
+    """
+    roles = {path: _folder(path[-1])[0] for path in paths if path}
+    every = {path[:depth] for path in roles for depth in range(1, len(path))}
+    pictures = [path for path, role in roles.items() if role == "image"]
+    masks = [path for path, role in roles.items() if role == "mask"]
+
+    def is_title(of: tuple[str, ...]) -> bool:
+        inside = [path for path in masks if len(path) > len(of) and path[: len(of)] == of]
+        return bool(pictures and inside) and all(path[: len(of)] == of for path in pictures)
+
+    return frozenset(of for of in every if _folder(of[-1])[0] == "mask" and is_title(of))
 
 
 def stem(filename: str) -> str:
@@ -208,6 +236,11 @@ def _said(words: list[str]) -> list[str]:
     """The words before "with", "without" and their like."""
     end = next((k for k, word in enumerate(words) if word.lower() in APART), len(words))
     return words[:end] if end else words[:0]
+
+
+def says_mask(word: str) -> bool:
+    """Whether a part of a file's name says that it is a mask: label, LabelHand."""
+    return any(_word(piece.lower())[0] == "mask" for piece in _pieces(word))
 
 
 def _pieces(name: str) -> list[str]:

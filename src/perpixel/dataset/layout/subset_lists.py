@@ -15,8 +15,9 @@ from perpixel.dataset.layout.pair_list import columns_of, is_list
 from perpixel.dataset.layout.text_tables import decoded_text, read_table
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import DataError
+from perpixel.files.parse import parse_json
 
-ENDINGS: Final = frozenset({".txt", ".lst", ".csv", ".tsv"})
+ENDINGS: Final = frozenset({".txt", ".lst", ".csv", ".tsv", ".json"})
 NAME_COLUMNS: Final = (
     "image images filename file_name file name image_name image_id imageid id stem image_path path img".split()  # noqa: SIM905
 )
@@ -134,29 +135,46 @@ def _assigned(lists: Sequence[SubsetList], samples: Sequence[Sample], root: Path
     images = Index(sample.image for sample in samples)
     masks = {mask: sample.image for sample in samples for mask in sample.masks}
     by_mask = Index(masks)
+    of_folder = _folders_of(samples, root)
     found: dict[Path, Part] = {}
     twice: list[str] = []
     used = []
     for of in sorted(lists, key=lambda of: ("val", "test", "train").index(of.part)):
-        named = [_image(row[0], images, by_mask, masks) for row in of.rows]
-        here = [image for image in named if image is not None]
-        if len(here) < LEAST_FOUND * len(named) or not here:
+        named = [_meant(row[0], images, by_mask, masks) or of_folder.get(row[0], ()) for row in of.rows]
+        here = [image for each in named for image in each]
+        if sum(map(bool, named)) < LEAST_FOUND * len(named) or not here:
             continue
         used.append(of.path)
         for image in dict.fromkeys(here):
             if found.setdefault(image, of.part) != of.part and of.part == "train":
                 twice.append(image.name)
-    if len(set(found.values())) < 2:
+    if len(set(found.values())) < 2 and not _is_test_alone(found, samples):
         return None
     names = dict.fromkeys(path.relative_to(root).as_posix() for path in used)
     return found, ", ".join(names), tuple(twice)
 
 
-def _image(text: str, images: Index, by_mask: Index, masks: Mapping[Path, Path]) -> Path | None:
+def _is_test_alone(found: Mapping[Path, Part], samples: Sequence[Sample]) -> bool:
+    """Whether a list of test images stands beside one of all others: test.txt and trainval.txt."""
+    return set(found.values()) == {"test"} and len(found) < len(samples)
+
+
+def _folders_of(samples: Sequence[Sample], root: Path) -> Mapping[str, Sequence[Path]]:
+    """The images below each folder, by the folder's name: a list may name the scenes (bear) or videos of a subset."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for sample in samples:
+        for folder in dict.fromkeys(
+            sample.image.relative_to(root).parts[:-1] if sample.image.is_relative_to(root) else ()
+        ):
+            found[folder].append(sample.image)
+    return {folder: images for folder, images in found.items() if len(images) < len(samples)}
+
+
+def _meant(text: str, images: Index, by_mask: Index, masks: Mapping[Path, Path]) -> tuple[Path, ...]:
     if (image := images.find(text)) is not None:
-        return image
+        return (image,)
     mask = by_mask.find(text)
-    return None if mask is None else masks[mask]
+    return () if mask is None else (masks[mask],)
 
 
 def _chosen(found: Sequence[Assigned]) -> Assigned | None:
@@ -179,7 +197,7 @@ def _by_folder(tree: Tree) -> dict[Path, list[SubsetList]]:
                 continue
             try:
                 found = _listed(path)
-            except DataError:  # no text
+            except (DataError, ValueError, OSError):  # no text, or no JSON
                 continue
             if found:
                 lists[folder.path] += found
@@ -187,7 +205,9 @@ def _by_folder(tree: Tree) -> dict[Path, list[SubsetList]]:
 
 
 def _listed(path: Path) -> list[SubsetList]:
-    """The lists in a file: one by its name, or one for each subset that a column names."""
+    """The lists in a file: one by its name, or one for each subset that a column or a key names."""
+    if path.suffix.lower() == ".json":
+        return _listed_by_key(path)
     part = subset_named(path.stem)
     if part is not None and is_list(path):
         columns, (_, table) = columns_of(path), read_table(path)
@@ -212,6 +232,22 @@ def _listed(path: Path) -> list[SubsetList]:
     return [SubsetList(path, of, tuple(found)) for of, found in by_part.items()]
 
 
+def _listed_by_key(path: Path) -> list[SubsetList]:
+    """The lists of {"train": ["a.png", …], "val": […]}; none where a JSON file holds anything else."""
+    with path.open("rb") as file:
+        first = re.match(rb'\s*\{\s*"(\w{1,20})"\s*:\s*\[', file.read(64))
+    if first is None or first[1].decode().lower() not in SUBSET_OF_WORD:  # of thousands of outlines nothing is read
+        return []
+    data = parse_json(decoded_text(path), str(path))
+    if not isinstance(data, dict) or not all(isinstance(key, str) and key.lower() in SUBSET_OF_WORD for key in data):
+        return []
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in data.values()):
+        return []
+    return [
+        SubsetList(path, SUBSET_OF_WORD[k.lower()], tuple((n,) for n in names)) for k, names in data.items() if names
+    ]
+
+
 def _words(line: str) -> tuple[str, ...]:
     """The cells of a line, parted by tabs, semicolons or commas, else by blanks where each word has an ending.
 
@@ -223,7 +259,7 @@ def _words(line: str) -> tuple[str, ...]:
             return tuple(cell.strip() for cell in line.split(mark))
     words = line.split()
     are_files = all(re.search(r"\.[A-Za-z]{1,4}\d?$", word) for word in words)
-    is_flag = len(words) == 2 and re.fullmatch(r"-?\d", words[1])
+    is_flag = len(words) in (2, 4) and all(re.fullmatch(r"-?\d{1,2}", word) for word in words[1:])
     return tuple(words) if are_files or is_flag else (line,)
 
 

@@ -1,6 +1,7 @@
 """Text files as people save them: UTF-8 or what Windows writes, with commas, semicolons or tabs."""
 
 import csv
+import re
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ MOST_BYTES: Final = 64 << 20
 
 
 def decoded_text(path: Path) -> str:
-    """The text of a file: UTF-8, UTF-16 with its mark, else Windows' Western European.
+    """The text of a file: UTF-8, UTF-16 with its mark, else Windows' Chinese or Western European.
 
     Raises:
         DataError: It cannot be read, or is no text.
@@ -25,7 +26,8 @@ def decoded_text(path: Path) -> str:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.", fix="check its permissions.") from error
     marked = next((name for mark, name in BYTE_ORDER_MARKS if raw.startswith(mark)), None)
-    for encoding in [marked] if marked else ["utf-8-sig", "cp1252"]:
+    others = ["gb18030"] if _is_chinese(raw) else ["cp1252"]
+    for encoding in [marked] if marked else ["utf-8-sig", *others]:
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
@@ -33,6 +35,16 @@ def decoded_text(path: Path) -> str:
         if "\0" not in text:
             return text
     raise DataError(f"{path} cannot be read as CSV: it is no text.", fix="save it as UTF-8 text with commas.")
+
+
+def _is_chinese(raw: bytes) -> bool:
+    """Whether all that is not ASCII is common Chinese in GB 2312; Western letters with accents stand alone.
+
+    >>> _is_chinese("细胞".encode("gb18030")), _is_chinese("Größe, café".encode("cp1252"))
+    (True, False)
+    """
+    runs = re.findall(rb"[\x80-\xff]+", raw)
+    return bool(runs) and all(re.fullmatch(rb"(?:[\xa1-\xa3\xb0-\xd7][\xa1-\xfe])+", run) for run in runs)
 
 
 def separator_of(line: str) -> str:

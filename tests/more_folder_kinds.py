@@ -1,0 +1,195 @@
+"""More generated folders with their true labels: names, lists and class tables as data sets and tools write them."""
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from annotation_kinds import dump, filled, outlines
+from folder_kinds import Kind, Truth, bare, coloured, lines, numbers, photo, save, shapes, write
+
+FOUR = numbers(4)
+CELL, DEBRIS = (0, 255, 255), (255, 255, 0)
+
+
+def binary(target):
+    """0 and 255."""
+    return target * np.uint8(255)
+
+
+def named_by_its_task(root: Path) -> Truth:
+    """Kvasir-SEG: the folder of the whole says segmentation."""
+    labels = write(root, "Kvasir-SEG/images/{}.png", "Kvasir-SEG/masks/{}.png", FOUR, classes=2, as_mask=binary)
+    dump(root / "Kvasir-SEG" / "kavsir_bboxes.json", {n: {"height": 40, "bbox": [{"xmin": 1}]} for n in FOUR})
+    return Truth(labels)
+
+
+def segmentation_set(root: Path) -> Truth:
+    return Truth(write(root, "segmentation/train/images/{}.png", "segmentation/train/masks/{}.png", FOUR))
+
+
+def flair(root: Path) -> Truth:
+    return Truth(write(root, "aerial/IMG_{}.tif", "labels/MSK_{}.tif", FOUR))
+
+
+def sen1floods(root: Path) -> Truth:
+    """−1 is no data; names differ by a word, S1Hand and LabelHand."""
+    labels = {}
+    for k in range(4):
+        target = shapes(k, 2).astype(np.int16)
+        target[:5] = -1
+        path = root / "S1Hand" / f"Ghana_{k}_S1Hand.tif"
+        path.parent.mkdir(exist_ok=True)
+        bands = photo(shapes(k, 2), k, 2).astype(np.float32)
+        tifffile.imwrite(path, bands, planarconfig="contig", photometric="minisblack")
+        save(root / "LabelHand" / f"Ghana_{k}_LabelHand.tif", target)
+        labels[f"S1Hand/{path.name}"] = np.where(target < 0, 255, target).astype(np.uint8)
+    return Truth(labels)
+
+
+def a2d2(root: Path) -> Truth:
+    image, mask = "s/camera/front/2018_camera_front_{}.png", "s/label/front/2018_label_front_{}.png"
+    return Truth(write(root, image, mask, FOUR, as_mask=coloured))
+
+
+def other_camera(root: Path) -> Truth:
+    """Words that say nothing of masks are not exchanged: cam1_0001 is no image of cam2_0001."""
+    return Truth(write(root, "images/cam1_{}.png", "masks/cam2_{}.png", FOUR), must_ask=True)
+
+
+def pets(root: Path) -> Truth:
+    names = [f"{breed}_{k}" for breed in ("pug", "beagle") for k in range(3)]
+    labels = write(root, "images/{}.jpg", "annotations/trimaps/{}.png", names, as_mask=lambda t: t + 1)
+    lines(root / "annotations" / "trainval.txt", *[f"{name} 1 1 1" for name in names[:4]])
+    lines(root / "annotations" / "test.txt", *[f"{name} 2 1 1" for name in names[4:]])
+    return Truth(labels, ("pet", "background", "border"), {"test": 2})
+
+
+def davis(root: Path) -> Truth:
+    """Lists of videos, which are folders."""
+    labels = {}
+    for video in ("bear", "bus"):
+        image, mask = f"JPEGImages/480p/{video}/{{}}.jpg", f"Annotations/480p/{video}/{{}}.png"
+        labels |= write(root, image, mask, FOUR[:3], classes=2, as_mask=binary)
+    lines(root / "ImageSets" / "2017" / "train.txt", "bear")
+    lines(root / "ImageSets" / "2017" / "val.txt", "bus")
+    return Truth(labels, (), {"train": 3, "val": 3})
+
+
+def json_split(root: Path) -> Truth:
+    labels = write(root, "images/{}.png", "masks/{}.png", numbers(6))
+    dump(root / "split.json", {"train": numbers(4), "val": ["0004"], "test": ["0005"]})
+    return Truth(labels, (), {"train": 4, "val": 1, "test": 1})
+
+
+def cod10k(root: Path) -> Truth:
+    """Edges and instances beside the objects."""
+    labels = write(root, "Train/Image/{}.jpg", "Train/GT_Object/{}.png", FOUR, classes=2, as_mask=binary)
+    for name in FOUR:
+        save(root / f"Train/GT_Edge/{name}.png", binary(shapes(9, 2)))
+        save(root / f"Train/GT_Instance/{name}.png", coloured(shapes(8, 4)))
+    return Truth(labels)
+
+
+def bdd100k_whole(root: Path) -> Truth:
+    labels = {}
+    for part, names in (("train", FOUR), ("val", ["a1", "a2"])):
+        found = write(root, f"images/10k/{part}/{{}}.jpg", f"labels/sem_seg/masks/{part}/{{}}.png", names)
+        for image, target in found.items():
+            stem = Path(image).stem
+            save(root / f"labels/sem_seg/colormaps/{part}/{stem}.png", coloured(target))
+            save(
+                root / f"labels/pan_seg/bitmasks/{part}/{stem}.png",
+                np.dstack([target, target * 0, target * 0, target]),
+            )
+        labels |= found
+    return Truth(labels, (), {"train": 4, "val": 2})
+
+
+def nnunet_ignore(root: Path) -> Truth:
+    labels = write(root, "imagesTr/c_{}_0000.png", "labelsTr/c_{}.png", FOUR, classes=4)
+    classes = {"background": 0, "cell": 1, "debris": 2, "ignore": 3}
+    dump(root / "dataset.json", {"channel_names": {"0": "R"}, "labels": classes, "file_ending": ".png"})
+    bare(root, "imagesTs/c_{}_0000.png", ["90"])
+    return Truth({k: np.where(t == 3, 255, t).astype(np.uint8) for k, t in labels.items()}, ("cell", "debris"))
+
+
+def spacenet(root: Path) -> Truth:
+    """A GeoJSON file an image, without classes and under other names."""
+    import rasterio
+
+    labels = {}
+    for k in range(3):
+        drawn = outlines(k)
+        path = root / "RGB" / f"RGB_AOI_2_img{k}.tif"
+        path.parent.mkdir(exist_ok=True)
+        place = rasterio.Affine(0.5, 0, 1000.0 * k, 0, -0.5, 5000)
+        target = (filled(drawn) > 0).astype(np.uint8)
+        with rasterio.open(
+            path, "w", width=56, height=40, count=3, dtype="uint8", crs="EPSG:32633", transform=place
+        ) as f:
+            f.write(np.moveaxis(photo(target, k), -1, 0))
+        rings = [[[0.5 * x + 1000 * k, 5000 - 0.5 * y] for x, y in (*ring, ring[0])] for _, ring in drawn]
+        features = [
+            {
+                "type": "Feature",
+                "properties": {"building": "yes"},
+                "geometry": {"type": "Polygon", "coordinates": [r]},
+            }
+            for r in rings
+        ]
+        crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}
+        dump(
+            root / f"geojson/buildings_img{k}.geojson",
+            {"type": "FeatureCollection", "crs": crs, "features": features},
+        )
+        labels[f"RGB/{path.name}"] = target
+    return Truth(labels)
+
+
+def _table(name: str, text: str, encoding: str = "utf-8", *, names=("cell", "debris"), in_colour=False) -> Kind:
+    """Masks with a class list beside them."""
+
+    def build(root: Path) -> Truth:
+        labels = write(root, "images/{}.png", "masks/{}.png", FOUR, as_mask=coloured if in_colour else lambda t: t)
+        (root / name).write_text(text, encoding=encoding)
+        return Truth(labels, names)
+
+    return build
+
+
+def list_of_files(root: Path) -> Truth:
+    """Labels.txt names files, and no classes."""
+    labels = write(root, "train/{}.png", "train/Label/{}_label.png", FOUR, classes=2, as_mask=binary)
+    lines(root / "train" / "Label" / "Labels.txt", "1", "0000 1 0000.PNG 1 0000_label.PNG")
+    return Truth(labels, ("background", "foreground"))
+
+
+KINDS: dict[str, Kind] = {
+    "named_by_its_task": named_by_its_task,
+    "segmentation_set": segmentation_set,
+    "flair": flair,
+    "sen1floods": sen1floods,
+    "a2d2": a2d2,
+    "other_camera": other_camera,
+    "pets": pets,
+    "davis": davis,
+    "json_split": json_split,
+    "cod10k": cod10k,
+    "bdd100k_whole": bdd100k_whole,
+    "nnunet_ignore": nnunet_ignore,
+    "spacenet": spacenet,
+    "list_of_files": list_of_files,
+    "table_pbtxt": _table("labelmap.pbtxt", "item {\n id: 1\n name: 'cell'\n}\nitem {\n id: 2\n name: 'debris'\n}\n"),
+    "table_clr": _table("styles.clr", "0 0 0 0 bg\n1 0 255 255 cell\n2 255 255 0 debris\n"),
+    "table_gimp": _table(
+        "colours.gpl", "GIMP Palette\nName: x\n#\n 0 0 0\tbg\n0 255 255\tcell\n255 255 0\tdebris\n", in_colour=True
+    ),
+    "table_settings": _table(
+        "config.yaml",
+        "classes:\n" + "".join(f"- {{name: {n}, value: {k}}}\n" for k, n in enumerate(("bg", "cell", "debris"))),
+    ),
+    "table_gb18030": _table("classes.txt", "背景\n细胞\n碎片\n", "gb18030", names=("细胞", "碎片")),
+    "table_from_1": _table("objectInfo150.txt", "Idx\tRatio\tName\n1\t0.1\tcell\n2\t0.1\tdebris\n"),
+    "table_paddle": _table("autosave_label.txt", "1 cell 0 255 255\n2 debris 255 255 0\n"),
+}
