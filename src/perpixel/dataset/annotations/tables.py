@@ -31,10 +31,10 @@ NO_OBJECT: Final = frozenset(
 MOST_BYTES: Final = 1_000_000
 ALWAYS_TABLES: Final = frozenset({".pbtxt", ".clr", ".gpl"})
 """Endings of files that hold nothing but classes."""
-FILE_NAME: Final = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|npy)\b", re.IGNORECASE)
+NAMES_A_FILE: Final = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|npy)\b", re.IGNORECASE)
 """What lists files is no list of classes."""
 IGNORED_BY_NNUNET: Final = "ignore"
-NAME_COLUMNS: Final = ("name", "class", "label", "title", "class_name", "classname", "label_name", "category")
+CLASS_COLUMNS: Final = ("name", "class", "label", "title", "class_name", "classname", "label_name", "category")
 VALUE_COLUMNS: Final = (
     *("value", "pixel value", "pixel_value", "id", "index", "idx", "class_id", "label_id", "class_index"),
 )
@@ -195,7 +195,7 @@ def find_tables(files: Sequence[Path]) -> list[ClassTable]:
             except (OSError, ValueError, csv.Error, DataError):
                 continue
             names = {entry.name for entry in entries}
-            if len(entries) >= 2 and len(names) == len(entries) and not any(map(FILE_NAME.search, names)):
+            if len(entries) >= 2 and len(names) == len(entries) and not any(map(NAMES_A_FILE.search, names)):
                 tables.append(ClassTable(path, tuple(entries)))
     return tables
 
@@ -265,7 +265,7 @@ def _from_pair(key: Json, value: Json) -> ClassEntry | None:
 def _from_lines(text: str) -> list[ClassEntry]:
     """A name a line; or a value or a colour before or after it; or a table of tabs."""
     first = text.split("\n", 1)[0].lower().split("\t")
-    if len(first) > 1 and {cell.strip() for cell in first} & set(NAME_COLUMNS):
+    if len(first) > 1 and {cell.strip() for cell in first} & set(CLASS_COLUMNS):
         return _from_csv(text)
     entries = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
@@ -297,7 +297,7 @@ def _from_csv(text: str) -> list[ClassEntry]:
     entries = []
     for row in rows:
         low = {str(k).strip().lower(): v.strip() for k, v in row.items() if k is not None and isinstance(v, str)}
-        name = next((low[word] for word in NAME_COLUMNS if low.get(word)), None)
+        name = next((low[word] for word in CLASS_COLUMNS if low.get(word)), None)
         if name is None:
             return _from_lines(text)
         value = next((low[word] for word in VALUE_COLUMNS if low.get(word, "").isdigit()), None)
