@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from perpixel.dataset import Dataset, Sample
 from perpixel.errors import SettingsError
 from perpixel.loading.batches import Batch, Batches, PixelStore, batches_ahead
-from perpixel.losses import LossTerm, weighted, weights_by_class
 from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
@@ -28,7 +27,7 @@ from perpixel.training.loggers import watched
 from perpixel.training.optimiser import optimiser_for
 from perpixel.training.ranks import ranks_for
 from perpixel.training.schedule import LearningRate, StepSchedule, learning_rate_share
-from perpixel.training.step import StepResult, hardware_for, loss_of
+from perpixel.training.step import StepResult, hardware_for, loss_for, loss_of
 from perpixel.training.validation import Validation, monitored, validate
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -86,11 +85,9 @@ class Session:
         self.optimiser = optimiser_for(network, train)
         self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
         self._module.mark_forward_method("training_outputs")
-        labels, weights = card.codec.labels, train.class_weights
-        by_index = None if isinstance(weights, str) else weights_by_class(weights, labels.names)
-        terms = [LossTerm(each.name, each.weight, each.options) for each in train.loss]
-        self.loss = weighted(terms, labels.kind, class_weights=by_index, reduce=self.ranks.reduce)
-        self.validation_loss = weighted(terms, labels.kind, class_weights=by_index)
+        labels = card.codec.labels
+        self.loss = loss_for(train, labels, reduce=self.ranks.reduce)
+        self.validation_loss = loss_for(train, labels)
         self.monitored = monitored(train.monitored.name, train.monitored.options, labels)
         store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb)
         self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)

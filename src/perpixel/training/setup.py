@@ -13,10 +13,11 @@ from perpixel.dataset import Dataset, Finding, scan
 from perpixel.dataset.overrides import stated_by
 from perpixel.dataset.sample import warning
 from perpixel.errors import SettingsError
+from perpixel.labels.labels import Labels
 from perpixel.planning import Plan, card_of, facts_of, plan_for
 from perpixel.runtime.allocator import keep_freed_memory
 from perpixel.runtime.progress import Progress, silent
-from perpixel.settings.tree import Settings
+from perpixel.settings.tree import Settings, TrainSettings
 from perpixel.split import Split, split
 from perpixel.store.run_folder import Run
 from perpixel.training.fine_tuning import Base, as_base, normalised_as
@@ -24,8 +25,10 @@ from perpixel.training.loggers import refuse_missing
 from perpixel.training.public_weights import with_public_file, with_weights_at_hand
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
+from perpixel.training.step import loss_for
 from perpixel.training.threads import take_threads_of_run, with_threads
 from perpixel.training.timing import FittedBudget, Stopwatch, fit_budget
+from perpixel.training.validation import monitored
 
 LOGGER: Final = logging.getLogger("perpixel")
 
@@ -88,6 +91,7 @@ def prepare_training(data: Path, settings: Settings, progress: Progress = silent
     base = _base(settings)
     settings = settings if base is None else as_base(settings, base)
     found = ranks.once(lambda: _measured(data, settings, progress))
+    _refuse_unknown_terms(settings.train, found.dataset.labels)
     parts = _parts(settings, found)
     plan = ranks.once(lambda: _planned(settings, found, parts, progress))
     if base is None:
@@ -173,6 +177,13 @@ def _refuse_frozen_chance(settings: Settings, base: Base | None) -> None:
             'train.encoder_lr_factor = 0 freezes an encoder that has learnt nothing: model.weights = "none".',
             fix="set model.weights to auto, fine-tune from a run, or train the encoder, too.",
         )
+
+
+def _refuse_unknown_terms(train: TrainSettings, labels: Labels) -> None:
+    """Refuse a loss or a score to watch that these labels do not have, before anything is timed."""
+    if train.loss:
+        loss_for(train, labels)
+    monitored(train.monitored.name, train.monitored.options, labels)
 
 
 def _warn(findings: Iterable[Finding]) -> None:

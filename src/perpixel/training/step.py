@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perpixel.losses import WeightedLoss, supervised
+from perpixel.labels.labels import Labels
+from perpixel.losses import LossTerm, WeightedLoss, supervised, weighted, weights_by_class
+from perpixel.losses.sums import Reduce, here
 from perpixel.metrics import Counts
 from perpixel.runtime.hardware import Hardware, resolved_hardware
 from perpixel.settings.tree import TrainSettings
@@ -38,6 +40,20 @@ def hardware_for(train: TrainSettings) -> Hardware:
     """What the settings of a training compute on. Raises SettingsError where the device is not there."""
     memory_format = None if train.memory_format == "auto" else train.memory_format
     return resolved_hardware(train.device, train.precision, memory_format)
+
+
+def loss_for(train: TrainSettings, labels: Labels, *, reduce: Reduce = here) -> WeightedLoss:
+    """What the settings of a training minimise. Raises SettingsError, as `weighted`; the plan may fill in the loss.
+
+    Args:
+        train: Its loss is named.
+        labels: Of the data.
+        reduce: Differentiable sum over ranks.
+    """
+    weights = train.class_weights
+    by_index = None if isinstance(weights, str) else weights_by_class(weights, labels.names)
+    terms = [LossTerm(each.name, each.weight, each.options) for each in train.loss]
+    return weighted(terms, labels.kind, class_weights=by_index, reduce=reduce)
 
 
 def loss_of(
