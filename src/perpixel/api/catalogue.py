@@ -14,13 +14,10 @@ if TYPE_CHECKING:
 
 def models() -> str:
     """List the networks, their size for three channels and two classes, what each is for, and our own encoders."""
-    from perpixel.models import ENCODERS, MODELS, describe_network
+    from perpixel.models import ENCODERS, MODELS, parameters_of
 
     width = max(map(len, MODELS))
-    lines = [
-        f"{name:<{width}}  {describe_network(name, (64, 64), classes=2).parameters / 1e6:>6.1f} M  {entry.summary}"
-        for name, entry in MODELS.items()
-    ]
+    lines = [f"{name:<{width}}  {parameters_of(name) / 1e6:>6.1f} M  {entry.summary}" for name, entry in MODELS.items()]
     return "\n".join([*lines, "", *_encoders(list(ENCODERS))])
 
 

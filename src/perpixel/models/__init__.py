@@ -2,7 +2,7 @@
 
 from perpixel.models.base import Encoder, SegmentationModel
 from perpixel.models.blocks import ConvolutionStyle
-from perpixel.models.describe import NetworkDescription, describe_model, describe_network
+from perpixel.models.describe import NetworkDescription, describe_model, describe_network, parameters_of
 from perpixel.models.encoders import ENCODERS
 from perpixel.models.pruning import PrunedLevel, measure_levels
 from perpixel.models.registry import (
@@ -34,4 +34,5 @@ __all__ = [
     "encoder_statistics",
     "measure_levels",
     "missing_weights",
+    "parameters_of",
 ]

@@ -126,10 +126,12 @@ def convolve_joined(convolve: nn.Module, join: Callable[[], Tensor]) -> Tensor:
 def initialise(model: nn.Module) -> None:
     """Draw the weights of all convolutions for the rectifier that follows, and set biases to zero.
 
+    Weights on the meta device have no values, and stay as they are.
+
     Source: He, Zhang, Ren, Sun (2015), equation 10; Ronneberger et al. (2015), section 3.
     """
     for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -129,6 +129,13 @@ def describe_network(
     return describe_model(model, (batch, in_channels, *size_hw), title=title)
 
 
+def parameters_of(name: str, *, in_channels: int = 3, classes: int = 2) -> int:
+    """Number of weights that a network learns, as `build` would build it. Raises SettingsError, as `build`."""
+    with torch.device("meta"):
+        model = build(name, in_channels=in_channels, classes=classes)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
 def describe_model(model: SegmentationModel, input_shape: tuple[int, ...], *, title: str) -> NetworkDescription:
     """Describe a network that lies on the meta device, in training and evaluation.
 
