@@ -17,7 +17,9 @@ def models() -> str:
     from perpixel.models import ENCODERS, MODELS, parameters_of
 
     width = max(map(len, MODELS))
-    lines = [f"{name:<{width}}  {parameters_of(name) / 1e6:>6.1f} M  {entry.summary}" for name, entry in MODELS.items()]
+    lines = [
+        f"{name:<{width}}  {parameters_of(name) / 1e6:>6.1f} M  {entry.summary}" for name, entry in MODELS.items()
+    ]
     return "\n".join([*lines, "", *_encoders(list(ENCODERS))])
 
 
