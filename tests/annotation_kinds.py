@@ -435,64 +435,82 @@ def geojson_parts_equal_names(root: Path) -> Truth:
     return Truth(labels, CLASSES, {"train": 3, "val": 2})
 
 
-def via_dict(root: Path) -> Truth:
-    items, labels = drawn(root)
-    content = {
-        f"{n}.png123": {
-            "filename": f"{n}.png",
-            "size": 123,
-            "file_attributes": {},
-            "regions": {
-                str(k): {
-                    "shape_attributes": {
-                        "name": "polygon",
-                        "all_points_x": [p[0] for p in o],
-                        "all_points_y": [p[1] for p in o],
-                    },
-                    "region_attributes": {"name": c},
-                }
-                for k, (c, o) in enumerate(s)
+def _via_shapes(outlines, attribute: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "shape_attributes": {
+                "name": "polygon",
+                "all_points_x": [p[0] for p in o],
+                "all_points_y": [p[1] for p in o],
             },
+            "region_attributes": {attribute: c, "note": ""},
         }
-        for n, _, s in items
-    }
+        for c, o in outlines
+    ]
+
+
+def _via_entries(root: Path, items, attribute: str, size: int | None = None) -> dict[str, Any]:
+    entries = {}
+    for name, path, outlines in items:
+        stated = (root / path).stat().st_size if size is None else size
+        regions = _via_shapes(outlines, attribute)
+        entries[f"{name}.png{stated}"] = {"filename": f"{name}.png", "size": stated, "regions": regions}
+    return entries
+
+
+def via_dict(root: Path) -> Truth:
+    """Version 1 numbers the regions."""
+    items, labels = drawn(root)
+    content = _via_entries(root, items, "name")
+    for entry in content.values():
+        entry["regions"] = {str(k): region for k, region in enumerate(entry["regions"])}
     dump(root / "via_region_data.json", content)
-    return Truth(labels, CLASSES, may_ask=True)
+    return Truth(labels, CLASSES)
 
 
 def via_project(root: Path) -> Truth:
     items, labels = drawn(root)
-    content = {
-        f"{n}.png123": {
-            "filename": f"{n}.png",
-            "size": 123,
-            "file_attributes": {},
-            "regions": [
-                {
-                    "shape_attributes": {
-                        "name": "polygon",
-                        "all_points_x": [p[0] for p in o],
-                        "all_points_y": [p[1] for p in o],
-                    },
-                    "region_attributes": {"class": c},
-                }
-                for c, o in s
-            ],
-        }
-        for n, _, s in items
-    }
+    content = _via_entries(root, items, "class", size=-1)
     dump(root / "via_project.json", {"_via_settings": {}, "_via_img_metadata": content, "_via_attributes": {}})
-    return Truth(labels, CLASSES, may_ask=True)
+    return Truth(labels, CLASSES)
+
+
+def via_other_files(root: Path) -> Truth:
+    """The images are other files than those that were annotated; their height and width are not known."""
+    items, labels = drawn(root)
+    dump(root / "via_region_data.json", _via_entries(root, items, "class", size=123))
+    return Truth(labels, CLASSES, must_ask=True)
+
+
+def via_two_attributes(root: Path) -> Truth:
+    items, labels = drawn(root)
+    content = _via_entries(root, items, "colour")
+    for entry in content.values():
+        for region in entry["regions"]:
+            region["region_attributes"]["quality"] = "good"
+    dump(root / "via_region_data.json", content)
+    return Truth(labels, CLASSES, must_ask=True)
+
+
+def via_one_not_annotated(root: Path) -> Truth:
+    items, labels = drawn(root)
+    content = _via_entries(root, items, "class")
+    save(root / "images" / "later.png", photo(filled(outlines(9))))
+    content["later.png5"] = {"filename": "later.png", "size": 5, "regions": []}
+    dump(root / "via_region_data.json", content)
+    return Truth(labels, CLASSES)
 
 
 def via_csv(root: Path) -> Truth:
-    _items, labels = drawn(root)
-    lines(
-        root / "via_export_csv.csv",
-        "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes",
-        'im0.png,12,"{}",0,0,"{}","{}"',
-    )
-    return Truth(labels, CLASSES, may_ask=True)
+    items, labels = drawn(root)
+    rows = []
+    for entry in _via_entries(root, items, "class").values():
+        for k, region in enumerate(entry["regions"]):
+            cells = [json.dumps(region[f"{what}_attributes"]).replace('"', '""') for what in ("shape", "region")]
+            rows.append(f'{entry["filename"]},{entry["size"]},"{{}}",2,{k},"{cells[0]}","{cells[1]}"')
+    head = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes"
+    lines(root / "via_export_csv.csv", head, *rows)
+    return Truth(labels, CLASSES)
 
 
 def cvat_xml(root: Path) -> Truth:

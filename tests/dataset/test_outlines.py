@@ -317,3 +317,29 @@ def test_outlines_are_read_by_the_names_of_given_labels(tmp_path):
     np.testing.assert_array_equal(dataset.target(dataset.samples[0]), np.array([0, 2, 1])[TARGETS[0]])
     with pytest.raises(DataError, match=r"1 drawn class\(es\) are none of the given ones"):
         scan(tmp_path, Labels("multiclass", ("background", "ring"), (0, 1), colours[:2]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "area"),
+    [
+        ({"name": "rect", "x": 5, "y": 6, "width": 10, "height": 4}, 40),
+        ({"name": "circle", "cx": 20, "cy": 20, "r": 8}, np.pi * 64),
+        ({"name": "ellipse", "cx": 20, "cy": 20, "rx": 12, "ry": 4, "theta": 0.7}, np.pi * 48),
+    ],
+)
+def test_shapes_of_via_cover_their_area(tmp_path, shape, area):
+    save(tmp_path / "a.png", photograph(np.zeros((40, 40), np.uint8)))
+    region = {"shape_attributes": shape, "region_attributes": {"class": "cat"}}
+    entry = {"filename": "a.png", "size": -1, "regions": [region]}
+    (tmp_path / "via.json").write_text(json.dumps({"a.png-1": entry}), encoding="utf-8")
+    dataset = scan(tmp_path)
+    assert dataset.target(dataset.samples[0]).sum() == pytest.approx(area, rel=0.05)
+
+
+def test_points_of_via_are_no_areas(tmp_path):
+    save(tmp_path / "a.png", photograph(np.zeros((40, 40), np.uint8)))
+    region = {"shape_attributes": {"name": "point", "cx": 3, "cy": 4}, "region_attributes": {"class": "cat"}}
+    entry = {"filename": "a.png", "size": -1, "regions": [region]}
+    (tmp_path / "via.json").write_text(json.dumps({"a.png-1": entry}), encoding="utf-8")
+    with pytest.raises(DataError, match="1 annotations are boxes, points or lines"):
+        scan(tmp_path)

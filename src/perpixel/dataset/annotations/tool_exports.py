@@ -17,6 +17,7 @@ from perpixel.dataset.annotations.brush_rle import decode_rle
 from perpixel.dataset.annotations.coco import scale_to, scaled
 from perpixel.dataset.annotations.labelled_shapes import IGNORED_NAMES, LABELLED_BACKGROUNDS
 from perpixel.dataset.annotations.placing import NamedImages, placed_bitmap, runs_of
+from perpixel.dataset.annotations.via import is_via, via_images, via_table
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
@@ -302,6 +303,17 @@ def _hasty(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
     ]
 
 
+def _via(data: Json, path: Path, images: Sequence[Path]) -> list[Annotated] | None:
+    """The VGG Image Annotator's JSON, or its CSV."""
+    data = via_table(path) if path.suffix.lower() == ".csv" else data
+    if not is_via(data):
+        return None
+    return [
+        Annotated(of.name, tuple(Outline(label, ((outline,),) if outline else ()) for label, outline in of.regions))
+        for of in via_images(data, path, images)
+    ]
+
+
 Reader = Callable[[Json, Path, Sequence[Path]], list[Annotated] | None]
 FORMATS: Final[dict[str, tuple[str, Reader]]] = {
     "Label Studio": (".json", _label_studio),
@@ -309,6 +321,8 @@ FORMATS: Final[dict[str, tuple[str, Reader]]] = {
     "Cityscapes": (".json", _cityscapes),
     "Darwin": (".json", _darwin),
     "hasty": (".json", _hasty),
+    "VGG Image Annotator": (".json", _via),
+    "VGG Image Annotator's CSV": (".csv", _via),
     "CVAT": (".xml", _cvat),
     "Aperio": (".xml", _aperio),
 }

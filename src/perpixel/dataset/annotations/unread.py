@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from perpixel.dataset.annotations.coco import parse
-
 DEFAULT: Final = "put them into images/ and masks/ with equal names, or name them NAME.png and NAME_mask.png."
 BY_ENDING: Final = {
     ".roi": "these are regions of ImageJ: save them as masks (ROI Manager, then Process > Binary > Create Mask).",
@@ -30,18 +28,5 @@ BY_ENDING: Final = {
 
 def way_out(files: Sequence[Path]) -> str:
     """What to do where no masks were found, by the files that are neither images nor read."""
-    for path in files:
-        if path.suffix.lower() == ".json" and _is_via(parse(path)):
-            return (
-                "this is a project of the VGG Image Annotator: export it as COCO (Annotation > Export Annotations)."
-            )
     endings = {path.suffix.lower() for path in files}
     return next((told for ending, told in BY_ENDING.items() if ending in endings), DEFAULT)
-
-
-def _is_via(data: object) -> bool:
-    if not isinstance(data, dict):
-        return False
-    entries = list(data.values())
-    is_list = bool(entries) and all(isinstance(e, dict) and "filename" in e and "regions" in e for e in entries)
-    return is_list or "_via_img_metadata" in data
