@@ -130,15 +130,18 @@ def test_an_export_is_never_overwritten_unasked(cells_run, bundle, tmp_path):
         perpixel.export(cells_run, bundle)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years")
-    with pytest.raises(OutputError, match="exists and is not an export"):
-        perpixel.export(cells_run, tmp_path / "mine", overwrite=True)
+    (tmp_path / "mine" / "card.json").write_text("{}")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as photos:
+        photos.writestr("a.txt", "summer")
+    for mine in ("mine", "photos.zip"):
+        with pytest.raises(OutputError, match="exists and is not an export"):
+            perpixel.export(cells_run, tmp_path / mine, overwrite=True)
     assert contents(bundle) == before
-    copy = tmp_path / "copy"
-    perpixel.export(cells_run, copy)
+    copy = shutil.copytree(bundle, tmp_path / "copy")
     (copy / "model.onnx").write_bytes(b"old")
     perpixel.export(cells_run, copy, overwrite=True)
     assert (copy / "model.onnx").read_bytes() != b"old"
-    assert {each.name for each in tmp_path.iterdir()} == {"mine", "copy"}
+    assert {each.name for each in tmp_path.iterdir()} == {"mine", "copy", "photos.zip"}
 
 
 def test_bad_runs_and_targets_are_refused(cells_run, tmp_path):
@@ -184,6 +187,22 @@ def test_damaged_bundles_are_refused(bundle, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(SettingsError, match=r"not installed.\nFix: pip install onnxruntime"):
         perpixel.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("operator", "opset", "message"),
+    [
+        ("Frobnicate", 18, r"it has no operator Frobnicate.\nFix: pip install --upgrade onnxruntime"),
+        ("Relu", 99, r"its operators are those of version \d+, and the graph's of 99."),
+    ],
+)
+def test_a_runtime_that_lacks_something_says_what(operator, opset, message):
+    helper = pytest.importorskip("onnx").helper
+    values = [helper.make_tensor_value_info(name, 1, [1]) for name in "ab"]
+    graph = helper.make_graph([helper.make_node(operator, ["a"], ["b"])], "graph", values[:1], values[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    with pytest.raises(RunError, match=r"ONNX Runtime .* cannot run this graph: " + message):
+        onnx_engine.onnxruntime_graph(model.SerializeToString())
 
 
 def test_openvino_predicts_the_bundle(bundle, cells_run):

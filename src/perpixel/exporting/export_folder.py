@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 
-from perpixel.errors import OutputError, SettingsError, did_you_mean
+from perpixel.errors import OutputError, RunError, SettingsError, did_you_mean
 from perpixel.exporting.parity import Parity, measured_parity, refuse_differing
 from perpixel.exporting.precision import Tried
 from perpixel.exporting.source import ExportSource, Precision, ProofImage, open_source
@@ -19,7 +19,7 @@ from perpixel.exporting.targets import TARGETS
 from perpixel.files.atomic import WRITING, cannot_write, replacing
 from perpixel.results import Result, Row
 from perpixel.runtime.json_values import JsonObject
-from perpixel.store.bundle import CARD, checksum, is_bundle
+from perpixel.store.bundle import CARD, Bundle, checksum
 from perpixel.store.run_folder import Run, refuse_exported
 
 
@@ -161,8 +161,11 @@ def _refuse_occupied(out: Path, *, overwrite: bool) -> None:
     """Raise OutputError unless an export may be written there: nothing is there, or an export to be replaced."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    if not is_bundle(out):
-        raise OutputError(f"{out} exists and is not an export.", fix="choose a new folder or .zip with `out`.")
+    try:
+        Bundle.open(out)
+    except RunError:
+        fix = "choose a new folder or .zip with `out`."
+        raise OutputError(f"{out} exists and is not an export.", fix=fix) from None
     if not overwrite:
         raise OutputError(
             f"{out} holds an export already.", fix="choose another `out`, or replace it with `overwrite`."

@@ -17,7 +17,7 @@ from perpixel.runtime.json_values import Json, JsonObject
 
 USE: Final = """
 ```sh
-pip install "perpixel[runtime]" huggingface_hub
+pip install perpixel-runtime huggingface_hub
 hf download THIS_REPOSITORY --local-dir model
 perpixel predict model images/ --out masks/
 ```

@@ -1,6 +1,7 @@
 """An exported network, run on windows by ONNX Runtime: no PyTorch."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -105,7 +106,7 @@ def onnxruntime_graph(content: bytes, output: str | None = None) -> Graph:
         session = onnxruntime.InferenceSession(content, options, providers=[("CPUExecutionProvider", arena)])
     except Exception as error:
         raise RunError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot run this graph: {str(error).splitlines()[0]}",
+            f"ONNX Runtime {onnxruntime.__version__} cannot run this graph: {_lacking(str(error))}",
             fix="pip install --upgrade onnxruntime, or export the run again.",
         ) from None
     name, names = session.get_inputs()[0].name, [each.name for each in session.get_outputs()]
@@ -146,6 +147,15 @@ def openvino_graph(content: bytes | Path, output: str | None = None) -> Graph:
         return answer.copy()  # it is overwritten by the next batch
 
     return run
+
+
+def _lacking(message: str) -> str:
+    """What of a graph a program does not know, out of its message, or else the message's first line."""
+    if found := re.search(r"No Op registered for (\w+)", message):
+        return f"it has no operator {found[1]}."
+    if found := re.search(r"Opset (\d+) is under development.* till opset (\d+)", message):
+        return f"its operators are those of version {found[2]}, and the graph's of {found[1]}."
+    return message.splitlines()[0]
 
 
 def _threads() -> int:
