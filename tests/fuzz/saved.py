@@ -177,10 +177,15 @@ def _samples(folder):
     return scan(folder / "data").samples
 
 
+@cache
+def _unpacked(content):
+    return torch.load(io.BytesIO(content), weights_only=True)
+
+
 def _damaged_checkpoint(content, draw):
     if draw.random() < 0.4:
         return damaged_zip(content, draw, lambda _, data, d: damaged(data, d))
-    stored = torch.load(io.BytesIO(content), weights_only=True)
+    stored = _unpacked(content)
     buffer = io.BytesIO()
     torch.save(_replaced_tensor(stored, draw) if draw.random() < 0.4 else replaced(stored, draw), buffer)
     return buffer.getvalue()

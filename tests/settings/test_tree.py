@@ -1,3 +1,4 @@
+import math
 from typing import get_args
 
 import pytest
@@ -87,6 +88,14 @@ def test_a_value_out_of_its_range_is_told_with_its_range(tree, told):
         settings_from(tree, "mine.yaml")
     assert str(caught.value).startswith(f"mine.yaml: {told}")
     assert "\nFix: set " in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["minutes", "learning_rate", "weight_decay", "clip_norm", "encoder_lr_factor"])
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_numbers_are_finite(key, value):
+    """A budget of infinite minutes trained until the machine was switched off."""
+    with pytest.raises(SettingsError, match=rf"train.{key} = {value}: input should be"):
+        settings_from({"train": {key: value}})
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,8 @@
 """One folder in, one plain folder out: written next to its place and renamed when it is whole."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final, Literal, TypeAlias
 
 from perpixel.conversion.mask_folder import MARK, write_mask_folder
@@ -13,7 +10,7 @@ from perpixel.conversion.outline_folders import write_coco_folder, write_geojson
 from perpixel.dataset import Dataset
 from perpixel.dataset.layout.inventory import CountProgress
 from perpixel.errors import OutputError
-from perpixel.files.atomic import WRITING, cannot_write
+from perpixel.files.atomic_folder import folder_beside, give_name
 from perpixel.results import Result
 from perpixel.runtime.json_values import JsonObject
 
@@ -74,8 +71,9 @@ def write_conversion(
         DataError: An image or a mask cannot be read.
     """
     refuse_occupied_conversion(dataset.root, out, overwrite=overwrite)
-    with _replacing_folder(out) as folder:
+    with folder_beside(out) as folder:
         FORMATS[to](dataset, folder, out, progress)
+        give_name(folder, out)
     return Converted(out, len(dataset.samples), len(dataset.unlabelled))
 
 
@@ -92,27 +90,3 @@ def refuse_occupied_conversion(root: Path, out: Path, *, overwrite: bool) -> Non
         raise OutputError(f"{out} exists and holds no conversion.", fix="choose a new or empty folder.")
     if not overwrite:
         raise OutputError(f"{out} already holds a conversion.", fix="choose another folder, or ask to overwrite it.")
-
-
-@contextmanager
-def _replacing_folder(out: Path) -> Iterator[Path]:
-    """Give a temporary folder next to `out`; on success it takes its place, on any error it is removed."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(mkdtemp(dir=out.parent, prefix=WRITING))
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        if out.exists():
-            former = temporary.with_name(temporary.name + "-former")
-            out.rename(former)
-            temporary.rename(out)
-            shutil.rmtree(former)
-        else:
-            temporary.rename(out)
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

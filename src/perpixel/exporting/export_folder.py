@@ -1,13 +1,10 @@
 """From a run to an exported folder or .zip: written beside its place, proved, and renamed when it is whole."""
 
 import json
-import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import mkdtemp
 
 from perpixel.errors import OutputError, RunError, SettingsError, did_you_mean
 from perpixel.exporting.parity import Parity, measured_parity, refuse_differing
@@ -16,7 +13,8 @@ from perpixel.exporting.source import ExportSource, Precision, ProofImage, open_
 from perpixel.exporting.stac_item import write_stac_item
 from perpixel.exporting.target import Target
 from perpixel.exporting.targets import TARGETS
-from perpixel.files.atomic import WRITING, cannot_write, replacing
+from perpixel.files.atomic import replacing
+from perpixel.files.atomic_folder import folder_beside, give_name
 from perpixel.results import Result, Row
 from perpixel.runtime.json_values import JsonObject
 from perpixel.store.bundle import CARD, Bundle, checksum
@@ -109,7 +107,7 @@ def export_run(  # each is one thing to ask for
         )
     source = replace(open_source(run, images), precision=precision)
     chosen.check(source)
-    with _beside(out) as folder:
+    with folder_beside(out) as folder:
         parities, tried = _write(source, target, chosen, folder)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         _place(folder, out)
@@ -172,22 +170,6 @@ def _refuse_occupied(out: Path, *, overwrite: bool) -> None:
         )
 
 
-@contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A folder beside `out`, removed in any case."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(mkdtemp(dir=out.parent, prefix=WRITING))
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    try:
-        yield folder
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _place(folder: Path, out: Path) -> None:
     """Give a finished folder its name, or zip it there."""
     if out.suffix.lower() == ".zip":
@@ -195,11 +177,4 @@ def _place(folder: Path, out: Path) -> None:
             for file in sorted(folder.rglob("*")):
                 archive.write(file, file.relative_to(folder))
         return
-    folder.chmod(0o755)
-    if out.exists():  # an export to be replaced, or an empty folder
-        old = folder.with_name(folder.name + "-old")
-        out.rename(old)
-        folder.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        folder.rename(out)
+    give_name(folder, out)

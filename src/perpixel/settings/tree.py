@@ -29,7 +29,7 @@ DEFAULT_MINUTES: Final = 10.0
 class SettingsSection(BaseModel):
     """A frozen part of the tree that knows all its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _class_weights(given: Json) -> Json:
