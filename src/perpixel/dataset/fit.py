@@ -7,7 +7,7 @@ from pathlib import Path
 
 from perpixel.dataset.annotations.rasters import elsewhere
 from perpixel.dataset.layout.inventory import MaskFacts, Page
-from perpixel.dataset.sample import Finding, Sample, info
+from perpixel.dataset.sample import Finding, Sample, Shape, info
 from perpixel.dataset.turns import MaskOrientation, with_turns
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import Header, read_header
@@ -28,6 +28,10 @@ def pages_of(sample: Sample, header: Header, report: Report) -> list[Sample]:
     sized = replace(sample, height=height, width=width, bounds=bounds)
     if header.pages == 1:
         return [sized]
+    if any(shape.page is None for shape in sample.shapes or ()):
+        what = f"{sample.image} has {header.pages} pages, and its labels do not say of which they are."
+        report.problems.append(Problem(what, "save the pages as images of their own."))
+        return []
     for mask in sample.masks:
         try:
             pages = read_header(mask).pages
@@ -45,10 +49,16 @@ def pages_of(sample: Sample, header: Header, report: Report) -> list[Sample]:
             name=f"{sample.name}_{page:0{digits}d}",
             page=page,
             mask_page=page,
+            shapes=None if sample.shapes is None else _shapes_of(sample.shapes, page),
             group=sample.group or sample.name,
         )
         for page in range(header.pages)
     ]
+
+
+def _shapes_of(shapes: Sequence[Shape], page: int) -> tuple[Shape, ...] | None:
+    """Those of one page of a stack; None where it has none."""
+    return tuple(shape for shape in shapes if shape.page == page) or None
 
 
 def fitted(

@@ -66,7 +66,7 @@ def with_held_out_strokes(dataset: Dataset) -> Dataset:
 
 def _is_for_it(dataset: Dataset) -> bool:
     samples = dataset.samples
-    if not 0 < len(samples) < FEW_IMAGES or dataset.reading != "values":
+    if not 0 < len(samples) < FEW_IMAGES or dataset.reading not in ("values", "drawn"):
         return False
     if any(s.split is not None or s.corner is not None or s.pixels is None for s in samples):
         return False

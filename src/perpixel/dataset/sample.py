@@ -58,6 +58,7 @@ class Shape:
         runs: Instead of polygons, COCO run lengths down the columns, alternately out and in.
         height: Of the image the runs count in.
         width: Likewise.
+        page: Of the image, where it is a stack and the file says which.
     """
 
     value: int
@@ -65,6 +66,7 @@ class Shape:
     runs: tuple[int, ...] = ()
     height: int = 0
     width: int = 0
+    page: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Sample:
             then the block's.
         pixels: How many the mask has of each class, and last of those ignored, where `scan` counted them.
         strokes: Which strokes count, those that train or those that validate, where one image has both.
+        is_partial: Whether nobody has labelled what lies outside the shapes; else it is the class 0.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Sample:
     corner: tuple[int, int] | None = None
     pixels: tuple[int, ...] | None = None
     strokes: Literal["train", "val"] | None = None
+    is_partial: bool = False
 
     @property
     def box(self) -> Box | None:
@@ -129,9 +133,12 @@ class Drawn:
         shapes: Of each image that is labelled, in the order of drawing.
         problems: What could not be read.
         splits: Of images that a file named after a subset lists (instances_train.json), that subset.
+        is_partial: Whether the tool labels parts of images, and what lies outside has no label; None where both are
+            usual.
     """
 
     classes: tuple[str, ...]
     shapes: Mapping[Path, tuple[Shape, ...]]
     problems: tuple[Problem, ...] = ()
     splits: Mapping[Path, Part] = field(default_factory=dict)
+    is_partial: bool | None = False

@@ -18,8 +18,9 @@ from perpixel.dataset.layout.inventory import gathered, look_at_masks
 from perpixel.dataset.layout.layouts import Layout, recognise
 from perpixel.dataset.layout.pair_list import read_list, recognise_list
 from perpixel.dataset.layout.subset_lists import recognise_pair_lists, with_subsets
+from perpixel.dataset.masks.drawn_labels import with_drawn
 from perpixel.dataset.masks.instance_maps import in_blocks
-from perpixel.dataset.masks.understand import Found, Stated, renumbered, understand, with_counts
+from perpixel.dataset.masks.understand import Found, Stated, understand, with_counts
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.errors import DataError, Problem, is_plain
 from perpixel.files.read import read_header
@@ -99,7 +100,7 @@ def _understood(root: Path, stated: Stated) -> Dataset:
     try:
         understood = understand(Found(tree, layout, samples, used), stated) if samples else None
         if understood is not None and understood.reading == "drawn":
-            samples = renumbered(samples, layout.classes, understood.labels)
+            samples = with_drawn(samples, layout, understood)
     except DataError as error:
         report.problems += error.problems
     if report.problems or understood is None:

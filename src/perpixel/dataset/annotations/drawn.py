@@ -31,14 +31,16 @@ def recognise_drawn(tree: Tree) -> Layout | None:
         for image in folder.images
     ]
     told = info(
-        f"the labels are outlines ({source}); a pixel belongs to the one that holds its centre, a later one covers "
-        "an earlier one, and the rest is background.",
+        f"the labels are strokes ({source}); a later one covers an earlier one."
+        if drawn.is_partial
+        else f"the labels are outlines ({source}); a pixel belongs to the one that holds its centre, a later one "
+        "covers an earlier one, and the rest is background.",
         fix="nothing to fix; give masks instead where the order matters.",
     )
     problems = drawn.problems
     if not drawn.shapes and not problems:
         problems = (Problem(f"the {source} files list no image that is here.", "put the images next to them."),)
-    return Layout("drawn", named_apart(samples), drawn.classes, (told,), problems)
+    return Layout("drawn", named_apart(samples), drawn.classes, (told,), problems, drawn.is_partial)
 
 
 def _with_split(sample: Sample, drawn: Drawn) -> Sample:

@@ -7,26 +7,27 @@ from numpy.typing import NDArray
 
 from perpixel.dataset.sample import Ring, Shape
 from perpixel.labels.labels import Labels
-from perpixel.shapes import TargetArray
+from perpixel.shapes import IGNORED, TargetArray
 
 
-def fill(shapes: Sequence[Shape], height: int, width: int, labels: Labels) -> TargetArray:
+def fill(shapes: Sequence[Shape], height: int, width: int, labels: Labels, *, rest: int = 0) -> TargetArray:
     """Draw the shapes; for multiclass labels a later one covers an earlier one.
 
     Args:
         shapes: Their values are class indices.
         height: In pixels.
         width: In pixels.
-        labels: Multiclass: (H, W), the class 0 where nothing is drawn. Overlapping: (K, H, W) of 0 and 1.
+        labels: Multiclass: (H, W), `rest` where nothing is drawn. Overlapping: (K, H, W) of 0, 1 and IGNORED.
+        rest: The class where nothing is drawn, 0, or IGNORED.
     """
-    if labels.is_multilabel:
-        target = np.zeros((len(labels), height, width), np.uint8)
-        for shape in shapes:
-            target[shape.value] |= inside(shape, height, width)
-        return target
-    target = np.zeros((height, width), np.uint8)
+    target = labels.empty_target(height, width, rest)
     for shape in shapes:
-        target[inside(shape, height, width)] = shape.value
+        area = inside(shape, height, width)
+        if labels.is_multilabel and shape.value != IGNORED:
+            target[:, area & (target[shape.value] == IGNORED)] = 0
+            target[shape.value, area] = 1
+        else:
+            target[..., area] = shape.value
     return target
 
 

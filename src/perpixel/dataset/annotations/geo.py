@@ -25,6 +25,9 @@ CLASS_FIELDS: Final = (
     *("type", "kind", "landcover", "land_cover", "landuse", "land_use", "lulc", "crop", "species", "class_id"),
 )
 """Fields that name a class, the plainest first."""
+QUPATH_REGION: Final = "Region*"
+QUPATH_IGNORE: Final = "Ignore*"
+"""Classes of QuPath: what was annotated wholly, background where nothing else lies; and what has no label."""
 WGS84: Final = "EPSG:4326"
 CRS_TEXT: Final = re.compile(r"\s*([A-Za-z]+:\d+$|urn:ogc:def:crs:|[A-Za-z_0-9]+\s*\[)")
 """How a coordinate system is named: by an authority's number, by its URN, or as WKT."""
@@ -45,6 +48,7 @@ class VectorLayer:
     path: Path
     features: tuple[Feature, ...]
     crs: str | None
+    is_qupath: bool = False
 
 
 def read_geo(files: Sequence[Path], images: Sequence[Path]) -> Drawn | None:
@@ -74,7 +78,7 @@ def read_geo(files: Sequence[Path], images: Sequence[Path]) -> Drawn | None:
     if all(homes.values()) or _is_file_an_image([layer for layer in layers if not homes[layer.path]], headers):
         layers = [_of_one_image(layer) for layer in layers]
     names = {feature.name for layer in layers for feature in layer.features}
-    classes = sorted(names - {NO_LABEL}, key=natural)
+    classes = sorted(names - {NO_LABEL, QUPATH_REGION, QUPATH_IGNORE}, key=natural)
     shapes: dict[Path, list[Shape]] = {}
     for layer in layers:
         same = homes[layer.path]
@@ -90,7 +94,15 @@ def read_geo(files: Sequence[Path], images: Sequence[Path]) -> Drawn | None:
             _place(layer, near, classes, shapes, is_named=bool(named))
         except DataError as error:
             problems += error.problems
-    return Drawn(tuple(classes), {image: tuple(found) for image, found in shapes.items()}, tuple(problems))
+    is_partial = True if QUPATH_REGION in names else None if any(layer.is_qupath for layer in layers) else False
+    drawn = {image: tuple(found) for image, found in shapes.items()}
+    return Drawn(tuple(classes), drawn, tuple(problems), is_partial=is_partial)
+
+
+def _value(name: str, classes: Sequence[str]) -> int:
+    if name in (NO_LABEL, QUPATH_IGNORE):
+        return IGNORED
+    return 0 if name == QUPATH_REGION else classes.index(name) + 1
 
 
 def _of_one_image(layer: VectorLayer) -> VectorLayer:
@@ -144,12 +156,13 @@ def _place(
         if header.georeference is not None:
             header.georeference.refuse_inexact(str(image))
         found = [
-            Shape(IGNORED if feature.name == NO_LABEL else classes.index(feature.name) + 1, polygons)
+            Shape(_value(feature.name, classes), polygons)
             for feature, polygons in zip(layer.features, _in_pixels(layer, header.georeference), strict=True)
             if touches(polygons, height, width)
         ]
         if found or is_named:
-            shapes.setdefault(image, []).extend(found)
+            # a region lies under what was drawn in it
+            shapes.setdefault(image, []).extend(sorted(found, key=lambda shape: shape.value != 0))
         hit |= bool(found)
     if layer.features and not hit:
         raise DataError(
@@ -223,7 +236,8 @@ def _geojson(path: Path) -> VectorLayer | None:
         found = [(dict(f.get("properties") or {}), _polygons(f.get("geometry") or {})) for f in listed or []]
     except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
         raise DataError(f"{path} is not sound GeoJSON: {error!r}.", fix="export it again.") from error
-    return VectorLayer(path, _named(path, found), _geojson_crs(data))
+    is_qupath = any("objectType" in properties for properties, _ in found)
+    return VectorLayer(path, _named(path, found), _geojson_crs(data), is_qupath)
 
 
 def _geojson_crs(data: JsonMapping) -> str:

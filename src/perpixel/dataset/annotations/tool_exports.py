@@ -1,11 +1,11 @@
-"""Outlines as annotation tools export them: CVAT, Label Studio, Supervisely, Cityscapes, Aperio, V7, hasty."""
+"""Areas as tools write them: CVAT, Label Studio, Supervisely, Cityscapes, Aperio, V7, hasty, ilastik, Labkit."""
 
 import base64
 import io
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -13,13 +13,16 @@ from urllib.parse import unquote
 import numpy as np
 from PIL import Image
 
+from perpixel.dataset.annotations.annotated import Annotated, Outline, Polygons
 from perpixel.dataset.annotations.brush_rle import decode_rle
 from perpixel.dataset.annotations.coco import scale_to, scaled
+from perpixel.dataset.annotations.ilastik import ilastik_labels
 from perpixel.dataset.annotations.labelled_shapes import IGNORED_NAMES, LABELLED_BACKGROUNDS
+from perpixel.dataset.annotations.labkit import labkit_labels, labkit_raster
 from perpixel.dataset.annotations.placing import NamedImages, placed_bitmap, runs_of
 from perpixel.dataset.annotations.via import is_via, via_images, via_table
 from perpixel.dataset.layout.names import natural
-from perpixel.dataset.sample import Drawn, Ring, Shape, ring
+from perpixel.dataset.sample import Drawn, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import Element, parse_xml
@@ -30,26 +33,10 @@ from perpixel.shapes import IGNORED
 IMAGE_ENDING: Final = re.compile(r"\.(png|jpe?g|tiff?|bmp|webp|gif)(\?|$)", re.IGNORECASE)
 UPLOADED: Final = re.compile(r"[0-9a-f]{8}-(.+)")
 """Label Studio puts a random word before the names of what is uploaded."""
-Polygons = tuple[tuple[Ring, ...], ...]
-
-
-@dataclass(frozen=True)
-class Outline:
-    """One labelled area: polygons, or run lengths of the whole image. Neither: no area (a box, a point, a line)."""
-
-    label: str
-    polygons: Polygons = ()
-    runs: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Annotated:
-    """The areas of one image, as a file names it; empty names mean the file's own. Height and width where it says."""
-
-    image: str
-    areas: tuple[Outline, ...]
-    height: int | None = None
-    width: int | None = None
+PARTIAL: Final = frozenset({"ilastik", "Labkit", "Labkit with TIFF"})
+"""Tools whose labels are strokes: what lies outside has none."""
+OWN_ENDINGS: Final = frozenset({".ilp", ".labeling"})
+"""Endings that no other program uses: such a file that cannot be read is told."""
 
 
 def read_exports(
@@ -90,8 +77,8 @@ def read_exports(
                 continue
             if each is not None:
                 found[path] = each
-        if any(found.values()) or (found and problems):
-            return _drawn(found, images, problems), tool
+        if any(found.values()) or (problems and (found or ending in OWN_ENDINGS)):
+            return replace(_drawn(found, images, problems), is_partial=tool in PARTIAL), tool
     return None
 
 
@@ -127,7 +114,8 @@ def _drawn(found: Mapping[Path, Sequence[Annotated]], images: Sequence[Path], pr
                 )
                 for area in of.areas:
                     if area.polygons or area.runs:
-                        own.append(scaled(Shape(value[area.label], area.polygons, area.runs, **size), *scale))
+                        shape = Shape(value[area.label], area.polygons, area.runs, page=area.page, **size)
+                        own.append(scaled(shape, *scale))
                     else:
                         odd.append(f"{of.image or path.name}: {area.label}")
             except ValueError as error:
@@ -325,5 +313,8 @@ FORMATS: Final[dict[str, tuple[str, Reader]]] = {
     "VGG Image Annotator's CSV": (".csv", _via),
     "CVAT": (".xml", _cvat),
     "Aperio": (".xml", _aperio),
+    "ilastik": (".ilp", ilastik_labels),
+    "Labkit": (".labeling", labkit_labels),
+    "Labkit with TIFF": (".labels", labkit_raster),
 }
 """Each with the ending of its files; a reader gives None for a file that is none of its own."""

@@ -8,7 +8,8 @@ DEFAULT: Final = "put them into images/ and masks/ with equal names, or name the
 BY_ENDING: Final = {
     ".roi": "these are regions of ImageJ: save them as masks (ROI Manager, then Process > Binary > Create Mask).",
     ".zip": "if the archives hold masks or regions, unpack them, or save the regions as masks.",
-    ".ilp": "export the labels from ilastik (Export Labels) as PNG or TIFF.",
+    ".ilp": "the project of ilastik holds no labels: draw some, and save it.",
+    ".labels": "put the TIFF of this name next to the file, as Labkit saves it.",
     ".ndjson": "this is an export of Labelbox: convert it to COCO or to PNG masks first.",
     ".mat": "save the arrays of MATLAB as PNG or TIFF masks.",
     ".h5": "save the arrays as PNG or TIFF masks, one for each image.",

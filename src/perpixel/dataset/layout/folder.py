@@ -89,7 +89,8 @@ class Dataset:
     def target(self, sample: Sample) -> TargetArray:
         """Read the mask as uint8 (H, W) class indices, or (K, H, W) for multilabel labels. Raises DataError."""
         if sample.shapes is not None:
-            return fill(sample.shapes, sample.height, sample.width, self.labels)
+            rest = IGNORED if sample.is_partial else 0
+            return self._of_strokes(sample, fill(sample.shapes, sample.height, sample.width, self.labels, rest=rest))
         raw = [read_mask(path, page, sample.box) for path, page in mask_pages(sample, self.labels, self.reading)]
         if self.reading in ("objects", "instances"):
             present = np.any([mask.values != 0 for mask in raw], axis=0)
@@ -107,10 +108,15 @@ class Dataset:
                 f"{sample.width}.",
                 fix="the file has changed since it was scanned; scan the folder again.",
             )
-        if sample.strokes is not None:
-            held = pieces_held_out(target, len(self.labels))
-            target = np.where(held if sample.strokes == "val" else ~held, target, np.uint8(IGNORED))
+        target = self._of_strokes(sample, target)
         return np.ascontiguousarray(np.moveaxis(target, -1, 0) if target.ndim == 3 else target)
+
+    def _of_strokes(self, sample: Sample, target: TargetArray) -> TargetArray:
+        """The target with the strokes that count alone, where they are divided."""
+        if sample.strokes is None:
+            return target
+        held = pieces_held_out(target, len(self.labels))
+        return np.where(held if sample.strokes == "val" else ~held, target, np.uint8(IGNORED))
 
     def _of_layers(self, layers: list[TargetArray]) -> TargetArray:
         """(H, W) class indices of layers that exclude each other, else (H, W, K)."""
@@ -123,6 +129,8 @@ class Dataset:
             sample: Whose.
             of_class: Only those of this class, where they are drawn; None where they are not.
         """
+        if sample.is_partial:  # strokes are no objects
+            return None
         if sample.shapes is not None:
             shapes = [shape for shape in sample.shapes if of_class in (None, shape.value)]
             return numbered_shapes(shapes, sample.height, sample.width)

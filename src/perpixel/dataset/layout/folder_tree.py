@@ -90,7 +90,8 @@ def _folder(root: Path, path: Path, files: list[Path]) -> Folder:
         if ending in SIDECARS or ending in RAW or _is_cellpose(file):
             continue
         is_known = bool(file.suffix) or number < MOST_LOOKED_INTO
-        (images if is_known and is_image(file) else others).append(file)
+        is_labels = file.with_name(f"{file.name}.labels") in files  # of Labkit, whose names stand in that file
+        (images if is_known and not is_labels and is_image(file) else others).append(file)
     return Folder(path, place, tuple(images), tuple(others))
 
 

@@ -37,6 +37,8 @@ class Layout:
     classes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
+    is_partial: bool | None = False
+    """Whether the tool that drew the labels leaves what lies outside without one; None where both are usual."""
 
 
 def recognise(tree: Tree) -> Layout | None:

@@ -23,7 +23,7 @@ MASK_WORDS: Final = _words(
     "masks mask msks msk labels label annotations annotation annots annot anno trimaps trimap gt gts "
     "groundtruth groundtruths truth segmentations segmentation segmentationclass seg segs target targets y manual "
     "lbl lbls labelids gtfine matte "
-    "ann anns lab labs labelled labeled labeltrainids trainids semseg cameraseg "
+    "ann anns lab labs labelled labeled labeling labelling strokes scribbles labeltrainids trainids semseg cameraseg "
     "掩码 掩膜 掩模 标签 标注 真值 分割 蒙版 遮罩 標籤 標註 掩碼 マスク ラベル "
     "masken maske masques masque mascaras máscaras maschere etiquetas"
 )

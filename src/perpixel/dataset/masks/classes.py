@@ -11,7 +11,15 @@ from perpixel.dataset.layout.inventory import MaskFacts, packed, total, unpacked
 from perpixel.dataset.masks.evidence import Shapes
 from perpixel.dataset.masks.mixtures import refuse_mixtures
 from perpixel.dataset.masks.refusals import MOST_INFERRED, blended, empty_masks, one_class, smoothed, too_many
-from perpixel.dataset.masks.void import ISLANDS, MaskValues, absent_value, is_even, unlabelled_values
+from perpixel.dataset.masks.void import (
+    ISLANDS,
+    MaskValues,
+    absent_value,
+    is_beside_strokes,
+    is_even,
+    stroke_question,
+    unlabelled_values,
+)
 from perpixel.dataset.sample import Finding, info, warning
 from perpixel.errors import DataError
 from perpixel.labels.labels import DISTINCT_COLOURS, Colour, Encoding, Labels, Value
@@ -39,6 +47,8 @@ class Understood:
     labels: Labels
     reading: Reading
     findings: tuple[Finding, ...] = ()
+    is_partial: bool = False
+    """Whether nobody has labelled what lies outside the drawn areas."""
 
 
 @dataclass(frozen=True)
@@ -291,17 +301,19 @@ def _colours(evidence: Evidence) -> Understood:
             counts[shown_colour(fact, value)] += pixels
     colours = sorted(counts)
     findings: list[Finding] = []
+    stated = {packed(v) if isinstance(v, tuple) else packed((v,) * 3) for v in evidence.unlabelled}
+    stated |= {packed(v) for v in evidence.ignored or () if isinstance(v, tuple)}
+    if absent := sorted(stated - set(colours)):
+        findings.append(absent_value([f"#{colour:06X}" for colour in absent]))
+    if evidence.ignored is None:
+        _ask_for_strokes(counts, stated, evidence)
     for table in tables:
         named = table.for_colours(set(counts))
         if named is not None:
             told = info(f"colours are named by {table.path.name}.", fix="edit them there.")
-            labels = Labels(
-                "multiclass",
-                tuple(named.values()),
-                tuple(unpacked(c) for c in named),
-                tuple(unpacked(c) for c in named),
-                encoding="colour",
-            )
+            kept = {unpacked(colour): name for colour, name in named.items() if colour not in stated}
+            ignored = tuple(unpacked(colour) for colour in named if colour in stated)
+            labels = Labels("multiclass", tuple(kept.values()), tuple(kept), tuple(kept), ignored, "colour")
             return Understood(labels, "values", (*findings, told))
         findings.append(
             warning(
@@ -317,14 +329,22 @@ def _colours(evidence: Evidence) -> Understood:
         raise empty_masks(len(facts))
     if evidence.reading is None and (blends := _blends(colours, evidence)):
         raise blended(blends)
-    stated = {packed(v) if isinstance(v, tuple) else packed((v,) * 3) for v in evidence.unlabelled}
-    stated |= {packed(v) for v in evidence.ignored or () if isinstance(v, tuple)}
-    if absent := sorted(stated - set(colours)):
-        findings.append(absent_value([f"#{colour:06X}" for colour in absent]))
     ignored = tuple(unpacked(colour) for colour in colours if colour in stated)
     as_values = tuple(unpacked(colour) for colour in colours if colour not in stated)
     names = tuple("background" if c == (0, 0, 0) else f"#{packed(c):06X}" for c in as_values)
     return Understood(Labels("multiclass", names, as_values, as_values, ignored, "colour"), "values", tuple(findings))
+
+
+def _ask_for_strokes(counts: Counter[int], stated: set[int], evidence: Evidence) -> None:
+    """Raise DataError where colours look like strokes on black; a list that names black is believed, CVAT's is not.
+
+    CVAT writes background:0,0,0 into every labelmap.txt.
+    """
+    tables = [t for t in evidence.tables if t.for_colours(set(counts)) is not None]
+    is_told = any(0 in (t.for_colours(set(counts)) or {}) and t.path.name != "labelmap.txt" for t in tables)
+    seen = MaskValues(counts, evidence.facts, {}, evidence.shapes)
+    if 0 in counts and 0 not in stated and not is_told and is_beside_strokes(seen, set(counts) - stated):
+        raise stroke_question(seen.share(0), "#000000")
 
 
 def _blends(colours: Sequence[int], evidence: Evidence) -> list[int]:

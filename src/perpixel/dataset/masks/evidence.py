@@ -37,11 +37,13 @@ class Shapes:
         facts: Of all masks.
         pages: Which of them are looked at: those with most values, and others evenly taken.
         images: The image, and its page, that each mask belongs to.
+        drawn: The masks themselves, where they are no files.
     """
 
     facts: Mapping[Page, MaskFacts]
     pages: tuple[Page, ...] = field(default=())
     images: Mapping[Page, Page] = field(default_factory=dict)
+    drawn: Mapping[Page, AnyArray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, facts: Mapping[Page, MaskFacts], images: Mapping[Page, Page] | None = None) -> "Shapes":
@@ -58,7 +60,7 @@ class Shapes:
 
     @cached_property
     def _looked_at(self) -> dict[Page, AnyArray]:
-        found = {}
+        found = {page: _middle(array) for page, array in self.drawn.items()}
         for page in self.pages:
             try:
                 values = painted_values(read_mask(*page))

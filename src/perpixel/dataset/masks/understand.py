@@ -16,16 +16,16 @@ from perpixel.dataset.masks.classes import (
     Reading,
     Understood,
     binary,
-    default_colours,
     infer,
     merged_objects,
     shown_colour,
 )
+from perpixel.dataset.masks.drawn_labels import understood_drawn
 from perpixel.dataset.masks.evidence import Shapes
 from perpixel.dataset.masks.model_conflicts import conflicts
 from perpixel.dataset.masks.numbered import number_objects
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
-from perpixel.dataset.sample import Sample, Shape, info
+from perpixel.dataset.sample import Sample, info
 from perpixel.errors import DataError, Problem
 from perpixel.labels.labels import Labels, Value
 from perpixel.shapes import IGNORED
@@ -99,6 +99,8 @@ def understand(found: Found, stated: Stated) -> Understood:
     reading = stated.reading
     if given is not None and reading is None:
         reading = _reading_for(found, given)
+    if found.layout.form == "drawn":
+        return understood_drawn(found.layout, found.samples, stated.overrides.unlabelled, stated.ignored, given)
     understood = Understood(given, reading) if given is not None and reading is not None else _inferred(found, stated)
     understood = replace(understood, reading=reading or understood.reading)
     if understood.reading in WHAT:
@@ -168,10 +170,6 @@ def _reading_for(found: Found, given: Labels) -> Reading:
 
 def _inferred(found: Found, stated: Stated) -> Understood:
     layout, facts = found.layout, found.facts
-    if layout.form == "drawn":
-        names = ("background", *layout.classes)
-        values = tuple(range(len(names)))
-        return Understood(Labels("multiclass", names, values, default_colours(values)), "drawn")
     if layout.form == "objects":
         _refuse_classes_in_objects(facts)
         return Understood(merged_objects(), "objects")
@@ -304,27 +302,6 @@ def with_counts(sample: Sample, facts: Mapping[Page, MaskFacts], understood: Und
         shown = shown_colour(fact, value) if labels.encoding == "colour" else value
         pixels[place.get(shown, len(labels))] += count
     return replace(sample, pixels=tuple(pixels))
-
-
-def renumbered(samples: Sequence[Sample], drawn: Sequence[str], labels: Labels) -> list[Sample]:
-    """Give the shapes of drawn classes the indices that these labels have for the names.
-
-    Raises:
-        DataError: A drawn class is none of the labels'.
-    """
-    place = {name: k for k, name in enumerate(labels.names)}
-    used = {shape.value for sample in samples for shape in sample.shapes or () if shape.value not in (0, IGNORED)}
-    if odd := [drawn[value - 1] for value in sorted(used) if drawn[value - 1] not in place]:
-        raise DataError(
-            f"{len(odd)} drawn class(es) are none of the given ones.",
-            fix=f"rename them; the classes are {', '.join(labels.names)}.",
-            examples=odd,
-        )
-
-    def index(shape: Shape) -> Shape:
-        return shape if shape.value in (0, IGNORED) else replace(shape, value=place[drawn[shape.value - 1]])
-
-    return [s if s.shapes is None else replace(s, shapes=tuple(map(index, s.shapes))) for s in samples]
 
 
 def unknown_values(facts: Mapping[Page, MaskFacts], labels: Labels) -> list[Problem]:

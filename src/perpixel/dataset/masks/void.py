@@ -82,7 +82,7 @@ def unlabelled_values(
     for value in sorted({255, 65535} & rest - set(seen.named)):
         if len(rest) >= 3 and value == max(rest) and (reason := _why_greatest_is_no_class(seen, rest, value)):
             why[value] = reason
-    if 0 in set(seen.counts) - set(why) - set(seen.named) and _is_beside_strokes(seen, set(seen.counts) - set(why)):
+    if 0 in set(seen.counts) - set(why) - set(seen.named) and is_beside_strokes(seen, set(seen.counts) - set(why)):
         raise stroke_question(seen.share(0))
     return tuple(why), [*_told(seen, why), *absent]
 
@@ -99,9 +99,15 @@ def _is_void(value: int, name: str, seen: MaskValues) -> bool:
     return value in seen.counts and (value == 255 or name == "__ignore__") and name.strip().lower() in VOID_NAMES
 
 
-def _is_beside_strokes(seen: MaskValues, values: set[int]) -> bool:
-    """Whether classes are strokes on 0: two or more, sparse, apart, and ending where the images do not change."""
-    if len(values) < 3 or seen.share(0) < STROKES_FROM or seen.shapes.contact_share(0) > ISLANDS:
+def is_beside_strokes(seen: MaskValues, values: set[int], least: float = STROKES_FROM) -> bool:
+    """Whether classes are strokes on 0: two or more, sparse, apart, and ending where the images do not change.
+
+    Args:
+        seen: The values.
+        values: Those that stand for a class, and 0.
+        least: The share of the pixels from which 0 may lie around strokes.
+    """
+    if len(values) < 3 or seen.share(0) < least or seen.shapes.contact_share(0) > ISLANDS:
         return False
     return seen.shapes.border_contrast(0) <= NO_BORDER
 
@@ -172,14 +178,16 @@ def question(value: int, why: str) -> DataError:
     )
 
 
-def stroke_question(share: float) -> DataError:
-    """The error that asks whether 0 lies around strokes."""
+def stroke_question(share: float, value: str = "0") -> DataError:
+    """The error that asks whether 0, or black, lies around strokes."""
+    spelled = value if value == "0" else f'"{value}"'
     return DataError(
-        f"it is not clear whether the value 0 in the masks is the background: it covers {share:.0%} of the pixels, "
-        "the classes hardly touch each other, and the images do not change where they end: they look like strokes, "
-        "and 0 like what nobody has labelled.",
-        fix="say unlabelled = 0 (as an option, or 'perpixel: 1' and 'unlabelled: 0' in a dataset.yaml in the folder) "
-        "if nobody has labelled it; or write 'ignored: []' there if 0 is the background.",
+        f"it is not clear whether the value {value} in the masks is the background: it covers {share:.0%} of the "
+        "pixels, the classes hardly touch each other, and the images do not change where they end: they look like "
+        f"strokes, and {value} like what nobody has labelled.",
+        fix=f"say unlabelled = {spelled} (as an option, or 'perpixel: 1' and 'unlabelled: {spelled}' in a "
+        f"dataset.yaml in the folder) if nobody has labelled it; or write 'ignored: []' there if {value} is the "
+        "background.",
     )
 
 
