@@ -15,7 +15,7 @@ LAYERS = (
     ("data", ("settings", "files", "dataset", "audit", "split", "loading")),
     ("decisions", ("planning", "store")),
     ("verbs", ("checking", "training", "prediction", "evaluation", "conversion", "exporting")),
-    ("telling", ("report", "integrations", "diagnosis", "web", "api", "__init__")),
+    ("telling", ("report", "diagnosis", "web", "api", "__init__")),
     ("doors", ("cli", "__main__")),
 )
 LAYER = {room: height for height, (_, rooms) in enumerate(LAYERS) for room in rooms}

@@ -1,13 +1,14 @@
 """The options of training verbs on the command line, made from those that the Python functions take."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Final, ParamSpec, TypeVar, get_args, get_type_hints
 
 import typer
 
+from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.training_options import Option, PlanOptions, TrainOptions, options_tree
 
 P = ParamSpec("P")
@@ -49,7 +50,7 @@ def with_typer_options(function: Callable[P, T]) -> Callable[P, T]:
     return command
 
 
-def request(asked: Mapping[str, Any]) -> dict[str, Any]:
+def request(asked: JsonMapping) -> JsonObject:
     """What the API is asked for: the recipe, and the file of settings, under the options, under --set."""
     from perpixel.settings.text import assign, settings_from_file
     from perpixel.settings.tree import over

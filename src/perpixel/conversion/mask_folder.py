@@ -97,7 +97,7 @@ def write_classes(path: Path, labels: Labels) -> None:
     write_table(path, ("index", "name", "value", "colour", "original"), rows)
 
 
-def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file. Raises OutputError."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

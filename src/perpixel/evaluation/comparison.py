@@ -1,11 +1,12 @@
 """Two runs or more on the same images: who is better, and could it be chance?"""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, SupportsFloat
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, 
 from perpixel.files.atomic import write_text
 from perpixel.labels.labels import Value
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
+from perpixel.metrics.counts import Float64s
 from perpixel.metrics.metric_table import METRICS, compute, metrics_of
 from perpixel.prediction import Predictor
 from perpixel.results import Result, Row, Score, how_many
@@ -202,7 +204,7 @@ def compared(
     return Comparison(names, dataset, tuple(samples), tuple(counts), groups, "data" if data is not None else part)
 
 
-def _scores(counts: Counts) -> Any:
+def _scores(counts: Counts) -> Float64s:
     whole = np.stack([compute(name, counts) for name in COMPARED], -1)
     return np.concatenate([whole, counts.iou], -1)
 
@@ -239,9 +241,9 @@ def _score(found: Interval, i: int) -> Score:
     return Score(float(found.value[i]), None if np.isnan(low) else (low, high))
 
 
-def _spelled(value: Any) -> str:
-    return "–" if np.isnan(value) else f"{value:.4f}"
+def _spelled(value: SupportsFloat) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"
 
 
-def _signed(value: Any) -> str:
-    return "–" if np.isnan(value) else f"{value:+.4f}"
+def _signed(value: SupportsFloat) -> str:
+    return "–" if math.isnan(value) else f"{value:+.4f}"

@@ -1,7 +1,8 @@
 """The parts of metrics.json beyond schema 1's first keys: plain numbers, None where undefined."""
 
+import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, SupportsFloat
 
 import numpy as np
 
@@ -36,9 +37,10 @@ def few_units(units: int) -> str | None:
     return f"Only {scored} scored, too few for a verdict: at least {LEAST_UNITS} are needed."
 
 
-def number_or_none(value: Any) -> float | None:
+def number_or_none(value: SupportsFloat) -> float | None:
     """A float, or None where it is undefined."""
-    return float(value) if np.isfinite(value) else None
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def numbers(values: AnyArray) -> list[float | None]:
@@ -46,9 +48,9 @@ def numbers(values: AnyArray) -> list[float | None]:
     return [number_or_none(value) for value in values]
 
 
-def span(low: Any, high: Any) -> list[float | None] | None:
+def span(low: SupportsFloat, high: SupportsFloat) -> list[float | None] | None:
     """Both ends of an interval; None where there is none."""
-    return None if np.isnan(low) else [number_or_none(low), number_or_none(high)]
+    return None if math.isnan(low) else [number_or_none(low), number_or_none(high)]
 
 
 def pooled_scores(counts: Counts, names: Sequence[str]) -> JsonObject:
@@ -212,5 +214,5 @@ def _instance_scores(found: Sequence[InstanceCounts], groups: Groups) -> JsonObj
     }
 
 
-def _cell(value: Any) -> float | str:
-    return "" if np.isnan(value) else float(value)
+def _cell(value: SupportsFloat) -> float | str:
+    return "" if math.isnan(value) else float(value)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final, SupportsFloat
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from perpixel.files.write import overlay, picture
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
+from perpixel.metrics.counts import Float64s
 from perpixel.metrics.metric_table import METRICS, compute, metrics_of
 from perpixel.results import MAX_PICTURES, Picture, Result, Row, Score, how_many
 from perpixel.runtime.json_values import JsonObject
@@ -247,7 +248,7 @@ class Evaluation(Result):
             for each in self.gallery.headings.get("lowest", ())[:MAX_PICTURES]
         ]
 
-    def interval(self, statistic: Callable[[Counts], Any]) -> Interval:
+    def interval(self, statistic: Callable[[Counts], Float64s]) -> Interval:
         """A pooled figure with its interval over images, or groups."""
         return bootstrap_interval(self.stacked, statistic, groups=self.groups)
 
@@ -377,9 +378,9 @@ def _score(found: Interval, place: int | tuple[int, int]) -> Score:
     return Score(float(found.value[place]), None if np.isnan(low) else (low, high))
 
 
-def _spelled(value: Any) -> str:
-    return "–" if np.isnan(value) else f"{value:.4f}"
+def _spelled(value: SupportsFloat) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"
 
 
-def _span(low: Any, high: Any) -> str:
-    return "–" if np.isnan(low) else f"{low:.4f}–{high:.4f}"
+def _span(low: SupportsFloat, high: SupportsFloat) -> str:
+    return "–" if math.isnan(low) else f"{low:.4f}–{high:.4f}"

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from perpixel.runtime.onnx_runtime import import_onnxruntime
+from perpixel.shapes import AnyArray
 
 TOLERANCE: Final = 1e-3
 """Of a layer's output, relative to its largest value."""
@@ -29,7 +29,7 @@ class _Recorder:
     found: list[tuple[str, str, Tensor]] = field(default_factory=list)
     last: Tensor | None = None
 
-    def enter(self, module: nn.Module, _: Any) -> None:
+    def enter(self, module: nn.Module, _: object) -> None:
         name = self.names[module]
         parts = name.split(".")
         start = max((i for i, part in enumerate(parts) if not part.isdigit()), default=0)
@@ -48,7 +48,7 @@ class _Recorder:
         self.last = output
 
 
-def first_differing_layer(network: nn.Module, content: bytes, image: NDArray[Any]) -> str | None:
+def first_differing_layer(network: nn.Module, content: bytes, image: AnyArray) -> str | None:
     """Find the first layer whose output differs.
 
     Args:

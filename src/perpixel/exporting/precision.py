@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perpixel.errors import DataError, RunError
 from perpixel.exporting.output import GraphOutput
@@ -21,8 +20,10 @@ from perpixel.exporting.source import ExportSource, Precision, ProofImage, image
 from perpixel.metrics import Counts
 from perpixel.metrics.counting import count
 from perpixel.prediction.onnx_engine import Graph, onnxruntime_graph
+from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.onnx_runtime import import_onnxruntime
 from perpixel.runtime.race import race
+from perpixel.shapes import AnyArray
 
 MOST_LOST: Final = 0.005
 """Of the mean IoU on validation images."""
@@ -64,7 +65,7 @@ class Tried:
             f"{self.times_as_fast:.2f} times as fast as float32"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """As in precision.json."""
         return {**asdict(self), "holds": self.holds}
 
@@ -170,7 +171,7 @@ def _groups(node: Any) -> int:
     return next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
 
 
-def _quantised_but(content: bytes, kept: set[str], crops: list[NDArray[Any]]) -> bytes:
+def _quantised_but(content: bytes, kept: set[str], crops: list[AnyArray]) -> bytes:
     """Quantise all convolutions but those that are kept."""
     import_onnxruntime()
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -179,7 +180,7 @@ def _quantised_but(content: bytes, kept: set[str], crops: list[NDArray[Any]]) ->
         def __init__(self) -> None:
             self._crops = iter(crops)
 
-        def get_next(self) -> Mapping[str, NDArray[Any]] | None:
+        def get_next(self) -> Mapping[str, AnyArray] | None:
             crop = next(self._crops, None)
             return None if crop is None else {"image": crop}
 
@@ -200,7 +201,7 @@ def _quantised_but(content: bytes, kept: set[str], crops: list[NDArray[Any]]) ->
         return out.read_bytes()
 
 
-def _crops(source: ExportSource) -> Iterator[NDArray[Any]]:
+def _crops(source: ExportSource) -> Iterator[AnyArray]:
     """The middle of training images, all of one size, (1, C, S, S)."""
     for each in images_of_part(source.run, source.predictor.codec.labels, "train"):
         image = each.image

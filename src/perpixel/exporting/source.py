@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ from perpixel.runtime.json_values import JsonMapping
 from perpixel.shapes import AnyArray, ImageArray
 from perpixel.store.bundle import BundleCard
 from perpixel.store.run_folder import Run
+
+T = TypeVar("T")
 
 PROOF_IMAGES: Final = 16
 """An export is proved on at most so many images, evenly taken."""
@@ -156,13 +158,13 @@ def _resolution_cm(images: Sequence[ProofImage]) -> float | None:
     return None if np.isnan(area) else round(100 * area**0.5, 3)
 
 
-def _origin(weights: Any, encoder: str | None) -> dict[str, str]:
+def _origin(weights: str, encoder: str | None) -> dict[str, str]:
     """Where the first weights are from. Those that perpixel finds by itself are all under a permissive licence."""
-    if encoder is None or str(weights) == "none":
+    if encoder is None or weights == "none":
         return {"from": "random initialisation"}
-    if str(weights) == "auto":
+    if weights == "auto":
         return {"from": f"public ImageNet weights of {encoder}", "licence": "see the package that they came with"}
-    return {"from": Path(str(weights)).name}
+    return {"from": Path(weights).name}
 
 
 def _scores(run: Run) -> JsonMapping | None:
@@ -226,6 +228,6 @@ def _middle_of_target(target: AnyArray) -> AnyArray:
     return _middle(target) if target.ndim == 2 else np.moveaxis(_middle(np.moveaxis(target, 0, -1)), -1, 0)
 
 
-def _evenly(items: Sequence[Any], limit: int) -> Sequence[Any]:
+def _evenly(items: Sequence[T], limit: int) -> Sequence[T]:
     """At most so many, evenly taken."""
     return [items[i * len(items) // limit] for i in range(limit)] if len(items) > limit else items

@@ -8,13 +8,14 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from perpixel.dataset import scan
 from perpixel.dataset.overrides import stated_by
 from perpixel.errors import PerpixelError
 from perpixel.exporting.source import ExportSource, _evenly
 from perpixel.files.read import read_header
+from perpixel.runtime.json_values import JsonObject
 
 ITEM: Final = "item.json"
 MLM: Final = "https://stac-extensions.github.io/mlm/v1.5.2/schema.json"
@@ -46,7 +47,7 @@ def write_stac_item(source: ExportSource, models: Sequence[str], folder: Path) -
         (folder / ITEM).write_text(text + "\n", encoding="utf-8")
 
 
-def stac_item(source: ExportSource, models: Sequence[str], box: Box) -> dict[str, Any]:
+def stac_item(source: ExportSource, models: Sequence[str], box: Box) -> JsonObject:
     """The item.
 
     Args:
@@ -56,7 +57,7 @@ def stac_item(source: ExportSource, models: Sequence[str], box: Box) -> dict[str
     """
     west, south, east, north = box
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    assets: dict[str, Any] = {"card": {"href": "./card.json", "type": "application/json", "roles": ["metadata"]}}
+    assets: JsonObject = {"card": {"href": "./card.json", "type": "application/json", "roles": ["metadata"]}}
     for place, name in enumerate(models):
         media = MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
         assets["model" if place == 0 else Path(name).name] = {
@@ -78,12 +79,12 @@ def stac_item(source: ExportSource, models: Sequence[str], box: Box) -> dict[str
     }
 
 
-def _properties(source: ExportSource) -> dict[str, Any]:
+def _properties(source: ExportSource) -> JsonObject:
     card = source.card
     labels, codec, model = card.codec.labels, card.codec, card.model
     architecture = " on ".join(str(part) for part in (model["name"], model["encoder"]) if part)
     is_pretrained = "licence" in card.weights
-    shape: dict[str, Any] = {"dim_order": ["batch", "channel", "height", "width"]}
+    shape: JsonObject = {"dim_order": ["batch", "channel", "height", "width"]}
     image = {"shape": [-1, codec.channels, -1, -1], **shape, "data_type": codec.dtype}
     result = {
         "shape": [-1, len(labels), -1, -1],

@@ -3,9 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
@@ -13,6 +10,7 @@ from perpixel.exporting.precision import Tried
 from perpixel.exporting.source import ExportSource, Precision
 from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
+from perpixel.shapes import AnyArray
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class WrittenModels:
     fixed_hw: tuple[int, int] | None = None
     reference: Predictor | None = None
     tried: tuple[Tried, ...] = ()
-    cause: Callable[[NDArray[Any]], str | None] | None = None
+    cause: Callable[[AnyArray], str | None] | None = None
 
 
 def accept_any(source: ExportSource) -> None:

@@ -8,7 +8,7 @@ foreground's, so the foreground alone is `iou[1]`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,7 @@ class Counts:
 
     __hash__ = None  # type: ignore[assignment] # arrays have none
 
-    def __getitem__(self, index: Any) -> Self:
+    def __getitem__(self, index: int | slice | NDArray[np.int64]) -> Self:
         """Take one image, or several, along the leading axes."""
         return type(self)(**{name: array[index] for name, array in self._arrays().items()})
 

@@ -2,8 +2,9 @@
 
 import inspect
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from torch import Tensor, nn
 
@@ -84,7 +85,7 @@ def build_smp(
     return SMPModel(network)
 
 
-def _encoder_name(smp: Any, name: str) -> str:
+def _encoder_name(smp: ModuleType, name: str) -> str:
     """Its own name for an encoder; it takes those of timm with the prefix "tu-"."""
     if name in smp.encoders.encoders:
         return name
@@ -105,14 +106,14 @@ def _check_options(name: str, architecture: type[nn.Module], options: JsonMappin
         )
 
 
-def _import_smp() -> Any:
+def _import_smp() -> ModuleType:
     prepare_torchvision()
     try:
-        import segmentation_models_pytorch
+        smp: ModuleType = import_module("segmentation_models_pytorch")
     except ModuleNotFoundError as error:
         raise SettingsError(
             "models named smp/… come from segmentation_models.pytorch, which is not installed.",
             fix="pip install huggingface_hub, then pip install --no-deps timm segmentation-models-pytorch, which "
             "keeps your PyTorch; or choose one of perpixel's own models.",
         ) from error
-    return segmentation_models_pytorch
+    return smp

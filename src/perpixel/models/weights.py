@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -197,7 +198,7 @@ def _spare_retries_without_network() -> None:
         constants.HF_HUB_OFFLINE = True
 
 
-def import_timm() -> Any:
+def import_timm() -> ModuleType:
     """Import timm, or say how to install it."""
     prepare_torchvision()
     try:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from perpixel.report.image_layers import (
     page_colours,
     reduced_size,
 )
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 MOST_PICTURES: Final = 200
 """Of the images with the lowest scores and the few highest; the others stand in the table alone."""
@@ -103,7 +103,7 @@ class ImageGallery:
         del self._taken[-1 if in_order < len(self._taken) else -1 - MAX_GALLERY_IMAGES]
 
     def _add_crop(
-        self, k: int, name: str, image: NDArray[Any], masks: tuple[TargetArray, TargetArray], labels: Labels
+        self, k: int, name: str, image: AnyArray, masks: tuple[TargetArray, TargetArray], labels: Labels
     ) -> None:
         found = densest_window(_wrong(*masks, labels, k), CROP_PX)
         crops = self._crops.get(k, [])
@@ -134,7 +134,7 @@ def confused_pairs(confusion: NDArray[np.int64] | None) -> list[Pair]:
 def _taken(  # noqa: PLR0913, PLR0917 # what a picture is made of
     name: str,
     score: float,
-    image: NDArray[Any],
+    image: AnyArray,
     target: TargetArray,
     prediction: TargetArray,
     labels: Labels,

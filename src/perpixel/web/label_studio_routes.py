@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response
 
 from perpixel.errors import DataError
 from perpixel.files.read import read_image
-from perpixel.integrations.label_studio import BrushTag, brush_results, brush_tag, target_of
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.web.endpoints import Endpoint, service_of
 from perpixel.web.label_routes import sent_json
+from perpixel.web.label_studio import BrushTag, brush_results, brush_tag, target_of
 from perpixel.web.library import LibraryImage, called
 from perpixel.web.painting import PERSON
 from perpixel.web.service import Service

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,7 +202,7 @@ def spread_to_one(pixels: ImageArray) -> NDArray[np.float32]:
     return (pixels / np.where(spread > 0, spread, 1)).astype(np.float32)
 
 
-def _apart(array: AnyArray, axis: int, compare: Any) -> AnyArray:
+def _apart(array: AnyArray, axis: int, compare: np.ufunc) -> AnyArray:
     """Compare each pixel with the one `STEP_PX` further down or to the right."""
     before = [slice(None)] * array.ndim
     behind = [slice(None)] * array.ndim
@@ -211,7 +211,7 @@ def _apart(array: AnyArray, axis: int, compare: Any) -> AnyArray:
     return result
 
 
-def _extreme(array: AnyArray, choose: Any) -> AnyArray:
+def _extreme(array: AnyArray, choose: np.ufunc) -> AnyArray:
     """The greatest (or least) of the 3 × 3 neighbours of each pixel, the border repeated."""
     padded = np.pad(array, 1, "edge")
     across = choose(choose(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])

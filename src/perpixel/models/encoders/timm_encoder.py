@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -98,7 +99,7 @@ def timm_statistics(name: str, *, known: Collection[str] = ()) -> tuple[tuple[fl
     return tuple(settings.mean), tuple(settings.std)
 
 
-def check_timm_name(timm: Any, name: str, known: Collection[str] = ()) -> None:
+def check_timm_name(timm: ModuleType, name: str, known: Collection[str] = ()) -> None:
     """Raise SettingsError unless timm lists the network.
 
     timm would take `hf-hub:owner/name` and `local-dir:folder` for places to load from; a name is never a place here.

@@ -11,8 +11,8 @@ from PIL import Image
 
 import generated
 from perpixel.errors import DataError
-from perpixel.integrations.label_studio import brush_tag, decode_rle, encode_rle, target_of
 from perpixel.prediction.load import load_predictor
+from perpixel.web.label_studio import brush_tag, decode_rle, encode_rle, target_of
 from served import served
 
 GOLDEN = json.loads(Path(__file__).with_name("label_studio_rle.json").read_text(encoding="utf-8"))

@@ -1,1 +1,0 @@
-"""Places where people already label: the formats and functions that they ask for."""
