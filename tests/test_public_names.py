@@ -57,6 +57,11 @@ def test_the_public_names_are_these():
     assert perpixel.__all__ == sorted(perpixel.__all__)
 
 
+def test_a_verb_of_the_api_is_public_and_nothing_else_is():
+    """`speaks` is for the doors: whether this process is the one that prints."""
+    assert set(api.__all__) - {"speaks"} == set(FUNCTIONS)
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_says_what_it_is(name):
     assert len(inspect.getdoc(getattr(perpixel, name))) > 20

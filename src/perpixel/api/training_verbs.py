@@ -13,7 +13,8 @@ from perpixel.errors import PerpixelError, SettingsError
 from perpixel.language import current, known_language
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
-from perpixel.settings.training_options import PlanOptions, TrainOptions, with_options
+from perpixel.settings.options import with_options
+from perpixel.settings.training_options import PlanOptions, TrainOptions
 
 if TYPE_CHECKING:
     from perpixel.language.choice import Language

@@ -16,7 +16,7 @@ from perpixel.cli.entry import run_application
 from perpixel.cli.predicting import Overwrite, ThresholdText, threshold_asked
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.spoken import with_language
-from perpixel.cli.training_arguments import PlanArguments, TrainArguments, request, with_typer_options
+from perpixel.cli.typer_options import PlanArguments, TrainArguments, request, with_typer_options
 from perpixel.language import current, say, translated
 from perpixel.runtime.colours import paint_for
 from perpixel.settings.training_options import OPTIONS

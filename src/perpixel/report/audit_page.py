@@ -13,7 +13,7 @@ from perpixel.dataset.description import FILE_NAME
 from perpixel.files.atomic import write_text
 from perpixel.language import counted, current, say, translated
 from perpixel.report import sections
-from perpixel.report.check_card import PARTS, image_facts, kind_told, reason_told
+from perpixel.report.check_card import PART_WORDS, image_facts, kind_told, reason_told
 from perpixel.report.class_examples import class_examples
 from perpixel.report.page import rendered
 from perpixel.report.thumbnails import overlaid, thumbnail
@@ -64,7 +64,7 @@ def _page(answer: Check) -> str:
 def _facts(data: Dataset, splits: Sequence[Split]) -> list[str]:
     facts = [*image_facts(data), counted(len(data.labels), "class") + say(", ") + kind_told(data)]
     if len(splits) == 1:
-        facts += [f"{say(PARTS[part])} {n:,}" for part in ALL_PARTS if (n := splits[0].counts[part])]
+        facts += [f"{say(PART_WORDS[part])} {n:,}" for part in ALL_PARTS if (n := splits[0].counts[part])]
     return facts
 
 
@@ -76,7 +76,11 @@ def _class_rows(dataset: Dataset, figures: Audit) -> list[JsonObject]:
 def _part_rows(divided: Split) -> list[tuple[str, int, str]]:
     reasons = {part: Counter(r for p, r in divided.parts.values() if p == part) for part in ALL_PARTS}
     return [
-        (say(PARTS[part]), counts.total(), _listed([f"{reason_told(why)} ({n})" for why, n in counts.most_common()]))
+        (
+            say(PART_WORDS[part]),
+            counts.total(),
+            _listed([f"{reason_told(why)} ({n})" for why, n in counts.most_common()]),
+        )
         for part, counts in reasons.items()
         if counts
     ]

@@ -18,7 +18,7 @@ BAR_COLUMNS: Final = 20
 CLASSES_SHOWN: Final = 20
 SIZES_SHOWN: Final = 3
 MARKS: Final = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "blue")}
-PARTS: Final = {"train": "training", "val": "validation", "test": "test", "gap": "left out"}
+PART_WORDS: Final = {"train": "training", "val": "validation", "test": "test", "gap": "left out"}
 GROUPED: Final = re.compile(r"group (?P<group>.+) by (?P<source>.+?)(, with its copies)?")
 
 
@@ -111,7 +111,8 @@ def _spelled(value: int | tuple[int, int, int]) -> str:
 def _splits(splits: Sequence["Split"]) -> list[str]:
     lines = []
     for fold, divided in enumerate(splits):
-        counts = [f"{say(told)} {divided.counts[part]:,}" for part, told in PARTS.items() if divided.counts[part]]  # type: ignore[index] # the parts are those of a split
+        found = {str(part): number for part, number in divided.counts.items()}
+        counts = [f"{say(told)} {found[part]:,}" for part, told in PART_WORDS.items() if found.get(part)]
         name = say("split") if len(splits) == 1 else say("fold {number}", number=fold)
         lines.append(_row(name, say(", ").join(counts)))
     if splits:

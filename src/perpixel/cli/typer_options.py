@@ -1,20 +1,21 @@
-"""The options of training verbs on the command line, made from those that the Python functions take."""
+"""Options on the command line, made from those that the Python functions take."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Final, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
-from perpixel.runtime.json_values import JsonMapping, JsonObject
-from perpixel.settings.training_options import Option, PlanOptions, TrainOptions, options_tree
+from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
+from perpixel.settings.options import Option
+from perpixel.settings.training_options import PlanOptions, TrainOptions, options_tree
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FLAGS: Final = {"fine_tune_from": "--from"}
+FLAGS: Final = {"fine_tune_from": "--from", "simplify_px": "--simplify", "least_px": "--least"}
 """Where a flag is called otherwise than the option of the Python function."""
 
 
@@ -33,13 +34,15 @@ class TrainArguments(TrainOptions, _Sources, total=False):
 
 
 def with_typer_options(function: Callable[P, T]) -> Callable[P, T]:
-    """Give a command that takes `**asked: Unpack[…]` an option for each name, after its own."""
+    """Give a command that takes `**asked: Unpack[…]` an option for each name that it lacks, after its own."""
     kind = get_args(function.__annotations__["asked"])[0]
     signature = inspect.signature(function)
     own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
     named = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_for_typer(name, hint))
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, hint in get_type_hints(kind, include_extras=True).items()
+        if name not in signature.parameters
+        for annotation, default in [_for_typer(name, hint)]
     ]
 
     @wraps(function)
@@ -63,12 +66,18 @@ def request(asked: JsonMapping) -> JsonObject:
     return {"recipe": recipe, "settings": assign(tree, assignments or [])}
 
 
-def _for_typer(name: str, hint: Any) -> Any:
+def _for_typer(name: str, hint: Any) -> tuple[Any, Json]:
+    """The annotation and the default that typer reads."""
     kind, *rest = get_args(hint)
-    if not isinstance(rest[-1], Option):
-        return hint
-    option = rest[-1]
-    flags = [FLAGS[name]] if name in FLAGS else []
+    if not isinstance(option := rest[-1], Option):
+        return hint, None
+    flags = [FLAGS[name]] if name in FLAGS else [f"--{name}"] if kind is bool else []  # else typer would add --no-…
+    default = option.default
     if Path in get_args(kind):  # typer reads one type
         kind = Path | None
-    return Annotated[kind, typer.Option(*flags, min=option.least, help=option.help, show_default=False)]
+    elif get_origin(kind) is Sequence:
+        kind, default = list[str] | None, None
+    shown = typer.Option(
+        *flags, metavar=option.metavar, min=option.least, help=option.help, show_default=bool(default)
+    )
+    return Annotated[kind, shown], default

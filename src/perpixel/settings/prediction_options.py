@@ -1,0 +1,43 @@
+"""What a prediction is asked for by name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypedDict
+
+from perpixel.settings.options import Option
+
+
+class PredictionOptions(TypedDict, total=False):
+    """What is written beside the mask, and how the network is run."""
+
+    index: Annotated[bool, Option(help="class indices, not the values of the training masks", default=False)]
+    cloud: Annotated[bool, Option(help="masks of GeoTIFFs are cloud-optimised", default=False)]
+    overlay: Annotated[bool, Option(help="also the image with the classes' colours", default=False)]
+    triptych: Annotated[
+        str | Path | None,
+        Option(help="also image, truth of this data set and prediction, in a row", metavar="DATA"),
+    ]
+    areas: Annotated[bool, Option(help="also a table of areas, CSV", default=False)]
+    probabilities: Annotated[
+        Literal["uint8", "uint16", "float32"] | None, Option(help="also a TIFF with a band a class")
+    ]
+    polygons: Annotated[Literal["geojson", "geopackage"] | None, Option(help="also the outlines of the objects")]
+    instances: Annotated[
+        Literal["connected", "watershed"] | None,
+        Option(help="also the objects by number; watershed cuts those that touch"),
+    ]
+    objects: Annotated[
+        bool, Option(help="also objects.csv: class, area, centroid, box, diameter, intensity", default=False)
+    ]
+    zarr: Annotated[bool, Option(help="also the class indices as OME-Zarr", default=False)]
+    simplify_px: Annotated[float, Option(help="polygon simplification tolerance (px)", least=0, default=0.0)]
+    least_px: Annotated[int, Option(help="area of the smallest object that is kept (px)", least=0, default=0)]
+    also: Annotated[Sequence[str], Option(help="also another output of the table", default=())]
+    tta: Annotated[
+        Literal["none", "hflip", "flips", "d4"] | None,
+        Option(help="average over 1, 2, 4 or 8 flips and quarter turns; else as the model was planned"),
+    ]
+    backend: Annotated[
+        Literal["torch", "openvino", "auto"],
+        Option(help="on a CPU; auto takes the faster that agrees", default="torch"),
+    ]
