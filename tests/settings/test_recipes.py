@@ -1,5 +1,6 @@
 """Each recipe resolves, is the tutorial's network, and trains; what is given goes over it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import generated
 from perpixel import api
 from perpixel.api import catalogue
 from perpixel.errors import SettingsError
+from perpixel.language import say
 from perpixel.planning.rules import RULES
 from perpixel.settings.recipes import RECIPES, with_recipe
 from perpixel.settings.tree import settings_from
@@ -125,10 +127,20 @@ def test_a_recipe_is_compared_with_its_tutorial_line_by_line(name):
     assert f"train.learning_rate = {learning_rate}" in text
 
 
+@pytest.mark.parametrize(("ending", "language"), [(".md", "en"), (".zh.md", "zh")])
 @pytest.mark.parametrize(("page", "name"), PAGES.items())
-def test_the_page_of_a_walk_shows_the_comparison(page, name):
-    text = (Path(__file__).parents[2] / "docs" / "walks" / f"{page}.md").read_text(encoding="utf-8")
-    assert tutorial_table(name) in text, f"put into {page}.md:\n{tutorial_table(name)}"
+def test_the_page_of_a_walk_shows_the_comparison(page, name, ending, language):
+    text = (Path(__file__).parents[2] / "docs" / "walks" / f"{page}{ending}").read_text(encoding="utf-8")
+    table = tutorial_table(name, language)
+    assert table in text, f"put into {page}{ending}:\n{table}"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_compared_in_chinese(name):
+    for line in TUTORIALS[name]:
+        for cell in (line.verdict, line.text, line.here):
+            has_words = " " in re.sub("`[^`]*`", "", cell).strip(" ,;")
+            assert not has_words or say(cell, language="zh") != cell, cell
 
 
 def test_a_recipe_is_described_as_its_network():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from perpixel.errors import SettingsError
+from perpixel.language import say
 from perpixel.runtime.json_values import JsonMapping
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ def recipes(name: str | None = None) -> str:
         return _recipe_in_full(name, recipe_named(name))
     width = max(map(len, RECIPES))
     lines = [
-        f"{name:<{width}}  {recipe.summary}\n{'':<{width}}  fixed: {recipe.fixes}" for name, recipe in RECIPES.items()
+        f"{name:<{width}}  {say(recipe.summary)}\n{'':<{width}}  {say('fixed')}: {say(recipe.fixes)}"
+        for name, recipe in RECIPES.items()
     ]
-    return "\n".join([*lines, "", "`perpixel recipes NAME` compares one with its tutorial, line by line."])
+    return "\n".join([*lines, "", say("`perpixel recipes NAME` compares one with its tutorial, line by line.")])
 
 
 def _recipe_in_full(name: str, recipe: "Recipe") -> str:
@@ -72,13 +74,13 @@ def _recipe_in_full(name: str, recipe: "Recipe") -> str:
     from perpixel.settings.tutorials import TUTORIALS
 
     def wrapped(text: str, before: str) -> str:
-        return textwrap.fill(text, 116, initial_indent=before, subsequent_indent=" " * len(before))
+        return textwrap.fill(say(text), 116, initial_indent=before, subsequent_indent=" " * len(before))
 
-    lines = [f"{name}: {recipe.summary}", ""]
+    lines = [f"{name}: {say(recipe.summary)}", ""]
     for line in TUTORIALS[name]:
-        lines.append(wrapped(line.text, f"{line.verdict:<10} "))
+        lines.append(wrapped(line.text, f"{say(line.verdict):<10} "))
         lines += [wrapped(line.here, f"{'':<10} → ")] if line.here else []
-    lines += ["", "settings:"]
+    lines += ["", say("settings:")]
     return "\n".join([*lines, *(f"  {key} = {value}" for key, value in flat(recipe.settings).items())])
 
 
