@@ -53,6 +53,7 @@ def test_curves_equal_scikit_learn_on_binned_probabilities(bins):
     fpr, tpr, thresholds = roc_curve(truth, binned, drop_intermediate=False)
     at = (thresholds[1:] * bins).astype(int)  # its first threshold is infinite
     np.testing.assert_allclose(1 - curves.counts.specificity[at, 0], fpr[1:], atol=1e-12)
+    np.testing.assert_allclose(curves.soft_dice, 2 * (p * truth).sum() / (p.sum() + truth.sum()), rtol=1e-6)
     rates = np.linspace(0, 1, 23)
     np.testing.assert_allclose(curves.true_positive_rates(rates)[0], np.interp(rates, fpr, tpr), atol=1e-12)
     np.testing.assert_allclose(curves.counts.recall[at, 0], tpr[1:], rtol=1e-12)

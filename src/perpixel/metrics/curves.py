@@ -26,19 +26,22 @@ class ThresholdCurves:
     Args:
         positives: (K, B) int64, pixels of class k whose probability lies in bin b.
         negatives: (K, B) int64, the other pixels that are not ignored.
+        sums: (2, K) float64, the probabilities of either added up, exactly.
     """
 
     positives: Int64s
     negatives: Int64s
+    sums: Float64s
 
     @classmethod
     def zero(cls, classes: int, bins: int = BINS) -> Self:
         """Nothing seen yet."""
-        return cls(np.zeros((classes, bins), np.int64), np.zeros((classes, bins), np.int64))
+        nothing = np.zeros((classes, bins), np.int64)
+        return cls(nothing, nothing.copy(), np.zeros((2, classes)))
 
     def __add__(self, other: Self) -> Self:
         """Add bin by bin."""
-        return type(self)(self.positives + other.positives, self.negatives + other.negatives)
+        return type(self)(self.positives + other.positives, self.negatives + other.negatives, self.sums + other.sums)
 
     def __radd__(self, other: int) -> Self:
         """Let `sum` start from 0."""
@@ -104,6 +107,15 @@ class ThresholdCurves:
         best = _sum_of_precisions(before, false - self.negatives, self.positives)
         total = self.positives.sum(1)
         return ratio(worst.sum(1), total), ratio(best.sum(1), total)
+
+    @property
+    def soft_dice(self) -> Float64s:
+        """Dice (K,) of the probabilities p themselves: 2 Σ p·y / (Σ p + Σ y), pooled over pixels; no binning.
+
+        Source: Milletari et al. (2016), equation 1, with p in place of p² in the denominator.
+        """
+        true, other = self.sums
+        return ratio(2 * true, true + other + self.positives.sum(1))
 
     def best_thresholds(self, score: Literal["iou", "dice"] = "iou") -> Float64s:
         """The threshold of each class (K,) with the highest score, of equals the nearest to 0.5.
@@ -185,12 +197,14 @@ def threshold_curves(probs: FloatArray, target: TargetArray, *, bins: int = BINS
             f"The probabilities are {probs.shape} and the target {target.shape}.",
             fix="give one layer of probabilities for each class, of the target's height and width.",
         )
-    tables = []
+    tables, sums = [], []
     for k, layer in enumerate(probs):
         truth, value = (target, k) if target.ndim == 2 else (target[k], 1)
         tables.append(_two_histograms(layer.ravel(), truth.ravel(), value, bins))
+        sums.append([layer[truth == value].sum(dtype=np.float64), layer[truth != IGNORED].sum(dtype=np.float64)])
     negatives, positives = np.stack(tables, 1)
-    return ThresholdCurves(positives, negatives)
+    true, every = np.array(sums).T
+    return ThresholdCurves(positives, negatives, np.stack([true, every - true]))
 
 
 def _two_histograms(probs: AnyArray, target: TargetArray, class_index: int, bins: int) -> Int64s:

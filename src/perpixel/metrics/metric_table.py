@@ -215,6 +215,15 @@ METRICS: Final[dict[str, Metric]] = {
         about=("Σ (step of recall) · precision over the thresholds.", "Σ（召回率增量）· 精确率。"),
         compute=lambda curves: curves.average_precision,
     ),
+    "soft_dice": Metric(
+        level="curve",
+        label=("soft Dice", "软 Dice"),
+        about=(
+            "2 Σ p·y / (Σ p + Σ y) of the probabilities p and the truth y, pooled over all pixels.",
+            "概率 p 与真值 y 的 2 Σ p·y / (Σ p + Σ y)，按全部像素合并。",
+        ),
+        compute=lambda curves: curves.soft_dice,
+    ),
     "expected_calibration_error": Metric(
         level="calibration",
         label=("calibration error", "校准误差"),

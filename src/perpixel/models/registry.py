@@ -183,10 +183,15 @@ def missing_weights(name: str, encoder: str) -> SettingsError | None:
     Args:
         name: See `build`.
         encoder: A name in `ENCODERS` or in timm.
+
+    Raises:
+        SettingsError: timm has no such encoder, or none that fits.
     """
     if name.startswith("smp/") or packaged_path(encoder):
         return None
     entry = MODELS[name]
+    if encoder not in ENCODERS:
+        _filled_encoder(encoder, 3, "none", entry.encoder_options, None)  # what does not fit is refused at once
     network = name if name in NETWORK_FILES and encoder == entry.encoder else None
     try:
         _filled_encoder(encoder, 3, "auto", entry.encoder_options, network)

@@ -76,7 +76,7 @@ TUTORIALS: Final[dict[str, tuple[TutorialLine, ...]]] = {
         ),
         _fixed(
             "`prediction[0, 1] > 0.5` compares a score with 0.5, which is no probability",
-            "the more probable class, or `predict --threshold`",
+            "the more probable class, or the `threshold` of predict",
         ),
         _fixed("ROC from the two values of a mask: a line of three points", "ROC from probabilities"),
         _fixed(
@@ -94,7 +94,7 @@ TUTORIALS: Final[dict[str, tuple[TutorialLine, ...]]] = {
         ),
         _same(
             "curves of loss and IoU by epoch; original, truth and prediction side by side",
-            "in report.html; `predict --triptych`",
+            "in report.html; the `triptych` of predict",
         ),
         _different(
             "the last weights are used, and lost when Python ends",
@@ -123,7 +123,7 @@ TUTORIALS: Final[dict[str, tuple[TutorialLine, ...]]] = {
         _same("a fifth of the photographs is held out", "one half chooses the best weights, the other is scored"),
         _same(
             "FCN-32s, FCN-16s and FCN-8s of the paper are explained",
-            "`name: fcn32s`, `fcn16s`, `fcn8s`, each continued from the one before by `--from`",
+            "`name: fcn32s`, `fcn16s`, `fcn8s`, each continued from the one before: `fine_tune_from`",
         ),
         _same(
             "AlexNet and GoogLeNet as bases, bilinear upsampling and unpooling are mentioned",
@@ -165,22 +165,22 @@ TUTORIALS: Final[dict[str, tuple[TutorialLine, ...]]] = {
         _same("`StepLR(step_size=25, gamma=0.1)`", "`schedule: step`, `step_epochs: 25`, `step_factor: 0.1`"),
         _same(
             "2,000 + 200 drawings of six shapes, the mask of a mesh its whole square",
-            "`demo --drawings 2200 --small`",
+            "`demo` with `drawings` 2200 and `small`",
         ),
         _same(
             "loss, BCE and Dice of both parts are printed in each epoch", "`epochs.csv`, `history.csv` and the curves"
         ),
         _same(
             "a threshold of 0.5 for every shape; the best validation loss is kept",
-            "`predict --threshold 0.5`, `monitor: loss`",
+            "a `threshold` of 0.5 in predict, `monitor: loss`",
         ),
-        _same("`summary(model, (3, 224, 224))`", "`describe --recipe unet-shapes --size 224x224 --classes 6`"),
+        _same("`summary(model, (3, 224, 224))`", "`perpixel describe` prints the same"),
         _fixed(
             "`scheduler.step()` stands before the optimiser's steps: the rate drops after 24 epochs",
             "after 25 whole epochs",
         ),
         _fixed("the images that choose the best weights are those that are reported", _UNSEEN),
-        _fixed("drawings without a seed: each start trains on others", "`demo --seed 0`"),
+        _fixed("drawings without a seed: each start trains on others", "the `seed` of demo"),
         _KERNELS,
         _different("pixel values / 255", "the mean and deviation of the training images"),
         _different("a mesh of every second pixel", "of every third row and column, which survives a pooling"),
@@ -242,7 +242,10 @@ TUTORIALS: Final[dict[str, tuple[TutorialLine, ...]]] = {
             "`train_loss / ((epoch + 1) * (batch_idx + 1))` divides a sum over all epochs by no number of batches",
             "the mean of the epoch",
         ),
-        _fixed("weights of a former run are taken over wherever `U_net.pth` lies", "only where `--from` asks for it"),
+        _fixed(
+            "weights of a former run are taken over wherever `U_net.pth` lies",
+            "only where `fine_tune_from` asks for it",
+        ),
         _fixed("four loops in Python count pixel by pixel, for 256 × 256 only", "vectorised, any size"),
         _fixed(
             "`net.train()` is never called, and `net.eval()` is said to enable dropout",
@@ -288,7 +291,7 @@ TUTORIALS: Final[dict[str, tuple[TutorialLine, ...]]] = {
         _fixed("IoU of a batch, with 1e-5 added", "pooled counts; undefined stays undefined"),
         _fixed(
             "`dice_coef` is of probabilities, explained by the formula for masks",
-            "Dice of the mask; the soft one is the loss",
+            "Dice of the mask and soft Dice are two metrics; the soft one is the loss as well",
         ),
         _fixed("`EMPTY=1.`: the IoU of an absent class counts as 1", "as undefined"),
         _KERNELS,
