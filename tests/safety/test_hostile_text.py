@@ -202,3 +202,16 @@ def test_a_list_of_names_that_no_file_can_have_is_told(tmp_path):
     (tmp_path / "pairs.csv").write_text(f"image,mask\nimages/a.png,{'x' * 5000}\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"1 file\(s\) that .*pairs.csv lists do not exist"):
         scan(tmp_path)
+
+
+def test_whatever_is_told_in_passing_steers_no_terminal(capsys):
+    """Notices and results go through the language table, as errors do."""
+    import logging
+
+    from perpixel.cli.progress_bars import Notices
+    from perpixel.language import translated
+
+    assert translated("a\x1b[2Jb\nc", "zh") == translated("a\x1b[2Jb\nc", "en") == "a\\x1b[2Jb\nc"
+    record = logging.LogRecord("perpixel", logging.INFO, "", 0, "weights of %s", ("\x1b[2J\u202e",), None)
+    Notices().emit(record)
+    assert capsys.readouterr().err == "weights of \\x1b[2J\\u202e\n"

@@ -90,6 +90,13 @@ def test_a_value_out_of_its_range_is_told_with_its_range(tree, told):
     assert "\nFix: set " in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["minutes", "steps", "batch_size", "threads", "devices", "keep_every", "accumulate"])
+def test_numbers_are_of_this_world(key):
+    """A batch of 10^400 images ended in an OverflowError."""
+    with pytest.raises(SettingsError, match=rf"train.{key} = 1e?\+?[0-9]*: input should be less than or equal to"):
+        settings_from({"train": {key: 10**300}})
+
+
 @pytest.mark.parametrize("key", ["minutes", "learning_rate", "weight_decay", "clip_norm", "encoder_lr_factor"])
 @pytest.mark.parametrize("value", [math.inf, math.nan])
 def test_numbers_are_finite(key, value):

@@ -5,6 +5,7 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from perpixel.errors import printable
 from perpixel.language.catalogue_file import entries
 from perpixel.language.choice import Language, current
 
@@ -59,9 +60,12 @@ def say(sentence: str, /, *, language: Language | None = None, **values: Any) ->
 def translated(text: str, language: Language | None = None) -> str:
     """What another room wrote in English, line by line; a line that is not known stays as it is.
 
+    What would steer a terminal is written out.
+
     >>> translated("Fix: restore the file, or train again.", "zh")
     '修正：恢复该文件，或重新训练。'
     """
+    text = printable(text)
     if (language or current()) == "en":
         return text
     return "\n".join(map(_line, text.split("\n")))

@@ -19,10 +19,14 @@ from perpixel.settings.renamed import RENAMED, RENAMED_VALUES
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+CountFromZero = Annotated[int, Field(ge=0, le=10**9)]
+Few = Annotated[int, Field(ge=1, le=2**16)]
+"""What memory or a machine holds: images of a batch, pixels of a side, threads, processes."""
 
 BUDGETS: Final = ("minutes", "steps", "epochs")
 LEAST_MINUTES: Final = 0.05
+MOST_MINUTES: Final = 1e7
 DEFAULT_MINUTES: Final = 10.0
 
 
@@ -56,8 +60,10 @@ class DataSettings(SettingsSection):
     validation_fraction: Share = 0.1
     test_fraction: Share = 0.1
     group_by: str | None = Field(default=None, description="a pattern over names whose first bracket is the group")
-    folds: Annotated[int, Field(ge=2)] | None = Field(default=None, description="K of K-fold cross-validation")
-    fold: Annotated[int, Field(ge=0)] | None = Field(default=None, description="which of the folds validates, from 0")
+    folds: Annotated[int, Field(ge=2, le=2**16)] | None = Field(
+        default=None, description="K of K-fold cross-validation"
+    )
+    fold: CountFromZero | None = Field(default=None, description="which of the folds validates, from 0")
     unlabelled: int | str | None = Field(
         default=None, description='the value in the masks that nobody has labelled, such as 0 or "#000000"'
     )
@@ -181,12 +187,12 @@ def _loss_terms(given: Json) -> Json:
 class TrainSettings(SettingsSection):
     """The budget, the optimiser, the schedule and the loss. One of minutes, steps and epochs is the budget."""
 
-    minutes: Annotated[float, Field(ge=LEAST_MINUTES)] | None = None
+    minutes: Annotated[float, Field(ge=LEAST_MINUTES, le=MOST_MINUTES)] | None = None
     steps: Count | None = None
     epochs: Count | None = None
-    batch_size: Count = 8
-    accumulate: Count = Field(default=1, description="micro-batches of a batch: gradient accumulation")
-    crop_hw: tuple[Count, Count] = (256, 256)
+    batch_size: Few = 8
+    accumulate: Few = Field(default=1, description="micro-batches of a batch: gradient accumulation")
+    crop_hw: tuple[Few, Few] = (256, 256)
     scale: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="working resolution / native resolution"
     )
@@ -229,7 +235,7 @@ class TrainSettings(SettingsSection):
         default=0.0, description="decay a step of a running mean of the weights, which is what is kept; 0 for none"
     )
     validation_passes: Count = Field(default=8, description="how often the validation images are scored, at most")
-    keep_every: Annotated[int, Field(ge=0)] = Field(
+    keep_every: CountFromZero = Field(
         default=0, description="epochs after which a model file is kept, kept/epoch-0010.safetensors; 0 for none"
     )
     monitor: Annotated[str | MonitorSettings, BeforeValidator(_monitor)] = Field(
@@ -237,7 +243,7 @@ class TrainSettings(SettingsSection):
         description="the validation metric by which the best weights are chosen: a name, or with options "
         "{name: iou, class: cell}, {name: f_score, beta: 0.5}",
     )
-    early_stopping: Annotated[int, Field(ge=0)] = Field(
+    early_stopping: CountFromZero = Field(
         default=0, description="validations in a row without a better score that end the run; 0 never does"
     )
     precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"  # YAML gives 32 as a number
@@ -245,10 +251,10 @@ class TrainSettings(SettingsSection):
         default="auto", description="how the values of feature maps lie in memory; changes the speed only"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    devices: Count | None = Field(
+    devices: Few | None = Field(
         default=None, description="on each machine, a process each; null for what torchrun or SLURM started, or one"
     )
-    threads: Count | None = Field(
+    threads: Few | None = Field(
         default=None, description="of each process on a CPU; null takes those of the machine, and writes them down"
     )
     loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = Field(

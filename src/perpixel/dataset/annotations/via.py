@@ -7,7 +7,6 @@ Source: https://www.robots.ox.ac.uk/~vgg/software/via/ (attributes and shapes of
 """
 
 import csv
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from perpixel.dataset.annotations.placing import NamedImages
 from perpixel.dataset.layout.text_tables import decoded_text
 from perpixel.dataset.sample import Ring, ring
 from perpixel.errors import DataError
+from perpixel.files.parse import parse_json
 from perpixel.runtime.json_values import Json, JsonMapping
 
 CLASS_ATTRIBUTES: Final = ("class", "label", "category", "type", "name", "object", "species")
@@ -80,9 +80,9 @@ def via_table(path: Path) -> Json:
     for row in rows:
         size = row.get("file_size") or "-1"
         entry = entries.setdefault(row["filename"], {"filename": row["filename"], "size": int(size), "regions": []})
-        shape = json.loads(row["region_shape_attributes"] or "{}")
+        shape = parse_json(row["region_shape_attributes"] or "{}", str(path))
         if shape:
-            attributes = json.loads(row["region_attributes"] or "{}")
+            attributes = parse_json(row["region_attributes"] or "{}", str(path))
             entry["regions"].append({"shape_attributes": shape, "region_attributes": attributes})
     return entries
 
