@@ -7,7 +7,6 @@
 Source: ilastik, applets/base/appletSerializer/slotSerializer.py (SerialBlockSlot) and applets/dataSelection.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,8 @@ import numpy as np
 from perpixel.dataset.annotations.annotated import Annotated, Outline
 from perpixel.dataset.annotations.placing import runs_of
 from perpixel.errors import DataError
-from perpixel.files.limits import MAX_PIXELS
+from perpixel.files.limits import MAX_BYTES, MAX_PIXELS
+from perpixel.files.parse import parse_json
 from perpixel.runtime.json_values import Json
 from perpixel.shapes import AnyArray
 
@@ -97,6 +97,8 @@ def _add_block(
     values = block[()].transpose([axes.index(axis) for axis in (*first, "y", "x")])
     for place in np.ndindex(values.shape[:-2]):
         page = sum(starts[axis] + at for axis, at in zip(first, place, strict=True) if axis == page_axis)
+        if page not in planes and (len(planes) + 1) * size[0] * size[1] > MAX_BYTES:
+            raise ValueError(f"labels of more than {MAX_BYTES:,} bytes (PERPIXEL_MAX_BYTES allows more)")
         plane = planes.setdefault(page, np.zeros(size, np.uint8))
         top, left = starts["y"], starts["x"]
         under = plane[top : top + values.shape[-2], left : left + values.shape[-1]]
@@ -111,7 +113,7 @@ def _name_of(raw: H5) -> str:
 
 def _axes(tags: H5) -> str:
     """The letters of the axes of ilastik's axistags: "yxc"."""
-    listed: Mapping[str, H5] = json.loads(_text(tags))
+    listed: Mapping[str, H5] = parse_json(_text(tags), "the axistags")
     return "".join(str(axis["key"]) for axis in listed["axes"])
 
 
