@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from perpixel.audit import audit
 from perpixel.dataset import scan
@@ -89,6 +90,26 @@ EXPECTED = {
         parts={"train": 24, "val": 3, "test": 3, "gap": 2}, findings=("the masks number the objects",),
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["chasedb1", "dsb2018", "farmland_agoro", "geotiff/spacenet_atlanta", "isbi2012"])
+def test_objects_of_two_classes_are_no_strokes(name, tmp_path):
+    """Vessels, nuclei, fields, roofs and membranes on 0, in pieces of two classes as strokes would be."""
+    whole = scan(DATA / name, whole=True)
+    dataset = whole if len(whole.samples) > 1 else scan(DATA / name)
+    for sample in dataset.samples[:: max(1, len(dataset.samples) // 10)][:10]:
+        pieces, _ = ndimage.label(dataset.labels.foreground(dataset.target(sample)), np.ones((3, 3)))
+        image = dataset.image(sample).astype(float)
+        for kind, pixels in (
+            ("images", image / max(image.max() / 255, 1)),
+            ("masks", (pieces > 0) * (1 + pieces % 2)),
+        ):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            shown = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+            Image.fromarray(shown.astype(np.uint8)).save(tmp_path / kind / f"{sample.name}.png")
+    found = scan(tmp_path)
+    assert found.labels.values == (0, 1, 2)
+    assert found.labels.ignored == ()
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -139,6 +139,7 @@ def test_slices_of_a_stack_stay_in_blocks_with_a_gap():
     assert blocks[1] == blocks[3] == "gap"
     assert Counter(order)["train"] >= 30
     assert min(Counter(order)["val"], Counter(order)["test"]) >= 3
+    assert "40 images follow one another" in divided.findings[0].problem.what
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from perpixel.errors import SettingsError, did_you_mean
 from perpixel.geometry.components import Region, Regions
+from perpixel.geometry.histogram import byte_histogram
 from perpixel.instances.separation import can_be_cut, parts_of, separated
 from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
@@ -98,7 +99,10 @@ def label(
     _refuse_unknown(how)
     skipped = {0, *skip} if mask.dtype == bool else {IGNORED, *skip}
     numbers = np.zeros(mask.shape, np.int32)
-    for value in np.unique(mask):
+    present = (
+        np.flatnonzero(byte_histogram(mask.view(np.uint8))) if mask.dtype in (bool, np.uint8) else np.unique(mask)
+    )
+    for value in present:
         if int(value) not in skipped:
             components = ndimage.label(mask == value)[0]  # connected by their sides
             numbers += np.where(components, components + numbers.max(initial=0), 0).astype(np.int32)
@@ -154,11 +158,15 @@ def _cut(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _in_order(numbers: NDArray[np.int32], least_px: int) -> NDArray[np.int32]:
     """Numbers from 1 in the order of their first pixels; instances that are too small are left out."""
-    present, first, inverse, pixels = np.unique(numbers, return_index=True, return_inverse=True, return_counts=True)
-    counts = (present > 0) & (pixels >= least_px)
-    number = np.zeros(len(present), np.int32)
-    number[np.flatnonzero(counts)[np.argsort(first[counts])]] = np.arange(1, counts.sum() + 1)
-    return number[inverse].reshape(numbers.shape)
+    places = np.flatnonzero(numbers)
+    inside = numbers.ravel()[places]
+    pixels = np.bincount(inside, minlength=1)
+    first = np.zeros(len(pixels), np.int64)
+    first[inside[::-1]] = places[::-1]  # of equal numbers the last one written stays
+    counted = np.flatnonzero((pixels > 0) & (pixels >= least_px))
+    number = np.zeros(len(pixels), np.int32)
+    number[counted[np.argsort(first[counted])]] = np.arange(1, len(counted) + 1)
+    return number[numbers]
 
 
 def _refuse_unknown(how: str) -> None:

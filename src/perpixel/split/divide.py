@@ -128,6 +128,7 @@ def _divided(
     findings += _grouping(samples, told)
     stacks = _stacks(samples, audit) if told is None else []
     if stacks:
+        findings.append(_told_stacks(samples, stacks))
         return _blocks(samples, stacks, audit, shares, random)
     units = _units(samples, audit, told)
     usable = _usable(units, shares, findings)
@@ -155,6 +156,17 @@ def _grouping(samples: Sequence[Sample], told: tuple[list[str], str] | None) -> 
             "add images of a third one, or put the folders into train/, val/ and test/.",
         )
     ]
+
+
+def _told_stacks(samples: Sequence[Sample], stacks: Sequence[Sequence[int]]) -> Finding:
+    """How images that follow one another are divided."""
+    inside = sum(map(len, stacks))
+    return info(
+        f"{inside} images follow one another, as the slices of a stack or the frames of a film do ({len(stacks)} in "
+        "all): each subset gets a block of neighbours, and an image between two blocks is left out.",
+        "set data.group_by where they belong together otherwise.",
+        [samples[stack[0]].group or samples[stack[0]].image.name for stack in stacks],
+    )
 
 
 def _usable(

@@ -85,12 +85,13 @@ def _folder(root: Path, path: Path, files: list[Path]) -> Folder:
     place = folder_place(path.relative_to(root).parts)
     images: list[Path] = []
     others: list[Path] = []
+    names = {file.name for file in files}
     for number, file in enumerate(files):
         ending = file.suffix.lower()
         if ending in SIDECARS or ending in RAW or _is_cellpose(file):
             continue
         is_known = bool(file.suffix) or number < MOST_LOOKED_INTO
-        is_labels = file.with_name(f"{file.name}.labels") in files  # of Labkit, whose names stand in that file
+        is_labels = f"{file.name}.labels" in names  # of Labkit, which writes their names there
         (images if is_known and not is_labels and is_image(file) else others).append(file)
     return Folder(path, place, tuple(images), tuple(others))
 
