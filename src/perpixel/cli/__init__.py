@@ -261,7 +261,7 @@ def push(
 @with_language
 def prune(run: RunFolder, split: Part = "val") -> None:
     """Score and time each level of a deeply supervised U-Net++, and write a model file of each."""
-    print(api.prune(run, split=split))
+    print(translated(str(api.prune(run, split=split))))
 
 
 @app.command()
@@ -314,7 +314,8 @@ def describe(  # noqa: PLR0913, PLR0917 # one parameter an option
     named = {"name": model, "encoder": encoder}
     tree = over({"model": {key: name for key, name in named.items() if name}}, assign({}, set_ or []))
     size_hw = int(height), int(width)
-    print(catalogue.describe(size_hw, recipe=recipe, settings=tree, channels=channels, classes=classes))
+    answer = catalogue.describe(size_hw, recipe=recipe, settings=tree, channels=channels, classes=classes)
+    print(translated(str(answer)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

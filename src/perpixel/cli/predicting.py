@@ -9,6 +9,7 @@ import typer
 from perpixel import api
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
+from perpixel.language import translated
 from perpixel.settings.prediction_options import PredictionOptions
 
 ThresholdText = Annotated[
@@ -50,7 +51,7 @@ def predict(
             **asked,
         )
     if written or api.speaks():  # a process may have seen tiles of what another one wrote
-        print(f"{written}: {out}")
+        print(translated(f"{written}: {out}"))
 
 
 def threshold_asked(text: str | None) -> float | Literal["calibrated", "argmax"] | None:
