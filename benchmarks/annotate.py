@@ -1,17 +1,17 @@
-"""Labelling simulated on real sets: python benchmarks/annotate.py FOLDER [SET …] > benchmarks/annotate.md.
+"""Labelling simulated on real sets: python benchmarks/annotate.py FOLDER [SET …] [--part strokes|network|ranking].
 
 An oracle that knows the truth draws strokes as a person would: one in the largest region of each class of an image,
 then on the largest region that the method under test has wrong. Compared are the page's preview, the network that is
 trained on the preview's strokes, and two recipes of other tools; and then the ways to choose the next image.
 """
 
+import argparse
 import itertools
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import platform
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -49,8 +49,12 @@ TEST_CROPS = 10
 CORRECTIONS = 2
 STROKE_PX = 40
 NETWORK_STEPS = 100
+TREES, QUICK_TREES = 100, 30
+"""Of the forests: where they are scored, and while strokes are drawn, where a forest of all trees takes the same time
+for nearly the same strokes."""
+
 STRATEGIES = ("random", "foreground-random", "entropy", "class-entropy")
-POOL, FIRST, BATCH, ROUNDS, SEEDS = 40, 2, 2, 9, 4
+POOL, FIRST, BATCH, ROUNDS, SEEDS = 24, 2, 2, 7, 3
 SHARE = 0.95
 """Of the mean IoU with the whole pool labelled, that is to be reached."""
 
@@ -147,6 +151,8 @@ class Preview:
         """Learn from the last crop's labels too; those of the others are known and unchanged."""
         self.head = self.previewer.learn(crops[-1].name, labels[-1], reader(crops[-1])) or self.head
 
+    learn_whole = learn
+
     def predict(self, crop: Crop) -> Mask:
         return np.zeros_like(crop.truth) if self.head is None else self.head.predict(self.maps(crop))
 
@@ -155,7 +161,7 @@ class Preview:
 
 
 class Forest:
-    """A random forest of 100 trees on features of the pixels.
+    """A random forest on features of the pixels.
 
     Args:
         name: Under which the features are kept.
@@ -164,7 +170,7 @@ class Forest:
 
     def __init__(self, name: str, features: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> None:
         self.name, self.features = name, features
-        self.forest = RandomForestClassifier(100, n_jobs=1, random_state=0, max_samples=None)
+        self.forest = RandomForestClassifier(QUICK_TREES, random_state=0)
 
     def of(self, crop: Crop) -> NDArray[np.float32]:
         if self.name not in crop.kept:
@@ -175,6 +181,12 @@ class Forest:
         pairs = list(zip(crops, labels, strict=True))
         inputs = np.concatenate([self.of(crop)[each != IGNORED] for crop, each in pairs])
         self.forest.fit(inputs, np.concatenate([each[each != IGNORED] for _, each in pairs]))
+
+    def learn_whole(self, crops: Sequence[Crop], labels: Sequence[Mask]) -> None:
+        """Learn with all trees."""
+        self.forest.set_params(n_estimators=TREES)
+        self.learn(crops, labels)
+        self.forest.set_params(n_estimators=QUICK_TREES)
 
     def predict(self, crop: Crop) -> Mask:
         features = self.of(crop)
@@ -240,7 +252,7 @@ def simulated(method: Preview | Forest, crops: Sequence[Crop], score: Score) -> 
             method.learn(crops[:number], drawn)
             correct(crop.truth, drawn[-1], method.predict(crop))
         if number in CHECKPOINTS:
-            method.learn(crops[:number], drawn)
+            method.learn_whole(crops[:number], drawn)
             figures[number] = score(method)
     return figures, drawn
 
@@ -273,7 +285,7 @@ def learning_curve(strategy: str, seed: int, start: Preview, pool: Sequence[Crop
             return figures
         scores = list(draw.random(len(open_ones)))
         if strategy != "random" and method.head is not None:
-            shares = [method.head.logits(method.maps(crop)).softmax(0).numpy() for crop in open_ones]
+            shares = [method.head.probabilities(method.maps(crop)).numpy() for crop in open_ones]
             scores = [image_score(each, labels, strategy, s) for each, s in zip(shares, scores, strict=True)]
         best = sorted(np.argsort(scores)[-BATCH:].tolist(), reverse=True)
         chosen = [open_ones.pop(k) for k in best]
@@ -287,10 +299,14 @@ def images_needed(curve: Sequence[float], goal: float) -> float:
 
 def report_strokes(name: str, pool: Sequence[Crop], score: Score) -> None:
     """A row a method: mean IoU after each checkpoint."""
-    figures, drawn = simulated(Preview(len(score.labels)), pool, score)
-    row(name, "preview of the page", figures)
+    row(name, "preview of the page", simulated(Preview(len(score.labels)), pool, score)[0])
     row(name, "random forest on image filters", simulated(Forest("filters", filters), pool, score)[0])
     row(name, "random forest on frozen features", simulated(Forest("frozen", frozen), pool, score)[0])
+
+
+def report_network(name: str, pool: Sequence[Crop], score: Score) -> None:
+    """A row: the network that is trained on the preview's strokes."""
+    drawn = simulated(Preview(len(score.labels)), pool, score)[1]
     figures = {number: trained(pool[:number], drawn[:number], score) for number in CHECKPOINTS}
     row(name, f"trained network, {NETWORK_STEPS} steps", figures)
 
@@ -311,20 +327,21 @@ def report_ranking(name: str, pool: Sequence[Crop], score: Score) -> None:
         print(f"| {name} | {strategy} | {needed:.1f} | {np.mean(curves):.3f} |", flush=True)
 
 
+PARTS = {"strokes": report_strokes, "network": report_network, "ranking": report_ranking}
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("sets", nargs="*", default=SETS)
+    parser.add_argument("--part", choices=PARTS, action="append")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    folder, names = Path(sys.argv[1]), sys.argv[2:] or SETS
-    print("# Labelling, simulated: strokes of an oracle, and which image next\n")
-    print(f"torch {torch.__version__}, Python {platform.python_version()}, one thread. Crops of {SIDE_PX}².\n")
-    print(f"| set | method | {' | '.join(f'IoU, {number} images' for number in CHECKPOINTS)} |")
-    print("|---|---|" + "---|" * len(CHECKPOINTS))
-    sets = {name: crops_of(folder / name) for name in names}
-    for name, (pool, test, labels) in sets.items():
-        report_strokes(name, pool, Score(test, labels))
-    print(f"\n| set | strategy | images to {SHARE:.0%} of the whole pool's IoU | mean IoU over all rounds |")
-    print("|---|---|---|---|")
-    for name, (pool, test, labels) in sets.items():
-        report_ranking(name, pool, Score(test, labels))
+    print(f"torch {torch.__version__}, Python {platform.python_version()}, one thread; crops of {SIDE_PX}²")
+    for name in asked.sets:
+        pool, test, labels = crops_of(asked.folder / name)
+        for part in asked.part or PARTS:
+            PARTS[part](name, pool, Score(test, labels))
 
 
 if __name__ == "__main__":

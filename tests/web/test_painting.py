@@ -4,6 +4,7 @@ import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from shutil import copytree
+from threading import Event
 
 import numpy as np
 import pytest
@@ -236,7 +237,18 @@ def test_a_preview_follows_the_strokes(server, cells):
     assert server.ask("POST", f"{image}/preview", box).json["version"] == 1
     found = np.asarray(Image.open(io.BytesIO(server.ask("GET", f"{image}/preview/0/0/0").body)))
     assert (found == truth).mean() > 0.85
-    assert server.ask("POST", f"{image}/preview", {"top": 5}).status == 400
+    for path in ("preview", "preview/features"):
+        assert server.ask("POST", f"{image}/{path}", {"top": 5}).status == 400
+
+
+def test_features_are_computed_before_a_preview_asks_for_them(server):
+    image_id = image_ids(server)[4]
+    box = {"top": 0, "left": 0, "bottom": 20, "right": 20}
+    assert server.ask("POST", f"/v1/images/{image_id}/preview/features", box).status == 202
+    done = Event()
+    server.service.worker.soon(done.set)
+    assert done.wait(60)
+    assert (image_id, 0, 0) in server.service.previews._previewer._maps
 
 
 def test_the_model_may_fill_what_is_not_labelled(cells, cells_run, tmp_path):

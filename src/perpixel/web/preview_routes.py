@@ -37,6 +37,15 @@ async def _preview(request: Request) -> Response:
     return JSONResponse({"version": version})
 
 
+async def _features(request: Request) -> Response:
+    """Compute the features of what is seen while nobody waits for them."""
+    service, painting = service_of(request), await painting_of(request)
+    found, box = service.image(request), _box(await sent_json(request))
+    if service.previews.want(found.id, painting.shape, box, lambda: service.pyramids.get(found.path)):
+        service.worker.soon(service.previews.prepare)
+    return JSONResponse({}, 202)
+
+
 async def preview_tile(request: Request) -> Response:
     """One tile of the preview."""
     service, place = service_of(request), tile_place(request)
@@ -65,6 +74,15 @@ ENDPOINTS = (
         "Predict a part of an image from the strokes alone.",
         body=("application/json",),
         errors=(403, 404, 409, 422, 429),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/images/{image}/preview/features",
+        _features,
+        "Compute in the background what a preview of a part of an image needs, so that the first one is quick.",
+        status=202,
+        body=("application/json",),
+        errors=(403, 404, 422),
     ),
     Endpoint(
         "GET",

@@ -1,6 +1,7 @@
 """The previews of the images that are being painted, kept to be shown tile by tile."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -41,6 +42,38 @@ class PreviewStore:
         self._previewer: Previewer | None = None
         self._shown: OrderedDict[str, _Shown] = OrderedDict()
         self._lock = Lock()
+        self._wanted: Callable[[Previewer], None] | None = None
+
+    def want(
+        self, image_id: str, shape: tuple[int, int], box: tuple[int, int, int, int], read: Callable[[], Pyramid]
+    ) -> bool:
+        """Note the part of an image that is looked at, instead of what was noted before; `prepare` sees to it.
+
+        Args:
+            image_id: Of the image.
+            shape: (H, W)
+            box: (top, left, bottom, right) that is seen.
+            read: Gives what reads the image.
+
+        Returns:
+            Whether nothing was noted, so that `prepare` has to be called.
+        """
+
+        def computed(previewer: Previewer) -> None:
+            blocks = blocks_in(box, shape)
+            for row, column in blocks if len(blocks) <= MOST_BLOCKS else ():
+                previewer.maps((image_id, row, column), shape, read().region)
+
+        with self._lock:
+            was_idle, self._wanted = self._wanted is None, computed
+        return was_idle
+
+    def prepare(self) -> None:
+        """Compute the features of what is looked at, so that the first preview does not wait for them."""
+        with self._lock:
+            computed, self._wanted = self._wanted, None
+        if computed is not None:
+            computed(self._made())
 
     def refresh(
         self, image_id: str, labels: NDArray[np.uint8], box: tuple[int, int, int, int], pixels: Pyramid

@@ -81,6 +81,7 @@ export async function choose(id) {
     refresh();
     refreshLayers();
     if (page.model.is_trained) await predict();
+    parts.painting?.prepare();
   });
 }
 

@@ -2,6 +2,7 @@
 
 import { element, made, say } from "./panel.js";
 import { Painter, showTool } from "./paint.js";
+import { post } from "./server.js";
 import { text } from "./texts.js";
 
 const BACKGROUND = "#9a9a9a"; // black strokes would not be seen
@@ -42,20 +43,17 @@ export function startPainting(view, page, refreshLayers) {
     await painter.queue;
     if (painter.state.pixels.filter(Boolean).length < 2) return; // nothing to tell apart yet
     const begin = performance.now();
-    const response = await fetch(`/v1/images/${image.id}/preview`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(seenBox(view)),
-    });
-    const answer = await response.json();
-    if (!response.ok) {
-      say(answer.error, true);
-      return;
-    }
+    const answer = await (await post(`/v1/images/${image.id}/preview`, seenBox(view))).json();
     if (page.image !== image) return;
     page.preview = answer.version;
     say(text("previewed", ((performance.now() - begin) / 1000).toFixed(2)));
     refreshLayers();
+  }
+
+  /** Let the server compute what previews of the view need before the first one is asked for. */
+  function prepare() {
+    if (!painter.state || !element("preview").checked) return;
+    post(`/v1/images/${page.image.id}/preview/features`, seenBox(view)).catch(() => {}); // a preview says what is wrong
   }
 
   function showState(state) {
@@ -135,6 +133,7 @@ export function startPainting(view, page, refreshLayers) {
   return {
     painter,
     listClassButtons,
+    prepare,
     async open(image) {
       page.preview = null;
       const isOpen = await painter.open(image);
