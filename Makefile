@@ -26,7 +26,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --cov --cov-report=term
+	$(BIN)/pytest -n auto --hypothesis-profile thorough --cov --cov-report=term
 
 # How large and how tangled the code is, each measure with its limit.
 measures: setup

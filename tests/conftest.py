@@ -11,10 +11,11 @@ import generated
 
 torch.set_num_threads(1)
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import ONNX Runtime themselves report nothing
-hypothesis.settings.register_profile(  # how fast a busy machine draws examples says nothing of the code
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("any machine")
+for profile, examples in (("quick", 40), ("thorough", 200)):
+    hypothesis.settings.register_profile(  # how fast a busy machine draws examples says nothing of the code
+        profile, deadline=None, max_examples=examples, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+hypothesis.settings.load_profile("quick")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell ignores Ctrl-C, as in the background
 
 

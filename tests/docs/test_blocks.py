@@ -21,6 +21,7 @@ from perpixel import api
 from perpixel.api import catalogue, demo_verb
 from perpixel.cli import main
 from perpixel.dataset.description import is_description, load_description
+from perpixel.diagnosis.diagnosis_result import Diagnosis
 from perpixel.settings.recipes import with_recipe
 from perpixel.settings.text import settings_from_file
 from perpixel.settings.tree import settings_from
@@ -84,6 +85,7 @@ def test_every_command_is_one(page, monkeypatch):
         "next_images",
         "prune",
     )
+    monkeypatch.setattr(api, "doctor", lambda **_: Diagnosis({}, ()))
     for home, names in ((api, verbs), (catalogue, ("models", "describe"))):
         for name in names:
             note = lambda *given, _name=name, **named: asked.append((_name, named)) or Answer()  # noqa: E731

@@ -62,7 +62,7 @@ def test_margins_are_kept_at_every_inner_end(axis):
         assert after.begin - after.see >= axis.margin_px
 
 
-@settings(deadline=None)
+@settings(max_examples=30)
 @given(axes(), axes())
 def test_weights_add_up_to_one(rows, columns):
     tiling = Tiling(rows.length_px, columns.length_px, (rows.tile_px, rows.tile_px), rows.overlap_px, rows.align_px)

@@ -13,6 +13,7 @@ def covered(intervals, truth):
     return np.mean([one.low <= truth <= one.high for one in intervals])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [12, 60])
 def test_intervals_of_a_mean_cover_the_truth(images):
     rng = np.random.default_rng(images)
@@ -36,6 +37,7 @@ def test_intervals_of_a_pooled_ratio_cover_the_truth():
     assert 0.93 <= covered(found, 0.8 / 1.1) <= 0.97
 
 
+@pytest.mark.slow
 def test_intervals_over_groups_cover_what_images_alone_miss():
     rng = np.random.default_rng(6)
     group = np.repeat(np.arange(25), 4)

@@ -80,6 +80,7 @@ def test_a_network_runs_as_another_process_runs_it():
     np.testing.assert_array_equal(second.probabilities(image), expected)
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_heard_after_networks_have_come_and_gone():
     ran = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (0, "Ctrl-C\n")
