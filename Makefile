@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test check slow docs docs-test test-matrix measures clean
+.PHONY: setup demo test check slow docs docs-test test-numbers test-matrix measures clean
 
 setup: $(INSTALLED)
 
@@ -47,6 +47,12 @@ test-matrix: setup
 	  done; \
 	done
 	for threads in 1 2 4; do echo "OMP_NUM_THREADS=$$threads"; OMP_NUM_THREADS=$$threads $(BIN)/pytest -n auto || exit 1; done
+
+# Those that compare numbers, as two other processors would run them; a part of CI.
+NUMERICAL := tests/golden tests/losses tests/prediction/test_backends.py tests/training/test_trainer.py tests/models/test_unet.py
+test-numbers: setup
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=default $(BIN)/pytest -n auto $(NUMERICAL)
+	ONEDNN_MAX_CPU_ISA=AVX512_CORE ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(BIN)/pytest -n auto $(NUMERICAL)
 
 clean:
 	rm -rf $(VENV) runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
