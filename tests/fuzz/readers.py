@@ -12,6 +12,7 @@ import yaml
 from PIL import Image
 
 import annotation_kinds
+import stroke_tools
 from folders import drawing, photograph, save, save_palette
 from fuzz.mutations import damaged, damaged_json, damaged_npy, damaged_png, damaged_text, damaged_tiff, pick, replaced
 from perpixel.dataset import scan
@@ -186,14 +187,27 @@ def masks(folder, draw):
 
 def make_tool_folders(folder):
     """A folder of every annotation tool."""
-    for name, write in annotation_kinds.KINDS.items():
-        write(folder / name)
+    for name, write in {**annotation_kinds.KINDS, **stroke_tools.SURE, **stroke_tools.ASKED}.items():
+        write(folder / name.replace(" ", "-"))
 
 
 @cache
 def _label_files(folder):
     """What tools wrote, but for the images."""
-    endings = {".json", ".xml", ".csv", ".txt", ".yaml", ".names", ".geojson", ".ndjson", ".data", ".zip"}
+    endings = {
+        ".json",
+        ".xml",
+        ".csv",
+        ".txt",
+        ".yaml",
+        ".names",
+        ".geojson",
+        ".ndjson",
+        ".data",
+        ".zip",
+        ".ilp",
+        ".labeling",
+    }
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in endings)
 
 
