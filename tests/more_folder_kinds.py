@@ -165,7 +165,33 @@ def list_of_files(root: Path) -> Truth:
     return Truth(labels, ("background", "foreground"))
 
 
+def drive_as_given_today(root: Path) -> Truth:
+    """The test images have the field of view, and no labels."""
+    labels = {}
+    for part, names in (("training", ["21", "22", "23"]), ("test", ["01", "02"])):
+        for name in names:
+            target = shapes(int(name), 2)
+            image = f"DRIVE/{part}/images/{name}_{part}.tif"
+            save(root / image, photo(target))
+            save(root / f"DRIVE/{part}/mask/{name}_{part}_mask.gif", np.full(target.shape, 255, np.uint8))
+            if part == "training":
+                save(root / f"DRIVE/{part}/1st_manual/{name}_manual1.gif", binary(target))
+                labels[image] = target
+    return Truth(labels, (), {"train": 3})
+
+
+def objects_in_random_colours(root: Path) -> Truth:
+    draw = np.random.default_rng(0)
+
+    def painted(target):
+        return np.vstack([[0, 0, 0], draw.integers(20, 255, (6, 3))]).astype(np.uint8)[target]
+
+    return Truth(write(root, "images/{}.png", "masks/{}.png", FOUR, classes=7, as_mask=painted), must_ask=True)
+
+
 KINDS: dict[str, Kind] = {
+    "drive_as_given_today": drive_as_given_today,
+    "objects_in_random_colours": objects_in_random_colours,
     "named_by_its_task": named_by_its_task,
     "segmentation_set": segmentation_set,
     "flair": flair,

@@ -18,7 +18,7 @@ from perpixel.dataset.layout.affixes import companions, named_after
 from perpixel.dataset.layout.claims import claimed_once, without_strays
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder, Tree
-from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of
+from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of, without_views
 from perpixel.dataset.layout.names import Part, file_role, stem, subset_named
 from perpixel.dataset.layout.pairs import Pairs, missing_masks, pair
 from perpixel.dataset.layout.several import class_files, mask_files_by_class, with_numbered
@@ -67,6 +67,7 @@ def _with_classes_named(layout: Layout) -> Layout:
 
 def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folder]) -> Layout:
     offered = _grouped(instances)
+    masks = without_views(masks)
     found = [_matched(folder, masks) for folder in images]
     unmatched = [folder for folder, match in zip(images, found, strict=True) if match is None]
     matches, stray = without_strays([match for match in found if match is not None])

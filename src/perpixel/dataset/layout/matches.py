@@ -1,6 +1,7 @@
 """Folders of images with their masks, also where the two stand at different depths."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder
-from perpixel.dataset.layout.names import DERIVED_WORDS, PICTURED_WORDS, FolderPlace, stem
+from perpixel.dataset.layout.names import DERIVED_WORDS, PICTURED_WORDS, FolderPlace, Part, stem
 from perpixel.dataset.layout.pairs import pair
 from perpixel.dataset.sample import Finding, Sample, Shape
 from perpixel.errors import Problem
@@ -85,6 +86,18 @@ def plainness(folder: Folder) -> tuple[bool, bool, bool, str]:
     by_hand = any(re.match(r"manual\d*$", name) for name in words | {w for n in words for w in n.split("_")})
     derived = bool({name.lower() for word in words for name in word.split("_")} & DERIVED_WORDS)
     return not by_hand, pictured or derived, folder.place.rest != "", folder.path.name
+
+
+def without_views(masks: Sequence[Folder]) -> list[Folder]:
+    """Leave out mask/ everywhere if it stands beside manual/ somewhere: DRIVE's test images have the view alone."""
+    beside: dict[tuple[tuple[str, ...], Part | None], set[bool]] = defaultdict(set)
+    views: dict[tuple[tuple[str, ...], Part | None], set[str]] = defaultdict(set)
+    for folder in masks:
+        place, is_by_hand = (folder.place.where, folder.place.part), not plainness(folder)[0]
+        beside[place].add(is_by_hand)
+        views[place] |= set() if is_by_hand else {folder.path.name}
+    names = {name for place, found in beside.items() if len(found) == 2 for name in views[place]}
+    return [folder for folder in masks if folder.path.name not in names]
 
 
 def is_near(first: FolderPlace, second: FolderPlace) -> bool:

@@ -9,8 +9,8 @@ from typing import Final, Literal, TypeAlias
 from perpixel.dataset.annotations.tables import KNOWN_SETS, ClassTable
 from perpixel.dataset.layout.inventory import MaskFacts, packed, total, unpacked
 from perpixel.dataset.masks.evidence import Shapes
-from perpixel.dataset.masks.mixtures import refuse_mixtures
-from perpixel.dataset.masks.refusals import MOST_INFERRED, blended, empty_masks, one_class, smoothed, too_many
+from perpixel.dataset.masks.mixtures import refuse_colours, refuse_mixtures
+from perpixel.dataset.masks.refusals import MOST_INFERRED, empty_masks, one_class, smoothed, too_many
 from perpixel.dataset.masks.void import (
     ISLANDS,
     MaskValues,
@@ -327,8 +327,8 @@ def _colours(evidence: Evidence) -> Understood:
         raise too_many(colours, "colours")
     if len(colours) < 2:
         raise empty_masks(len(facts))
-    if evidence.reading is None and (blends := _blends(colours, evidence)):
-        raise blended(blends)
+    if evidence.reading is None:
+        refuse_colours(colours, facts, evidence.shapes)
     ignored = tuple(unpacked(colour) for colour in colours if colour in stated)
     as_values = tuple(unpacked(colour) for colour in colours if colour not in stated)
     names = tuple("background" if c == (0, 0, 0) else f"#{packed(c):06X}" for c in as_values)
@@ -345,14 +345,6 @@ def _ask_for_strokes(counts: Counter[int], stated: set[int], evidence: Evidence)
     seen = MaskValues(counts, evidence.facts, {}, evidence.shapes)
     if 0 in counts and 0 not in stated and not is_told and is_beside_strokes(seen, set(counts) - stated):
         raise stroke_question(seen.share(0), "#000000")
-
-
-def _blends(colours: Sequence[int], evidence: Evidence) -> list[int]:
-    """Colours that occur along borders only, where there are several: those of smoothed edges."""
-    if len(colours) < 5 or any(fact.kind != "colour" for fact in evidence.facts if len(fact.values) > 1):
-        return []
-    odd = [c for c in colours if evidence.shapes.interiors.get(c, (0, 0))[1] == 0]
-    return odd if len(odd) >= 3 and len(odd) >= len(colours) / 2 else []
 
 
 def shown_colour(fact: MaskFacts, value: int) -> int:

@@ -1,17 +1,20 @@
 """Masks whose values are no classes: smoothed between levels, or written at two scales."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from perpixel.dataset.layout.inventory import MaskFacts
 from perpixel.dataset.masks.evidence import Shapes
-from perpixel.dataset.masks.refusals import smoothed
+from perpixel.dataset.masks.refusals import blended, coloured_objects, smoothed
 from perpixel.dataset.masks.void import is_even
 from perpixel.errors import DataError
 
 MOST_LEVELS: Final = 20
 """Values that a mask of classes at one of two scales has at most."""
 LEAST_STEPS: Final = 6
+LEAST_COLOURS, LEAST_MASKS, ONCE = 8, 3, 0.8
+"""From so many colours in so many masks on, of which this share occurs in one mask only, colours are objects'."""
 INSIDE: Final = 0.02
 """Of the pixels of a step, at most this share lies inside its own level."""
 
@@ -47,3 +50,27 @@ def _is_scaled(sorts: set[frozenset[int]], scale: int) -> bool:
         and known | told == set().union(*sorts)
         and told <= {scale * v for v in known}
     )
+
+
+def refuse_colours(colours: Sequence[int], facts: Sequence[MaskFacts], shapes: Shapes) -> None:
+    """Raise DataError where colours are those of smoothed edges, or of objects."""
+    if blends := _blends(colours, facts, shapes):
+        raise blended(blends)
+    if once := _of_objects(facts):
+        raise coloured_objects(once, len(colours))
+
+
+def _blends(colours: Sequence[int], facts: Sequence[MaskFacts], shapes: Shapes) -> list[int]:
+    """Colours that occur along borders only, where there are several: those of smoothed edges."""
+    if len(colours) < 5 or any(fact.kind != "colour" for fact in facts if len(fact.values) > 1):
+        return []
+    odd = [c for c in colours if shapes.interiors.get(c, (0, 0))[1] == 0]
+    return odd if len(odd) >= 3 and len(odd) >= len(colours) / 2 else []
+
+
+def _of_objects(facts: Sequence[MaskFacts]) -> list[int]:
+    """Colours that occur in one mask only, where nearly all do: each is an object's, and none a class's."""
+    masks = Counter(value for fact in facts if fact.kind == "colour" for value in fact.values if value)
+    once = [colour for colour, count in masks.items() if count == 1]
+    is_many = len(masks) >= LEAST_COLOURS and len(once) >= ONCE * len(masks)
+    return sorted(once) if is_many and sum(fact.kind == "colour" for fact in facts) >= LEAST_MASKS else []

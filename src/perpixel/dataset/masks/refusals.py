@@ -45,6 +45,16 @@ def smoothed(count: int, greatest: int) -> DataError:
     )
 
 
+def coloured_objects(colours: Sequence[int], count: int) -> DataError:
+    """The error for masks that give each object a colour of its own."""
+    return DataError(
+        f"{len(colours)} of {count} colours occur in one mask only: they may be objects, each in its own colour.",
+        fix="save masks of 0 and 255, or of objects numbered from 1; or list the classes in dataset.yaml if each "
+        "colour is one.",
+        examples=[f"#{colour:06X}" for colour in colours],
+    )
+
+
 def blended(colours: Sequence[int]) -> DataError:
     """The error for masks of colours with smoothed edges."""
     return DataError(
