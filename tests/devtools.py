@@ -61,6 +61,7 @@ class Tab:
         )
         self.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.do("Page.navigate", url=url)
+        self.errors.clear()  # of the page before, whose server may be gone
         self.wait("document.readyState === 'complete' && document.getElementById('view')")
         self.evaluate("await (await import('/static/app.js')).ready")
 

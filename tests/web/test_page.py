@@ -1,6 +1,7 @@
 """The page in a real Chromium."""
 
 import base64
+import time
 from shutil import copytree
 
 import numpy as np
@@ -173,3 +174,107 @@ def test_a_polygon_is_closed_by_enter_and_a_second_tab_merges(tab, painted):
     labels = label_values(tab)
     assert (labels[10, 10], labels[21, 15], labels[2, 2]) == (1, 0, 255)
     tab.errors.clear()  # Chromium logs the 409
+
+
+def focus(tab):
+    tab.evaluate("document.getElementById('view').focus()")
+
+
+def settled(tab):
+    tab.evaluate("await (await import('/static/app.js')).parts.painting.painter.queue")
+
+
+def dot(tab, x, y):
+    place = canvas_place(tab, x, y)
+    tab.drag(place, place)
+
+
+def test_every_tool_and_class_is_chosen_by_a_key(tab, cells, tmp_path):
+    images = copytree(cells / "images", tmp_path / "images")
+    with served(None, images, [f"class {k}" for k in range(9)]) as server:
+        tab.open(server.url)
+        tab.evaluate("const box = document.getElementById('preview'); box.checked = false; box.onchange()")
+        tab.evaluate("const size = document.getElementById('radius'); size.value = 1; size.oninput({ target: size })")
+        focus(tab)
+        tab.key("b")
+        for k in range(9):
+            tab.key(str(k + 1))
+            dot(tab, 2.5 + 3 * k, 2.5)
+        tab.key("p")
+        tab.key("4")
+        for point in ((4, 8), (26, 8), (26, 20), (4, 20)):
+            dot(tab, *point)
+        tab.key("Enter")
+        tab.key("e")
+        tab.drag(canvas_place(tab, 15.5, 6.5), canvas_place(tab, 15.5, 21.5))  # cuts the polygon in two
+        tab.key("f")
+        tab.key("6")
+        dot(tab, 22.5, 14.5)
+        settled(tab)
+        labels = label_values(tab)
+        assert [int(labels[2, 2 + 3 * k]) for k in range(9)] == list(range(9))
+        assert [int(labels[14, x]) for x in (8, 15, 22)] == [3, 255, 5]
+        stored = server.service.label_store.open(next(iter(server.service.library.images.values()))).labels
+        np.testing.assert_array_equal(labels, stored)
+        assert not tab.errors
+
+
+@pytest.mark.slow
+def test_fifty_steps_are_taken_back_by_key_and_done_again(tab, painted):
+    tab.open(painted.url)
+    tab.evaluate("const box = document.getElementById('preview'); box.checked = false; box.onchange()")
+    focus(tab)
+    tab.key("b")
+    send = """
+      const { painter } = (await import('/static/app.js')).parts.painting;
+      for (let k = %d; k < %d; k++) {
+        painter.send({ class_index: k %% 2, radius: 1, points: [[0.5 + (k %% 28), 0.5 + (k %% 20)]] });
+      }
+      await painter.queue;
+    """
+    tab.evaluate(send % (0, 5))
+    first = label_values(tab)
+    tab.evaluate(send % (5, 55))
+    last = label_values(tab)
+    for key, expected in (("u", first), ("r", last)):
+        for _ in range(51):
+            tab.key(key)
+        settled(tab)
+        np.testing.assert_array_equal(label_values(tab), expected)
+    assert (first != last).any()
+    assert not tab.errors
+
+
+def test_a_stroke_that_waits_when_another_image_is_chosen_is_kept(tab, painted):
+    tab.open(painted.url)
+    library = list(painted.service.library.images.values())
+    strokes = """
+      const { choose, parts } = await import('/static/app.js');
+      const { painter } = parts.painting;
+      painter.choose("brush");
+      for (let k = 0; k < 5; k++) painter.send({ class_index: 1, radius: 1, points: [[3.5 + 4 * k, 5.5]] });
+      await choose("%s");
+      await painter.queue;
+    """
+    tab.evaluate(strokes % library[1].id)
+    first, second = (painted.service.label_store.open(image).labels for image in library[:2])
+    assert [int(first[5, 3 + 4 * k]) for k in range(5)] == [1] * 5
+    assert (second == 255).all()
+    assert not tab.errors
+
+
+def test_the_downloads_are_clicked_and_are_what_programs_get(tab, page, tmp_path):
+    tab.open(page.url)
+    layer_values(tab)
+    tab.do("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    image = next(iter(page.service.library.images.values()))
+    for number, form in enumerate(("mask", "overlay", "geojson", "instances"), start=1):
+        tab.evaluate(f"document.querySelector('#downloads a[href$=\"as={form}\"]').click()")
+        end = time.monotonic() + 30
+        while len(found := [each for each in tmp_path.iterdir() if not each.name.endswith(".crdownload")]) < number:
+            assert time.monotonic() < end, form
+            time.sleep(0.05)
+        (path,) = [each for each in found if f"-{form}" in each.name]
+        assert path.read_bytes() == page.ask("GET", f"/v1/images/{image.id}/download?as={form}").body
+        if form == "mask":
+            np.testing.assert_array_equal(np.asarray(Image.open(path)) > 0, (layer_values(tab) & 255) == 1)

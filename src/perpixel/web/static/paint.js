@@ -15,18 +15,23 @@ export class Painter {
     this.sent = []; // strokes on their way, drawn until their tiles are here
     this.place = null; // of the pointer
     this.queue = Promise.resolve();
-    this.image = null;
+    this.labels = null; // of the image in hand: { image, etag, state }
     view.onDrawn = (context) => this.draw(context);
   }
 
   /** Take the labels of an image in hand. */
   async open(image) {
-    Object.assign(this, { image, points: null, sent: [], etag: null, state: null });
+    const labels = { image, etag: "none yet", state: null };
+    Object.assign(this, { labels, points: null, sent: [] });
     if (image.is_upload || image.pages > 1) return false;
     const response = await fetch(`/v1/images/${image.id}/labels/state`);
     if (!response.ok) return false;
-    this.take(response, await response.json());
-    return true;
+    take(labels, response, await response.json());
+    return this.labels === labels;
+  }
+
+  get state() {
+    return this.labels?.state ?? null;
   }
 
   choose(tool) {
@@ -85,28 +90,27 @@ export class Painter {
     return this.post("strokes", whole);
   }
 
-  /** One step after the other; what was changed elsewhere meanwhile is kept, and the step goes on top of it. */
+  /**
+   * One step after the other; what was changed elsewhere meanwhile is kept, and the step goes on top of it. A step that
+   * still waits when another image is chosen belongs to the image that it was made on.
+   */
   post(path, body = {}) {
-    const { image } = this;
+    const { labels } = this;
+    const tell = (error) => this.labels === labels && this.onChange(labels.state, error);
     this.queue = this.queue.then(async () => {
       let response;
       let answer;
       do {
-        const headers = { "Content-Type": "application/json", "If-Match": this.etag };
-        const url = `/v1/images/${image.id}/labels/${path}`;
+        const headers = { "Content-Type": "application/json", "If-Match": labels.etag };
+        const url = `/v1/images/${labels.image.id}/labels/${path}`;
         response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
         answer = await response.json();
-        if (response.ok || response.status === 409) this.take(response, answer);
-      } while (response.status === 409 && "version" in answer && this.image === image);
+        if (response.ok || response.status === 409) take(labels, response, answer);
+      } while (response.status === 409 && "version" in answer);
       if (!response.ok) throw new Error(answer.error);
-      this.onChange(this.state);
-    }).catch((error) => this.onChange(this.state, error)).finally(() => this.drop(body));
+      tell();
+    }).catch(tell).finally(() => this.drop(body));
     return this.queue;
-  }
-
-  take(response, state) {
-    this.etag = response.headers.get("ETag");
-    this.state = state;
   }
 
   /** Stop drawing a stroke once the tiles that hold it have come. */
@@ -161,6 +165,13 @@ export class Painter {
   colour(k) {
     return this.colours[k];
   }
+}
+
+/** Keep what an answer says of labels; one that says nothing of them changes nothing. */
+function take(labels, response, state) {
+  if (!("version" in state)) return;
+  labels.etag = response.headers.get("ETag");
+  labels.state = state;
 }
 
 /** The buttons of the tools say which one is in hand. */
