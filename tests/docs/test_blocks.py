@@ -144,6 +144,7 @@ def test_every_yaml_is_sound(page, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit.load. is deprecated:DeprecationWarning")  # LibTorch's users need it
 @pytest.mark.parametrize("page", sorted({*PAGES_WITH["sh"], *PAGES_WITH["python"]}), ids=str)
 def test_every_page_can_be_followed(page, reader, cells_run):
     if page.name in ("scale.md", "export.md", "export.zh.md"):  # goes on where the quick start ends

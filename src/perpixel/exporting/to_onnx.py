@@ -38,7 +38,7 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime 1.32 reports to its makers
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime from 1.29 on reports to its makers
 
 import numpy as np
 import onnxruntime

@@ -14,6 +14,7 @@ const TEXTS = {
     about: "由 perpixel 生成；在本页内运行 ONNX Runtime Web（MIT），无需联网。",
   },
 };
+document.documentElement.lang = navigator.language;
 const text = TEXTS[navigator.language.startsWith("zh") ? "zh" : "en"];
 const find = id => document.getElementById(id);
 const say = (key, value = "") => { find("state").textContent = text[key].replace("%", value); };
