@@ -213,9 +213,9 @@ def duration(seconds: float) -> str:
     """How long something lasts, in the unit that suits it.
 
     >>> duration(42.3), duration(600), duration(100_000), duration(1_000_000)
-    ('42 s', '10 min', '28 h', '12 days')
+    ('42 s', '10 min', '28 h', '12 d')
     """
-    for unit, length, least in (("days", 86_400, 3), ("h", 3_600, 2), ("min", 60, 2)):
+    for unit, length, least in (("d", 86_400, 3), ("h", 3_600, 2), ("min", 60, 2)):
         if seconds >= least * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"

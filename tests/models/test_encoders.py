@@ -6,7 +6,9 @@ from torch import nn
 
 from perpixel.errors import SettingsError
 from perpixel.models import ENCODERS, build, build_encoder, encoder_statistics
+from perpixel.models.encoders import timm_encoder
 from perpixel.models.encoders.resnet import ResNet
+from perpixel.models.registry import missing_weights
 from perpixel.models.torchvision_shim import prepare_torchvision
 from perpixel.models.weights import HUB_NAMES, PACKAGED, load_public
 
@@ -168,6 +170,12 @@ def test_an_encoder_whose_maps_do_not_fit_is_refused(name, found):
         SettingsError, match=rf"feature maps of {name} do not fit the image: {found}[\s\S]*Fix: choose"
     ):
         build_encoder(name, in_channels=3)
+
+
+def test_an_encoder_that_does_not_fit_is_refused_before_its_weights_are_sought(monkeypatch):
+    monkeypatch.setattr(timm_encoder, "fetch", lambda *_: pytest.fail("its weights were sought"))
+    with pytest.raises(SettingsError, match="feature maps of inception_v3 do not fit"):
+        missing_weights("unet", "inception_v3")
 
 
 def test_an_unknown_encoder_is_refused_with_a_suggestion():
