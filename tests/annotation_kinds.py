@@ -513,6 +513,65 @@ def via_csv(root: Path) -> Truth:
     return Truth(labels, CLASSES)
 
 
+def superannotate(root: Path) -> Truth:
+    items, labels = drawn(root, "{}.png")
+    for name, _, outlined in items:
+        instances = [{"type": "polygon", "className": c, "points": flat(o)} for c, o in outlined]
+        meta = {"name": f"{name}.png", "width": WIDTH, "height": HEIGHT}
+        dump(root / f"{name}.png___objects.json", {"metadata": meta, "instances": instances})
+    dump(root / "classes.json", [{"name": c, "color": "#00ffff"} for c in CLASSES])
+    return Truth(labels, CLASSES)
+
+
+def superannotate_pixels(root: Path) -> Truth:
+    items, labels = drawn(root, "{}.png")
+    for name, _, _outlined in items:
+        instance = {"className": CLASSES[0], "parts": [{"color": "#000447"}]}
+        dump(root / f"{name}.png___pixel.json", {"metadata": {"name": f"{name}.png"}, "instances": [instance]})
+    return Truth(labels, must_ask=True)
+
+
+def datumaro(root: Path) -> Truth:
+    items, labels = drawn(root, "images/default/{}.png")
+    listed = [
+        {
+            "id": name,
+            "annotations": [
+                {"type": "polygon", "label_id": CLASSES.index(c), "points": flat(o), "z_order": k}
+                for k, (c, o) in enumerate(outlined)
+            ],
+            "image": {"path": f"{name}.png", "size": [HEIGHT, WIDTH]},
+        }
+        for name, _, outlined in items
+    ]
+    categories = {"label": {"labels": [{"name": c} for c in CLASSES]}}
+    dump(root / "annotations" / "default.json", {"info": {}, "categories": categories, "items": listed})
+    return Truth(labels, CLASSES)
+
+
+def labelme_first_version(root: Path) -> Truth:
+    items, labels = drawn(root, "Images/{}.png")
+    for name, _, outlined in items:
+        objects = "".join(
+            f"<object><name>{c}</name><deleted>0</deleted><polygon>"
+            + "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in o)
+            + "</polygon></object>"
+            for c, o in outlined
+        )
+        gone = "<object><name>gone</name><deleted>1</deleted><polygon><pt><x>1</x><y>1</y></pt></polygon></object>"
+        lines(
+            root / "Annotations" / f"{name}.xml",
+            f"<annotation><filename>{name}.png</filename>{objects}{gone}</annotation>",
+        )
+    return Truth(labels, CLASSES)
+
+
+def kaggle_run_lengths(root: Path) -> Truth:
+    _items, labels = drawn(root)
+    lines(root / "train.csv", "ImageId,EncodedPixels", "im0.png,29 8 70 8")
+    return Truth(labels, must_ask=True)
+
+
 def cvat_xml(root: Path) -> Truth:
     items, labels = drawn(root)
     rows = []

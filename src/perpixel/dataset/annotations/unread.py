@@ -29,5 +29,19 @@ BY_ENDING: Final = {
 
 def way_out(files: Sequence[Path]) -> str:
     """What to do where no masks were found, by the files that are neither images nor read."""
+    if any(path.suffix.lower() == ".csv" and _holds_run_lengths(path) for path in files):
+        return (
+            "a table holds run lengths: decode them to PNG masks, one for each image, or convert them to COCO first."
+        )
     endings = {path.suffix.lower() for path in files}
     return next((told for ending, told in BY_ENDING.items() if ending in endings), DEFAULT)
+
+
+def _holds_run_lengths(path: Path) -> bool:
+    """Whether a table has a column of run lengths, as in Kaggle's competitions."""
+    try:
+        with path.open("rb") as file:
+            head = file.readline(1000).lower()
+    except OSError:
+        return False
+    return b"encodedpixels" in head or b"rle" in head.replace(b"_", b",").strip().split(b",")
