@@ -54,9 +54,13 @@ class PlayedTimings:
     pixels: Callable[[Settings], float] = lambda settings: 0.0
     precision: Race | None = None
     memory_format: Race | None = None
+    number_of_threads: Race | None = None
 
     def precisions(self, settings):
         return self.precision
+
+    def threads(self, settings):
+        return self.number_of_threads
 
     def memory_formats(self, settings):
         return self.memory_format

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from generated import PlayedTimings
-from perpixel.planning import Facts, plan_for
+from perpixel.planning import Facts, plan_for, rules
 from perpixel.planning.facts import SCALES
 from perpixel.planning.rules import (
     FULL_PASSES,
@@ -110,6 +110,14 @@ def test_bfloat16_is_not_timed_where_it_would_be_emulated_or_was_asked_for():
     assert (choice.value, choice.reason.split()[-3:]) == ("32", ["would", "emulate", "it"])
     asked = choices(PlayedTimings(precision=raced(1, 2)), {"train": {"precision": "bf16"}})["train.precision"]
     assert (asked.value, asked.reason) == ("bf16", "as asked for")
+
+
+@pytest.mark.parametrize(("every", "half", "chosen"), [(2.0, 1.0, 4), (1.0, 2.0, 8), (1.02, 1.0, 8)])
+def test_half_of_the_threads_are_taken_where_they_are_faster_here(monkeypatch, every, half, chosen):
+    monkeypatch.setattr(rules, "process_threads", lambda: 8)
+    choice = choices(PlayedTimings(number_of_threads=raced(every, half)))["train.threads"]
+    assert choice.value == chosen
+    assert f"{every:.3g} s with 8 threads and {half:.3g} s with 4 of them" in choice.reason
 
 
 @pytest.mark.parametrize(("last", "first", "chosen"), [(2.0, 1.0, "channels_first"), (1.0, 2.0, "channels_last")])

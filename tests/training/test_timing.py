@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from generated import binary_labels
 from perpixel.labels.codec import Codec
@@ -97,6 +98,28 @@ def test_few_minutes_are_timed_on_fewer_crops(raced):
     assert crops * 128 * 128 / 1e6 * 2 * (timing.LEAST_ROUNDS + 1) <= timing.RACE_SHARE * 30
     assert [each[1] for each in raced[:2]] == ["channels_last", "channels_first"]
     assert crops > 2
+
+
+def test_half_of_the_threads_are_timed_where_there_are_some(monkeypatch, raced):
+    before = torch.get_num_threads()
+    stopwatch = Stopwatch(lambda settings: CARD)
+    assert stopwatch.threads(asked(minutes=3, batch_size=4, crop_hw=[32, 32])) is None  # one thread
+    try:
+        torch.set_num_threads(4)
+        assert stopwatch.threads(asked(steps=3)) is None
+        assert stopwatch.threads(asked(minutes=3, batch_size=4, crop_hw=[32, 32])) == "race"
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_step_computes_with_the_threads_it_is_asked_to():
+    before = torch.get_num_threads()
+    try:
+        timing._step(asked(threads=before + 1).train, CARD, (2, 16, 16))()
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_step_is_taken_in_either_way():

@@ -15,7 +15,7 @@ from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, MODELS
 from perpixel.planning.facts import SCALES, Facts
 from perpixel.planning.timings import Timings
 from perpixel.runtime.distributed import started_processes
-from perpixel.runtime.hardware import chosen_device, usual_memory_format
+from perpixel.runtime.hardware import chosen_device, process_threads, usual_memory_format
 from perpixel.runtime.json_values import Json, JsonMapping
 from perpixel.runtime.race import Race
 from perpixel.settings.tree import Settings, changed
@@ -83,6 +83,14 @@ def _precision(facts: Facts, settings: Settings, timings: Timings) -> tuple[str,
         device = chosen_device(settings.train.device)
         return "32", f"this machine's {device} has no instructions for bfloat16 and would emulate it"
     return ("bf16" if timed.second_wins else "32"), _timed_reason(timed, "float32", "bfloat16")
+
+
+def _threads(facts: Facts, settings: Settings, timings: Timings) -> tuple[int, str]:
+    timed, every = timings.threads(settings), process_threads()
+    if timed is None:
+        return every, "those of this process; halves are timed only where minutes are the budget of a CPU"
+    half = every // 2
+    return (half if timed.second_wins else every), _timed_reason(timed, f"{every} threads", f"{half} of them")
 
 
 def _memory_format(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
@@ -233,6 +241,7 @@ RULES: Final[dict[str, Rule]] = {
     "train.scale": _scale,
     "train.crop_hw": _crop,
     "train.batch_size": _batch,
+    "train.threads": _threads,
     "train.memory_format": _memory_format,
     "train.precision": _precision,
     "train.class_balanced_fraction": _rare,

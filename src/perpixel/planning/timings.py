@@ -15,5 +15,8 @@ class Timings(Protocol):
     def precisions(self, settings: Settings) -> Race | None:
         """A training step in float32, then in bfloat16; None where the device would emulate bfloat16."""
 
+    def threads(self, settings: Settings) -> Race | None:
+        """A training step with all threads of this process, then with half; None where it is not worth the time."""
+
     def memory_formats(self, settings: Settings) -> Race | None:
         """A training step with channels last, then with channels first; None where it is not worth the time."""

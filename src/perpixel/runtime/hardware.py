@@ -115,6 +115,13 @@ def automatic_precision(device: "torch.device | str") -> Precision:
     return "bf16" if torch.device(device).type == "cuda" and has_bfloat16(device) else "32"
 
 
+def process_threads() -> int:
+    """How many threads PyTorch computes with in this process."""
+    import torch
+
+    return torch.get_num_threads()
+
+
 def has_bfloat16(device: "torch.device | str") -> bool:
     """Whether a device has instructions for bfloat16 matrices; elsewhere they are emulated, and slow."""
     import torch

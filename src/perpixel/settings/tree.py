@@ -255,7 +255,8 @@ class TrainSettings(SettingsSection):
         default=None, description="on each machine, a process each; null for what torchrun or SLURM started, or one"
     )
     threads: Few | None = Field(
-        default=None, description="of each process on a CPU; null takes those of the machine, and writes them down"
+        default=None,
+        description="of a process on a CPU; by default all that it has, or half of them where that is faster",
     )
     loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = Field(
         default=(), description="where scores and pictures go, too"

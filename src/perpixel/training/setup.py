@@ -26,7 +26,7 @@ from perpixel.training.public_weights import with_public_file, with_weights_at_h
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
 from perpixel.training.step import loss_for
-from perpixel.training.threads import take_threads_of_run, with_threads
+from perpixel.training.threads import take_threads, take_threads_of_run
 from perpixel.training.timing import FittedBudget, Stopwatch, fit_budget
 from perpixel.training.validation import monitored
 
@@ -87,7 +87,8 @@ def prepare_training(data: Path, settings: Settings, progress: Progress = silent
     started = time.monotonic()
     refuse_missing(settings.train.loggers)
     ranks = ranks_for(settings.train)
-    settings = with_public_file(with_threads(settings))
+    take_threads(settings)
+    settings = with_public_file(settings)
     base = _base(settings)
     settings = settings if base is None else as_base(settings, base)
     found = ranks.once(lambda: _measured(data, settings, progress))
@@ -96,6 +97,7 @@ def prepare_training(data: Path, settings: Settings, progress: Progress = silent
     plan = ranks.once(lambda: _planned(settings, found, parts, progress))
     if base is None:
         plan = ranks.once(partial(with_weights_at_hand, plan))
+    take_threads(plan.settings)
     _refuse_frozen_chance(plan.settings, base)
     return TrainingSetup(parts, _session(plan.settings, found, parts, base), started, plan)
 

@@ -5,17 +5,15 @@ from typing import Final
 
 import torch
 
-from perpixel.settings.tree import Settings, changed
+from perpixel.settings.tree import Settings
 
 LOGGER: Final = logging.getLogger("perpixel")
 
 
-def with_threads(settings: Settings) -> Settings:
-    """Take the threads of the settings, or write down those of this process."""
-    if settings.train.threads is None:
-        return changed(settings, {"train.threads": torch.get_num_threads()})
-    torch.set_num_threads(settings.train.threads)
-    return settings
+def take_threads(settings: Settings) -> None:
+    """Compute with the threads of the settings; where these leave them open, with those of this process."""
+    if settings.train.threads is not None:
+        torch.set_num_threads(settings.train.threads)
 
 
 def take_threads_of_run(settings: Settings) -> None:

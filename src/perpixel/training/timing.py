@@ -13,7 +13,8 @@ import torch
 
 from perpixel.errors import SettingsError
 from perpixel.losses import weighted
-from perpixel.runtime.hardware import chosen_device, has_bfloat16
+from perpixel.runtime.hardware import chosen_device, has_bfloat16, process_threads
+from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.runtime.race import LEAST_ROUNDS, Race, race
 from perpixel.settings.tree import Settings, TrainSettings, changed
@@ -177,6 +178,16 @@ class Stopwatch:
             return None
         return self._race(settings, {"train.precision": "32"}, {"train.precision": "bf16"})
 
+    def threads(self, settings: Settings) -> Race | None:
+        """A training step with all threads of this process, then with half; None for one, or without minutes."""
+        every = process_threads()
+        if settings.train.minutes is None or every == 1 or chosen_device(settings.train.device) != "cpu":
+            return None
+        try:
+            return self._race(settings, {"train.threads": every}, {"train.threads": every // 2})
+        finally:
+            torch.set_num_threads(every)
+
     def memory_formats(self, settings: Settings) -> Race | None:
         """A training step with channels last, then with channels first; None where minutes are not the budget."""
         if settings.train.minutes is None or chosen_device(settings.train.device) == "mps":
@@ -184,7 +195,7 @@ class Stopwatch:
         last, first = ({"train.memory_format": name} for name in ("channels_last", "channels_first"))
         return self._race(settings, last, first)
 
-    def _race(self, settings: Settings, *ways: dict[str, str]) -> Race:
+    def _race(self, settings: Settings, *ways: JsonMapping) -> Race:
         """Steps of the network at its own shapes, in turns; fewer crops where a step would last too long."""
         card, (height, width) = self._card_for(settings), settings.train.crop_hw
         crops = settings.train.batch_size // settings.train.accumulate
@@ -237,6 +248,8 @@ def _step(train: TrainSettings, card: ModelCard, shape: tuple[int, int, int]) ->
     bce = weighted({"bce": 1.0}, "multilabel")
 
     def step() -> None:
+        if train.threads is not None:
+            torch.set_num_threads(train.threads)
         value, *_ = loss_of(network.training_outputs, image, target, bce, network.loss_weights, hardware)
         value.backward()  # type: ignore[no-untyped-call] # of torch
         float(value.detach())  # waits for the device
