@@ -14,6 +14,7 @@ from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, SettingsError
 from perpixel.evaluation import COMPARED, Comparison, compared, evaluate_run
 from perpixel.metrics import Counts, paired_difference
+from perpixel.prediction import Predictor
 from perpixel.prediction.load import load_predictor
 from perpixel.report import write_comparison
 from perpixel.training import train_run
@@ -37,6 +38,18 @@ def test_each_run_has_the_scores_of_its_own_evaluation(found, pair, tmp_path):
         told = evaluate_run(run, predictor, part="all", out=tmp_path).to_dict()
         for i, score in enumerate(COMPARED):
             assert found.scores[place].value[i] == pytest.approx(told["dataset"][score], nan_ok=True)
+
+
+def test_each_image_is_predicted_once_by_each_run_pictures_included(pair, tmp_path, monkeypatch):
+    seen, predict = [], Predictor.probabilities
+    counted = lambda self, image, name: seen.append(name) or predict(self, image, name)  # noqa: E731
+    monkeypatch.setattr(Predictor, "probabilities", counted)
+    answer = api.compare([run for run, _ in pair], split="all", out=tmp_path)
+    assert len(seen) == 2 * len(answer.samples) == 2 * len(set(seen))
+    assert answer.page.read_text(encoding="utf-8").count('class="view"') >= 6
+    gaps = [each.gap for each in answer.furthest_apart]
+    assert gaps == sorted(gaps, reverse=True)
+    assert len(gaps) == 6
 
 
 def test_differences_are_paired(found):
@@ -159,7 +172,6 @@ TRY = """() => {
 
 @needs_chromium
 def test_the_page_works_in_a_browser(tmp_path, found, pair):
-    predictors = dict(zip(found.names, (predictor for _, predictor in pair), strict=True))
-    page = write_comparison(found, predictors, tmp_path / "compare.html")
+    page = write_comparison(found, tmp_path / "compare.html")
     seen = tried(page, TRY, tmp_path, width=500)
     assert seen == {"opened": True, "broken": 0, "wide": 0, "complaints": []}

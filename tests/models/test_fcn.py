@@ -89,25 +89,6 @@ def test_a_shifted_image_gives_shifted_logits(shift):
     assert first.std() > 1e-3
 
 
-def test_each_stage_begins_with_the_answers_of_the_one_before():
-    coarse, image = tiny(0), torch.rand(1, 3, 96, 96)
-    fine = FCN(encoder=VGG(convolutions=(1, 1, 1, 1, 1), width=4), classes=2, skips=1, hidden=8).eval()
-    fine.continue_from(coarse)
-    with torch.no_grad():
-        inner = (..., slice(32, -32), slice(32, -32))
-        torch.testing.assert_close(
-            F.avg_pool2d(fine(image), 32)[inner], F.avg_pool2d(coarse(image), 32)[inner], rtol=0.2, atol=0.05
-        )
-        stages = coarse.score(coarse.classifier(coarse.encoder(image)[-1]))
-        torch.testing.assert_close(fine(image), fine.ups[1](fine.ups[0](stages)))
-
-
-@pytest.mark.parametrize(("skips", "width"), [(0, 4), (2, 4), (1, 8)])
-def test_a_network_that_does_not_fit_is_not_continued(skips, width):
-    with pytest.raises(SettingsError, match=r"cannot continue from this one[\s\S]*Fix: give a network with fewer"):
-        tiny(1 if skips != 0 else 0).continue_from(tiny(skips if width == 4 else 0, width=width))
-
-
 @pytest.mark.parametrize("keys", CLASSIFIER_KEYS)
 def test_fully_connected_layers_of_public_weights_become_convolutions(keys):
     model = tiny(0)

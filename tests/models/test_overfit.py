@@ -97,6 +97,11 @@ def test_the_others_learn_four_images_well(nuclei, name, options):
     assert learned_iou(model, *nuclei, steps=300, goal=0.85) >= 0.85
 
 
+def without_last_upsampling(fcn):
+    last = f"ups.{len(fcn.ups) - 1}."
+    return {name: tensor for name, tensor in fcn.state_dict().items() if not name.startswith(last)}
+
+
 def test_finer_fcns_learn_finer_masks(nuclei):
     ious, stage = {}, None
     for name in ("fcn32s", "fcn16s", "fcn8s"):
@@ -104,7 +109,7 @@ def test_finer_fcns_learn_finer_masks(nuclei):
         encoder = VGG(convolutions=(1, 1, 2, 2, 2), batch_norm=True, width=32)
         model = build(name, in_channels=3, classes=2, encoder=encoder, hidden=256, dropout=0.0)
         if stage is not None:
-            model.continue_from(stage)
+            model.load_state_dict(model.state_dict() | without_last_upsampling(stage))
         ious[name] = learned_iou(model, *nuclei, steps=120)
         stage = model
     assert ious["fcn32s"] < ious["fcn16s"] < ious["fcn8s"]

@@ -63,16 +63,6 @@ def test_smp_missing_is_said(monkeypatch):
         build("smp/unet", in_channels=3, classes=2)
 
 
-def test_a_frozen_encoder_stays_in_evaluation_and_gets_no_gradients():
-    model = build("unet", in_channels=3, classes=2, encoder="efficientnet_lite0")
-    model.freeze_encoder()
-    model.train()
-    assert model.training
-    assert not any(module.training for module in model.encoder.modules())
-    assert not any(parameter.requires_grad for parameter in model.encoder.parameters())
-    assert all(parameter.requires_grad for parameter in model.head.parameters())
-
-
 @pytest.mark.parametrize(
     ("option", "value", "told"),
     [

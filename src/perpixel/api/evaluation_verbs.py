@@ -108,11 +108,10 @@ def compare(  # noqa: PLR0913 # each is one thing to ask for
     folder = Path(data) if data else None
     stated = value_from(unlabelled)
     comparison = compared(pairs, folder, part=split, unlabelled=stated, progress=progress or silent)
-    predictors = {name: pair[1] for name, pair in zip(comparison.names, pairs, strict=True)}
     folder = Path(out) if out else pairs[-1][0].evaluation_folder
     comparison.save(folder)
     shown = page_language(language, pairs[-1][0])
-    return replace(comparison, page=write_comparison(comparison, predictors, folder / "compare.html", shown))
+    return replace(comparison, page=write_comparison(comparison, folder / "compare.html", shown))
 
 
 def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "PrunedLevels":

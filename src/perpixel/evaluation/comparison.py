@@ -14,6 +14,7 @@ from perpixel.dataset import Dataset, Sample, scan
 from perpixel.dataset.overrides import Overrides, stated_by
 from perpixel.errors import DataError, SettingsError
 from perpixel.evaluation.details import few_units, number_or_none, span
+from perpixel.evaluation.gallery import ComparedSample, FurthestApart
 from perpixel.evaluation.image_score import pixel_score
 from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, samples_of_part
 from perpixel.files.atomic import write_text
@@ -25,6 +26,7 @@ from perpixel.prediction import Predictor
 from perpixel.results import Result, Row, Score, how_many
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
+from perpixel.shapes import TargetArray
 from perpixel.store.run_folder import Run
 
 COMPARED: Final = metrics_of("dataset", listed=True)
@@ -41,6 +43,7 @@ class Comparison(Result):
         counts: Of each run, (images, K).
         groups: The group of each image where images belong together.
         part: Which images these are.
+        furthest_apart: The images on which the runs differ most, with what was predicted of them.
         page: compare.html, where it is written.
     """
 
@@ -50,6 +53,7 @@ class Comparison(Result):
     counts: tuple[Counts, ...]
     groups: tuple[str, ...] | None
     part: str
+    furthest_apart: tuple[ComparedSample, ...] = ()
     page: Path | None = None
 
     @property
@@ -192,16 +196,24 @@ def compared(
     stated = stated if data is not None else stated.over(stated_by(first.settings.data))
     dataset = scan(data or first.data, labels, whole=data is not None, overrides=stated)
     samples = dataset.samples if data is not None else _common([run for run, _ in runs], dataset, part)
-    counts = []
-    for place, (_, predictor) in enumerate(runs):
-        scored = []
-        for sample in samples:
-            scored.append(pixel_score(answer_of(predictor, dataset, sample)).counts)
-            progress("comparing", place * len(samples) + len(scored), len(runs) * len(samples))
-        counts.append(Counts.stack(scored))
+    scored: list[tuple[Counts, ...]] = []
+    apart = FurthestApart()
+    for sample in samples:
+        answers = [_predicted(predictor, dataset, sample) for _, predictor in runs]
+        scored.append(tuple(counts for counts, _ in answers))
+        means = tuple(float(counts.mean_iou) for counts in scored[-1])
+        apart.add(ComparedSample(sample, tuple(prediction for _, prediction in answers), means))
+        progress("comparing", len(scored), len(samples))
+    counts = tuple(Counts.stack(of_run) for of_run in zip(*scored, strict=True))
     groups, _ = groups_of_samples(dataset, samples, None if data else first.settings.data.group_by)
     names = _names([run.folder for run, _ in runs])
-    return Comparison(names, dataset, tuple(samples), tuple(counts), groups, "data" if data is not None else part)
+    of_part = "data" if data is not None else part
+    return Comparison(names, dataset, tuple(samples), counts, groups, of_part, apart.kept)
+
+
+def _predicted(predictor: Predictor, dataset: Dataset, sample: Sample) -> tuple[Counts, TargetArray]:
+    answer = answer_of(predictor, dataset, sample)
+    return pixel_score(answer).counts, answer.prediction
 
 
 def _scores(counts: Counts) -> Float64s:

@@ -86,6 +86,38 @@ class Extremes:
         return {"lowest": low, "highest": ordered[len(low) :][-MAX_GALLERY_IMAGES:][::-1]}
 
 
+@dataclass(frozen=True, eq=False)
+class ComparedSample:
+    """An image and what each of several models predicted of it.
+
+    Args:
+        sample: The image.
+        predictions: (H, W) or (K, H, W) uint8, one a model.
+        scores: Mean IoU, one a model.
+    """
+
+    sample: Sample
+    predictions: tuple[TargetArray, ...]
+    scores: tuple[float, ...]
+
+    @property
+    def gap(self) -> float:
+        """The highest score minus the lowest; -1 where one is undefined."""
+        gap = max(self.scores) - min(self.scores)
+        return -1.0 if any(map(math.isnan, self.scores)) else gap
+
+
+@dataclass
+class FurthestApart:
+    """Keeps the predictions of the images on which models differ most, and forgets the others."""
+
+    kept: tuple[ComparedSample, ...] = ()
+
+    def add(self, each: ComparedSample) -> None:
+        """Take the next image; of equal ones the first stays."""
+        self.kept = tuple(sorted((*self.kept, each), key=lambda one: -one.gap)[:MAX_GALLERY_IMAGES])
+
+
 def unlabelled_of(dataset: Dataset, predictor: Predictor) -> dict[str, Sequence[PredictedSample]]:
     """The first images without a mask, under their heading."""
     return {"unlabelled": _predicted(dataset, predictor, dataset.unlabelled)}

@@ -74,37 +74,6 @@ def write_png(path: Path, mask: MaskArray, colours: NDArray[np.uint8] | None = N
             image.save(temporary, format="PNG")
 
 
-def write_overlay(path: Path, image: ImageArray, target: TargetArray, labels: Labels, opacity: float = 0.5) -> None:
-    """Write the image with the classes' colours over it, as a PNG.
-
-    Args:
-        path: Ends in .png.
-        image: (H, W, C) of any dtype; see `picture`.
-        target: (H, W) class indices, or (K, H, W) in {0, 1}. Background and IGNORED show the image alone.
-        labels: The classes' colours.
-        opacity: Of the colours, in 0..1.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    write_png(path, overlay(picture(image), target, labels, opacity))
-
-
-def write_probabilities(path: Path, probabilities: NDArray[np.float32], dtype: str = "uint8") -> None:
-    """Write probabilities as a TIFF with one band a class.
-
-    Args:
-        path: Ends in .tif.
-        probabilities: (K, H, W) in 0..1.
-        dtype: "uint8" (times 255), "uint16" (times 65535) or "float32".
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    bands = np.moveaxis(quantised(probabilities, dtype), 0, -1)
-    write_tiff(path, [bands], TiffLayout.of(bands))
-
-
 def quantised(probabilities: NDArray[np.float32], dtype: str) -> AnyArray:
     """Probabilities in 0..1 as "uint8" (times 255), "uint16" (times 65535) or "float32".
 
@@ -118,9 +87,13 @@ def quantised(probabilities: NDArray[np.float32], dtype: str) -> AnyArray:
 
 
 def overlay(image: NDArray[np.uint8], target: TargetArray, labels: Labels, opacity: float = 0.5) -> NDArray[np.uint8]:
-    """Lay the classes' colours over an (H, W, 3) image; where several classes overlap, the last one shows.
+    """Lay the classes' colours over an image; where several classes overlap, the last one shows.
 
-    The arguments are those of `write_overlay`.
+    Args:
+        image: (H, W, 3).
+        target: (H, W) class indices, or (K, H, W) in {0, 1}. Background and IGNORED show the image alone.
+        labels: The classes' colours.
+        opacity: Of the colours, in 0..1.
     """
     result = image.copy()
     for k in labels.foreground_classes:

@@ -1,7 +1,6 @@
 """What every network is to the rest of perpixel: an image in, logits of the same height and width out."""
 
 from collections.abc import Mapping
-from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +51,6 @@ class SegmentationModel(nn.Module):
     def __init__(self, *, stride: int, loss_weights: Mapping[str, float] | None = None) -> None:
         super().__init__()
         self.encoder = None
-        self.encoder_frozen = False
         self.stride = stride
         self.loss_weights = dict(loss_weights or {"logits": 1.0})
 
@@ -80,20 +78,6 @@ class SegmentationModel(nn.Module):
 
     def take_classifier(self, state: Mapping[str, Tensor]) -> None:
         """Use what public weights hold beside the encoder; most networks have no place for it."""
-
-    def freeze_encoder(self) -> None:
-        """Train everything but the encoder: no gradients there, and no new batch statistics."""
-        assert self.encoder is not None
-        self.encoder.requires_grad_(False)
-        self.encoder_frozen = True
-        self.encoder.eval()
-
-    def train(self, mode: bool = True) -> Self:
-        """Switch to training or evaluation; a frozen encoder stays in evaluation."""
-        super().train(mode)
-        if self.encoder is not None and self.encoder_frozen:
-            self.encoder.eval()
-        return self
 
     def _missing(self, image: Tensor) -> tuple[int, int]:
         """Rows below and columns at the right that are missing to sides which `heads` accepts."""

@@ -79,26 +79,6 @@ class FCN(SegmentationModel):
             scores = up(scores) + score(finer)
         return {"logits": self.ups[-1](scores)}
 
-    def continue_from(self, coarser: "FCN") -> None:
-        """Start where a coarser network ended: FCN-16s from FCN-32s, FCN-8s from FCN-16s.
-
-        New skips score zero at first, so that this network begins with the coarser one's answers.
-
-        Raises:
-            SettingsError: The other network is of another shape, or has as many skips.
-        """
-        mine, theirs = self.state_dict(), coarser.state_dict()
-        last = f"ups.{len(coarser.ups) - 1}."
-        taken = {key: tensor for key, tensor in theirs.items() if not key.startswith(last)}
-        unfit = [key for key, tensor in taken.items() if key not in mine or mine[key].shape != tensor.shape]
-        if unfit or len(coarser.ups) >= len(self.ups):
-            raise SettingsError(
-                f"an FCN with {len(self.ups) - 1} skips cannot continue from this one with {len(coarser.ups) - 1}.",
-                fix="give a network with fewer skips, the same encoder, classes and hidden channels.",
-                examples=unfit,
-            )
-        self.load_state_dict(mine | taken)
-
     def take_classifier(self, state: Mapping[str, Tensor]) -> None:
         """Take VGG's fully connected layers as the convolutions that they are. Long et al. (2015), section 3.1.
 

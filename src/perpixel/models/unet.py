@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from perpixel.errors import SettingsError
 from perpixel.models.base import SegmentationModel, crop
 from perpixel.models.blocks import (
     ConvolutionStyle,
@@ -75,7 +74,7 @@ class UNet(SegmentationModel):
         return {"logits": self.bare(image)}
 
     def bare(self, image: Tensor) -> Tensor:
-        """The bare network: sides must be multiples of 2**depth or, for "valid", fit `valid_size`."""
+        """The bare network: sides must be multiples of 2**depth or, for "valid", even before each pooling."""
         x = self.first(image)
         skips = []
         for down in self.downs:
@@ -112,31 +111,6 @@ def _centre(skip: Tensor, like: Tensor) -> Tensor:
     if not (rows or columns):
         return skip
     return skip[..., rows : rows + like.shape[-2], columns : columns + like.shape[-1]]
-
-
-def valid_size(size: int, depth: int = 4) -> int:
-    """Side of the logits of a U-Net with unpadded convolutions, in pixels.
-
-    Args:
-        size: Side of the image, in pixels.
-        depth: Number of poolings.
-
-    Raises:
-        SettingsError: The side does not pass through the poolings without a remainder.
-
-    >>> valid_size(572)
-    388
-    """
-    factor = 1 << depth
-    bottom, remainder = divmod(size - 4 * (factor - 1), factor)
-    least = _bottom(1, factor)
-    if remainder or bottom < least:
-        fitting = max(bottom + 1 if remainder else bottom, least) * factor + 4 * (factor - 1)
-        raise SettingsError(
-            f"a side of {size} pixels does not pass {depth} poolings with unpadded convolutions.",
-            fix=f"the next side that does is {fitting}; or let `forward` mirror the borders for you.",
-        )
-    return factor * (bottom - 4) - 4 * (factor - 1)
 
 
 def valid_margins(size: int, depth: int = 4) -> tuple[int, int]:

@@ -1,15 +1,12 @@
 """The page that lays runs beside each other: scores, differences with their intervals, and where they part."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from perpixel.evaluation import COMPARED, Comparison
 from perpixel.files.atomic import write_text
 from perpixel.language import translated
-from perpixel.prediction import Predictor
 from perpixel.report import sections
 from perpixel.report.image_layers import Painter, Shown
 from perpixel.report.page import rendered
@@ -17,18 +14,12 @@ from perpixel.report.svg_curves import RUN_COLOURS, image_curves
 from perpixel.report.texts import texts
 from perpixel.runtime.json_values import Json, JsonObject
 
-SHOWN: Final = 6
-"""Images on which the runs differ most, at most."""
 
-
-def write_comparison(
-    comparison: Comparison, predictors: Mapping[str, Predictor], path: Path, language: str = "en"
-) -> Path:
+def write_comparison(comparison: Comparison, path: Path, language: str = "en") -> Path:
     """Write the page of a comparison.
 
     Args:
         comparison: What was found.
-        predictors: The models by the names of their runs; they predict the images that are shown.
         path: The page.
         language: "en" or "zh".
 
@@ -50,7 +41,7 @@ def write_comparison(
         rows=_rows(comparison),
         image_curves=image_curves(each, words),
         legend=[(name, sections.css(colour)) for name, colour in zip(labels.names, labels.colours, strict=True)],
-        shots=_furthest_apart(comparison, predictors),
+        shots=_furthest_apart(comparison),
     )
     write_text(path, page)
     return path
@@ -76,20 +67,14 @@ def _rows(comparison: Comparison) -> list[JsonObject]:
     return rows
 
 
-def _furthest_apart(comparison: Comparison, predictors: Mapping[str, Predictor]) -> list[Shown]:
-    scores = np.stack([counts.mean_iou for counts in comparison.counts])  # (runs, images)
-    apart = np.nan_to_num(scores.max(0) - scores.min(0), nan=-1.0)
-    painter = Painter(comparison.dataset.labels, SHOWN)
+def _furthest_apart(comparison: Comparison) -> list[Shown]:
+    painter = Painter(comparison.dataset.labels, len(comparison.furthest_apart))
     shots = []
-    for place in np.argsort(-apart, kind="stable")[:SHOWN]:
-        sample = comparison.samples[place]
-        image = comparison.dataset.image(sample)
-        masks = {"truth": comparison.dataset.target(sample)}
-        masks |= {name: predictor.target(image, str(sample.image)) for name, predictor in predictors.items()}
-        note = " · ".join(
-            f"{name} {score:.3f}" for name, score in zip(comparison.names, scores[:, place], strict=True)
-        )
-        shots.append(painter.shown(sample.name, note, image, masks))
+    for each in comparison.furthest_apart:
+        masks = {"truth": comparison.dataset.target(each.sample)}
+        masks |= dict(zip(comparison.names, each.predictions, strict=True))
+        note = " · ".join(f"{name} {score:.3f}" for name, score in zip(comparison.names, each.scores, strict=True))
+        shots.append(painter.shown(each.sample.name, note, comparison.dataset.image(each.sample), masks))
     return shots
 
 

@@ -21,7 +21,6 @@ TILE_PX: Final = 512
 OVERVIEW_LEVEL: Final = 3
 """From this level on (an eighth of the resolution), tiles come from an overview that is made once."""
 
-STRIP_TILES: Final = 1
 MOST_OPEN: Final = 4
 SAMPLE_PX: Final = 1024
 

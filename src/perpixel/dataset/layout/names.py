@@ -190,16 +190,6 @@ def key_words(name: str) -> list[str]:
     return words
 
 
-def sequence_number(name: str) -> int:
-    """The last number of a name, by which frames and slices are ordered; -1 without one.
-
-    >>> sequence_number("Seq05VD_f00240")
-    240
-    """
-    numbers = re.findall(r"\d+", name)
-    return int(numbers[-1]) if numbers else -1
-
-
 def natural(name: str) -> tuple[tuple[int, str], ...]:
     """A key that sorts numbers in names by their value.
 

@@ -98,11 +98,6 @@ class Shapes:
                     met[int(pair) >> 32, (int(pair) & 0xFFFFFFFF) - HALF_RANGE] += int(count)
         return dict(met)
 
-    def inner_share(self, value: int) -> float:
-        """Of the pixels of a value, the share that lies inside it; 1 where it does not occur."""
-        pixels, inner = self.interiors.get(value, (0, 0))
-        return inner / pixels if pixels else 1.0
-
     def contact_share(self, rest: int) -> float:
         """Of all meetings of values, the share that is not with `rest`: near 0 for islands, near 1 for a map."""
         every = sum(self.contacts.values())
