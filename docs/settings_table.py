@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from perpixel.language import say
 from perpixel.language.choice import Language
 from perpixel.metrics.metric_table import LEVELS, METRICS
-from perpixel.settings.tree import Settings, SettingsSection
+from perpixel.settings.named import SettingsSection
+from perpixel.settings.tree import Settings
 
 PLACE = "<!-- all settings -->"
 METRICS_PLACE = "<!-- all metrics -->"

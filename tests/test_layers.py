@@ -133,6 +133,24 @@ def test_below_the_doors_no_text_names_a_flag():
     assert not named, "\n".join(named)
 
 
+def test_below_the_doors_nothing_draws_a_progress_bar():
+    """Progress is a callback; the command line makes bars of it, and a cell of a notebook its own picture."""
+    drawn = [
+        f"{path.relative_to(SOURCE)}:{line} imports {name}"
+        for path in FILES
+        for name, line in imported_names(path)
+        if name.split(".")[0] in ("rich", "tqdm") and room_of(path) != "cli"
+    ]
+    printed = [
+        f"{path.relative_to(SOURCE)}:{node.lineno} prints"
+        for path in FILES
+        if room_of(path) not in ("cli", "__main__") and path.name != "live_cell.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not drawn + printed
+
+
 def test_below_the_doors_nothing_reads_standard_input():
     readers = [
         f"{path.relative_to(SOURCE)}:{node.lineno}"

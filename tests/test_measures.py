@@ -147,6 +147,21 @@ def test_settings_are_validated_whenever_they_change(capsys):
     assert found == []
 
 
+def test_each_set_of_choices_is_written_once(capsys):
+    places = defaultdict(list)
+    for path in FILES:
+        for node in ast.walk(parsed(path)):
+            if (
+                isinstance(node, ast.Subscript)
+                and ast.unparse(node.value) == "Literal"
+                and "," in ast.unparse(node.slice)
+            ):
+                places[frozenset(ast.literal_eval(node.slice))].append(f"{name_of(path)}:{node.lineno}")
+    twice = {tuple(sorted(map(str, words))): where for words, where in places.items() if len(where) > 1}
+    show(capsys, "sets of choices that are written twice (0)", len(twice))
+    assert twice == {}
+
+
 class StepReachedError(Exception):
     """The first step is about to be taken."""
 

@@ -7,9 +7,9 @@ import pytest
 import perpixel.evaluation
 import perpixel.report
 from perpixel.errors import SettingsError
-from perpixel.evaluation import PartName
 from perpixel.metrics.metric_table import METRICS
 from perpixel.report.texts import LANGUAGES, TEXTS, texts
+from perpixel.runtime.choices import PartName
 from perpixel.split import SplitPart
 
 SOURCES = [

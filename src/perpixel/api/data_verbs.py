@@ -2,9 +2,10 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from perpixel.api.given import PathLike
+from perpixel.runtime.choices import ConvertedTo, DuplicatesMode
 from perpixel.runtime.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def check(  # each is one thing to ask for
     *,
     folds: int | None = None,
     unlabelled: int | str | None = None,
-    duplicates: Literal["group", "ignore"] | None = None,
+    duplicates: DuplicatesMode | None = None,
     progress: Progress | None = None,
 ) -> "Check":
     """Audit a folder: what is understood of it, what is wrong with it, and how to mend that.
@@ -50,7 +51,7 @@ def convert(
     data: PathLike,
     out: PathLike,
     *,
-    to: Literal["masks", "coco", "yolo", "geojson"] = "masks",
+    to: ConvertedTo = "masks",
     unlabelled: int | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,

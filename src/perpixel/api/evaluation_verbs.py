@@ -9,10 +9,11 @@ from perpixel.api.given import PathLike, opened_run, page_language
 from perpixel.api.prediction_verbs import load
 from perpixel.errors import SettingsError
 from perpixel.language import known_language
+from perpixel.runtime.choices import PartName
 from perpixel.runtime.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from perpixel.evaluation import Comparison, Evaluation, PartName
+    from perpixel.evaluation import Comparison, Evaluation
     from perpixel.evaluation.levels import PrunedLevels
     from perpixel.labels.decision import Threshold
     from perpixel.language.choice import Language

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from perpixel.api.given import PathLike, opened_run
+from perpixel.runtime.choices import ExportPrecision
 
 if TYPE_CHECKING:
     from perpixel.exporting import Exported
@@ -18,7 +19,7 @@ def export(  # each is one thing to ask for
     *,
     target: str = "onnx",
     images: "Sequence[PathLike] | None" = None,
-    precision: Literal["float32", "fp16", "int8"] = "float32",
+    precision: ExportPrecision = "float32",
     overwrite: bool = False,
 ) -> "Exported":
     """Export a run to a folder for another program, and prove that it predicts there what it predicts here.

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from perpixel.api.given import PathLike, model_path
+from perpixel.runtime.choices import Existing
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.options import with_options
@@ -25,7 +26,7 @@ def predict(  # each is one thing to ask for
     out: PathLike,
     *,
     threshold: "Threshold | None" = None,
-    existing: Literal["refuse", "skip", "replace"] = "refuse",
+    existing: Existing = "refuse",
     progress: Progress | None = None,
     **options: Unpack[PredictionOptions],
 ) -> "PredictedFiles":

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Unpack
+from typing import Annotated, Unpack
 
 import typer
 
@@ -18,6 +18,7 @@ from perpixel.cli.progress_bars import bars
 from perpixel.cli.spoken import with_language
 from perpixel.cli.typer_options import PlanArguments, TrainArguments, request, with_typer_options
 from perpixel.language import current, say, translated
+from perpixel.runtime.choices import ConvertedTo, DuplicatesMode, ExportPrecision, PartName
 from perpixel.runtime.colours import paint_for
 from perpixel.settings.training_options import OPTIONS
 
@@ -32,7 +33,7 @@ app = typer.Typer(
 Data = Annotated[Path, typer.Argument(help="a folder of images and masks, or a dataset.yaml", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
 RunOrExport = Annotated[Path, typer.Argument(help="a run folder or an export", show_default=False)]
-Part = Annotated[Literal["test", "val", "train", "all"], typer.Option(help="subset of the run's data")]
+Part = Annotated[PartName, typer.Option(help="subset of the run's data")]
 Unlabelled = Annotated[str | None, typer.Option(metavar="VALUE", help=OPTIONS["unlabelled"].help)]
 
 
@@ -80,7 +81,7 @@ def check(
     folds: Annotated[int | None, typer.Option(min=2, help="number of cross-validation folds")] = None,
     unlabelled: Unlabelled = None,
     duplicates: Annotated[
-        Literal["group", "ignore"] | None, typer.Option(help="what becomes of images that show the same")
+        DuplicatesMode | None, typer.Option(help="what becomes of images that show the same")
     ] = None,
 ) -> int:
     """Check a folder: its images, classes, split and problems; exit code 0 if it can be used."""
@@ -100,7 +101,7 @@ def check(
 def convert(
     data: Data,
     out: Annotated[Path, typer.Argument(help="the new folder", show_default=False)],
-    to: Annotated[Literal["masks", "coco", "yolo", "geojson"], typer.Option(help="what to write")] = "masks",
+    to: Annotated[ConvertedTo, typer.Option(help="what to write")] = "masks",
     unlabelled: Unlabelled = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -236,7 +237,7 @@ def export(
         list[str] | None, typer.Option(help="file, folder or glob to prove it on; else the run's test images")
     ] = None,
     precision: Annotated[
-        Literal["float32", "fp16", "int8"], typer.Option(help="of the weights; refused if it loses too much")
+        ExportPrecision, typer.Option(help="of the weights; refused if it loses too much")
     ] = "float32",
     overwrite: Overwrite = False,
 ) -> None:

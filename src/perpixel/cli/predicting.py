@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, Unpack
+from typing import Annotated, Unpack
 
 import typer
 
@@ -10,6 +10,7 @@ from perpixel import api
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
 from perpixel.language import translated
+from perpixel.runtime.choices import ThresholdWord
 from perpixel.settings.prediction_options import PredictionOptions
 
 ThresholdText = Annotated[
@@ -54,9 +55,9 @@ def predict(
         print(translated(f"{written}: {out}"))
 
 
-def threshold_asked(text: str | None) -> float | Literal["calibrated", "argmax"] | None:
+def threshold_asked(text: str | None) -> float | ThresholdWord | None:
     """The value of --threshold."""
-    words: dict[str, Literal["calibrated", "argmax"]] = {"calibrated": "calibrated", "argmax": "argmax"}
+    words: dict[str, ThresholdWord] = {"calibrated": "calibrated", "argmax": "argmax"}
     if text is None or text in words:
         return None if text is None else words[text]
     try:

@@ -1,12 +1,13 @@
 """The verbs of the server."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from perpixel import api
 from perpixel.language import say
+from perpixel.runtime.choices import RankingStrategy
 
 Port = Annotated[int, typer.Option(help="port of the page; 0 for a free one")]
 Host = Annotated[str, typer.Option(help="the address to listen on; others than loopback need --token")]
@@ -63,7 +64,7 @@ def next_images(
     ],
     images: Annotated[int, typer.Option(min=1, help="number of images to list")] = 10,
     strategy: Annotated[
-        Literal["random", "foreground-random", "entropy", "class-entropy"],
+        RankingStrategy,
         typer.Option(help="a draw, a draw among images where the model sees something, or what it is unsure of"),
     ] = "foreground-random",
     seed: Annotated[int, typer.Option(help="random seed of the draw")] = 0,

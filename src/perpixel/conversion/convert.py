@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from perpixel.conversion.mask_folder import MARK, write_mask_folder
 from perpixel.conversion.outline_folders import write_coco_folder, write_geojson_folder, write_yolo_folder
@@ -12,10 +12,10 @@ from perpixel.dataset.layout.inventory import CountProgress
 from perpixel.errors import OutputError
 from perpixel.files.atomic_folder import folder_beside, give_name
 from perpixel.results import Result
+from perpixel.runtime.choices import ConvertedTo
 from perpixel.runtime.json_values import JsonObject
 
-Format: TypeAlias = Literal["masks", "coco", "yolo", "geojson"]
-FORMATS: Final[dict[Format, Callable[[Dataset, Path, Path, CountProgress | None], None]]] = {
+FORMATS: Final[dict[ConvertedTo, Callable[[Dataset, Path, Path, CountProgress | None], None]]] = {
     "masks": write_mask_folder,
     "coco": write_coco_folder,
     "yolo": write_yolo_folder,
@@ -52,7 +52,7 @@ class Converted(Result):
 def write_conversion(
     dataset: Dataset,
     out: Path,
-    to: Format = "masks",
+    to: ConvertedTo = "masks",
     *,
     overwrite: bool = False,
     progress: CountProgress | None = None,

@@ -10,13 +10,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from perpixel.dataset.annotations.tables import parse_colour
 from perpixel.dataset.masks.classes import Reading, default_colours
-from perpixel.dataset.overrides import NOTHING_STATED, DuplicatesMode, Overrides
+from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.dataset.turns import MaskOrientation
 from perpixel.errors import DataError, Problem, did_you_mean
 from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_yaml
 from perpixel.files.whole_file import text_of
 from perpixel.labels.labels import Colour, Encoding, Labels, Value, is_multilabel
+from perpixel.runtime.choices import DuplicatesMode
 from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import LabelKind
 

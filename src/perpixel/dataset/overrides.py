@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from perpixel.dataset.annotations.tables import parse_colour
 from perpixel.dataset.turns import MaskOrientation
 from perpixel.errors import SettingsError
 from perpixel.labels.labels import Value
+from perpixel.runtime.choices import DuplicatesMode
 from perpixel.settings.tree import DataSettings
-
-DuplicatesMode: TypeAlias = Literal["group", "ignore"]
-"""Whether images that show the same are kept on one side of a split, or taken for different ones."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from perpixel.dataset.layout.names import Part
 from perpixel.errors import Problem
 from perpixel.files.open_image import Box
+from perpixel.runtime.choices import Subset
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 
@@ -106,7 +106,7 @@ class Sample:
     instances: tuple[Path, ...] = ()
     shapes: tuple[Shape, ...] | None = None
     group: str = ""
-    split: Part | None = None
+    split: Subset | None = None
     bounds: tuple[float, float, float, float] | None = None
     corner: tuple[int, int] | None = None
     pixels: tuple[int, ...] | None = None
@@ -140,5 +140,5 @@ class Drawn:
     classes: tuple[str, ...]
     shapes: Mapping[Path, tuple[Shape, ...]]
     problems: tuple[Problem, ...] = ()
-    splits: Mapping[Path, Part] = field(default_factory=dict)
+    splits: Mapping[Path, Subset] = field(default_factory=dict)
     is_partial: bool | None = False

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from perpixel.errors import PerpixelError
 from perpixel.exporting import export_run
 from perpixel.prediction import PredictOptions
 from perpixel.prediction.load import load_predictor
+from perpixel.runtime.choices import Backend
 from perpixel.settings.tree import settings_from
 from perpixel.store.run_folder import Run
 from perpixel.training import resume_run, train_run
@@ -31,7 +32,6 @@ PREDICTED: Final = PredictOptions(tile_px=32, overlap_px=8, whole_px=1, device="
 MOST_DIFFERING: Final = 1e-3
 """The share of pixels in which two ways to predict may differ."""
 
-Backend: TypeAlias = Literal["torch", "openvino", "auto"]
 Check: TypeAlias = Callable[[], None]
 
 

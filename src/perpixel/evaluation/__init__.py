@@ -4,7 +4,7 @@ from perpixel.evaluation.calibrating import calibrate
 from perpixel.evaluation.comparison import COMPARED, Comparison, compared
 from perpixel.evaluation.image_score import ImageScore
 from perpixel.evaluation.result import CLASS_SCORES, DATASET_SCORES, DEFINITIONS, Evaluation, Scores
-from perpixel.evaluation.scoring import PartName, evaluate_run, samples_of_part
+from perpixel.evaluation.scoring import evaluate_run, samples_of_part
 
 __all__ = [
     "CLASS_SCORES",
@@ -14,7 +14,6 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "ImageScore",
-    "PartName",
     "Scores",
     "calibrate",
     "compared",

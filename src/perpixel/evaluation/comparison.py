@@ -16,7 +16,7 @@ from perpixel.errors import DataError, SettingsError
 from perpixel.evaluation.details import few_units, number_or_none, span
 from perpixel.evaluation.gallery import ComparedSample, FurthestApart
 from perpixel.evaluation.image_score import pixel_score
-from perpixel.evaluation.scoring import PartName, answer_of, groups_of_samples, samples_of_part
+from perpixel.evaluation.scoring import answer_of, groups_of_samples, samples_of_part
 from perpixel.files.atomic import write_text
 from perpixel.labels.labels import Value
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
@@ -24,6 +24,7 @@ from perpixel.metrics.counts import Float64s
 from perpixel.metrics.metric_table import METRICS, compute, metrics_of
 from perpixel.prediction import Predictor
 from perpixel.results import Result, Row, Score, how_many
+from perpixel.runtime.choices import PartName
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
 from perpixel.shapes import TargetArray

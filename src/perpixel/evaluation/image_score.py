@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from perpixel.dataset import Sample
 from perpixel.errors import DataError
-from perpixel.instances import METHODS, Method, label_layers
+from perpixel.instances import METHODS, label_layers
 from perpixel.labels.labels import Labels
 from perpixel.metrics import (
     Counts,
@@ -24,6 +24,7 @@ from perpixel.metrics import (
     membrane_scores,
 )
 from perpixel.metrics.metric_table import METRICS, metrics_of
+from perpixel.runtime.choices import InstanceMethod
 from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 CONTOUR_SCORES: Final = metrics_of("contour")
@@ -149,7 +150,7 @@ def _contours(answer: ImageAnswer) -> NDArray[np.float64]:
     return scores
 
 
-def predicted_instances(answer: ImageAnswer, how: Method) -> list[NDArray[np.int32]]:
+def predicted_instances(answer: ImageAnswer, how: InstanceMethod) -> list[NDArray[np.int32]]:
     """The instances of the whole prediction, (H, W) int32 for each layer: what `predict` writes."""
     return label_layers(answer.prediction, how, background=answer.labels.background)
 

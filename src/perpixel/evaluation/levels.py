@@ -7,12 +7,13 @@ from pathlib import Path
 import torch
 
 from perpixel.errors import RunError
-from perpixel.evaluation.scoring import PartName, evaluate_run
+from perpixel.evaluation.scoring import evaluate_run
 from perpixel.files.atomic import cannot_write
 from perpixel.models import PrunedLevel, measure_levels
 from perpixel.models.unetplusplus import UNetPlusPlus
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.results import ResultList, Row, how_many
+from perpixel.runtime.choices import PartName
 from perpixel.store.model_file import ModelCard, load_model, save_model
 from perpixel.store.run_folder import Run, refuse_exported
 

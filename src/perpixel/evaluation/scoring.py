@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,12 @@ from perpixel.labels.labels import Labels, Value
 from perpixel.metrics import ThresholdCurves, threshold_curves
 from perpixel.prediction import Predictor
 from perpixel.runtime.allocator import keep_freed_memory
+from perpixel.runtime.choices import PartName
 from perpixel.runtime.progress import Progress, silent
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run
 
 Watch: TypeAlias = Callable[[Dataset, ImageAnswer, int], None]
-PartName: TypeAlias = Literal["test", "val", "train", "all"]
 
 LOGGER: Final = logging.getLogger("perpixel")
 CONTOUR_IMAGES: Final = 64

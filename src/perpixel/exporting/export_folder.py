@@ -9,13 +9,14 @@ from pathlib import Path
 from perpixel.errors import OutputError, RunError, SettingsError, did_you_mean
 from perpixel.exporting.parity import Parity, measured_parity, refuse_differing
 from perpixel.exporting.precision import Tried
-from perpixel.exporting.source import ExportSource, Precision, ProofImage, open_source
+from perpixel.exporting.source import ExportSource, ProofImage, open_source
 from perpixel.exporting.stac_item import write_stac_item
 from perpixel.exporting.target import Target
 from perpixel.exporting.targets import TARGETS
 from perpixel.files.atomic import replacing
 from perpixel.files.atomic_folder import folder_beside, give_name
 from perpixel.results import Result, Row
+from perpixel.runtime.choices import ExportPrecision
 from perpixel.runtime.json_values import JsonObject
 from perpixel.store.bundle import CARD, Bundle, checksum
 from perpixel.store.run_folder import Run, refuse_exported
@@ -75,7 +76,7 @@ def export_run(  # each is one thing to ask for
     *,
     target: str = "onnx",
     images: Sequence[str] | None = None,
-    precision: Precision = "float32",
+    precision: ExportPrecision = "float32",
     overwrite: bool = False,
 ) -> Exported:
     """Export a run, and prove that the export predicts what the run predicts.

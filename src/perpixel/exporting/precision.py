@@ -16,10 +16,11 @@ import numpy as np
 
 from perpixel.errors import DataError, RunError
 from perpixel.exporting.output import GraphOutput
-from perpixel.exporting.source import ExportSource, Precision, ProofImage, images_of_part
+from perpixel.exporting.source import ExportSource, ProofImage, images_of_part
 from perpixel.metrics import Counts
 from perpixel.metrics.counting import count
 from perpixel.prediction.onnx_engine import Graph, onnxruntime_graph
+from perpixel.runtime.choices import ExportPrecision
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.onnx_runtime import import_onnxruntime
 from perpixel.runtime.race import race
@@ -71,7 +72,7 @@ class Tried:
 
 
 def lowered(
-    source: ExportSource, content: bytes, output: GraphOutput, precision: Precision
+    source: ExportSource, content: bytes, output: GraphOutput, precision: ExportPrecision
 ) -> tuple[bytes, tuple[Tried, ...]]:
     """A graph in lower precision: of all that lose little enough, the fastest.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.dataset.overrides import stated_by
 from perpixel.errors import DataError, PerpixelError
-from perpixel.evaluation.scoring import PartName, samples_of_part
+from perpixel.evaluation.scoring import samples_of_part
 from perpixel.exporting.raw_network import RawNetwork, Tempered
 from perpixel.files.areas import pixel_areas
 from perpixel.files.parse import parse_json
@@ -25,6 +25,7 @@ from perpixel.prediction.inference import Inference
 from perpixel.prediction.inputs import expanded
 from perpixel.prediction.load import load_predictor
 from perpixel.prediction.network_memory import activation_bytes
+from perpixel.runtime.choices import ExportPrecision, PartName
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.shapes import AnyArray, ImageArray
 from perpixel.store.bundle import BundleCard
@@ -41,10 +42,6 @@ PROOF_PX: Final = 1024
 NAMES: Final = {"test": "test", "val": "validation", "train": "training", "all": "labelled"}
 VERSIONED: Final = ("perpixel", "torch", "onnx", "numpy")
 MEASURED_PX: Final = 256
-
-
-Precision: TypeAlias = Literal["float32", "fp16", "int8"]
-"""Of a graph's weights; int8 of its convolutions, too."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class ExportSource:
     predictor: Predictor
     card: BundleCard
     images: tuple[ProofImage, ...]
-    precision: Precision = "float32"
+    precision: ExportPrecision = "float32"
 
     @property
     def networks(self) -> Sequence[torch.nn.Module]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.precision import Tried
-from perpixel.exporting.source import ExportSource, Precision
+from perpixel.exporting.source import ExportSource
 from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
+from perpixel.runtime.choices import ExportPrecision
 from perpixel.shapes import AnyArray
 
 
@@ -55,5 +56,5 @@ class Target:
     summary: str
     write: Callable[[ExportSource, Path], WrittenModels]
     check: Callable[[ExportSource], None] = accept_any
-    precisions: tuple[Precision, ...] = ("float32",)
+    precisions: tuple[ExportPrecision, ...] = ("float32",)
     finish: Callable[[ExportSource, Path, Sequence[Parity]], None] | None = None

@@ -7,6 +7,6 @@ connected    the connected components of each class
 watershed    these, cut apart at their necks; see `perpixel.instances.separation`
 """
 
-from perpixel.instances.labelling import METHODS, Instances, Method, class_layers, find_instances, label, label_layers
+from perpixel.instances.labelling import METHODS, Instances, class_layers, find_instances, label, label_layers
 
-__all__ = ["METHODS", "Instances", "Method", "class_layers", "find_instances", "label", "label_layers"]
+__all__ = ["METHODS", "Instances", "class_layers", "find_instances", "label", "label_layers"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ from perpixel.errors import SettingsError, did_you_mean
 from perpixel.geometry.components import Region, Regions
 from perpixel.geometry.histogram import byte_histogram
 from perpixel.instances.separation import can_be_cut, parts_of, separated
+from perpixel.runtime.choices import InstanceMethod
 from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
-Method: TypeAlias = Literal["connected", "watershed"]
-METHODS: Final[tuple[Method, ...]] = get_args(Method)
+METHODS: Final[tuple[InstanceMethod, ...]] = get_args(InstanceMethod)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Instances:
 
 
 def find_instances(
-    regions: Regions, how: Method = "connected", *, skip: Sequence[int] = (), least_px: int = 0
+    regions: Regions, how: InstanceMethod = "connected", *, skip: Sequence[int] = (), least_px: int = 0
 ) -> Instances:
     """The instances of a map whose connected components are known.
 
@@ -74,7 +74,7 @@ def find_instances(
 
 
 def label(
-    mask: AnyArray, how: Method = "connected", *, skip: Sequence[int] = (), least_px: int = 0
+    mask: AnyArray, how: InstanceMethod = "connected", *, skip: Sequence[int] = (), least_px: int = 0
 ) -> NDArray[np.int32]:
     """Number the instances of a mask in memory.
 
@@ -126,7 +126,7 @@ def class_layers(target: TargetArray) -> list[TargetArray]:
 
 
 def label_layers(
-    target: TargetArray, how: Method = "connected", *, background: int | None = None, least_px: int = 0
+    target: TargetArray, how: InstanceMethod = "connected", *, background: int | None = None, least_px: int = 0
 ) -> list[NDArray[np.int32]]:
     """Number the instances of a whole target, as `predict` writes them.
 

@@ -3,16 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.errors import SettingsError
 from perpixel.labels.labels import Labels
+from perpixel.runtime.choices import ThresholdWord
 from perpixel.shapes import FloatArray
 
-Threshold: TypeAlias = float | Literal["calibrated", "argmax"]
+Threshold: TypeAlias = float | ThresholdWord
 
 LEAST_THRESHOLD: Final = 1e-6
 """What a threshold of 0 is taken for where classes exclude each other."""

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.read import Header
 from perpixel.labels.labels import Colour, Labels, Value
+from perpixel.runtime.choices import Existing, InstanceMethod, PolygonFormat, ProbabilityDtype
 
 POLYGON_ENDINGS: Final = {"geojson": ".geojson", "geopackage": ".gpkg"}
 
@@ -43,19 +44,19 @@ class Outputs:
     mask: bool = True
     index: bool = False
     cloud: bool = False
-    probabilities: Literal["uint8", "uint16", "float32"] | None = None
+    probabilities: ProbabilityDtype | None = None
     overlay: bool = False
     triptych: Path | None = None
     areas: bool = False
-    polygons: Literal["geojson", "geopackage"] | None = None
-    instances: Literal["connected", "watershed"] | None = None
+    polygons: PolygonFormat | None = None
+    instances: InstanceMethod | None = None
     zarr: bool = False
     simplify_px: float = 0
     least_px: int = 0
     objects: bool = False
     count: bool = False
     also: tuple[str, ...] = ()
-    existing: Literal["refuse", "skip", "replace"] = "refuse"
+    existing: Existing = "refuse"
 
     def written_labels(self, labels: Labels) -> Labels:
         """The labels as the mask is written: with a value of its own for pixels outside the image."""

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from perpixel.errors import SettingsError
 from perpixel.labels.decision import Threshold
+from perpixel.runtime.choices import Backend, DeviceName, Precision, Tta
 
 LARGEST_DENOMINATOR: Final = 8
 """Of the working resolution: p/q of the native one with q up to this, or 1/q."""
@@ -56,11 +57,11 @@ class PredictOptions:
     whole_px: int = 1536 * 1536
     batch_tiles: int | None = None
     scale: float = 1.0
-    tta: Literal["none", "hflip", "flips", "d4"] | None = None
+    tta: Tta | None = None
     average: Literal["probabilities", "logits"] = "probabilities"
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["auto", "32", "bf16"] = "auto"
-    backend: Literal["torch", "openvino", "auto"] = "torch"
+    device: DeviceName = "auto"
+    precision: Precision = "auto"
+    backend: Backend = "torch"
     threshold: Threshold | None = None
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ default. Class-stratified entropy with noise follows ClaSP PE (arXiv 2601.13677)
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,8 @@ from perpixel.files.read import read_image
 from perpixel.labels.labels import Labels
 from perpixel.prediction import Predictor
 from perpixel.results import ResultList, Row, how_many
+from perpixel.runtime.choices import RankingStrategy
 
-Strategy: TypeAlias = Literal["random", "foreground-random", "entropy", "class-entropy"]
 DEFAULT_STRATEGY: Final = "foreground-random"
 
 LEAST_FOREGROUND: Final = 1e-3
@@ -82,8 +82,10 @@ def rank_images(
         SettingsError: There is no such strategy.
         DataError: An image cannot be read, or is not like the training images.
     """
-    if strategy not in get_args(Strategy):
-        raise SettingsError(f"there is no strategy {strategy!r}.", fix=did_you_mean(strategy, get_args(Strategy)))
+    if strategy not in get_args(RankingStrategy):
+        raise SettingsError(
+            f"there is no strategy {strategy!r}.", fix=did_you_mean(strategy, get_args(RankingStrategy))
+        )
     draws = np.random.default_rng(seed).random(len(paths))
     ranked = []
     for number, (path, drawn) in enumerate(zip(paths, draws, strict=True), start=1):

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, TypedDict
 
+from perpixel.runtime.choices import Backend, InstanceMethod, PolygonFormat, ProbabilityDtype, Tta
 from perpixel.settings.options import Option
 
 
@@ -18,12 +19,10 @@ class PredictionOptions(TypedDict, total=False):
         Option(help="also image, truth of this data set and prediction, in a row", metavar="DATA"),
     ]
     areas: Annotated[bool, Option(help="also a table of areas, CSV", default=False)]
-    probabilities: Annotated[
-        Literal["uint8", "uint16", "float32"] | None, Option(help="also a TIFF with a band a class")
-    ]
-    polygons: Annotated[Literal["geojson", "geopackage"] | None, Option(help="also the outlines of the objects")]
+    probabilities: Annotated[ProbabilityDtype | None, Option(help="also a TIFF with a band a class")]
+    polygons: Annotated[PolygonFormat | None, Option(help="also the outlines of the objects")]
     instances: Annotated[
-        Literal["connected", "watershed"] | None,
+        InstanceMethod | None,
         Option(help="also the objects by number; watershed cuts those that touch"),
     ]
     objects: Annotated[
@@ -34,10 +33,10 @@ class PredictionOptions(TypedDict, total=False):
     least_px: Annotated[int, Option(help="area of the smallest object that is kept (px)", least=0, default=0)]
     also: Annotated[Sequence[str], Option(help="also another output of the table", default=())]
     tta: Annotated[
-        Literal["none", "hflip", "flips", "d4"] | None,
+        Tta | None,
         Option(help="average over 1, 2, 4 or 8 flips and quarter turns; else as the model was planned"),
     ]
     backend: Annotated[
-        Literal["torch", "openvino", "auto"],
+        Backend,
         Option(help="on a CPU; auto takes the faster that agrees", default="torch"),
     ]

@@ -4,8 +4,9 @@ An option is a setting with a short name: its value goes into the tree of settin
 """
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypedDict
+from typing import Annotated, Final, TypedDict
 
+from perpixel.runtime.choices import DuplicatesMode, LoggerName
 from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.options import Option, options_of
 
@@ -25,7 +26,7 @@ class PlanOptions(TypedDict, total=False):
         str | None, Option("data.unlabelled", "value in the masks that nobody has labelled, such as 0 around strokes")
     ]
     duplicates: Annotated[
-        Literal["group", "ignore"] | None,
+        DuplicatesMode | None,
         Option("data.duplicates", "what becomes of images that show the same: one subset, or taken for different"),
     ]
     fine_tune_from: Annotated[
@@ -48,7 +49,7 @@ class TrainOptions(PlanOptions, total=False):
         int | None, Option("train.devices", "GPUs of this machine", least=1, implied={"train.device": "cuda"})
     ]
     logger: Annotated[
-        Literal["tensorboard", "wandb", "mlflow"] | None,
+        LoggerName | None,
         Option("train.loggers", "also log curves and images there", stored=lambda name: [name]),
     ]
 

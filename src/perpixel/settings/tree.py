@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from perpixel.errors import Problem, SettingsError, did_you_mean
+from perpixel.language.choice import Language
+from perpixel.runtime.choices import DeviceName, DuplicatesMode, LoggerName, Precision, ScheduleName, Tta
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
+from perpixel.settings.named import LossSettings, MonitorSettings, SettingsSection, loss_terms, monitor_given
 from perpixel.settings.presets import PRESETS
 from perpixel.settings.renamed import RENAMED, RENAMED_VALUES
 
@@ -28,12 +30,6 @@ BUDGETS: Final = ("minutes", "steps", "epochs")
 LEAST_MINUTES: Final = 0.05
 MOST_MINUTES: Final = 1e7
 DEFAULT_MINUTES: Final = 10.0
-
-
-class SettingsSection(BaseModel):
-    """A frozen part of the tree that knows all its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _class_weights(given: Json) -> Json:
@@ -67,7 +63,7 @@ class DataSettings(SettingsSection):
     unlabelled: int | str | None = Field(
         default=None, description='the value in the masks that nobody has labelled, such as 0 or "#000000"'
     )
-    duplicates: Literal["group", "ignore"] | None = Field(
+    duplicates: DuplicatesMode | None = Field(
         default=None, description="whether images that show the same stay in one subset; else as dataset.yaml says"
     )
     cache_mb: Count = Field(default=4096, description="decoded training images kept in memory, at most")
@@ -126,64 +122,6 @@ class AugmentSettings(SettingsSection):
         return self
 
 
-def _monitor(given: Json) -> Json:
-    """A name, or a mapping with options; both must name a metric that validation has."""
-    name = given.get("name") if isinstance(given, Mapping) else given
-    if isinstance(name, str) and name not in (known := _monitored()):
-        expected = ", ".join(map(repr, known))
-        raise PydanticCustomError(
-            "literal_error", "input should be {expected}", {"expected": expected, "given": name}
-        )
-    return given["name"] if isinstance(given, Mapping) and given.keys() == {"name"} else given
-
-
-def _monitored() -> tuple[str, ...]:
-    from perpixel.metrics.metric_table import metrics_of  # numpy, which `perpixel --help` has no need of
-
-    return (*metrics_of("dataset"), *metrics_of("class"), "loss")
-
-
-class _WithOptions(SettingsSection):
-    """A name and the options of what is named."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-    __pydantic_extra__: dict[str, bool | float | str]
-
-    name: str
-
-    @property
-    def options(self) -> JsonObject:
-        """The keyword arguments of what is named."""
-        return dict(self.model_extra or {})
-
-    def __str__(self) -> str:
-        options = ", ".join(f"{name}={value}" for name, value in self.options.items())
-        return f"{self.name}{f'({options})' if options else ''}"
-
-
-class MonitorSettings(_WithOptions):
-    """The metric that chooses the best weights, with its options: `class`, for one class, and those of the metric."""
-
-
-class LossSettings(_WithOptions):
-    """One term of the loss: its name, its weight, and the options of that loss, such as alpha of tversky."""
-
-    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
-
-    def __str__(self) -> str:
-        return f"{'' if self.weight == 1 else f'{self.weight:g} × '}{super().__str__()}"
-
-
-def _loss_terms(given: Json) -> Json:
-    """Terms as mappings: from names, from weights by name, or as they are."""
-    if isinstance(given, Mapping) and "name" not in given:
-        return [{"name": name, "weight": weight} for name, weight in given.items()]
-    terms = [given] if isinstance(given, str | Mapping) else given
-    if not isinstance(terms, list | tuple):
-        return terms
-    return [{"name": each} if isinstance(each, str) else each for each in terms]
-
-
 class TrainSettings(SettingsSection):
     """The budget, the optimiser, the schedule and the loss. One of minutes, steps and epochs is the budget."""
 
@@ -213,14 +151,14 @@ class TrainSettings(SettingsSection):
         default=0.5, description="times learning_rate; 0 freezes it"
     )
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
-    schedule: Literal["one-cycle", "cosine", "poly", "step", "constant"] = "one-cycle"
+    schedule: ScheduleName = "one-cycle"
     warmup: Share = Field(default=0.1, description="share of the steps in which the rate rises")
     step_epochs: Count = Field(default=25, description='epochs between the drops of "step"')
     step_share: Share = Field(
         default=0.0, description='share of the training between the drops of "step"; 0 to count step_epochs'
     )
     step_factor: Share = Field(default=0.1, description='what "step" multiplies the rate by')
-    loss: Annotated[tuple[LossSettings, ...], BeforeValidator(_loss_terms)] = Field(
+    loss: Annotated[tuple[LossSettings, ...], BeforeValidator(loss_terms)] = Field(
         default=(),
         description="a name, {name: weight, …}, or [{name: tversky, weight: 1, alpha: 0.3, beta: 0.7}, …]; "
         "by default cross entropy or BCE, and Dice",
@@ -238,7 +176,7 @@ class TrainSettings(SettingsSection):
     keep_every: CountFromZero = Field(
         default=0, description="epochs after which a model file is kept, kept/epoch-0010.safetensors; 0 for none"
     )
-    monitor: Annotated[str | MonitorSettings, BeforeValidator(_monitor)] = Field(
+    monitor: Annotated[str | MonitorSettings, BeforeValidator(monitor_given)] = Field(
         default="mean_iou",
         description="the validation metric by which the best weights are chosen: a name, or with options "
         "{name: iou, class: cell}, {name: f_score, beta: 0.5}",
@@ -246,11 +184,11 @@ class TrainSettings(SettingsSection):
     early_stopping: CountFromZero = Field(
         default=0, description="validations in a row without a better score that end the run; 0 never does"
     )
-    precision: Annotated[Literal["auto", "32", "bf16"], BeforeValidator(str)] = "auto"  # YAML gives 32 as a number
+    precision: Annotated[Precision, BeforeValidator(str)] = "auto"  # YAML gives 32 as a number
     memory_format: Literal["auto", "channels_last", "channels_first"] = Field(
         default="auto", description="how the values of feature maps lie in memory; changes the speed only"
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: DeviceName = "auto"
     devices: Few | None = Field(
         default=None, description="on each machine, a process each; null for what torchrun or SLURM started, or one"
     )
@@ -258,9 +196,7 @@ class TrainSettings(SettingsSection):
         default=None,
         description="of a process on a CPU; by default all that it has, or half of them where that is faster",
     )
-    loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = Field(
-        default=(), description="where scores and pictures go, too"
-    )
+    loggers: tuple[LoggerName, ...] = Field(default=(), description="where scores and pictures go, too")
 
     @property
     def monitored(self) -> MonitorSettings:
@@ -285,7 +221,7 @@ class TrainSettings(SettingsSection):
 class PredictSettings(SettingsSection):
     """How the model predicts where nothing else is asked for."""
 
-    tta: Literal["none", "hflip", "flips", "d4"] = Field(
+    tta: Tta = Field(
         default="none", description="an image as it is, or the mean over its 2 or 4 flips, or over 8 flips and turns"
     )
 
@@ -294,7 +230,7 @@ class Settings(SettingsSection):
     """Everything that decides a run."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    language: Literal["en", "zh"] | None = None
+    language: Language | None = None
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     augment: AugmentSettings = AugmentSettings()

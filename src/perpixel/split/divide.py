@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from perpixel.dataset.duplicates import together
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import info, warning
 from perpixel.errors import DataError
+from perpixel.runtime.choices import Subset
 from perpixel.shapes import AnyArray
 from perpixel.split.groups import groups_of
 from perpixel.split.parts import PARTS, Split, SplitPart
@@ -74,7 +75,7 @@ def split(  # noqa: PLR0913  (all but two are options)
 
 def _given(
     samples: Sequence[Sample], folds: int | None
-) -> tuple[dict[str, tuple[SplitPart, str]], tuple[Literal["train", "val", "test"], ...]]:
+) -> tuple[dict[str, tuple[SplitPart, str]], tuple[Subset, ...]]:
     """The parts that the folder settles, and those that are left to divide among the other samples."""
     present = {sample.split for sample in samples}
     settled: set[str] = {"test"} & {str(p) for p in present}

@@ -15,12 +15,13 @@ from perpixel.errors import RunError
 from perpixel.files.atomic import write_text
 from perpixel.files.csv_cells import CSV_ERRORS, plain_cell, safe_cell
 from perpixel.files.whole_file import text_of
+from perpixel.runtime.choices import Subset
 from perpixel.split.digests import digests_of
 
 SplitPart: TypeAlias = Literal["train", "val", "test", "gap"]
 """Samples in the gap between the blocks of a stack are used by no part."""
 
-PARTS: Final[tuple[Literal["train", "val", "test"], ...]] = ("train", "val", "test")
+PARTS: Final[tuple[Subset, ...]] = ("train", "val", "test")
 COLUMNS: Final = ("name", "image", "page", "mask", "group", "part", "reason", "image_digest", "label_digest")
 
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 from perpixel.errors import PerpixelError, RunError
 from perpixel.files.limits import MAX_BYTES
@@ -21,6 +21,7 @@ from perpixel.files.parse import parse_json
 from perpixel.files.whole_file import content_of, refuse_irregular
 from perpixel.labels.codec import Codec
 from perpixel.labels.decision import Calibration
+from perpixel.runtime.choices import Tta
 from perpixel.runtime.json_values import JsonMapping
 
 SCHEMA: Final = 1
@@ -68,7 +69,7 @@ class BundleCard:
     target: str
     codec: Codec
     scale: float = 1.0
-    tta: Literal["none", "hflip", "flips", "d4"] = "none"
+    tta: Tta = "none"
     align_px: int = 1
     tile_px: int = 1504
     overlap_px: int = 224

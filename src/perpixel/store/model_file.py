@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import torch
 from pydantic import TypeAdapter
@@ -19,6 +19,7 @@ from perpixel.labels.codec import Codec
 from perpixel.labels.decision import Calibration
 from perpixel.models.encoders import ENCODERS
 from perpixel.models.registry import LARGEST_OPTION
+from perpixel.runtime.choices import Tta
 from perpixel.runtime.json_values import JsonMapping
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class ModelCard:
     codec: Codec
     scale: float = 1.0
     options: JsonMapping = field(default_factory=dict)
-    tta: Literal["none", "hflip", "flips", "d4"] = "none"
+    tta: Tta = "none"
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:

@@ -2,9 +2,9 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Self
 
-Schedule: TypeAlias = Literal["one-cycle", "cosine", "poly", "step", "constant"]
+from perpixel.runtime.choices import ScheduleName
 
 ONE_CYCLE_START: Final = 1 / 25
 """The first rate of "one-cycle" and of every warm-up, as a share of the highest."""
@@ -66,7 +66,7 @@ class LearningRate:
 
 
 def learning_rate_share(
-    progress: float, schedule: Schedule, warmup: float = 0.1, drops: int = 0, factor: float = 0.1
+    progress: float, schedule: ScheduleName, warmup: float = 0.1, drops: int = 0, factor: float = 0.1
 ) -> float:
     """The learning rate as a share of the highest.
 

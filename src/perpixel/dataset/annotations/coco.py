@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from perpixel.dataset.annotations.placing import NO_LABEL, NamedImages, nearest
-from perpixel.dataset.layout.names import Part, subset_named
+from perpixel.dataset.layout.names import subset_named
 from perpixel.dataset.sample import Drawn, Ring, Shape, ring
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
 from perpixel.files.read import read_header
 from perpixel.files.whole_file import text_of
+from perpixel.runtime.choices import Subset
 from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED
 
@@ -39,7 +40,7 @@ def read_coco(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Drawn
     shapes: dict[Path, list[Shape]] = {}
     names = _categories(files)
     by_name = NamedImages(images)
-    splits: dict[Path, Part] = {}
+    splits: dict[Path, Subset] = {}
     for path, data in files.items():
         try:
             listed, found = _read_one(path, data, names, by_name, shapes)
@@ -52,7 +53,7 @@ def read_coco(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Drawn
     return Drawn(tuple(names), drawn, tuple(problems), splits if len(set(splits.values())) > 1 else {})
 
 
-def _assigned(path: Path, images: Iterable[Path], splits: dict[Path, Part]) -> list[Problem]:
+def _assigned(path: Path, images: Iterable[Path], splits: dict[Path, Subset]) -> list[Problem]:
     """Note the subset that a file's name says (instances_train.json) for the images that it lists."""
     part = subset_named(path.stem)
     if part is None:

@@ -19,13 +19,14 @@ from perpixel.dataset.layout.claims import claimed_once, without_strays
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder, Tree
 from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of, without_views
-from perpixel.dataset.layout.names import Part, file_role, stem, subset_named
+from perpixel.dataset.layout.names import file_role, stem, subset_named
 from perpixel.dataset.layout.pairs import Pairs, missing_masks, pair
 from perpixel.dataset.layout.several import class_files, mask_files_by_class, with_numbered
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
+from perpixel.runtime.choices import Subset
 
-Where: TypeAlias = tuple[tuple[str, ...], Part | None]
+Where: TypeAlias = tuple[tuple[str, ...], Subset | None]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import Literal, TypeAlias
 
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder
-from perpixel.dataset.layout.names import DERIVED_WORDS, PICTURED_WORDS, FolderPlace, Part, stem
+from perpixel.dataset.layout.names import DERIVED_WORDS, PICTURED_WORDS, FolderPlace, stem
 from perpixel.dataset.layout.pairs import pair
 from perpixel.dataset.sample import Finding, Sample, Shape
 from perpixel.errors import Problem
+from perpixel.runtime.choices import Subset
 
 Form: TypeAlias = Literal["values", "objects", "classes", "drawn"]
 """How the masks of a sample are to be read: one file of values, one file an object, one file a class, outlines."""
@@ -90,8 +91,8 @@ def plainness(folder: Folder) -> tuple[bool, bool, bool, str]:
 
 def without_views(masks: Sequence[Folder]) -> list[Folder]:
     """Leave out mask/ everywhere if it stands beside manual/ somewhere: DRIVE's test images have the view alone."""
-    beside: dict[tuple[tuple[str, ...], Part | None], set[bool]] = defaultdict(set)
-    views: dict[tuple[tuple[str, ...], Part | None], set[str]] = defaultdict(set)
+    beside: dict[tuple[tuple[str, ...], Subset | None], set[bool]] = defaultdict(set)
+    views: dict[tuple[tuple[str, ...], Subset | None], set[str]] = defaultdict(set)
     for folder in masks:
         place, is_by_hand = (folder.place.where, folder.place.part), not plainness(folder)[0]
         beside[place].add(is_by_hand)

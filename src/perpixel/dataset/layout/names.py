@@ -6,8 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from perpixel.runtime.choices import Subset
+
 Role: TypeAlias = Literal["image", "mask", "instance"]
-Part: TypeAlias = Literal["train", "val", "test"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -37,7 +38,7 @@ PICTURED_WORDS: Final = _words(
 DERIVED_WORDS: Final = _words("edge edges boundary boundaries contour contours skeleton distance instance instances")
 """In the name of a mask folder: made from the masks, for other tasks."""
 
-SUBSET_OF_WORD: Final[dict[str, Part]] = {
+SUBSET_OF_WORD: Final[dict[str, Subset]] = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -59,7 +60,7 @@ SUBSET_OF_WORD: Final[dict[str, Part]] = {
     "驗證": "val",
     "測試": "test",
 }
-SHORT_PARTS: Final[dict[str, Part]] = {"tr": "train", "va": "val", "vl": "val", "ts": "test", "te": "test"}
+SHORT_PARTS: Final[dict[str, Subset]] = {"tr": "train", "va": "val", "vl": "val", "ts": "test", "te": "test"}
 """They count next to a word of role only: imagesTr, labels_ts."""
 APART: Final = frozenset({"with", "without", "and", "no", "non", "mit", "ohne", "not"})
 """What follows says nothing of the files: frames-with-annotations, without_mask."""
@@ -85,7 +86,7 @@ class FolderPlace:
     """
 
     role: Role | None
-    part: Part | None
+    part: Subset | None
     where: tuple[str, ...]
     variant: str = ""
     rest: str = ""
@@ -104,7 +105,7 @@ def folder_place(folders: tuple[str, ...], titles: Collection[tuple[str, ...]] =
     FolderPlace(role='mask', part=None, where=('ID7',), variant='masks', rest='')
     """
     role: Role | None = None
-    part: Part | None = None
+    part: Subset | None = None
     variant, remains = "", ""
     where: list[str] = []
     for depth, folder in enumerate(folders, start=1):
@@ -148,7 +149,7 @@ def stem(filename: str) -> str:
     return name if dot and name and re.fullmatch(r"[A-Za-z][A-Za-z0-9]{1,7}", ending) else filename
 
 
-def subset_named(name: str) -> Part | None:
+def subset_named(name: str) -> Subset | None:
     """The subset that the stem of a list or of an annotation file names.
 
     >>> [subset_named(stem) for stem in ("instances_train2017", "person_keypoints", "val", "train_val")]
@@ -199,9 +200,9 @@ def natural(name: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(piece), "") if piece.isdigit() else (0, piece.lower()) for piece in re.split(r"(\d+)", name))
 
 
-def _folder(name: str) -> tuple[Role | None, Part | None, str]:
+def _folder(name: str) -> tuple[Role | None, Subset | None, str]:
     role: Role | None = None
-    part: Part | None = None
+    part: Subset | None = None
     rest: list[str] = []
     name = unicodedata.normalize("NFC", name)
     if semantic := re.fullmatch(r"semantic(?:[_\- ](rgb|colou?r|ids?|gt))?", name, re.IGNORECASE):
@@ -253,7 +254,7 @@ def _pieces(name: str) -> list[str]:
     return pieces
 
 
-def _word(word: str) -> tuple[Role | None, Part | None]:
+def _word(word: str) -> tuple[Role | None, Subset | None]:
     for role, known in WORDS.items():
         if word in known:
             return role, None

@@ -10,12 +10,13 @@ from unicodedata import normalize
 
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout, named_apart
-from perpixel.dataset.layout.names import SUBSET_OF_WORD, Part, stem, subset_named
+from perpixel.dataset.layout.names import SUBSET_OF_WORD, stem, subset_named
 from perpixel.dataset.layout.pair_list import columns_of, is_list
 from perpixel.dataset.layout.text_tables import decoded_text, read_table
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import DataError
 from perpixel.files.parse import parse_json
+from perpixel.runtime.choices import Subset
 
 ENDINGS: Final = frozenset({".txt", ".lst", ".csv", ".tsv", ".json"})
 NAME_COLUMNS: Final = (
@@ -33,7 +34,7 @@ class SubsetList:
     """The lines of a file that belong to one subset, each a few words: an image, and perhaps its mask."""
 
     path: Path
-    part: Part
+    part: Subset
     rows: tuple[tuple[str, ...], ...]
 
 
@@ -127,7 +128,7 @@ def with_subsets(samples: Sequence[Sample], tree: Tree) -> tuple[tuple[Sample, .
     return tuple(s if s.split else replace(s, split=found.get(s.image)) for s in samples), findings
 
 
-Assigned = tuple[dict[Path, Part], str, tuple[str, ...]]
+Assigned = tuple[dict[Path, Subset], str, tuple[str, ...]]
 
 
 def _assigned(lists: Sequence[SubsetList], samples: Sequence[Sample], root: Path) -> Assigned | None:
@@ -136,7 +137,7 @@ def _assigned(lists: Sequence[SubsetList], samples: Sequence[Sample], root: Path
     masks = {mask: sample.image for sample in samples for mask in sample.masks}
     by_mask = Index(masks)
     of_folder = _folders_of(samples, root)
-    found: dict[Path, Part] = {}
+    found: dict[Path, Subset] = {}
     twice: list[str] = []
     used = []
     for of in sorted(lists, key=lambda of: ("val", "test", "train").index(of.part)):
@@ -154,7 +155,7 @@ def _assigned(lists: Sequence[SubsetList], samples: Sequence[Sample], root: Path
     return found, ", ".join(names), tuple(twice)
 
 
-def _is_test_alone(found: Mapping[Path, Part], samples: Sequence[Sample]) -> bool:
+def _is_test_alone(found: Mapping[Path, Subset], samples: Sequence[Sample]) -> bool:
     """Whether a list of test images stands beside one of all others: test.txt and trainval.txt."""
     return set(found.values()) == {"test"} and len(found) < len(samples)
 
@@ -225,7 +226,7 @@ def _listed(path: Path) -> list[SubsetList]:
     subset = next((low[word] for word in SPLIT_COLUMNS if word in low), None)
     if name is None or subset is None:
         return []
-    by_part: dict[Part, list[tuple[str, ...]]] = defaultdict(list)
+    by_part: dict[Subset, list[tuple[str, ...]]] = defaultdict(list)
     for row in table:
         if (of := SUBSET_OF_WORD.get(row.get(subset, "").strip().lower())) is not None and row.get(name, "").strip():
             by_part[of].append((row[name].strip(),))
