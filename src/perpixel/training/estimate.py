@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from perpixel.language import translated
 from perpixel.planning import Plan
 from perpixel.prediction import PredictOptions
 from perpixel.results import Result, Row, duration, how_many, plain
@@ -77,7 +78,7 @@ class TrainingEstimate(Result):
         rows = [(choice.key, choice.shown, choice.reason) for choice in self.plan.choices]
         rows.append(("train.steps", f"{self.budget.settings.train.steps:,}", self._pace()))
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-        lines = [f"{key:<{widths[0]}}  {value:<{widths[1]}}  {reason}" for key, value, reason in rows]
+        lines = [f"{key:<{widths[0]}}  {value:<{widths[1]}}  {translated(reason)}" for key, value, reason in rows]
         train, validation, test = self.images
         return "\n".join(
             [
