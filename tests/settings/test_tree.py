@@ -344,6 +344,14 @@ def test_a_monitored_metric_keeps_its_options():
     settings = settings_from({"train": {"monitor": {"name": "iou", "class": "nuclei"}}})
     assert (settings.train.monitored.name, settings.train.monitored.options) == ("iou", {"class": "nuclei"})
     assert settings_from(yaml.safe_load(to_yaml(settings))) == settings
+    numbered = settings_from({"train": {"monitor": {"name": "iou", "class": 3}}})
+    assert str(numbered.train.monitored.options["class"]) == "3"
+
+
+@pytest.mark.parametrize("given", [3, {"class": "nuclei"}, ["iou"]])
+def test_what_names_no_metric_is_refused(given):
+    with pytest.raises(SettingsError, match=r"train\.monitor.*: neither a metric nor a mapping such as {name: iou"):
+        settings_from({"train": {"monitor": given}})
 
 
 @pytest.mark.parametrize("given", ["mean_iuo", {"name": "mean_iuo", "class": "nuclei"}])

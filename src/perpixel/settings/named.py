@@ -17,8 +17,12 @@ class SettingsSection(BaseModel):
 
 def monitor_given(given: Json) -> Json:
     """A name, or a mapping with options; both must name a metric that validation has."""
+    if isinstance(given, MonitorSettings):
+        return given
     name = given.get("name") if isinstance(given, Mapping) else given
-    if isinstance(name, str) and name not in (known := _monitored()):
+    if not isinstance(name, str):
+        raise ValueError("neither a metric nor a mapping such as {name: iou, class: cell}")
+    if name not in (known := _monitored()):
         expected = ", ".join(map(repr, known))
         raise PydanticCustomError(
             "literal_error", "input should be {expected}", {"expected": expected, "given": name}
@@ -52,6 +56,8 @@ class _WithOptions(SettingsSection):
 
 class MonitorSettings(_WithOptions):
     """The metric that chooses the best weights, with its options: `class`, for one class, and those of the metric."""
+
+    __pydantic_extra__: dict[str, bool | int | float | str]  # a class may be called 3
 
 
 class LossSettings(_WithOptions):
