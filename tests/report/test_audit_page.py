@@ -102,7 +102,7 @@ def test_duplicates_are_pictured_and_names_are_escaped(tmp_path):
     check(tmp_path / "data", tmp_path / "out")
     page = _page(tmp_path / "out")
     assert "<i>" not in page
-    assert "&lt;i&gt;0 and &lt;i&gt;7" in page
+    assert "&lt;i&gt;0 · &lt;i&gt;7" in page
 
 
 def test_folds_are_shown_one_by_one(tmp_path):
@@ -135,9 +135,7 @@ def test_pairs_on_two_sides_of_a_given_split_are_pictured_first(tmp_path):
     first, second = (end.split(" ")[0] for end in leak.examples[0].split(" and "))
     page = _page(tmp_path / "out")
     assert len(answer.audit.duplicates) > 8
-    assert (
-        re.search('id="duplicates".*?<figcaption>(.*?)</figcaption>', page, re.DOTALL)[1] == f"{first} and {second}"
-    )
+    assert re.search('id="duplicates".*?<figcaption>(.*?)</figcaption>', page, re.DOTALL)[1] == f"{first} · {second}"
 
 
 def test_overlapping_deep_and_float_images_are_pictured(tmp_path):

@@ -255,7 +255,7 @@ def push(
     private: Annotated[bool, typer.Option("--private", help="make a new repository private")] = False,
 ) -> None:
     """Upload an export to the Hugging Face Hub, with the token of `hf auth login`."""
-    print(api.push(folder, repository, private=private))
+    print(translated(str(api.push(folder, repository, private=private))))
 
 
 @app.command()
@@ -282,7 +282,7 @@ def doctor(
 @with_language
 def models() -> None:
     """List the networks and encoders, with their size and what each is for."""
-    print(catalogue.models())
+    print(translated(catalogue.models()))
 
 
 @app.command()
@@ -291,7 +291,7 @@ def recipes(
     name: Annotated[str | None, typer.Argument(help="one of them, compared with its tutorial line by line")] = None,
 ) -> None:
     """List well-known tutorials as settings, with what is fixed of each."""
-    print(catalogue.recipes(name))
+    print(translated(catalogue.recipes(name)))
 
 
 @app.command()

@@ -5,10 +5,11 @@ errors and findings, is recognised again by `translated`, so that they need to k
 """
 
 from perpixel.language.choice import LANGUAGES, current, known_language, language_of, use
-from perpixel.language.sentences import counted, say, translated, translated_error
+from perpixel.language.sentences import columns, counted, say, translated, translated_error
 
 __all__ = [
     "LANGUAGES",
+    "columns",
     "counted",
     "current",
     "known_language",

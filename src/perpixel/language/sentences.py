@@ -4,6 +4,7 @@ import re
 from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
+from unicodedata import east_asian_width
 
 from perpixel.errors import printable
 from perpixel.language.catalogue_file import entries
@@ -28,6 +29,12 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
 }
 """Plural, and counter with noun in Chinese, of what is counted."""
 PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+NUMBERED: Final = re.compile(r"\{\d+\}")
+"""Values of sentences that are recognised; those with named values are said by `say` alone."""
+GAP: Final = re.compile(r"( {2,})")
+"""What parts the cells of a table."""
+RIGHT_FROM: Final = 5
+"""Cells of a line from which it is one of figures, which stand at the right of their columns."""
 
 
 def counted(number: int, noun: str, language: Language | None = None) -> str:
@@ -85,7 +92,7 @@ def chinese() -> dict[str, str]:
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     """What recognises a sentence with values, and its Chinese; those with more words of their own come first."""
-    with_values = [(english, chinese_) for english, chinese_ in chinese().items() if PLACEHOLDER.search(english)]
+    with_values = [(english, chinese_) for english, chinese_ in chinese().items() if NUMBERED.search(english)]
     with_values.sort(key=lambda pair: -len(PLACEHOLDER.sub("", pair[0])))
     return [(_recognising(english), chinese_) for english, chinese_ in with_values]
 
@@ -106,7 +113,30 @@ def _line(line: str) -> str:
     for english, chinese_ in _PREFIXES.items():
         if text.startswith(english):
             return start + chinese_ + _sentence(text.removeprefix(english))
-    return start + _sentence(text)
+    cells = _cells(text) if GAP.search(text) else text
+    return start + (cells if cells != text else _sentence(text))
+
+
+def _cells(text: str) -> str:
+    """A line of a table, cell by cell, each in its column."""
+    pieces = GAP.split(text)  # cells, and the gaps between them
+    is_figures = len(pieces[::2]) >= RIGHT_FROM
+    line = ""
+    for place, cell in enumerate(pieces[::2]):
+        known = _sentence(cell)
+        gap = pieces[2 * place + 1] if 2 * place + 1 < len(pieces) else ""
+        spare = " " * max(columns(cell) - columns(known), 0)
+        line += (spare + known if is_figures and place else known + (spare if gap else "")) + gap
+    return line
+
+
+def columns(text: str) -> int:
+    """Columns on a terminal: letters of Chinese are two wide.
+
+    >>> columns("nucleus"), columns("细胞核")
+    (7, 6)
+    """
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _sentence(text: str) -> str:
@@ -119,7 +149,9 @@ def _sentence(text: str) -> str:
 
 
 def _value(found: re.Match[str], place: re.Match[str]) -> str:
-    return found[f"v{place[1]}"]
+    """A value of a sentence, which may be a sentence itself."""
+    value = found[f"v{place[1]}"]
+    return _sentence(value) if " " in value else value
 
 
 _PREFIXES: Final = {"Fix: ": "修正：", "error: ": "错误：", "warning: ": "警告：", "info: ": "提示："}

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from perpixel.language import counted, say, translated
+from perpixel.language import columns, counted, say, translated
 from perpixel.runtime.colours import Paint
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _classes(dataset: "Dataset", audit: "Audit", paint: Paint) -> list[str]:
         total = max(areas - audit.ignored_pixels, 1)
     lines = [_row(say("classes"), f"{len(labels)}{say(', ')}{kind_told(dataset)}")]
     names = [f"{name} = {_spelled(value)}" for name, value in zip(labels.names, labels.values, strict=True)]
-    widest = max(map(_columns, names[:CLASSES_SHOWN]))
+    widest = max(map(columns, names[:CLASSES_SHOWN]))
     for name, figures, colour in list(zip(names, audit.classes, labels.colours, strict=True))[:CLASSES_SHOWN]:
         share = min(figures.pixels / total, 1)
         filled = max(round(BAR_COLUMNS * share), 1 if figures.pixels else 0)
@@ -156,16 +156,5 @@ def _row(name: str, text: str) -> str:
     return f"  {_padded(name, 8)} {text}"
 
 
-def _padded(text: str, columns: int) -> str:
-    return text + " " * max(columns - _columns(text), 0)
-
-
-def _columns(text: str) -> int:
-    """Columns on a terminal: letters of Chinese are two wide.
-
-    >>> _columns("nucleus"), _columns("细胞核")
-    (7, 6)
-    """
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+def _padded(text: str, width: int) -> str:
+    return text + " " * max(width - columns(text), 0)
