@@ -166,7 +166,7 @@ def test_values_are_found_in_a_message_and_take_their_place():
 @pytest.mark.parametrize(
     ("english", "chinese_"),
     [
-        ("8 images predicted; found 3 cell, median 12 px: out", "已预测 8 幅图像；找到 3 cell, median 12 px：out"),
+        ("8 images predicted; found 3 cell, median 12 px: out", "已预测 8 幅图像；找到 3 cell，中位数 12 px：out"),
         ("1 image predicted: out", "已预测 1 幅图像：out"),
         ("training fcn8s with vgg16 (fine-tuned), 3.0 M parameters", "训练 fcn8s，编码器 vgg16（微调），3.0 M 参数"),
         ("training unet (random weights), 0.1 M parameters", "训练 unet（随机权重），0.1 M 参数"),
@@ -193,7 +193,7 @@ def test_a_level_of_a_pruned_network_is_said_in_chinese():
     line = "level 1    0.10 M parameters     4.0 G multiply-adds   0.080 s  mean IoU 0.508  runs/p/model.safetensors"
     assert (
         translated(line, "zh")
-        == "层级 1    0.10 M 参数     4.0 G 乘加   0.080 s  平均 IoU 0.508  runs/p/model.safetensors"
+        == "第 1 级          0.10 M 参数              4.0 G 乘加   0.080 s  平均 IoU 0.508  runs/p/model.safetensors"
     )
 
 
