@@ -1,4 +1,4 @@
-"""Labelling simulated on real sets: python benchmarks/annotate.py FOLDER [SET …] [--part strokes|network|ranking].
+"""Labelling simulated on real sets: python benchmarks/annotate.py FOLDER [SET …] [--part PART …].
 
 An oracle that knows the truth draws strokes as a person would: one in the largest region of each class of an image,
 then on the largest region that the method under test has wrong. Compared are the page's preview, the network that is
@@ -297,10 +297,18 @@ def images_needed(curve: Sequence[float], goal: float) -> float:
     return FIRST + BATCH * (reached[0] if reached else ROUNDS)
 
 
-def report_strokes(name: str, pool: Sequence[Crop], score: Score) -> None:
-    """A row a method: mean IoU after each checkpoint."""
+def report_preview(name: str, pool: Sequence[Crop], score: Score) -> None:
+    """A row: mean IoU after each checkpoint."""
     row(name, "preview of the page", simulated(Preview(len(score.labels)), pool, score)[0])
+
+
+def report_filters(name: str, pool: Sequence[Crop], score: Score) -> None:
+    """A row: mean IoU after each checkpoint."""
     row(name, "random forest on image filters", simulated(Forest("filters", filters), pool, score)[0])
+
+
+def report_frozen(name: str, pool: Sequence[Crop], score: Score) -> None:
+    """A row: mean IoU after each checkpoint."""
     row(name, "random forest on frozen features", simulated(Forest("frozen", frozen), pool, score)[0])
 
 
@@ -327,7 +335,13 @@ def report_ranking(name: str, pool: Sequence[Crop], score: Score) -> None:
         print(f"| {name} | {strategy} | {needed:.1f} | {np.mean(curves):.3f} |", flush=True)
 
 
-PARTS = {"strokes": report_strokes, "network": report_network, "ranking": report_ranking}
+PARTS = {
+    "preview": report_preview,
+    "filters": report_filters,
+    "frozen": report_frozen,
+    "network": report_network,
+    "ranking": report_ranking,
+}
 
 
 def main() -> None:

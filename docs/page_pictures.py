@@ -13,7 +13,7 @@ from skimage.morphology import skeletonize
 
 from devtools import Tab, chromium
 from page_tools import canvas_place
-from perpixel.prediction.load import load
+from perpixel.prediction.load import load_predictor
 from served import served
 
 FOLDER = Path(__file__).parent / "images"
@@ -27,11 +27,13 @@ def main(run: Path, other: Path, images: Path, masks: Path) -> None:
         with served(run, looked_at) as server:
             shown(tab, server.url)
             save(tab, Path(name), "serve-page")
-            server.service.settle(other, load(other), is_better=False)
+            server.service.settle(other, load_predictor(other), is_better=False)
             shown(tab, server.url)
             tab.evaluate("const s = document.getElementById('layer'); s.value = 'both'; s.onchange()")
             tab.wait("(await import('/static/app.js')).page.other?.version !== undefined", 60)
             save(tab, Path(name), "annotate-compare")
+            ranked(tab, server.url)
+            save(tab, Path(name), "next-list")
         with served(None, labelled, ["background", "nucleus"]) as server:
             tab.open(server.url, height=760)
             truth = np.asarray(Image.open(masks / sorted(images.iterdir())[0].with_suffix(".png").name)) > 0
@@ -53,6 +55,23 @@ def shown(tab: Tab, url: str) -> None:
     """Open the page and wait for the first prediction."""
     tab.open(url, height=760)
     tab.wait("(await import('/static/app.js')).page.prediction", 120)
+
+
+def ranked(tab: Tab, url: str) -> None:
+    """Ask for the images to label next, and choose the first."""
+    shown(tab, url)
+    tab.evaluate("document.getElementById('next').click()")
+    tab.wait("document.querySelectorAll('#next-images button').length", 120)
+    tab.evaluate("document.querySelector('#next-images button').click()")
+    tab.wait(
+        "document.querySelector('#images [aria-current]').title ==="
+        " document.querySelector('#next-images button').title"
+        " && (await import('/static/app.js')).page.prediction",
+        120,
+    )
+    tab.evaluate(
+        "document.getElementById('panel').scrollTop = document.getElementById('train-section').offsetTop - 60"
+    )
 
 
 def strokes(truth: np.ndarray) -> Iterator[tuple[int, list[tuple[float, float]]]]:

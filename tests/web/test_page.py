@@ -148,8 +148,12 @@ def test_strokes_are_kept_previewed_and_found_again(tab, painted):
     kept = np.asarray(painted.service.label_store.open(next(iter(painted.service.library.images.values()))).labels)
     np.testing.assert_array_equal(label_values(tab), kept)
     assert (kept[11, 16], kept[2, 5], kept[20, 20]) == (1, 0, 255)
+    tab.evaluate("document.getElementById('language').click()")
+    assert "未标注" in tab.evaluate("return document.getElementById('label-state').textContent")
+    tab.evaluate("document.getElementById('language').click()")
     tab.open(painted.url)
     np.testing.assert_array_equal(label_values(tab), kept)
+    tab.wait("(await import('/static/app.js')).page.preview")  # it is there again, too
     tab.evaluate("document.getElementById('view').focus()")
     tab.key("u")
     tab.evaluate("await (await import('/static/app.js')).parts.painting.painter.queue")

@@ -52,7 +52,7 @@ function refresh() {
   listLayers(model, page.prediction?.has_probabilities);
   listImages(page.images, page.image?.id, choose);
   showScores(model);
-  parts.painting?.listClassButtons();
+  parts.painting?.refresh();
   parts.training?.refresh();
   if (page.image) listDownloads(page.image);
   element("accept").disabled = !page.prediction;

@@ -38,10 +38,14 @@ export function startPainting(view, page, refreshLayers) {
     }
   }
 
+  function hasTwoClasses() {
+    return painter.state.pixels.filter(Boolean).length > 1;
+  }
+
   async function askPreview() {
     const { image } = page;
     await painter.queue;
-    if (painter.state.pixels.filter(Boolean).length < 2) return; // nothing to tell apart yet
+    if (!hasTwoClasses()) return; // nothing to tell apart yet
     const begin = performance.now();
     const answer = await (await post(`/v1/images/${image.id}/preview`, seenBox(view))).json();
     if (page.image !== image) return;
@@ -50,9 +54,13 @@ export function startPainting(view, page, refreshLayers) {
     refreshLayers();
   }
 
-  /** Let the server compute what previews of the view need before the first one is asked for. */
+  /** Show the preview again where no model's mask is shown; else let the server compute what the first one needs. */
   function prepare() {
     if (!painter.state || !element("preview").checked) return;
+    if (!page.model.is_trained && hasTwoClasses()) {
+      preview();
+      return;
+    }
     post(`/v1/images/${page.image.id}/preview/features`, seenBox(view)).catch(() => {}); // a preview says what is wrong
   }
 
@@ -132,7 +140,10 @@ export function startPainting(view, page, refreshLayers) {
 
   return {
     painter,
-    listClassButtons,
+    refresh() {
+      listClassButtons();
+      showState(painter.state);
+    },
     prepare,
     async open(image) {
       page.preview = null;

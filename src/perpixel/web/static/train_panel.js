@@ -59,7 +59,7 @@ export function startTraining(page, choose, onChange) {
     element("next-images").replaceChildren(
       ...found.images.map((image) => {
         const item = made("li");
-        item.append(made("button", image.name, { type: "button", onclick: () => choose(image.id) }));
+        item.append(made("button", image.name, { type: "button", title: image.name, onclick: () => choose(image.id) }));
         return item;
       }),
     );
