@@ -15,6 +15,7 @@ from perpixel.prediction.onnx_engine import onnxruntime_graph
 from prediction.networks import codec_for
 
 SIZES = ((1, 1), (31, 31), (32, 32), (33, 33), (250, 301), (600, 40))
+QUICK_SIZES = ((1, 1), (33, 33), (600, 40))
 KINDS = (("multiclass", "uint8", 1.0), ("multilabel", "uint16", 0.5), ("multiclass", "float32", 0.375))
 ALL_KINDS = [(kind, dtype, 1.0) for kind in ("multiclass", "multilabel") for dtype in ("uint8", "uint16", "float32")]
 
@@ -26,7 +27,7 @@ def image_of(size, dtype, channels=3):
     return image
 
 
-def refuse_differing(name, kind, dtype, scale, folder):
+def refuse_differing(name, kind, dtype, scale, folder, sizes=SIZES):
     torch.manual_seed(0)
     network, codec = stirred(CASES[name](3, 3)).eval(), codec_for(kind, dtype=dtype)
     predictor = Predictor(network, codec, options=PredictOptions(scale=scale, precision="32", device="cpu"))
@@ -34,7 +35,7 @@ def refuse_differing(name, kind, dtype, scale, folder):
     write_onnx(raw, 3, dtype, folder / "model.onnx", {})
     run = onnxruntime_graph((folder / "model.onnx").read_bytes())
     traced = trace(raw, torch.zeros(2, 3, *EXAMPLE_HW))
-    for size in SIZES:
+    for size in sizes:
         if size == (1, 1) and "reflect" in name:
             continue  # instance norm of a single value: PyTorch itself is 0.6 from its answer in double precision
         image = image_of(size, dtype)
@@ -53,7 +54,7 @@ QUICK = [(name, *kind) for name, kind in zip(("unet light", "unet valid", "unet 
 
 @pytest.mark.parametrize(("name", "kind", "dtype", "scale"), QUICK)
 def test_graphs_predict_what_pytorch_predicts(name, kind, dtype, scale, tmp_path):
-    refuse_differing(name, kind, dtype, scale, tmp_path)
+    refuse_differing(name, kind, dtype, scale, tmp_path, QUICK_SIZES)
 
 
 @pytest.mark.slow

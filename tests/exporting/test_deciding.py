@@ -150,6 +150,6 @@ def test_ties_are_told_from_differences():
     assert output.is_tie(shares, np.zeros((2, 1, 2), np.uint8)).tolist() == [[[True, False]], [[True, False]]]
 
 
-def test_a_stride_that_does_not_divide_the_tile_is_exported(runs):
-    card = Bundle.open(perpixel.export(runs["cells"], runs["cells"].folder.parent / "again").path).card
+def test_a_stride_that_does_not_divide_the_tile_is_exported(bundles):
+    card = Bundle.open(bundles["cells"]).card
     assert replace(card, align_px=64).tile_px % 64, "1504 pixels at half the resolution are no multiple of 64"
