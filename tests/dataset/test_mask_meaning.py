@@ -1,6 +1,7 @@
 """What a value of a mask means is decided by all evidence together; where two readings remain, the user is asked."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from folders import COLOURS, drawing, photograph, save, save_palette
 from perpixel.dataset import scan
+from perpixel.dataset.annotations.tables import ClassEntry, ClassTable
 from perpixel.dataset.masks.void import is_even
 from perpixel.errors import DataError
 from perpixel.files.deep_png import read_deep_png
@@ -234,3 +236,16 @@ def test_white_around_objects_that_end_there_is_asked_about(tmp_path):
         save(tmp_path / "masks" / f"{number}.png", np.where(target == 0, 255, target - 1).astype(np.uint8))
     with pytest.raises(DataError, match=r"255 covers \d+% of the pixels, beside class indices"):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("count", "named"), [(3, ("background", "sky", "road")), (4, ("background", "sky", "road", "car"))]
+)
+def test_a_table_from_1_leaves_0_to_the_background(count, named):
+    entries = tuple(ClassEntry(name, k) for k, name in enumerate(named[1:], start=1))
+    assert ClassTable(Path("classes.csv"), entries).for_values(range(count)) == dict(enumerate(named))
+
+
+def test_a_table_from_1_names_nothing_where_the_masks_may_count_from_0():
+    entries = tuple(ClassEntry(name, k) for k, name in enumerate(("sky", "road", "car"), start=1))
+    assert ClassTable(Path("classes.csv"), entries).for_values(range(3)) is None

@@ -74,7 +74,7 @@ class ClassTable:
         Gray levels that are the numbers times 17, 85 or 255 are those of 4, 2 or 1 bits.
         """
         named = {entry.value: entry.name for entry in self.entries if entry.value is not None}
-        entries_are_numbered = len(named) == len(self.entries)
+        are_numbered = len(named) == len(self.entries)
         if not named and all(entry.colour and len({*entry.colour}) == 1 for entry in self.entries):
             named = {entry.colour[0]: entry.name for entry in self.entries if entry.colour}
             named = {0: "background", **named}  # Supervisely's gray levels leave out the background
@@ -82,8 +82,8 @@ class ClassTable:
             named = dict(enumerate(self.names, start=-1 if self.names[0] == "__ignore__" else 0))
             if max(values, default=0) == len(self.names) and not self.has_background:
                 named = {0: "background", **dict(enumerate(self.names, start=1))}
-        if entries_are_numbered and min(named) > 0:
-            named = {0: "background", **named}  # ADE20K and others count from 1 and leave out the rest
+        if are_numbered and min(named) > 0 and max(values, default=0) != max(named) - 1:
+            named = {0: "background", **named}  # ADE20K's and others' 0; masks that count from 0 end one earlier
         for scale in (1, 17, 85, 255):
             if all(value % scale == 0 and value // scale in named for value in values):
                 return {value: named[value // scale] for value in values}
