@@ -11,7 +11,7 @@ import typer
 from perpixel.cli.flags import with_flags
 from perpixel.cli.progress_bars import Notices
 from perpixel.cli.spoken import spoken_language, translate_help, usage_error
-from perpixel.errors import PerpixelError, SettingsError
+from perpixel.errors import DataError, PerpixelError, SettingsError
 from perpixel.language import current, say, translated_error, use
 
 RENAMED_WORDS: Final = {
@@ -107,6 +107,12 @@ def _exit_code(app: typer.Typer, words: list[str]) -> int:
             raise
         print(_needs_the_whole(error.name), file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads the output has enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, MemoryError, OverflowError) as error:
+        print(translated_error(_of_the_machine(error)), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(say("stopped."), file=sys.stderr)
         return 130
@@ -116,6 +122,20 @@ def _exit_code(app: typer.Typer, words: list[str]) -> int:
         _show(error, words)
         return int(error.exit_code)
     return result if isinstance(result, int) else 0
+
+
+def _of_the_machine(error: OSError | MemoryError | OverflowError) -> PerpixelError:
+    """What the system refused, in perpixel's words."""
+    if isinstance(error, OSError):
+        name = error.filename if isinstance(error.filename, str) else "a file"
+        return DataError(
+            f"{name} cannot be used: {error.strerror or error}.", fix="check the path and its permissions."
+        )
+    if isinstance(error, MemoryError):
+        return SettingsError(
+            "the memory is not enough for this.", fix="ask for less at a time, or close other programs."
+        )
+    return SettingsError(f"a number is too large to compute with: {error}.", fix="give a smaller number.")
 
 
 def _needs_the_whole(package: str) -> str:

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from perpixel.errors import SettingsError
 from perpixel.models.base import SegmentationModel
 from perpixel.models.registry import build
 from perpixel.results import Result, Row
 from perpixel.runtime.json_values import JsonObject
 
+MAX_SIDE: Final = 2**16
 _ADAM_COPIES = 4  # of every parameter in training: itself, its gradient, and Adam's two moments
 
 
@@ -121,8 +123,14 @@ def describe_network(
         options: See `build`.
 
     Raises:
-        SettingsError: See `build`.
+        SettingsError: See `build`; or a side, the channels or the classes are more than 65,536.
     """
+    largest = {"the height": size_hw[0], "the width": size_hw[1], "channels": in_channels, "classes": classes}
+    if too_large := [f"{what}: {number}" for what, number in largest.items() if number > MAX_SIDE]:
+        raise SettingsError(
+            f"a network of this size cannot be described: {', '.join(each[:40] for each in too_large)}.",
+            fix=f"give numbers up to {MAX_SIDE:,}.",
+        )
     with torch.device("meta"):
         model = build(name, in_channels=in_channels, classes=classes, encoder=encoder, **options)
     title = f"{name} on {encoder}" if encoder else name

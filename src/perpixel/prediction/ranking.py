@@ -79,13 +79,15 @@ def rank_images(
         progress: Called with the images that are seen, and all.
 
     Raises:
-        SettingsError: There is no such strategy.
+        SettingsError: There is no such strategy, or the seed is below 0.
         DataError: An image cannot be read, or is not like the training images.
     """
     if strategy not in get_args(RankingStrategy):
         raise SettingsError(
             f"there is no strategy {strategy!r}.", fix=did_you_mean(strategy, get_args(RankingStrategy))
         )
+    if seed < 0:
+        raise SettingsError(f"a seed of {seed} is below 0.", fix="give a whole number from 0 up.")
     draws = np.random.default_rng(seed).random(len(paths))
     ranked = []
     for number, (path, drawn) in enumerate(zip(paths, draws, strict=True), start=1):

@@ -18,6 +18,7 @@ from perpixel.shapes import AnyArray
 from perpixel.split.groups import groups_of
 from perpixel.split.parts import PARTS, Split, SplitPart
 
+MOST_FOLDS: Final = 2**16
 GAP_FROM: Final = 20
 """Slices from which a stack can spare one at each border between parts."""
 
@@ -61,6 +62,11 @@ def split(  # noqa: PLR0913  (all but two are options)
         raise DataError(
             f"{len(samples)} labelled image(s): training and validation need at least one each.",
             fix="label one more image, or cut the image into pieces.",
+        )
+    if folds is not None and folds > max(len(samples), MOST_FOLDS):
+        raise DataError(
+            f"{len(samples)} labelled images cannot be divided into {folds} folds.",
+            fix=f"ask for at most {len(samples)} folds.",
         )
     parts, open_parts = _given(samples, folds)
     rest = [index for index, sample in enumerate(samples) if sample.name not in parts]

@@ -19,6 +19,7 @@ from perpixel.errors import DataError
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
 from perpixel.files.read import read_header, read_mask
+from perpixel.files.whole_file import text_of
 from perpixel.runtime.json_values import Json, JsonMapping
 from perpixel.shapes import AnyArray
 
@@ -27,7 +28,7 @@ MOST_PAGES: Final = 10_000
 
 def labkit_labels(_: Json, path: Path, __: Sequence[Path]) -> list[Annotated] | None:
     """The one image of a .labeling; None for JSON of another form."""
-    data = parse_json(path.read_text(encoding="utf-8"), str(path))
+    data = parse_json(text_of(path), str(path))
     if not isinstance(data, dict) or not isinstance(data.get("labels"), dict) or "interval" not in data:
         return None
     least, greatest = data["interval"]["min"], data["interval"]["max"]
@@ -49,7 +50,7 @@ def labkit_labels(_: Json, path: Path, __: Sequence[Path]) -> list[Annotated] | 
 
 def labkit_raster(_: Json, path: Path, images: Sequence[Path]) -> list[Annotated] | None:
     """The labels of a TIFF by the names in the file next to it; None for JSON of another form."""
-    data = parse_json(path.read_text(encoding="utf-8"), str(path))
+    data = parse_json(text_of(path), str(path))
     if not isinstance(data, dict) or not isinstance(data.get("labelSets"), list):
         return None
     raster = path.with_suffix("")
