@@ -5,6 +5,7 @@ import os
 import socket
 import traceback
 
+import pytest
 import torch
 
 from perpixel.training import ranks
@@ -12,6 +13,8 @@ from perpixel.training import ranks
 
 def joined(work, folder, number=2):
     """Let forked processes do the same work; their errors as text, by rank."""
+    if not hasattr(os, "fork"):
+        pytest.skip("this system forks no processes")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

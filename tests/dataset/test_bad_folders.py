@@ -68,7 +68,7 @@ def test_names_that_are_not_utf8_are_refused(tmp_path):
     assert "1 file name(s) are not UTF-8" in _said(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() == 0, reason="root may read everything")
 def test_a_folder_without_permission_is_told(tmp_path):
     pairs(tmp_path)
     (tmp_path / "masks").chmod(0)

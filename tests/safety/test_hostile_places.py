@@ -38,6 +38,9 @@ def within(seconds):
     def late(*_):
         raise AssertionError("it waits")
 
+    if not hasattr(signal, "SIGALRM"):  # a system without pipes to wait for
+        yield
+        return
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(seconds)
     try:

@@ -1,7 +1,5 @@
 """Nonsense of every kind, and a process that is killed while somebody paints."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -60,7 +58,7 @@ def test_nothing_that_was_answered_is_lost_when_the_process_is_killed(cells, tmp
         path = f"/v1/images/{image_id}/labels/strokes"
         assert ask(url, "POST", path, stroke, {"If-Match": "*"}).status == 200
         answered += 1
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.communicate(timeout=20)
     (log,) = (tmp_path / "images-labels" / "log").glob("*.jsonl")
     found = Painting(tmp_path / "images-labels", log.stem, (24, 32), 2)
