@@ -1,5 +1,6 @@
 """The formats of image files that can be read. The content decides what a file is, never its ending."""
 
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -37,10 +38,15 @@ LONGEST_START: Final = 12
 
 def format_of(path: Path) -> str:
     """The name of the file's format. Raises DataError where it has none, or cannot be read."""
-    for name, each in IMAGE_FORMATS.items():
-        if each.is_ours is not None and each.is_ours(path):
-            return name
-    if path.exists() and not path.is_file():  # opening a pipe would wait for someone to write into it
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        mode = stat.S_IFREG  # it is told where it is opened
+    if stat.S_ISDIR(mode):
+        for name, each in IMAGE_FORMATS.items():
+            if each.is_ours is not None and each.is_ours(path):
+                return name
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for someone to write into it
         raise unreadable(path, "it is a folder, a pipe or a device")
     with damage_told(path), path.open("rb") as file:
         start = file.read(LONGEST_START)

@@ -28,7 +28,8 @@ def pair(images: Sequence[Path], masks: Sequence[Path]) -> Pairs:
     By equal stems; by the image's whole name (a.jpg, a.jpg.png); by what is left of the stems without words like
     "mask"; by one constant affix; else one image with one mask.
     """
-    images, masks = [i for i in images if i not in set(masks)], list(masks)
+    are_masks = set(masks)
+    images, masks = [i for i in images if i not in are_masks], list(masks)
     problems = [*_collisions(images), *_collisions(masks)]
     pairs: list[tuple[Path, Path]] = []
     for step in (_by_stem, _by_file_name, _by_key, _by_affix):
