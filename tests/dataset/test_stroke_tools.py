@@ -95,8 +95,15 @@ def test_a_project_without_h5py_says_what_to_install(tmp_path, monkeypatch):
 def test_a_broken_project_is_told(tmp_path):
     stroke_tools.ilastik(tmp_path)
     (tmp_path / "labels.ilp").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="cannot be read as a project of ilastik"):
+    with pytest.raises(DataError, match="cannot be read as a project of ilastik") as raised:
         scan(tmp_path)
+    assert len(raised.value.problems) == 1
+
+
+def test_another_value_than_0_is_nowhere_among_drawn_areas(tmp_path):
+    stroke_tools.labkit(tmp_path)
+    dataset = scan(tmp_path, overrides=Overrides(unlabelled=(7,)))
+    assert any("no mask holds 7" in finding.problem.what for finding in dataset.findings)
 
 
 def test_labels_that_lie_in_another_file_are_not_followed(tmp_path):

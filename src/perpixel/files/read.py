@@ -76,6 +76,8 @@ def read_header(path: Path) -> Header:
 def read_mask(path: Path, page: int = 0, box: Box | None = None) -> RawMask:
     """Read a mask, or a box of it, as it lies: indices stay indices, colours colours. Raises DataError."""
     mask = IMAGE_FORMATS[format_of(path)].read_mask(path, page, box)
+    if mask.nodata is None and mask.values.dtype.kind in "iu":
+        return mask
     nodata = mask.nodata if mask.nodata is not None and math.isfinite(mask.nodata) else None  # NaN is −1 by now
     return replace(mask, values=_whole_numbers(mask.values, path), nodata=nodata)
 

@@ -13,7 +13,7 @@ from perpixel.dataset.layout.inventory import MaskFacts, gathered
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.masks.classes import Understood, default_colours
 from perpixel.dataset.masks.evidence import LARGEST_SIDE, MOST_LOOKED_AT, Shapes
-from perpixel.dataset.masks.void import STROKES_FROM, MaskValues, is_beside_strokes
+from perpixel.dataset.masks.void import STROKES_FROM, MaskValues, absent_value, is_beside_strokes
 from perpixel.dataset.sample import Finding, Sample, Shape, info
 from perpixel.errors import DataError
 from perpixel.labels.labels import Labels, Value
@@ -51,14 +51,16 @@ def understood_drawn(
     if not is_partial and ignored is None:
         _ask_for_strokes(samples, are_regions=layout.is_partial is None)
     told = (_told_partial(is_stated=stated),) if is_partial else ()
+    if absent := [str(value) for value in unlabelled if value != 0]:
+        told = (*told, absent_value(absent))
     if given is not None:
         return Understood(given, "drawn", told, is_partial)
-    if not is_partial:
-        names = (BACKGROUND, *layout.classes)
-        values = tuple(range(len(names)))
-        return Understood(Labels("multiclass", names, values, default_colours(values)), "drawn")
     used = {shape.value for sample in samples for shape in sample.shapes or ()}
     names = (*((BACKGROUND,) if 0 in used else ()), *layout.classes)
+    if not is_partial or (len(names) < 2 and layout.problems):  # which are told then
+        names = (BACKGROUND, *layout.classes)
+        values = tuple(range(len(names)))
+        return Understood(Labels("multiclass", names, values, default_colours(values)), "drawn", told)
     if len(names) < 2:
         raise _one_class(names)
     values = tuple(range(1, len(names) + 1))
