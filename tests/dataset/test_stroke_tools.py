@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import stroke_tools
+from folders import photograph, save
 from perpixel import check
 from perpixel.dataset import scan
 from perpixel.dataset.overrides import Overrides
@@ -71,6 +72,19 @@ def test_a_description_of_strokes_reads_the_same(tmp_path, monkeypatch):
     assert check(tmp_path / "data", tmp_path / "checked").is_usable
     again = scan(tmp_path / "checked" / "dataset.yaml", whole=True)
     are_the_strokes(again)
+
+
+def test_masks_that_ilastik_exports_mean_the_same_as_its_project(tmp_path):
+    """Its labels are numbered in their order, stroma = 1; by name nucleus would come first."""
+    stroke_tools.ilastik(tmp_path / "data")
+    labels = scan(tmp_path / "data", whole=True).labels
+    assert dict(zip(labels.names, labels.values, strict=True)) == {"stroma": 1, "nucleus": 2}
+    for number in range(3):
+        save(tmp_path / f"dense/images/{number}.png", photograph(stroke_tools.truth(number), number))
+        save(tmp_path / f"dense/masks/{number}.png", (stroke_tools.truth(number) + 1).astype(np.uint8))
+    dense = scan(tmp_path / "dense", labels, whole=True)
+    found = np.array(labels.names)[dense.target(next(s for s in dense.samples if s.name == "1"))]
+    np.testing.assert_array_equal(found, np.array(stroke_tools.NAMES)[stroke_tools.truth(1)])
 
 
 def test_a_region_of_qupath_is_labelled_wholly_and_nothing_else(tmp_path):

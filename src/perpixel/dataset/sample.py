@@ -133,6 +133,7 @@ class Drawn:
         shapes: Of each image that is labelled, in the order of drawing.
         problems: What could not be read.
         splits: Of images that a file named after a subset lists (instances_train.json), that subset.
+        order: The labels as the tool numbers them from 1 on, where it does.
         is_partial: Whether the tool labels parts of images, and what lies outside has no label; None where both are
             usual.
     """
@@ -142,3 +143,4 @@ class Drawn:
     problems: tuple[Problem, ...] = ()
     splits: Mapping[Path, Subset] = field(default_factory=dict)
     is_partial: bool | None = False
+    order: tuple[str, ...] = ()

@@ -22,9 +22,13 @@ class Outline:
 
 @dataclass(frozen=True)
 class Annotated:
-    """The areas of one image, as a file names it; empty names mean the file's own. Height and width where it says."""
+    """The areas of one image, as a file names it; empty names mean the file's own. Height and width where it says.
+
+    `order` are the labels as the tool numbers them from 1 on, in the masks that it exports.
+    """
 
     image: str
     areas: tuple[Outline, ...]
     height: int | None = None
     width: int | None = None
+    order: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ def recognise_drawn(tree: Tree) -> Layout | None:
     problems = drawn.problems
     if not drawn.shapes and not problems:
         problems = (Problem(f"the {source} files list no image that is here.", "put the images next to them."),)
-    return Layout("drawn", named_apart(samples), drawn.classes, (told,), problems, drawn.is_partial)
+    return Layout("drawn", named_apart(samples), drawn.classes, (told,), problems, drawn.is_partial, drawn.order)
 
 
 def _with_split(sample: Sample, drawn: Drawn) -> Sample:

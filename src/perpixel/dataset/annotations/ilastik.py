@@ -80,7 +80,7 @@ def _annotated(raw: H5, blocks: Sequence[H5], names: Sequence[str]) -> Annotated
         for value in sorted({int(v) for v in np.unique(plane)} - {0}):
             label = names[value - 1] if value <= len(names) else f"class {value}"
             areas.append(Outline(label, runs=runs_of(plane == value), page=page if pages else None))
-    return Annotated(_name_of(raw), tuple(areas), height, width)
+    return Annotated(_name_of(raw), tuple(areas), height, width, tuple(names))
 
 
 def _add_block(

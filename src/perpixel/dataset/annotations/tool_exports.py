@@ -130,7 +130,8 @@ def _drawn(found: Mapping[Path, Sequence[Annotated]], images: Sequence[Path], pr
     if odd:
         what = f"{len(odd)} annotations are boxes, points or lines, which hold no area."
         problems.append(Problem(what, "draw polygons or masks instead, or remove them.", tuple(odd)))
-    return Drawn(tuple(classes), {image: tuple(own) for image, own in shapes.items()}, tuple(problems))
+    order = next((of.order for each in found.values() for of in each), ())
+    return Drawn(tuple(classes), {i: tuple(own) for i, own in shapes.items()}, tuple(problems), order=order)
 
 
 def _with_labels(found: Mapping[Path, Sequence[Annotated]]) -> tuple[dict[Path, list[Annotated]], list[str]]:

@@ -40,6 +40,8 @@ class Layout:
     problems: tuple[Problem, ...] = ()
     is_partial: bool | None = False
     """Whether the tool that drew the labels leaves what lies outside without one; None where both are usual."""
+    order: tuple[str, ...] = ()
+    """Drawn labels as their tool numbers them from 1 on, where it does."""
 
 
 def recognise(tree: Tree) -> Layout | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.dataset.annotations.filling import fill, inside
+from perpixel.dataset.annotations.labelled_shapes import LABELLED_BACKGROUNDS
 from perpixel.dataset.layout.inventory import MaskFacts, gathered
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.masks.classes import Understood, default_colours
@@ -63,9 +64,21 @@ def understood_drawn(
         return Understood(Labels("multiclass", names, values, default_colours(values)), "drawn", told)
     if len(names) < 2:
         raise _one_class(names)
-    values = tuple(range(1, len(names) + 1))
-    labels = Labels("multiclass", names, values, default_colours(range(len(names))), (0,))
+    first = 0 if names[0] == BACKGROUND else 1  # black is the background's
+    colours = default_colours(range(first, first + len(names)))
+    labels = Labels("multiclass", names, _values(names, layout.order), colours, (0,))
     return Understood(labels, "drawn", told, is_partial)
+
+
+def _values(names: Sequence[str], order: Sequence[str]) -> tuple[int, ...]:
+    """A value for each name: its number in the tool, so that masks which it exports mean the same; else from 1 on.
+
+    >>> _values(["background", "cell"], ["cell", "Background"]), _values(["a", "b"], [])
+    ((2, 1), (1, 2))
+    """
+    numbers = {name.lower() if name.lower() in LABELLED_BACKGROUNDS else name: k for k, name in enumerate(order, 1)}
+    numbers |= {BACKGROUND: numbers["_background_"]} if "_background_" in numbers else {}
+    return tuple(numbers[name] for name in names) if {*names} <= {*numbers} else tuple(range(1, len(names) + 1))
 
 
 def with_drawn(samples: Sequence[Sample], layout: Layout, understood: Understood) -> list[Sample]:
