@@ -177,18 +177,6 @@ def test_lines_of_the_terminal_are_said_in_chinese(english, chinese_):
     assert translated(english, "zh") == chinese_
 
 
-def test_every_reason_of_a_plan_is_said_in_chinese():
-    tree = ast.parse((SOURCE / "planning" / "rules.py").read_text(encoding="utf-8"))
-    reasons = {
-        template(node.elts[1]) for node in ast.walk(tree) if isinstance(node, ast.Tuple) and len(node.elts) == 2
-    }
-    told = {each for each in reasons if each and " " in each and each not in {"{0} threads", "{0} of them"}}
-    composed = {each for each in told if each.startswith(("balanced: {0}", "rare: {0}; the square root of {1}"))}
-    parts = {"pixels without the class over those with it", "the classes' median frequency over that of each"}
-    assert len(told) > 20
-    assert told - composed - parts - chinese().keys() == set()
-
-
 def test_a_level_of_a_pruned_network_is_said_in_chinese():
     line = "level 1    0.10 M parameters     4.0 G multiply-adds   0.080 s  mean IoU 0.508  runs/p/model.safetensors"
     assert (
