@@ -82,6 +82,7 @@ EXPECTED = {
         parts={"train": 17, "val": 2, "test": 2},
         findings=(
             "training_data.gtif lies on the grid", "1 value(s) in the masks", "1 channel(s) have one value",
+            "Scores are on labelled pixels only",
             "cut into 21 blocks of about 48 × 48 pixels, 3 pixels apart, for training, validation and test, 4 more",
         ),
     ),
