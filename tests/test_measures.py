@@ -162,6 +162,36 @@ def test_each_set_of_choices_is_written_once(capsys):
     assert twice == {}
 
 
+CALLED_FROM_OUTSIDE = {"detect", "emit", "get_next", "to_frame", "tutorial_table"}
+"""By CVAT, logging, ONNX Runtime, users, and by the test that holds the walks' tables to the recipes."""
+
+
+def names_used():
+    """Every name that is read, imported, or written as a word of its own in a text or a template."""
+    for path in FILES:
+        for node in ast.walk(parsed(path)):
+            match node:
+                case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.alias(name=name):
+                    yield name
+                case ast.Constant(value=str(text)):
+                    yield text
+    for path in (SOURCE / "report" / "templates").glob("*.html"):
+        yield from re.findall(r"\w+", path.read_text(encoding="utf-8"))
+
+
+def test_every_function_has_a_caller_outside_the_tests(capsys):
+    used = set(names_used())
+    dead = [
+        f"{name_of(path)}:{node.lineno} {node.name}"
+        for path in FILES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, (*FUNCTION, ast.ClassDef)) and not node.decorator_list
+        and not node.name.startswith("_") and node.name not in used | CALLED_FROM_OUTSIDE
+    ]  # fmt: skip
+    show(capsys, "functions that only tests call (0)", len(dead))
+    assert dead == []
+
+
 class StepReachedError(Exception):
     """The first step is about to be taken."""
 
