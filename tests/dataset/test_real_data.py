@@ -55,7 +55,7 @@ EXPECTED = {
     ),
     "camvid": Expected(
         76, CAMVID, tuple(range(11)), ignored=(11,), parts={"train": 46, "val": 13, "test": 17}, groups=4,
-        findings=("recognised as CamVid", "1 pair(s) of images show the same"),
+        findings=("recognised as CamVid", "2 images have their background in common with others"),
     ),
     "oxford_pets": Expected(
         139, ("pet", "background", "border"), (1, 2, 3), parts={"train": 111, "val": 14, "test": 14},
