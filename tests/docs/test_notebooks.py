@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import perpixel
+from perpixel.errors import SettingsError
 from perpixel.settings.recipes import RECIPES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -50,6 +52,11 @@ def test_the_smallest_notebook_runs(tmp_path, monkeypatch):
             exec(compile(small, "shapes.ipynb", "exec"), names)
     assert names["STEPS"] == 1
     assert names["found"].mask.shape == (6, 32, 32)
+
+
+def test_runs_that_are_no_list_are_refused_in_a_sentence():
+    with pytest.raises(SettingsError, match=r"takes a list of runs\.\nFix: write compare\(\[first, second\]\)"):
+        perpixel.compare("runs/a", "runs/b")
 
 
 @pytest.mark.slow

@@ -105,6 +105,7 @@ def compare(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.report import write_comparison
 
     known_language(language)  # a wrong one costs no time
+    _check_is_list(runs)
     pairs = [(run, load(run)) for run in map(opened_run, runs)]
     folder = Path(data) if data else None
     stated = value_from(unlabelled)
@@ -113,6 +114,12 @@ def compare(  # noqa: PLR0913 # each is one thing to ask for
     comparison.save(folder)
     shown = page_language(language, pairs[-1][0])
     return replace(comparison, page=write_comparison(comparison, folder / "compare.html", shown))
+
+
+def _check_is_list(runs: object) -> None:
+    """Raise SettingsError for a single run, or its name."""
+    if not isinstance(runs, list | tuple):
+        raise SettingsError("compare takes a list of runs.", fix="write compare([first, second]).")
 
 
 def prune(run: "Run | PathLike", *, split: "PartName" = "val") -> "PrunedLevels":
