@@ -282,7 +282,7 @@ def doctor(
 @with_language
 def models() -> None:
     """List the networks and encoders, with their size and what each is for."""
-    print(translated(catalogue.models()))
+    print(translated(str(catalogue.models())))
 
 
 @app.command()
