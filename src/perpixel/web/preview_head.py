@@ -6,6 +6,7 @@ features is multiplied at its own resolution, and the products are enlarged and 
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -124,13 +125,24 @@ def fitted_head(features: Tensor, target: Tensor, classes: int, groups: FeatureG
     """
     mean, std = features.mean(0), features.std(0).clamp_min(1e-6)
     inputs = ((features - mean) / std).clamp(-CLIP, CLIP)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(0)
         sharp, fine, every = (
             _layers(inputs, columns, scale, _trained(inputs[:, columns] * scale, target, classes))
             for columns, scale in ((groups.filters, 1.0), (groups.fine, 1.0), (groups.every, DEEP_SCALE))
         )
     return Head(mean, std, sharp, (fine, every))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The matrices of a fit are small: threads that wait for each other on a busy machine take many times as long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _enlarged(half: Tensor, rows: slice, columns: slice) -> Tensor:
