@@ -222,3 +222,11 @@ def test_arrays_of_objects_are_not_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match=r"a.npy cannot be read"):
         read_image(tmp_path / "a.npy")
+
+
+def test_a_graph_refused_without_a_reason_is_told():
+    """ONNX Runtime refuses some damaged graphs with an empty message."""
+    from perpixel.prediction.onnx_engine import _lacking
+
+    assert _lacking("") == "it does not say why."
+    assert _lacking("broken\nat 3") == "broken"

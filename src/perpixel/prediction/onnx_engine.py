@@ -155,7 +155,7 @@ def _lacking(message: str) -> str:
         return f"it has no operator {found[1]}."
     if found := re.search(r"Opset (\d+) is under development.* till opset (\d+)", message):
         return f"its operators are those of version {found[2]}, and the graph's of {found[1]}."
-    return message.splitlines()[0]
+    return next(iter(message.splitlines()), "it does not say why.")
 
 
 def _threads() -> int:
