@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from perpixel.api.cvat import create, encoded
 from perpixel.errors import SettingsError
+from perpixel.integrations.cvat import create, encoded
 from perpixel.prediction.load import load_predictor
 
 masks = pytest.importorskip("cvat_sdk.masks", reason="cvat-sdk is not installed")

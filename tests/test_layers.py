@@ -12,10 +12,10 @@ SOURCE = Path(perpixel.__file__).parent
 LAYERS = (
     ("ground", ("errors", "language", "shapes", "results", "runtime")),
     ("mathematics", ("models", "losses", "metrics", "geometry", "instances", "labels")),
-    ("data", ("settings", "files", "dataset", "audit", "split", "loading")),
+    ("data", ("settings", "files", "dataset", "audit", "split")),
     ("decisions", ("planning", "store")),
     ("verbs", ("checking", "training", "prediction", "evaluation", "conversion", "exporting")),
-    ("telling", ("report", "diagnosis", "web", "api", "__init__")),
+    ("telling", ("report", "diagnosis", "web", "api", "integrations", "__init__")),
     ("doors", ("cli", "__main__")),
 )
 LAYER = {room: height for height, (_, rooms) in enumerate(LAYERS) for room in rooms}

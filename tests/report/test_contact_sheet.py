@@ -6,9 +6,9 @@ from PIL import Image
 from generated import binary_labels
 from perpixel.errors import OutputError
 from perpixel.labels.codec import Codec
-from perpixel.loading.batches import Batch
 from perpixel.report.contact_sheet import GAP_PX, TTA, VIEW_PX, contact_sheet
 from perpixel.shapes import IGNORED
+from perpixel.training.loading.batches import Batch
 
 CODEC = Codec(binary_labels(), "uint8", (100.0, 120.0, 140.0), (50.0, 40.0, 30.0))
 

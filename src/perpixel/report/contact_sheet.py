@@ -11,7 +11,7 @@ from PIL import Image
 from perpixel.files.atomic import replacing
 from perpixel.files.write import contrast, labelled, picture
 from perpixel.labels.codec import Codec
-from perpixel.loading.batches import Batch
+from perpixel.training.loading.batches import Batch
 
 TTA: Final = 8
 VIEW_PX: Final = 160

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from perpixel.dataset import Dataset, Sample
 from perpixel.errors import SettingsError
-from perpixel.loading.batches import Batch, Batches, PixelStore, batches_ahead
 from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
@@ -23,6 +22,7 @@ from perpixel.store.model_file import ModelCard
 from perpixel.training.averaging import Average, StateDict
 from perpixel.training.difficulty import tally_of
 from perpixel.training.fine_tuning import Base, take_over
+from perpixel.training.loading.batches import Batch, Batches, PixelStore, batches_ahead
 from perpixel.training.loggers import watched
 from perpixel.training.optimiser import optimiser_for
 from perpixel.training.ranks import ranks_for

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from perpixel.errors import RunError
-from perpixel.loading.batches import Batch
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress
 from perpixel.settings.tree import changed
@@ -23,6 +22,7 @@ from perpixel.training.announcements import validation_line
 from perpixel.training.averaging import StateDict
 from perpixel.training.checkpoint import RunningSums, TrainingState, save_checkpoint
 from perpixel.training.interrupts import interruption
+from perpixel.training.loading.batches import Batch
 from perpixel.training.loggers import LOGGERS, Logger
 from perpixel.training.session import Session
 from perpixel.training.step import StepResult

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from perpixel.dataset import Dataset, Sample
 from perpixel.labels.codec import Codec
-from perpixel.loading.augment import augment, window_hw
 from perpixel.settings.tree import AugmentSettings, TrainSettings
 from perpixel.shapes import IGNORED, AnyArray, ImageArray, TargetArray
+from perpixel.training.loading.augment import augment, window_hw
 
 READ_AHEAD: Final = 4
 

@@ -1,6 +1,6 @@
 """A function for CVAT's automatic annotation: every instance that a model finds becomes a mask.
 
-cvat-cli task auto-annotate ID --function-module perpixel.api.cvat -p model=str:runs/cells
+cvat-cli task auto-annotate ID --function-module perpixel.integrations.cvat -p model=str:runs/cells
 """
 
 from pathlib import Path

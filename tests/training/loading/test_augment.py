@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from perpixel.loading.augment import augment, window_hw
 from perpixel.settings.tree import AugmentSettings
 from perpixel.shapes import IGNORED
+from perpixel.training.loading.augment import augment, window_hw
 
 NOTHING = {
     **dict.fromkeys(("horizontal_flip", "vertical_flip", "rotate_degrees", "elastic_px"), 0),

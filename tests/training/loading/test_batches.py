@@ -9,9 +9,9 @@ import torch
 from generated import SIZES, picture_of, save, tiny_settings, write_cells, write_land, write_overlapping
 from perpixel.dataset import scan
 from perpixel.labels.codec import Codec
-from perpixel.loading.batches import Batches, PixelStore, batches_ahead, cut, resized, resized_target
 from perpixel.settings.tree import AugmentSettings
 from perpixel.shapes import IGNORED
+from perpixel.training.loading.batches import Batches, PixelStore, batches_ahead, cut, resized, resized_target
 
 STILL = AugmentSettings(
     horizontal_flip=0, vertical_flip=0, quarter_turns=False, rotate_degrees=0, zoom=1, brightness=0, contrast=1
