@@ -17,6 +17,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,12 +81,15 @@ class Outcome:
                                   f"largest process {self.most_bytes / 2**20:,.0f} MB"])  # fmt: skip
 
 
+def in_fresh_process(function, *arguments):
+    """What a function returns in a process that no runtime has started threads in: no fork survives them."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
 def make_folders(folder):
-    """What all cases damage; in a process of its own, since runtimes start threads that no fork survives."""
-    child = multiprocessing.get_context("fork").Process(target=_make, args=(folder,))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
+    """What all cases damage."""
+    in_fresh_process(_make, folder)
     return folder
 
 

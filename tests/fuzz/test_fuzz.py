@@ -2,7 +2,7 @@
 
 import pytest
 
-from fuzz.cases import BYTES, SECONDS, SUBJECTS, make_folders, run_cases
+from fuzz.cases import BYTES, SECONDS, SUBJECTS, in_fresh_process, make_folders, run_cases
 
 pytest.importorskip("resource", reason="this system sets no limits to a process")
 
@@ -14,7 +14,7 @@ def folder(tmp_path_factory):
 
 def ends_well(cases, folder):
     """No case failed, each subject was met, and not everything was refused, which would show little."""
-    outcome = run_cases(0, cases, seed=0, folder=folder)
+    outcome = in_fresh_process(run_cases, 0, cases, 0, folder)
     print(outcome)
     assert not outcome.failures, str(outcome)
     assert {name for name, *_ in SUBJECTS} < set(outcome.cases)

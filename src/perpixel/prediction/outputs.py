@@ -2,14 +2,21 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, get_args
 
+from perpixel.errors import SettingsError, did_you_mean
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.read import Header
 from perpixel.labels.labels import Colour, Labels, Value
 from perpixel.runtime.choices import Existing, InstanceMethod, PolygonFormat, ProbabilityDtype
 
 POLYGON_ENDINGS: Final = {"geojson": ".geojson", "geopackage": ".gpkg"}
+CHOICES: Final[dict[str, Any]] = {
+    "probabilities": ProbabilityDtype,
+    "polygons": PolygonFormat,
+    "instances": InstanceMethod,
+    "existing": Existing,
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,14 @@ class Outputs:
     count: bool = False
     also: tuple[str, ...] = ()
     existing: Existing = "refuse"
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError where a choice is none of its set."""
+        for option, choices in CHOICES.items():
+            value = getattr(self, option)
+            if value is not None and value not in get_args(choices):
+                fix = did_you_mean(str(value), get_args(choices))
+                raise SettingsError(f"{option} {value!r} is unknown.", fix=fix)
 
     def written_labels(self, labels: Labels) -> Labels:
         """The labels as the mask is written: with a value of its own for pixels outside the image."""
