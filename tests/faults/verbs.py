@@ -22,6 +22,7 @@ from generated import TINY_OPTIONS
 from perpixel.cli import main
 from perpixel.files.atomic import WRITING
 from perpixel.files.folder_lock import LOCK
+from perpixel.report.live_page import is_live
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
 
@@ -69,7 +70,8 @@ class Verb:
     def is_done(self, out):
         """Whether nothing is left to do."""
         if self.name == "train":
-            return (out / "checkpoints" / "last.safetensors").exists()  # report.html is there from the start
+            page = out / "report.html"  # the last that is written, over one that is there from the start
+            return page.exists() and not is_live(page)
         return out.exists() and state_of(out) == state_of(self.whole)
 
     @property
