@@ -24,6 +24,7 @@ from pathlib import Path
 from fuzz import readers, saved
 from fuzz.mutations import draw_of
 from perpixel.errors import PerpixelError
+from perpixel.training import timing
 
 SECONDS = 10
 """Of processor time in a case."""
@@ -35,6 +36,8 @@ BYTES = 2**30
 """What a case may take on top of what the process has when it begins."""
 LIMITS = {"MAX_PIXELS": 2**25, "MAX_BYTES": 2**28}
 """The limits that fit into these bytes; the usual ones are for 8 GB machines."""
+TRIED_SIDE = 64
+"""Of the crops on which a plan times networks, in pixels: those of 256 take seconds, and more than these bytes."""
 
 SUBJECTS = (
     ("images", 40, readers.images, None),
@@ -151,6 +154,7 @@ def _watched(first, end, seed, folder, outcome):
         return end
     outcome.cases[name] += 1
     outcome.failures.append((at, name, f"the process ended with {os.waitstatus_to_exitcode(status)}"))
+    print("FAILED", *outcome.failures[-1], flush=True)
     return at + 1
 
 
@@ -162,7 +166,10 @@ def _note(outcome, told):
     outcome.seconds[name] += told["seconds"]
     outcome.slowest = max(outcome.slowest, (told["seconds"], told["case"]))
     outcome.most_bytes = max(outcome.most_bytes, told["bytes"])
-    outcome.failures += [(told["case"], name, text) for text in told["failed"]]
+    found = [(told["case"], name, text) for text in told["failed"]]
+    for each in found:
+        print("FAILED", *each, flush=True)
+    outcome.failures += found
 
 
 def _child(first, end, seed, folder, told):
@@ -200,6 +207,7 @@ def _limit_memory():
         for name, value in LIMITS.items():
             if hasattr(module, name):
                 setattr(module, name, value)
+    timing.TRIED_SIDE = TRIED_SIDE
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     taken = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData"))
     resource.setrlimit(resource.RLIMIT_DATA, (taken + BYTES, taken + BYTES))

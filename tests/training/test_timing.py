@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from generated import binary_labels
+from perpixel.errors import SettingsError
 from perpixel.labels.codec import Codec
 from perpixel.settings.tree import settings_from
 from perpixel.store.model_file import ModelCard
@@ -111,6 +112,16 @@ def test_half_of_the_threads_are_timed_where_there_are_some(monkeypatch, raced):
         assert torch.get_num_threads() == 4
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_step_that_the_memory_does_not_hold_is_told(monkeypatch):
+    def full(*_):
+        raise RuntimeError("could not create a primitive")
+
+    step = timing._step(asked(steps=3).train, CARD, (2, 16, 24))
+    monkeypatch.setattr(timing, "loss_of", full)
+    with pytest.raises(SettingsError, match=r"(?s)2 crops of 16 × 24 pixels.*Fix: give steps or epochs"):
+        step()
 
 
 def test_a_step_computes_with_the_threads_it_is_asked_to():

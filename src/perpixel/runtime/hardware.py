@@ -1,7 +1,7 @@
 """What this machine does best: device, precision and memory format."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from perpixel.errors import SettingsError
 from perpixel.runtime.distributed import local_rank
@@ -16,6 +16,7 @@ Precision = Literal["32", "bf16"]
 """float32 throughout, or bfloat16 autocast."""
 MemoryFormat = Literal["channels_last", "channels_first"]
 """The order in which the values of feature maps lie: all channels of a pixel together, or all pixels of a channel."""
+OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory", "could not create a primitive")
 
 
 def chosen_device(name: str) -> Device:
@@ -113,6 +114,11 @@ def automatic_precision(device: "torch.device | str") -> Precision:
     import torch
 
     return "bf16" if torch.device(device).type == "cuda" and has_bfloat16(device) else "32"
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch means that memory is lacking; oneDNN says only that it could not create a primitive."""
+    return any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def process_threads() -> int:

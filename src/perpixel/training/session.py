@@ -16,6 +16,7 @@ from perpixel.errors import SettingsError
 from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
+from perpixel.runtime.hardware import is_out_of_memory
 from perpixel.settings.tree import Settings
 from perpixel.shapes import AnyArray
 from perpixel.store.model_file import ModelCard
@@ -31,7 +32,6 @@ from perpixel.training.step import StepResult, hardware_for, loss_for, loss_of
 from perpixel.training.validation import Validation, monitored, validate
 
 LOGGER: Final = logging.getLogger("perpixel")
-OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class Session:
@@ -133,7 +133,7 @@ class Session:
             try:
                 return self._step(number, batch, rate)
             except RuntimeError as error:
-                if not any(words in str(error) for words in OUT_OF_MEMORY):
+                if not is_out_of_memory(error):
                     raise
             self._take_smaller_parts()  # outside, where the failed step's tensors are gone
 

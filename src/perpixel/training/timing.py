@@ -13,7 +13,7 @@ import torch
 
 from perpixel.errors import SettingsError
 from perpixel.losses import weighted
-from perpixel.runtime.hardware import chosen_device, has_bfloat16, process_threads
+from perpixel.runtime.hardware import chosen_device, has_bfloat16, is_out_of_memory, process_threads
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.runtime.race import LEAST_ROUNDS, Race, race
@@ -250,8 +250,16 @@ def _step(train: TrainSettings, card: ModelCard, shape: tuple[int, int, int]) ->
     def step() -> None:
         if train.threads is not None:
             torch.set_num_threads(train.threads)
-        value, *_ = loss_of(network.training_outputs, image, target, bce, network.loss_weights, hardware)
-        value.backward()  # type: ignore[no-untyped-call] # of torch
-        float(value.detach())  # waits for the device
+        try:
+            value, *_ = loss_of(network.training_outputs, image, target, bce, network.loss_weights, hardware)
+            value.backward()  # type: ignore[no-untyped-call] # of torch
+            float(value.detach())  # waits for the device
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise SettingsError(
+                f"the memory does not hold {crops} crops of {height} × {width} pixels to time the network on.",
+                fix="give steps or epochs in place of minutes, or choose a smaller network.",
+            ) from error
 
     return step
