@@ -36,8 +36,8 @@ BYTES = 2**30
 """What a case may take on top of what the process has when it begins."""
 LIMITS = {"MAX_PIXELS": 2**25, "MAX_BYTES": 2**28}
 """The limits that fit into these bytes; the usual ones are for 8 GB machines."""
-TRIED_SIDE = 64
-"""Of the crops on which a plan times networks, in pixels: those of 256 take seconds, and more than these bytes."""
+TIMED = {"TRIED_SIDE": 64, "RACE_S": 0.2}
+"""Plans time networks on smaller crops, in pixels, and for less long, in seconds: the usual ones take most of a case."""
 
 SUBJECTS = (
     ("images", 40, readers.images, None),
@@ -207,7 +207,8 @@ def _limit_memory():
         for name, value in LIMITS.items():
             if hasattr(module, name):
                 setattr(module, name, value)
-    timing.TRIED_SIDE = TRIED_SIDE
+    for name, value in TIMED.items():
+        setattr(timing, name, value)
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     taken = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData"))
     resource.setrlimit(resource.RLIMIT_DATA, (taken + BYTES, taken + BYTES))

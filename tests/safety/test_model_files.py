@@ -151,7 +151,17 @@ def test_types_of_pixels_are_numbers(dtype):
 
 
 @pytest.mark.parametrize(
-    "change", [{"align_px": 0}, {"tile_px": 0}, {"overlap_px": 10**6}, {"scale": 0}, {"margin_px": -1}, {"tta": "x"}]
+    "change",
+    [
+        {"align_px": 0},
+        {"tile_px": 0},
+        {"tile_px": 10**20},
+        {"align_px": 10**20},
+        {"overlap_px": 10**6},
+        {"scale": 0},
+        {"margin_px": -1},
+        {"tta": "x"},
+    ],
 )
 def test_a_card_of_a_bundle_that_no_tile_fits_is_refused(change):
     stored = json.loads(BundleCard("onnx", CARD.codec).to_json())

@@ -31,6 +31,8 @@ UNTEMPERED: Final = "untempered_probabilities"
 """The second output of a graph with a temperature: views and tiles are averaged before the temperature is applied."""
 PREDICTED: Final = ("onnx", "huggingface")
 """The targets whose bundles perpixel itself predicts with."""
+LARGEST_TILE_PX: Final = 2**20
+"""Side of a tile that a card may state, in pixels; larger ones fit no memory, and their areas no 64 bits."""
 EXTERNAL: Final = b"\x0a\x08location\x12"
 """How protobuf writes that a tensor of an ONNX graph lies in another file, whose name follows."""
 DAMAGED_ZIP: Final = (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
@@ -90,8 +92,8 @@ class BundleCard:
 
     def __post_init__(self) -> None:
         assert 0 < self.scale <= 1, "the working resolution is a share of the native one"
-        assert self.align_px >= 1
-        assert 0 <= 2 * self.overlap_px <= self.tile_px > 0
+        assert 1 <= self.align_px <= self.tile_px <= LARGEST_TILE_PX
+        assert 0 <= 2 * self.overlap_px <= self.tile_px
         assert 0 <= self.margin_px <= self.overlap_px
         assert 0 <= self.map_bytes_per_px < math.inf
         assert 0 < self.temperature < math.inf
