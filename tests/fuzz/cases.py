@@ -37,7 +37,7 @@ BYTES = 2**30
 LIMITS = {"MAX_PIXELS": 2**25, "MAX_BYTES": 2**28}
 """The limits that fit into these bytes; the usual ones are for 8 GB machines."""
 TIMED = {"TRIED_SIDE": 64, "RACE_S": 0.2}
-"""Plans time networks on smaller crops, in pixels, and for less long, in seconds: the usual ones take most of a case."""
+"""Plans time networks on smaller crops (pixels) and for less long (seconds), which would take most of a case."""
 
 SUBJECTS = (
     ("images", 40, readers.images, None),
