@@ -20,6 +20,9 @@ IGNORED: Final = 255
 
 MAX_CLASSES: Final = 255
 
+LEAST_SCALE: Final = 1 / 64
+"""The coarsest working resolution, over the native one."""
+
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 TargetArray: TypeAlias = NDArray[np.uint8]
 

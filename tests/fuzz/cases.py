@@ -116,7 +116,7 @@ def case_of(number, seed, folder):
 
 def run_cases(first, number, seed, folder):
     """Run cases in children, one after the other; a child goes on until it dies."""
-    outcome, at = Outcome(), first
+    outcome, at, folder = Outcome(), first, folder.resolve()
     while at < first + number:
         at = _watched(at, min(at + CASES_A_CHILD, first + number), seed, folder, outcome)
     return outcome
@@ -176,6 +176,7 @@ def _child(first, end, seed, folder, told):
     """Run cases until the last."""
     import resource
 
+    os.chdir(folder)  # a damaged path such as .. stays small
     _limit_memory()
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)

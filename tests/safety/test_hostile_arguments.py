@@ -21,12 +21,12 @@ HUGE = "9" * 400
         (["describe", "unet", "--size", "999999999x999999999"], "cannot be described: the height: 999999999"),
         (["describe", "unet", "--size", f"{HUGE}x3"], "cannot be described: the height: 9999999"),
         (["describe", "unet", "--classes", HUGE], "cannot be described: classes: 99999"),
-        (["check", "x" * 5000], "cannot be used: File name too long"),
+        (["check", "x" * 5000], "xxx does not exist."),
     ],
 )
 def test_numbers_and_paths_that_nobody_has(words, told, capsys):
     assert main(words) == 1
-    error = capsys.readouterr().err
+    error = "".join(capsys.readouterr())  # what check finds is its answer
     assert told in error
     assert "Fix: " in error
 

@@ -16,12 +16,14 @@ import torch
 import perpixel
 from generated import binary_labels, codec_for, write_cells
 from perpixel.dataset import scan
+from perpixel.dataset.layout.names import natural
 from perpixel.errors import DataError, PerpixelError, RunError, SettingsError
 from perpixel.files import whole_file
 from perpixel.files.read import read_image
 from perpixel.files.whole_file import content_of, text_of
 from perpixel.models.weights import read_state
 from perpixel.prediction.load import load_predictor
+from perpixel.prediction.onnx_engine import _lacking, onnxruntime_graph
 from perpixel.settings.text import settings_from_file
 from perpixel.split import Split
 from perpixel.store import bundle as bundle_module
@@ -226,7 +228,30 @@ def test_arrays_of_objects_are_not_unpickled(tmp_path):
 
 def test_a_graph_refused_without_a_reason_is_told():
     """ONNX Runtime refuses some damaged graphs with an empty message."""
-    from perpixel.prediction.onnx_engine import _lacking
-
     assert _lacking("") == "it does not say why."
     assert _lacking("broken\nat 3") == "broken"
+
+
+def test_a_graph_that_fails_while_it_runs_is_told():
+    """It is sound until its shapes meet: 16 values do not fit into 7."""
+    helper = pytest.importorskip("onnx").helper
+    given, answer = ([helper.make_tensor_value_info(name, 1, None)] for name in ("x", "y"))
+    shape = helper.make_tensor("shape", 7, [1], [7])
+    graph = helper.make_graph([helper.make_node("Reshape", ["x", "shape"], ["y"])], "g", given, answer, [shape])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    run = onnxruntime_graph(model.SerializeToString())
+    with pytest.raises(RunError, match=r"(?s)ONNX Runtime .* cannot run this graph: .*Reshape.*\nFix: "):
+        run(np.zeros((1, 1, 4, 4), np.float32))
+
+
+def test_a_root_of_too_long_a_name_does_not_exist(tmp_path):
+    (tmp_path / "dataset.yaml").write_text(f"perpixel: 1\nroot: {'x' * 300}\n", encoding="utf-8")
+    with pytest.raises(DataError, match="which does not exist"):
+        scan(tmp_path)
+    with pytest.raises(DataError, match="does not exist"):
+        scan(tmp_path / ("x" * 300))
+
+
+def test_names_of_any_digits_are_sorted():
+    names = ["9" * 5000, "10", "5²", "009"]
+    assert sorted(names, key=natural) == ["5²", "009", "10", "9" * 5000]

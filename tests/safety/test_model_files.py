@@ -158,6 +158,7 @@ def test_types_of_pixels_are_numbers(dtype):
         {"tile_px": 10**20},
         {"align_px": 10**20},
         {"overlap_px": 10**6},
+        {"scale": 1e-300},
         {"scale": 0},
         {"margin_px": -1},
         {"tta": "x"},

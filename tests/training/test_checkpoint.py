@@ -44,6 +44,9 @@ CHANGES = {
     "a weight that is not finite": lambda it: next(iter(it["network"].values())).fill_(torch.nan),
     "another optimiser": lambda it: it["optimiser"]["state"][0].pop("exp_avg"),
     "moments of another shape": lambda it: it["optimiser"]["state"][0].update(exp_avg=torch.zeros(1)),
+    "moments of complex numbers": lambda it: it["optimiser"]["state"][0].update(
+        exp_avg=it["optimiser"]["state"][0]["exp_avg"].to(torch.complex64)
+    ),
     "weights in another order": lambda it: it["optimiser"]["param_groups"][0]["params"].reverse(),
 }
 

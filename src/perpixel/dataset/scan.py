@@ -1,5 +1,6 @@
 """Understand a folder, or say exactly what to mend."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def _stated(path: Path, labels: Labels | None, overrides: Overrides, whole: bool
             f"the path {path} is not UTF-8, or holds line breaks or other control characters.",
             fix="rename the folders in it, or move the data.",
         )
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"{path} does not exist.", fix="give the folder that holds the images and the masks.")
     if path.is_dir() and is_description(path / FILE_NAME):
         path = path / FILE_NAME
@@ -68,7 +69,7 @@ def _stated(path: Path, labels: Labels | None, overrides: Overrides, whole: bool
         raise DataError(f"{path} is not a folder.", fix="give the folder that holds the images and the masks.")
     description = load_description(path)
     root = path.parent / description.root
-    if not root.is_dir():
+    if not os.path.isdir(root):  # a name that is too long is none, too
         raise DataError(f"{path} names the folder {root}, which does not exist.", fix="correct its line root.")
     own = description.labels()
     stated = Stated(

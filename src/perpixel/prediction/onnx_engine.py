@@ -105,17 +105,17 @@ def onnxruntime_graph(content: bytes, output: str | None = None) -> Graph:
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[("CPUExecutionProvider", arena)])
     except Exception as error:
-        raise RunError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot run this graph: {_lacking(str(error))}",
-            fix="pip install --upgrade onnxruntime, or export the run again.",
-        ) from None
+        raise _cannot_run(onnxruntime.__version__, error) from None
     name, names = session.get_inputs()[0].name, [each.name for each in session.get_outputs()]
     if output is not None and output not in names:
         raise RunError(f"the graph has no output {output}.", fix="export the run again, or copy the bundle again.")
     wanted = [output or names[0]]
 
     def run(batch: AnyArray) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = session.run(wanted, {name: batch})[0]
+        try:
+            answer: NDArray[np.float32] = session.run(wanted, {name: batch})[0]
+        except Exception as error:
+            raise _cannot_run(onnxruntime.__version__, error) from error
         return answer
 
     return run
@@ -147,6 +147,13 @@ def openvino_graph(content: bytes | Path, output: str | None = None) -> Graph:
         return answer.copy()  # it is overwritten by the next batch
 
     return run
+
+
+def _cannot_run(version: str, error: Exception) -> RunError:
+    return RunError(
+        f"ONNX Runtime {version} cannot run this graph: {_lacking(str(error))}",
+        fix="pip install --upgrade onnxruntime, or export the run again.",
+    )
 
 
 def _lacking(message: str) -> str:

@@ -18,6 +18,7 @@ from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.settings.named import LossSettings, MonitorSettings, SettingsSection, loss_terms, monitor_given
 from perpixel.settings.presets import PRESETS
 from perpixel.settings.renamed import RENAMED, RENAMED_VALUES
+from perpixel.shapes import LEAST_SCALE
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -131,7 +132,7 @@ class TrainSettings(SettingsSection):
     batch_size: Few = 8
     accumulate: Few = Field(default=1, description="micro-batches of a batch: gradient accumulation")
     crop_hw: tuple[Few, Few] = (256, 256)
-    scale: Annotated[float, Field(gt=0, le=1)] = Field(
+    scale: Annotated[float, Field(ge=LEAST_SCALE, le=1)] = Field(
         default=1.0, description="working resolution / native resolution"
     )
     class_balanced_fraction: Share = Field(

@@ -23,6 +23,7 @@ from perpixel.labels.codec import Codec
 from perpixel.labels.decision import Calibration
 from perpixel.runtime.choices import Tta
 from perpixel.runtime.json_values import JsonMapping
+from perpixel.shapes import LEAST_SCALE
 
 SCHEMA: Final = 1
 CARD: Final = "card.json"
@@ -91,7 +92,7 @@ class BundleCard:
     checksums: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        assert 0 < self.scale <= 1, "the working resolution is a share of the native one"
+        assert LEAST_SCALE <= self.scale <= 1, "the working resolution is a share of the native one"
         assert 1 <= self.align_px <= self.tile_px <= LARGEST_TILE_PX
         assert 0 <= 2 * self.overlap_px <= self.tile_px
         assert 0 <= self.margin_px <= self.overlap_px

@@ -21,6 +21,7 @@ from perpixel.models.encoders import ENCODERS
 from perpixel.models.registry import LARGEST_OPTION
 from perpixel.runtime.choices import Tta
 from perpixel.runtime.json_values import JsonMapping
+from perpixel.shapes import LEAST_SCALE
 
 if TYPE_CHECKING:
     from perpixel.models import SegmentationModel
@@ -52,7 +53,7 @@ class ModelCard:
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
-        assert 0 < self.scale <= 1, "the working resolution is a share of the native one"
+        assert LEAST_SCALE <= self.scale <= 1, "the working resolution is a share of the native one"
 
     def build(self, weights: str = "none") -> "SegmentationModel":
         """Make the network; `weights` says what its encoder starts from."""

@@ -205,6 +205,7 @@ def _moves(given: Json, optimiser: torch.optim.Optimizer) -> bool:
         and all(
             isinstance(value, Tensor)
             and value.shape == (() if name == "step" else weights[index].shape)
+            and value.dtype == weights[index].dtype
             and bool(torch.isfinite(value).all())
             for name, value in gathered.items()
         )

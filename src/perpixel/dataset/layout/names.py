@@ -192,12 +192,13 @@ def key_words(name: str) -> list[str]:
 
 
 def natural(name: str) -> tuple[tuple[int, str], ...]:
-    """A key that sorts numbers in names by their value.
+    """A key that sorts numbers in names by their value, which may have any number of digits.
 
     >>> sorted(["10.png", "9.png"], key=natural)
     ['9.png', '10.png']
     """
-    return tuple((int(piece), "") if piece.isdigit() else (0, piece.lower()) for piece in re.split(r"(\d+)", name))
+    pieces = [piece.lstrip("0") if piece.isdecimal() else piece.lower() for piece in re.split(r"(\d+)", name)]
+    return tuple((len(piece) if piece.isdecimal() else 0, piece) for piece in pieces)
 
 
 def _folder(name: str) -> tuple[Role | None, Subset | None, str]:
