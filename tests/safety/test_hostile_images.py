@@ -197,3 +197,16 @@ def test_a_file_beside_a_tiff_is_not_opened(tmp_path, monkeypatch):
     assert tiff_module._crs_wkt(tmp_path / "a.tif") == ""
     assert seen["driver"] == "GTiff"
     assert seen["GDAL_DISABLE_READDIR_ON_OPEN"] == "EMPTY_DIR"
+
+
+def test_a_colour_table_that_lost_its_end_is_black_there(tmp_path):
+    indices, path = np.arange(16, dtype=np.uint8).reshape(4, 4), tmp_path / "a.tif"
+    tifffile.imwrite(path, indices, photometric="palette", colormap=np.full((3, 256), 65535, np.uint16))
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tag = tiff.pages[0].tags["ColorMap"]
+        tiff.filehandle.seek(tag.offset + 4)
+        tiff.filehandle.write((6).to_bytes(4, "little"))  # two colours are left of 256
+    mask = read_mask(path)
+    assert mask.palette.shape == (256, 3)
+    np.testing.assert_array_equal(mask.palette.any(axis=1).nonzero()[0], [0, 1])
+    np.testing.assert_array_equal(read_image(path)[..., 0] > 0, indices < 2)

@@ -282,10 +282,12 @@ def _nodata(page: TiffPage) -> float | None:
 
 
 def _palette(page: TiffPage) -> NDArray[np.uint8] | None:
-    """The colour table, (256, 3) for 8 bits, if the page has one."""
-    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
+    """The colour table, (256, 3) for 8 bits, if the page has one; what a damaged one lacks is black."""
+    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None or page.bitspersample > 16:
         return None
-    table: NDArray[np.uint8] = (page.colormap.T >> 8).astype(np.uint8)
+    given = (page.colormap.T >> 8).astype(np.uint8)
+    table = np.zeros((2**page.bitspersample, 3), np.uint8)
+    table[: len(given)] = given[: len(table)]
     return table
 
 
