@@ -19,11 +19,14 @@ import warnings
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from fuzz import readers, saved
 from fuzz.mutations import draw_of
 from perpixel.errors import PerpixelError
+from perpixel.models.torchvision_shim import prepare_torchvision
 from perpixel.training import timing
 
 SECONDS = 10
@@ -116,10 +119,19 @@ def case_of(number, seed, folder):
 
 def run_cases(first, number, seed, folder):
     """Run cases in children, one after the other; a child goes on until it dies."""
+    _import_large()
     outcome, at, folder = Outcome(), first, folder.resolve()
     while at < first + number:
         at = _watched(at, min(at + CASES_A_CHILD, first + number), seed, folder, outcome)
     return outcome
+
+
+def _import_large():
+    """What networks of timm import on demand: no case should pay for it."""
+    prepare_torchvision()
+    for name in ("timm", "huggingface_hub.hf_api", "segmentation_models_pytorch"):
+        if find_spec(name.partition(".")[0]):
+            import_module(name)
 
 
 def _watched(first, end, seed, folder, outcome):

@@ -47,6 +47,11 @@ CHANGES = {
     "moments of complex numbers": lambda it: it["optimiser"]["state"][0].update(
         exp_avg=it["optimiser"]["state"][0]["exp_avg"].to(torch.complex64)
     ),
+    "a step of the optimiser before the first": lambda it: it["optimiser"]["state"][0]["step"].fill_(-3),
+    "squares below zero": lambda it: it["optimiser"]["state"][0]["exp_avg_sq"].sub_(1),
+    "a rate below zero": lambda it: it["optimiser"]["param_groups"][0].update(lr=-1e-3),
+    "a rate that is not finite": lambda it: it["optimiser"]["param_groups"][0].update(lr=float("nan")),
+    "averages over more than all": lambda it: it["optimiser"]["param_groups"][0].update(betas=(0.9, 1.5)),
     "weights in another order": lambda it: it["optimiser"]["param_groups"][0]["params"].reverse(),
 }
 

@@ -34,6 +34,8 @@ GATHERED: Final = {
     "SGD": {"momentum_buffer"},
 }
 """What an optimiser keeps of each weight."""
+NEVER_NEGATIVE: Final = {"step", "exp_avg_sq"}
+"""Of these an optimiser takes roots and powers."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ def _fits_session(stored: Json, session: Session) -> bool:
         and isinstance(optimiser, Mapping)
         and optimiser.keys() == {"state", "param_groups"}
         and _fits(optimiser["param_groups"], groups)
+        and all(map(_is_in_range, optimiser["param_groups"]))
         and [group["params"] for group in optimiser["param_groups"]] == [group["params"] for group in groups]
         and _moves(optimiser["state"], session.optimiser)
     )
@@ -187,6 +190,12 @@ def _fits(given: Json, like: Json) -> bool:
     return type(given) in (float, int) if type(like) is float else type(given) is type(like)
 
 
+def _is_in_range(group: Mapping[str, Any]) -> bool:
+    """Whether the numbers of a group of weights are some that an optimiser could have been given."""
+    numbers = [value for value in group.values() if type(value) is float]
+    return all(0 <= number < math.inf for number in numbers) and all(0 <= beta < 1 for beta in group.get("betas", ()))
+
+
 def _is_row(row: Json) -> bool:
     """Whether it is a number, or numbers by name."""
     values = row.values() if isinstance(row, Mapping) and all(isinstance(name, str) for name in row) else [row]
@@ -207,6 +216,7 @@ def _moves(given: Json, optimiser: torch.optim.Optimizer) -> bool:
             and value.shape == (() if name == "step" else weights[index].shape)
             and value.dtype == weights[index].dtype
             and bool(torch.isfinite(value).all())
+            and (name not in NEVER_NEGATIVE or bool((value >= 0).all()))
             for name, value in gathered.items()
         )
         for index, gathered in given.items()
