@@ -18,6 +18,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from perpixel.dataset.synthetic import write_shapes
+from perpixel.models import DEFAULT_ENCODER
 from perpixel.models.smp_adapter import build_smp
 from perpixel.models.weights import packaged_state
 
@@ -72,7 +73,7 @@ def imagenet_weights(folder: Path) -> Path:
     file = folder / "data" / f"{PRETRAINED}.safetensors"
     if not file.exists():
         network = build_smp("unet", encoder=PRETRAINED, options={}, in_channels=3, classes=2)
-        state = packaged_state(network.network.encoder) or {}
+        state = packaged_state(network.network.encoder, DEFAULT_ENCODER) or {}
         file.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
     return file
