@@ -126,17 +126,28 @@ def test_what_has_another_name_is_answered_with_ours(capsys, arguments, told):
     assert told in capsys.readouterr().err
 
 
-def test_the_options_of_a_verb_are_those_of_its_function():
-    own = {"recipe", "config", "set", "out", "data"}
-    for verb, function in (("train", api.train), ("plan", api.plan), ("find-lr", api.find_lr)):
-        command = typer.main.get_command(cli.app).commands[verb]
-        flags = {each.name.removesuffix("_") for each in command.params} - {"language"}
-        assert flags - own == inspect.signature(function).parameters.keys() - {
-            "settings",
-            "progress",
-            "language",
-            *own,
-        }
+@pytest.mark.parametrize(
+    ("verb", "function"),
+    [
+        *((name, getattr(api, name.replace("-", "_"))) for name in ("train", "plan", "find-lr", "check", "convert")),
+        *((name, getattr(api, name)) for name in ("evaluate", "compare", "prune", "export", "serve", "annotate")),
+        ("next", api.next_images),
+    ],
+)
+def test_the_options_of_a_verb_are_those_of_its_function(verb, function):
+    """And both doors say the same of each."""
+    own = {"data", "recipe", "config", "settings", "set_", "progress", "language", "announce", "as_json"}
+    options = {each.name: each for each in typer.main.get_command(cli.app).commands[verb].params}
+    parameters = inspect.signature(function).parameters
+    assert options.keys() - own == parameters.keys() - own
+    documented = inspect.getdoc(function)
+    shared = [name for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY and name not in own]
+    for name in shared:
+        words = getattr(options[name], "help", "")
+        assert (
+            name in {"out", "pictures", "resume", "overwrite"}
+            or f"{name}: {words[0].upper()}{words[1:]}" in documented
+        )
 
 
 def test_evaluate_prints_the_table(asked, capsys):

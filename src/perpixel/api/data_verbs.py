@@ -2,35 +2,33 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from perpixel.api.given import PathLike
-from perpixel.runtime.choices import ConvertedTo, DuplicatesMode
 from perpixel.runtime.progress import Progress, silent
+from perpixel.settings.options import with_options
+from perpixel.settings.verb_options import CheckingOptions, ConversionOptions
 
 if TYPE_CHECKING:
     from perpixel.checking import Check
     from perpixel.conversion import Converted
 
 
-def check(  # each is one thing to ask for
+@with_options
+def check(
     data: PathLike,
     out: PathLike | None = None,
     *,
-    folds: int | None = None,
-    unlabelled: int | str | None = None,
-    duplicates: DuplicatesMode | None = None,
     progress: Progress | None = None,
+    **options: Unpack[CheckingOptions],
 ) -> "Check":
     """Audit a folder: what is understood of it, what is wrong with it, and how to mend that.
 
     Args:
         data: The folder, or a dataset.yaml.
         out: Write check.html, a page with pictures, and dataset.yaml there; edit the latter to overrule it.
-        folds: Show how the images divide into so many folds, instead of training, validation and test.
-        unlabelled: The value in the masks that nobody has labelled, such as 0 around strokes; it is ignored.
-        duplicates: Whether images that show the same stay in one subset; else as dataset.yaml says.
         progress: As of `train`.
+        **options: How it is looked at.
 
     Returns:
         The answer; `print` shows it.
@@ -38,8 +36,8 @@ def check(  # each is one thing to ask for
     from perpixel.checking import examine
     from perpixel.dataset.overrides import Overrides, value_from
 
-    stated = Overrides(unlabelled=value_from(unlabelled), duplicates=duplicates)
-    answer = examine(Path(data), partial(progress or silent, "checking"), folds=folds, overrides=stated)
+    stated = Overrides(unlabelled=value_from(options["unlabelled"]), duplicates=options["duplicates"])
+    answer = examine(Path(data), partial(progress or silent, "checking"), folds=options["folds"], overrides=stated)
     if out is None:
         return answer
     from perpixel.report.audit_page import write_check
@@ -47,25 +45,21 @@ def check(  # each is one thing to ask for
     return write_check(answer, Path(out))
 
 
+@with_options
 def convert(
     data: PathLike,
     out: PathLike,
     *,
-    to: ConvertedTo = "masks",
-    unlabelled: int | str | None = None,
-    overwrite: bool = False,
     progress: Progress | None = None,
+    **options: Unpack[ConversionOptions],
 ) -> "Converted":
     """Write what is understood of a folder in a plain form that other programs read, too.
 
     Args:
         data: The folder, or a dataset.yaml.
         out: The new folder.
-        to: "masks" writes images/, class indices in masks/, classes.csv, manifest.csv and dataset.yaml; "coco",
-            "yolo" and "geojson" write images/ and outlines along the edges of pixels, an object for each region.
-        unlabelled: The value in the masks that nobody has labelled, such as 0 around strokes; it is ignored.
-        overwrite: Replace an earlier conversion in `out`.
         progress: As of `train`.
+        **options: What is written.
 
     Returns:
         What was written; `print` shows it.
@@ -79,11 +73,13 @@ def convert(
     from perpixel.dataset import scan
     from perpixel.errors import DataError
 
-    answer = check(data, unlabelled=unlabelled)
+    answer = check(data, unlabelled=options["unlabelled"])
     if answer.dataset is None or not answer.is_usable:
         raise DataError.of(finding.problem for finding in answer.findings if finding.severity == "error")
+    overwrite = options["overwrite"]
     refuse_occupied_conversion(answer.dataset.root, Path(out), overwrite=overwrite)
     dataset = answer.dataset
     if any(sample.corner is not None or sample.strokes is not None for sample in dataset.samples):
         dataset = scan(Path(data), whole=True, overrides=dataset.overrides)
-    return write(dataset, Path(out), to, overwrite=overwrite, progress=partial(progress or silent, "converting"))
+    shown = partial(progress or silent, "converting")
+    return write(dataset, Path(out), options["to"], overwrite=overwrite, progress=shown)

@@ -1,11 +1,11 @@
 """The functions that hand a model to other programs: export and push."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from perpixel.api.given import PathLike, opened_run
-from perpixel.runtime.choices import ExportPrecision
+from perpixel.settings.options import with_options
+from perpixel.settings.verb_options import ExportingOptions
 
 if TYPE_CHECKING:
     from perpixel.exporting import Exported
@@ -13,25 +13,14 @@ if TYPE_CHECKING:
     from perpixel.store.run_folder import Run
 
 
-def export(  # each is one thing to ask for
-    run: "Run | PathLike",
-    out: PathLike,
-    *,
-    target: str = "onnx",
-    images: "Sequence[PathLike] | None" = None,
-    precision: ExportPrecision = "float32",
-    overwrite: bool = False,
-) -> "Exported":
+@with_options
+def export(run: "Run | PathLike", out: PathLike, **options: Unpack[ExportingOptions]) -> "Exported":
     """Export a run to a folder for another program, and prove that it predicts there what it predicts here.
 
     Args:
         run: A finished run, or its folder.
         out: The folder to write, or a file whose name ends in .zip.
-        target: What it is for: "onnx" (and `predict` without PyTorch), "torchscript", and so on; see docs/export.md.
-        images: Files, folders or globs to prove it on; None for the run's test images.
-        precision: "fp16" halves the weights, "int8" quantises convolutions; one that loses more than 0.005 of the
-            mean IoU on the run's validation images is refused.
-        overwrite: Replace an earlier export.
+        **options: For which program, and in what precision; see docs/export.md.
 
     Returns:
         Where it lies and how well it agrees; `print` shows it.
@@ -41,9 +30,14 @@ def export(  # each is one thing to ask for
     """
     from perpixel.exporting import export_run
 
-    given = None if images is None else [str(each) for each in images]
+    images = options["images"]
     return export_run(
-        opened_run(run), Path(out), target=target, images=given, precision=precision, overwrite=overwrite
+        opened_run(run),
+        Path(out),
+        target=options["target"],
+        images=None if images is None else [str(each) for each in images],
+        precision=options["precision"],
+        overwrite=options["overwrite"],
     )
 
 

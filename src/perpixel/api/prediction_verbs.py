@@ -11,6 +11,7 @@ from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.options import with_options
 from perpixel.settings.prediction_options import PredictionOptions
+from perpixel.settings.verb_options import RankingOptions
 
 if TYPE_CHECKING:
     from perpixel.labels.decision import Threshold
@@ -25,7 +26,6 @@ def predict(  # each is one thing to ask for
     inputs: "Sequence[PathLike] | PathLike",
     out: PathLike,
     *,
-    threshold: "Threshold | None" = None,
     existing: Existing = "refuse",
     progress: Progress | None = None,
     **options: Unpack[PredictionOptions],
@@ -36,8 +36,6 @@ def predict(  # each is one thing to ask for
         run: A run, its folder, a model file, or an exported bundle, for which PyTorch is not needed.
         inputs: Files, folders, globs or Zarr images.
         out: The folder to write to.
-        threshold: How probabilities become classes: "calibrated" by what was fitted on validation images, "argmax"
-            for the most probable class, or a number from which a class is taken; None as was better on validation.
         existing: What to do about outputs that are there already; "skip" resumes.
         progress: As of `train`.
         **options: What is written beside the mask, and how the network is run.
@@ -53,13 +51,13 @@ def predict(  # each is one thing to ask for
     from perpixel.prediction.load import load_predictor
 
     asked: JsonObject = {**options}
-    how = {name: asked.pop(name) for name in ("tta", "backend") if name in asked}
+    how = {name: asked.pop(name) for name in ("tta", "backend", "threshold")}
     if asked.get("triptych") is not None:
         asked["triptych"] = Path(asked["triptych"])
     outputs = Outputs(**asked | {"also": tuple(asked.get("also") or ())}, count=True, existing=existing)
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     paths = expanded([str(each) for each in given])
-    predictor = load_predictor(model_path(run), PredictOptions(**how, threshold=threshold))
+    predictor = load_predictor(model_path(run), PredictOptions(**how))
     shown = partial(progress or silent, "predicting")
     return PredictedFiles(tuple(predictor.predict_files(paths, Path(out), outputs, progress=shown)))
 
@@ -82,25 +80,21 @@ def load(run: "Run | PathLike", *, threshold: "Threshold | None" = None) -> "Pre
     return load_predictor(model_path(run), PredictOptions(threshold=threshold))
 
 
-def next_images(  # each is one thing to ask for
+@with_options
+def next_images(
     run: "Run | PathLike",
     inputs: "Sequence[PathLike] | PathLike",
     *,
-    images: int = 10,
-    strategy: str = "foreground-random",
-    seed: int = 0,
     progress: Progress | None = None,
+    **options: Unpack[RankingOptions],
 ) -> "Ranking":
     """Rank images by what labelling them should bring, the best first.
 
     Args:
         run: A run, its folder, a model file, or an exported bundle.
         inputs: Files, folders, globs or Zarr images that are not labelled.
-        images: How many to give.
-        strategy: "random", "foreground-random" (a draw among images where the model sees something), "entropy", or
-            "class-entropy".
-        seed: Decides what is drawn.
         progress: As of `train`.
+        **options: How many, and by what.
 
     Returns:
         The images: a list of `RankedImage`, each with its score.
@@ -110,4 +104,5 @@ def next_images(  # each is one thing to ask for
 
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     paths, shown = expanded([str(each) for each in given]), partial(progress or silent, "ranking")
-    return rank_images(load(run), paths, strategy, seed=seed, progress=shown)[:images]
+    ranking = rank_images(load(run), paths, options["strategy"], seed=options["seed"], progress=shown)
+    return ranking[: options["images"]]

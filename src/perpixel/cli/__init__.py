@@ -13,14 +13,20 @@ from perpixel.api import catalogue
 from perpixel.api.given import scores_folder
 from perpixel.cli import predicting, serving
 from perpixel.cli.entry import run_application
-from perpixel.cli.predicting import Overwrite, ThresholdText, threshold_asked
+from perpixel.cli.predicting import Overwrite
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.spoken import with_language
 from perpixel.cli.typer_options import PlanArguments, TrainArguments, request, with_typer_options
 from perpixel.language import current, say, translated
-from perpixel.runtime.choices import ConvertedTo, DuplicatesMode, ExportPrecision, PartName
 from perpixel.runtime.colours import paint_for
-from perpixel.settings.training_options import OPTIONS
+from perpixel.settings.verb_options import (
+    CheckingOptions,
+    ComparisonOptions,
+    ConversionOptions,
+    EvaluationOptions,
+    ExportingOptions,
+    PruningOptions,
+)
 
 app = typer.Typer(
     help="Semantic segmentation of 2-D images: folder → audit → plan → train → evaluate → report → predict.",
@@ -33,8 +39,6 @@ app = typer.Typer(
 Data = Annotated[Path, typer.Argument(help="a folder of images and masks, or a dataset.yaml", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
 RunOrExport = Annotated[Path, typer.Argument(help="a run folder or an export", show_default=False)]
-Part = Annotated[PartName, typer.Option(help="subset of the run's data")]
-Unlabelled = Annotated[str | None, typer.Option(metavar="VALUE", help=OPTIONS["unlabelled"].help)]
 
 
 def _print_version(is_asked: bool) -> None:
@@ -74,19 +78,16 @@ def demo(
 
 @app.command()
 @with_language
+@with_typer_options
 def check(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="write a page and dataset.yaml there", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
-    folds: Annotated[int | None, typer.Option(min=2, help="number of cross-validation folds")] = None,
-    unlabelled: Unlabelled = None,
-    duplicates: Annotated[
-        DuplicatesMode | None, typer.Option(help="what becomes of images that show the same")
-    ] = None,
+    **asked: Unpack[CheckingOptions],
 ) -> int:
     """Check a folder: its images, classes, split and problems; exit code 0 if it can be used."""
     with bars() as progress:
-        answer = api.check(data, out, folds=folds, unlabelled=unlabelled, duplicates=duplicates, progress=progress)
+        answer = api.check(data, out, progress=progress, **asked)
     if as_json:
         print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False))
     else:
@@ -98,16 +99,15 @@ def check(
 
 @app.command()
 @with_language
+@with_typer_options
 def convert(
     data: Data,
     out: Annotated[Path, typer.Argument(help="the new folder", show_default=False)],
-    to: Annotated[ConvertedTo, typer.Option(help="what to write")] = "masks",
-    unlabelled: Unlabelled = None,
-    overwrite: Overwrite = False,
+    **asked: Unpack[ConversionOptions],
 ) -> None:
     """Convert a folder to plain images and masks that other programs can read."""
     with bars() as progress:
-        answer = api.convert(data, out, to=to, unlabelled=unlabelled, overwrite=overwrite, progress=progress)
+        answer = api.convert(data, out, progress=progress, **asked)
     print(translated(str(answer)))
 
 
@@ -168,52 +168,36 @@ def train(
 
 @app.command()
 @with_language
-def evaluate(  # noqa: PLR0913, PLR0917 # one parameter an option
+@with_typer_options
+def evaluate(
     run: RunOrExport,
     data: Annotated[Path | None, typer.Argument(help="another labelled folder, scored whole")] = None,
-    split: Part = "test",
-    out: Annotated[Path | None, typer.Option(help="where to write instead of RUN/evaluation")] = None,
-    inside: Annotated[str | None, typer.Option(help="the class between membranes, for V_rand and V_info")] = None,
-    threshold: ThresholdText = None,
-    unlabelled: Unlabelled = None,
+    **asked: Unpack[EvaluationOptions],
 ) -> None:
     """Score a run on unseen images at native resolution."""
     with bars() as progress:
-        answer = api.evaluate(
-            run,
-            data,
-            split=split,
-            out=out,
-            inside=inside,
-            threshold=threshold_asked(threshold),
-            unlabelled=unlabelled,
-            language=current(),
-            progress=progress,
-        )
+        answer = api.evaluate(run, data, language=current(), progress=progress, **asked)
     print(translated(str(answer)))
     print(f"{say('Next: ')}perpixel predict {run} IMAGES --out MASKS")
 
 
 @app.command()
 @with_language
+@with_typer_options
 def compare(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN RUN... [DATA]", help="run folders or exports, then data or none")
     ],
-    split: Part = "test",
-    out: Annotated[Path | None, typer.Option(help="the folder for compare.html")] = None,
-    unlabelled: Unlabelled = None,
+    **asked: Unpack[ComparisonOptions],
 ) -> None:
     """Compare runs on the same images, with intervals; the last path is a labelled folder if it is no run."""
     known = ("settings.yaml", "card.json")  # a run's, an export's
     is_data = len(runs) > 2 and runs[-1].is_dir() and not any((runs[-1] / name).is_file() for name in known)
     data = runs.pop() if is_data else None
     with bars() as progress:
-        answer = api.compare(
-            runs, data, split=split, out=out, unlabelled=unlabelled, language=current(), progress=progress
-        )
+        answer = api.compare(runs, data, language=current(), progress=progress, **asked)
     print(translated(str(answer)))
-    print(f"{say('page: ')}{(out or scores_folder(runs[-1])) / 'compare.html'}")
+    print(f"{say('page: ')}{Path(asked['out'] or scores_folder(runs[-1])) / 'compare.html'}")
 
 
 app.command()(with_language(predicting.predict))
@@ -224,27 +208,14 @@ app.command("next")(with_language(serving.next_images))
 
 @app.command()
 @with_language
+@with_typer_options
 def export(
     run: RunFolder,
     out: Annotated[Path, typer.Option(help="the folder to write, or a .zip", show_default=False)],
-    target: Annotated[
-        str,
-        typer.Option(
-            "--for", metavar="TARGET", help="onnx, openvino, torchscript, deepness, bioimageio, huggingface or web"
-        ),
-    ] = "onnx",
-    images: Annotated[
-        list[str] | None, typer.Option(help="file, folder or glob to prove it on; else the run's test images")
-    ] = None,
-    precision: Annotated[
-        ExportPrecision, typer.Option(help="of the weights; refused if it loses too much")
-    ] = "float32",
-    overwrite: Overwrite = False,
+    **asked: Unpack[ExportingOptions],
 ) -> None:
     """Export a run for other programs, and verify that it predicts the same there."""
-    print(
-        translated(str(api.export(run, out, target=target, images=images, precision=precision, overwrite=overwrite)))
-    )
+    print(translated(str(api.export(run, out, **asked))))
 
 
 @app.command()
@@ -260,9 +231,10 @@ def push(
 
 @app.command()
 @with_language
-def prune(run: RunFolder, split: Part = "val") -> None:
+@with_typer_options
+def prune(run: RunFolder, **asked: Unpack[PruningOptions]) -> None:
     """Score and time each level of a deeply supervised U-Net++, and write a model file of each."""
-    print(translated(str(api.prune(run, split=split))))
+    print(translated(str(api.prune(run, **asked))))
 
 
 @app.command()

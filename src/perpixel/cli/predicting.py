@@ -10,17 +10,8 @@ from perpixel import api
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
 from perpixel.language import translated
-from perpixel.runtime.choices import ThresholdWord
 from perpixel.settings.prediction_options import PredictionOptions
 
-ThresholdText = Annotated[
-    str | None,
-    typer.Option(
-        "--threshold",
-        metavar="calibrated|argmax|0.5",
-        help="how probabilities become classes; else as validation says",
-    ),
-]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
 
 
@@ -29,7 +20,6 @@ def predict(
     run: Annotated[Path, typer.Argument(help="a run folder, a model file or an export", show_default=False)],
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="files, folders, globs, - for a list")],
     out: Annotated[Path, typer.Option(help="the folder to write to", show_default=False)],
-    threshold: ThresholdText = None,
     resume: Annotated[bool, typer.Option("--resume", help="skip images whose outputs are complete")] = False,
     overwrite: Overwrite = False,
     **asked: Unpack[PredictionOptions],
@@ -46,24 +36,12 @@ def predict(
             run,
             _with_lists(inputs),
             out,
-            threshold=threshold_asked(threshold),
             existing="replace" if overwrite else "skip" if resume else "refuse",
             progress=progress,
             **asked,
         )
     if written or api.speaks():  # a process may have seen tiles of what another one wrote
         print(translated(f"{written}: {out}"))
-
-
-def threshold_asked(text: str | None) -> float | ThresholdWord | None:
-    """The value of --threshold."""
-    words: dict[str, ThresholdWord] = {"calibrated": "calibrated", "argmax": "argmax"}
-    if text is None or text in words:
-        return None if text is None else words[text]
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"--threshold {text} is neither calibrated, argmax nor a number") from None
 
 
 def _with_lists(inputs: list[str]) -> list[str]:

@@ -4,10 +4,12 @@ import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Final, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 
+from perpixel.runtime.choices import ThresholdWord
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.settings.options import Option
 from perpixel.settings.training_options import PlanOptions, TrainOptions, options_tree
@@ -15,8 +17,23 @@ from perpixel.settings.training_options import PlanOptions, TrainOptions, option
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FLAGS: Final = {"fine_tune_from": "--from", "simplify_px": "--simplify", "least_px": "--least"}
+FLAGS: Final = {"fine_tune_from": "--from", "simplify_px": "--simplify", "least_px": "--least", "target": "--for"}
 """Where a flag is called otherwise than the option of the Python function."""
+VARIABLES: Final = {"token": "PERPIXEL_TOKEN"}
+"""Where an option can be given by a variable of the environment."""
+
+
+def _threshold(text: str) -> float | ThresholdWord:
+    """The value of --threshold."""
+    words: dict[str, ThresholdWord] = {"calibrated": "calibrated", "argmax": "argmax"}
+    try:
+        return words[text] if text in words else float(text)
+    except ValueError:
+        raise typer.BadParameter(f"--threshold {text} is neither calibrated, argmax nor a number") from None
+
+
+READERS: Final[dict[str, Callable[[str], Json]]] = {"threshold": _threshold}
+"""How the text of an option that takes words or a number becomes its value."""
 
 
 class _Sources(PlanOptions, total=False):
@@ -71,13 +88,28 @@ def _for_typer(name: str, hint: Any) -> tuple[Any, Json]:
     kind, *rest = get_args(hint)
     if not isinstance(option := rest[-1], Option):
         return hint, None
-    flags = [FLAGS[name]] if name in FLAGS else [f"--{name}"] if kind is bool else []  # else typer would add --no-…
-    default = option.default
-    if Path in get_args(kind):  # typer reads one type
-        kind = Path | None
-    elif get_origin(kind) is Sequence:
-        kind, default = list[str] | None, None
+    flag = f"--{name.replace('_', '-')}"
+    flags = [FLAGS[name]] if name in FLAGS else [flag] if kind is bool else []  # else typer would add --no-…
+    kind, default = _one_type(kind, option.default)
     shown = typer.Option(
-        *flags, metavar=option.metavar, min=option.least, help=option.help, show_default=bool(default)
+        *flags,
+        metavar=option.metavar,
+        min=option.least,
+        help=option.help,
+        show_default=bool(default),
+        parser=READERS.get(name),
+        envvar=VARIABLES.get(name),
     )
     return Annotated[kind, shown], default
+
+
+def _one_type(kind: Any, default: Json) -> tuple[Any, Json]:
+    """Typer reads one type, or none given; a list for any sequence, and text for words or numbers."""
+    kinds = [each for each in get_args(kind) if each is not type(None)]
+    if Sequence in (get_origin(kind), *map(get_origin, kinds)):
+        return list[str] | None, None
+    if Path in kinds:
+        return Path | None, default
+    if get_origin(kind) in (Union, UnionType) and len(kinds) > 1:
+        return str | None, default
+    return kind, default

@@ -25,6 +25,7 @@ class Option:
     Args:
         setting: The dotted path of the setting that it gives; empty where it is none.
         help: What it is, in a few words.
+        more: What the reference of the Python function adds.
         least: The smallest value.
         default: Its value where it is not given.
         metavar: What the command line calls the value.
@@ -34,6 +35,7 @@ class Option:
 
     setting: str = ""
     help: str = ""
+    more: str = ""
     least: int | None = None
     default: Json = None
     metavar: str | None = None
@@ -50,7 +52,8 @@ def options_of(kind: type) -> dict[str, tuple[Any, Option]]:
 def with_options(function: Callable[P, T]) -> Callable[P, T]:
     """Show the options that a function takes as `**options: Unpack[…]` one by one, and refuse others.
 
-    The docstring's line that begins with `**options:` becomes a line for each.
+    The function gets all of them: what is not given by its default. The docstring's line that begins with
+    `**options:` becomes a line for each.
     """
     kind = get_args(function.__annotations__["options"])[0]
     options = options_of(kind)
@@ -61,12 +64,13 @@ def with_options(function: Callable[P, T]) -> Callable[P, T]:
         for name, (annotation, option) in options.items()
     ]
     shown = signature.replace(parameters=[*own, *named])
+    defaults = {name: option.default for name, (_, option) in options.items()}
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
         if strangers := sorted(kwargs.keys() - shown.parameters.keys()):
             raise _unknown(function.__name__, strangers[0], options, list(shown.parameters))
-        return function(*args, **kwargs)
+        return function(*args, **defaults | kwargs)
 
     checked.__signature__ = shown  # type: ignore[attr-defined] # read by inspect, help and the documentation
     checked.__doc__ = "\n".join(
@@ -80,9 +84,14 @@ def with_options(function: Callable[P, T]) -> Callable[P, T]:
 def _documented(line: str, options: Mapping[str, tuple[Any, Option]]) -> list[str]:
     indent = line[: len(line) - len(line.lstrip())]
     return [
-        f"{indent}{name}: {option.help[0].upper()}{option.help[1:]}{option.setting and f' (`{option.setting}`)'}."
+        f"{indent}{name}: {_sentence(option.help + (option.setting and f' (`{option.setting}`)'))}"
+        f"{option.more and ' ' + _sentence(option.more)}"
         for name, (_, option) in options.items()
     ]
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _unknown(verb: str, name: str, options: Mapping[str, tuple[Any, Option]], known: list[str]) -> SettingsError:

@@ -4,13 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypedDict
 
-from perpixel.runtime.choices import Backend, InstanceMethod, PolygonFormat, ProbabilityDtype, Tta
+from perpixel.runtime.choices import Backend, InstanceMethod, PolygonFormat, ProbabilityDtype, ThresholdWord, Tta
 from perpixel.settings.options import Option
+
+ThresholdOption = Annotated[
+    float | ThresholdWord | None,
+    Option(
+        help="how probabilities become classes; else as validation says",
+        more='"calibrated" by what was fitted on validation images, "argmax" for the most probable class, or a '
+        "number from which a class is taken",
+        metavar="calibrated|argmax|0.5",
+    ),
+]
 
 
 class PredictionOptions(TypedDict, total=False):
     """What is written beside the mask, and how the network is run."""
 
+    threshold: ThresholdOption
     index: Annotated[bool, Option(help="class indices, not the values of the training masks", default=False)]
     cloud: Annotated[bool, Option(help="masks of GeoTIFFs are cloud-optimised", default=False)]
     overlay: Annotated[bool, Option(help="also the image with the classes' colours", default=False)]

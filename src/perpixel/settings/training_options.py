@@ -23,7 +23,8 @@ class PlanOptions(TypedDict, total=False):
     ]
     seed: Annotated[int | None, Option("seed", "random seed of split, order and initial weights")]
     unlabelled: Annotated[
-        str | None, Option("data.unlabelled", "value in the masks that nobody has labelled, such as 0 around strokes")
+        int | str | None,
+        Option("data.unlabelled", "value in the masks that nobody has labelled, such as 0 around strokes"),
     ]
     duplicates: Annotated[
         DuplicatesMode | None,
