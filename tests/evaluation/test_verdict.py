@@ -13,10 +13,11 @@ from generated import binary_labels, exclusive_labels
 from perpixel.cli import main
 from perpixel.dataset import Sample, scan
 from perpixel.evaluation import Comparison, Evaluation, ImageScore, scoring
-from perpixel.evaluation.gallery import Extremes, PredictedSample, ranking_score
+from perpixel.evaluation.gallery import Lowest, PredictedSample, ranking_score
 from perpixel.metrics import Counts
 from perpixel.prediction.arrays import ArrayPredictor
 from perpixel.report import run_page
+from perpixel.results import MAX_PICTURES
 
 
 def evaluation_of(*tables, groups=None):
@@ -105,16 +106,14 @@ def test_a_folder_is_scanned_once_and_an_image_predicted_once(tmp_path, monkeypa
     assert len(predicted) == len(found.images) == (7 if is_other else 8)
 
 
-def test_the_lowest_and_the_highest_are_kept_and_the_others_forgotten():
+def test_the_lowest_are_kept_and_the_others_forgotten():
     draw = np.random.default_rng(0)
     scores = draw.permutation(30) / 30
-    kept = Extremes()
+    lowest = Lowest()
     for score in scores:
-        kept.add(PredictedSample(Sample(str(score), Path("a.png")), None), float(score))
-        assert len(kept._kept) <= 12
-    ordered = sorted(scores)
-    assert [each.score for each in kept.headings["lowest"]] == ordered[:6]
-    assert [each.score for each in kept.headings["highest"]] == ordered[:-7:-1]
+        lowest.add(PredictedSample(Sample(str(score), Path("a.png")), None), float(score))
+        assert len(lowest.kept) <= MAX_PICTURES
+    assert [each.score for each in lowest.kept] == sorted(scores)[:MAX_PICTURES]
 
 
 @pytest.mark.parametrize(

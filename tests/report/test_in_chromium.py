@@ -7,6 +7,7 @@ from browser import needs_chromium, tried
 from perpixel.evaluation import evaluate_run
 from perpixel.prediction.load import load_predictor
 from perpixel.report import write_report
+from perpixel.report.image_gallery import ImageGallery
 from perpixel.training import train_run
 
 TRY = """() => {
@@ -34,13 +35,21 @@ TRY = """() => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """A run on land, its predictor, its scores and pictures of them."""
+    folder, pictures = tmp_path_factory.mktemp("page"), ImageGallery()
+    run = train_run(generated.write_land(folder / "land"), folder / "run", generated.tiny_settings())
+    predictor = load_predictor(run.folder)
+    return run, predictor, evaluate_run(run, predictor, part="all", watch=pictures.add), pictures
+
+
 @needs_chromium
 @pytest.mark.parametrize(("language", "width"), [("en", 1200), ("zh", 500)])  # no window is narrower than 500
-def test_the_page_works_in_a_browser(tmp_path, language, width):
-    run = train_run(generated.write_land(tmp_path / "land"), tmp_path / "run", generated.tiny_settings())
-    predictor = load_predictor(run.folder)
-    evaluation = evaluate_run(run, predictor, part="all")
-    found = tried(write_report(run, predictor, evaluation, language=language), TRY, tmp_path, width)
+def test_the_page_works_in_a_browser(tmp_path, evaluated, language, width):
+    run, predictor, evaluation, pictures = evaluated
+    page = write_report(run, predictor, evaluation, folder=tmp_path, language=language, pictures=pictures)
+    found = tried(page, TRY, tmp_path, width)
     assert found["complaints"] == []
     assert found["broken"] == 0
     assert found["pictures"] >= found["views"] >= 4 * 8

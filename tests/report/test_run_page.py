@@ -13,6 +13,7 @@ from perpixel.errors import OutputError
 from perpixel.evaluation import evaluate_run
 from perpixel.prediction.load import load_predictor
 from perpixel.report import write_report
+from perpixel.report.image_gallery import ImageGallery
 from perpixel.training import train_run
 
 
@@ -43,19 +44,27 @@ def line(tmp_path_factory):
     data = generated.write_cells(folder / "cells & <discs>")
     run = train_run(data, folder / "run", generated.tiny_settings())
     predictor = load_predictor(run.folder)
-    return run, predictor, evaluate_run(run, predictor, part="all", out=folder / "scores")
+    return run, predictor, *scored(run, predictor, part="all", out=folder / "scores")
+
+
+def scored(run, predictor, *more, **named):
+    """An evaluation, and the pictures that were taken of it."""
+    pictures = ImageGallery()
+    return evaluate_run(run, predictor, *more, **named, watch=pictures.add), pictures
 
 
 @pytest.fixture(scope="module")
 def evaluated(line, tmp_path_factory):
-    run, predictor, evaluation = line
+    run, predictor, evaluation, pictures = line
     folder = tmp_path_factory.mktemp("evaluated")
-    return Page(write_report(run, predictor, evaluation, folder=folder).read_text(encoding="utf-8"))
+    return Page(
+        write_report(run, predictor, evaluation, folder=folder, pictures=pictures).read_text(encoding="utf-8")
+    )
 
 
 def test_the_page_needs_nothing_beside_itself(line, tmp_path):
-    run, predictor, evaluation = line
-    path = write_report(run, predictor, evaluation, folder=tmp_path)
+    run, predictor, evaluation, pictures = line
+    path = write_report(run, predictor, evaluation, folder=tmp_path, pictures=pictures)
     page = Page(text := path.read_text(encoding="utf-8"))
     assert set(contents(tmp_path)) == {"report.html"}
     assert all(reference.startswith(("data:", "#")) for reference in page.references)
@@ -70,7 +79,7 @@ def test_the_name_of_the_data_is_text_and_no_markup(evaluated):
 
 
 def test_the_page_tells_every_class_with_its_scores(line, evaluated):
-    _, _, evaluation = line
+    _, _, evaluation, _ = line
     assert evaluated.tags.count("table") >= 1
     for name, scores in evaluation.to_dict()["classes"].items():
         assert name in evaluated.text
@@ -107,7 +116,7 @@ def test_every_setting_is_told(line, evaluated):
 
 
 def test_before_an_evaluation_the_page_shows_validation_images(line, tmp_path):
-    run, predictor, _ = line
+    run, predictor, *_ = line
     page = Page(write_report(run, predictor, folder=tmp_path).read_text(encoding="utf-8"))
     assert "Not evaluated yet" in page.text
     assert "Validation images" in page.text
@@ -115,10 +124,11 @@ def test_before_an_evaluation_the_page_shows_validation_images(line, tmp_path):
 
 
 def test_a_folder_of_another_evaluation_is_shown(line, tmp_path):
-    run, predictor, _ = line
+    run, predictor, *_ = line
     other = generated.write_cells(tmp_path / "other", count=2, seed=7)
-    evaluation = evaluate_run(run, predictor, other, out=tmp_path / "out")
-    page = Page(write_report(run, predictor, evaluation, other, tmp_path / "out").read_text(encoding="utf-8"))
+    evaluation, pictures = scored(run, predictor, other, out=tmp_path / "out")
+    path = write_report(run, predictor, evaluation, other, tmp_path / "out", pictures=pictures)
+    page = Page(path.read_text(encoding="utf-8"))
     assert {alternative.split()[-1] for alternative, _ in page.pictures} >= {"cell_0", "cell_1"}
 
 
@@ -141,16 +151,17 @@ def test_overlapping_classes_are_shown(tmp_path):
     data = generated.write_overlapping(tmp_path / "data")
     run = train_run(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     predictor = load_predictor(run.folder)
-    page = Page(write_report(run, predictor, evaluate_run(run, predictor)).read_text(encoding="utf-8"))
+    evaluation, pictures = scored(run, predictor)
+    page = Page(write_report(run, predictor, evaluation, pictures=pictures).read_text(encoding="utf-8"))
     assert "disc" in page.text
     assert "bar" in page.text
 
 
 def test_a_page_that_cannot_be_written_is_told(line, tmp_path):
-    run, predictor, evaluation = line
+    run, predictor, evaluation, pictures = line
     save(tmp_path / "file.png", generated.np.zeros((2, 2), "uint8"))
     with pytest.raises(OutputError, match=r"cannot write .*report.html: .*\nFix: free some space"):
-        write_report(run, predictor, evaluation, folder=tmp_path / "file.png")
+        write_report(run, predictor, evaluation, folder=tmp_path / "file.png", pictures=pictures)
 
 
 def test_a_run_whose_data_are_gone_is_told_on_another_folder(tmp_path):
@@ -158,29 +169,31 @@ def test_a_run_whose_data_are_gone_is_told_on_another_folder(tmp_path):
     run = train_run(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     data.rename(tmp_path / "elsewhere")
     predictor = load_predictor(run.folder)
-    evaluation = evaluate_run(run, predictor, tmp_path / "elsewhere")
+    evaluation, pictures = scored(run, predictor, tmp_path / "elsewhere")
     assert evaluation.calibration is None
-    page = Page(write_report(run, predictor, evaluation, tmp_path / "elsewhere").read_text(encoding="utf-8"))
+    path = write_report(run, predictor, evaluation, tmp_path / "elsewhere", pictures=pictures)
+    page = Page(path.read_text(encoding="utf-8"))
     assert "Lowest IoU of “foreground”" in page.text
     assert "Findings in the data" not in page.text
 
 
 def test_the_page_speaks_the_language_asked_for(line, tmp_path):
-    run, predictor, evaluation = line
-    text = write_report(run, predictor, evaluation, folder=tmp_path, language="zh").read_text(encoding="utf-8")
+    run, predictor, evaluation, pictures = line
+    path = write_report(run, predictor, evaluation, folder=tmp_path, language="zh", pictures=pictures)
+    text = path.read_text(encoding="utf-8")
     assert '<html lang="zh-CN">' in text
     assert {"混淆矩阵", "“foreground”的 IoU 最低的图像", "学习率"} <= set(re.findall(r"[^<>]+", text))
 
 
 def test_split_and_findings_are_told(line, evaluated):
-    run, _, _ = line
+    run, *_ = line
     assert "Split" in evaluated.text
     with run.split_path.open(encoding="utf-8", newline="") as file:
         assert all(row["reason"] in evaluated.text for row in csv.DictReader(file))
 
 
 def test_tiles_hold_intervals_and_baselines(line, evaluated):
-    _, _, evaluation = line
+    _, _, evaluation, _ = line
     low, high = evaluation.to_dict()["intervals"]["dataset"]["mean_iou"]
     assert f"{low:.3f} – {high:.3f}" in evaluated.text
     blind = max(counts.mean_iou for counts in evaluation.blind.values())

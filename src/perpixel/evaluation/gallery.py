@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.dataset.overrides import stated_by
@@ -10,6 +10,7 @@ from perpixel.evaluation.image_score import ImageAnswer
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts
 from perpixel.prediction import Predictor
+from perpixel.results import MAX_PICTURES
 from perpixel.shapes import TargetArray
 from perpixel.split import Split
 from perpixel.store.run_folder import Run
@@ -55,7 +56,7 @@ class Gallery:
 
     Args:
         dataset: Where they are from.
-        headings: "lowest" and "highest" `ranking_score`, or "validation_images"; and "unlabelled".
+        headings: "lowest" `ranking_score`, or "validation_images"; and "unlabelled".
     """
 
     dataset: Dataset
@@ -63,27 +64,17 @@ class Gallery:
 
 
 @dataclass
-class Extremes:
-    """Keeps the predictions of the lowest and the highest scores, and forgets those between."""
+class Lowest:
+    """Keeps the predictions of the lowest scores, which an evaluation draws, and forgets the others."""
 
-    _kept: list[tuple[float, int, PredictedSample]] = field(default_factory=list)
-    _scored: int = 0
+    kept: tuple[PredictedSample, ...] = ()
 
     def add(self, answer: ImageAnswer, score: float) -> None:
-        """Take the next image; without a defined score it is not shown."""
+        """Take the next image; without a defined score it is not shown, and of equal ones the first stays."""
         if math.isnan(score):
             return
-        self._kept.append((score, self._scored, PredictedSample(answer.sample, answer.prediction, score)))
-        self._scored += 1
-        self._kept.sort(key=lambda each: each[:2])
-        del self._kept[MAX_GALLERY_IMAGES:-MAX_GALLERY_IMAGES]
-
-    @property
-    def headings(self) -> dict[str, Sequence[PredictedSample]]:
-        """The lowest first, and the highest first; no image is in both."""
-        ordered = [each for _, _, each in self._kept]
-        low = ordered[: min(MAX_GALLERY_IMAGES, math.ceil(self._scored / 2))]
-        return {"lowest": low, "highest": ordered[len(low) :][-MAX_GALLERY_IMAGES:][::-1]}
+        taken = PredictedSample(answer.sample, answer.prediction, score)
+        self.kept = tuple(sorted((*self.kept, taken), key=lambda each: each.score or 0.0)[:MAX_PICTURES])
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
 from perpixel.metrics.counts import Float64s
 from perpixel.metrics.metric_table import METRICS, compute, metrics_of
-from perpixel.results import MAX_PICTURES, Picture, Result, Row, Score, how_many
+from perpixel.results import Picture, Result, Row, Score, how_many
 from perpixel.runtime.json_values import JsonObject
 from perpixel.store.run_folder import csv_table
 
@@ -245,7 +245,7 @@ class Evaluation(Result):
                 f"{each.sample.name} {each.score:.3f}",
                 overlay(picture(data.image(each.sample)), each.prediction, labels),
             )
-            for each in self.gallery.headings.get("lowest", ())[:MAX_PICTURES]
+            for each in self.gallery.headings.get("lowest", ())
         ]
 
     def interval(self, statistic: Callable[[Counts], Float64s]) -> Interval:

@@ -14,7 +14,7 @@ from perpixel.dataset import Dataset, Sample, scan
 from perpixel.dataset.overrides import Overrides, stated_by
 from perpixel.errors import DataError, SettingsError, did_you_mean
 from perpixel.evaluation.calibrating import evenly
-from perpixel.evaluation.gallery import Extremes, Gallery, ranking_score, unlabelled_of
+from perpixel.evaluation.gallery import Gallery, Lowest, ranking_score, unlabelled_of
 from perpixel.evaluation.image_score import ImageAnswer, ImageScore, full_score, with_curves
 from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
@@ -78,8 +78,8 @@ def evaluate_run(  # noqa: PLR0913 # each is one thing to ask for
     if not samples:
         raise DataError(f"{data} has no labelled image.", fix="add masks next to the images.")
     calibration = predictor.calibration
-    extremes = Extremes()
-    images, curves, softened = _passed(task, samples, calibration, extremes, partial(progress, "evaluating"))
+    lowest = Lowest()
+    images, curves, softened = _passed(task, samples, calibration, lowest, partial(progress, "evaluating"))
     groups, grouped_by = groups_of_samples(task.dataset, samples, None if data else run.settings.data.group_by)
     evaluation = Evaluation(
         "data" if data is not None else part,
@@ -91,7 +91,7 @@ def evaluate_run(  # noqa: PLR0913 # each is one thing to ask for
         decision=predictor.decision,
         groups=groups,
         grouped_by=grouped_by,
-        gallery=Gallery(task.dataset, extremes.headings | unlabelled_of(task.dataset, predictor)),
+        gallery=Gallery(task.dataset, {"lowest": lowest.kept} | unlabelled_of(task.dataset, predictor)),
     )
     evaluation.save(folder)
     return evaluation
@@ -149,7 +149,7 @@ def _passed(
     task: _Task,
     samples: Sequence[Sample],
     calibration: Calibration | None,
-    extremes: Extremes,
+    lowest: Lowest,
     show: Callable[[float, float], None],
 ) -> tuple[tuple[ImageScore, ...], ThresholdCurves, ThresholdCurves | None]:
     """The scores of every image, the curves of all, and the curves after temperature scaling."""
@@ -163,7 +163,7 @@ def _passed(
         score = full_score(answer, instances, inside=task.inside, contours=number in measured)
         of_image = threshold_curves(answer.probabilities, answer.target)
         images.append(with_curves(score, of_image, roc=number in measured))
-        extremes.add(answer, ranking_score(score.counts, labels))
+        lowest.add(answer, ranking_score(score.counts, labels))
         if task.watch is not None:
             task.watch(task.dataset, answer, len(samples))
         curves += of_image

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.dataset import Dataset, Sample
+from perpixel.dataset import Dataset
 from perpixel.evaluation.gallery import MAX_GALLERY_IMAGES, ranking_score
 from perpixel.evaluation.image_score import ImageAnswer
 from perpixel.files.write import picture
@@ -71,10 +71,7 @@ class ImageGallery:
             answer: What is true and predicted.
             total: How many images there will be; the fewer, the larger are their pictures.
         """
-        self.take(dataset, answer.sample, answer.prediction, total)
-
-    def take(self, dataset: Dataset, sample: Sample, prediction: TargetArray, total: int) -> None:
-        """Take the pictures of one image from its prediction (H, W) or (K, H, W)."""
+        sample, prediction = answer.sample, answer.prediction
         labels, image, target = dataset.labels, dataset.image(sample), dataset.target(sample)
         score = ranking_score(count(prediction, target, classes=len(labels), kind=labels.kind), labels)
         most_px = ALL_PX / 2 / min(max(total, 1), MOST_PICTURES)

@@ -52,7 +52,7 @@ def write_report(  # noqa: PLR0913, PLR0917 # a page tells much
         data: The folder that was evaluated, where it is not the run's own.
         folder: Where to write, instead of the run folder.
         language: "en" or "zh".
-        pictures: Taken during the evaluation; without them only the lowest and highest scores are shown.
+        pictures: Taken during the evaluation.
 
     Returns:
         The page.
@@ -153,12 +153,12 @@ def _pictures(kept: Gallery, evaluation: Evaluation | None, pictures: ImageGalle
     shown = {
         title: [_shown(painter, kept.dataset, each) for each in predicted]
         for title, predicted in kept.headings.items()
-        if predicted and not (evaluation and title in ("lowest", "highest"))
+        if predicted and not (evaluation and title == "lowest")
     }
     if evaluation is None:
         colours = {kind: sections.css(colour) for kind, colour in ERROR_COLOURS.items()}
         return {"galleries": list(shown.items()), "more_shots": [], "crops": [], "error_colours": colours}
-    taken = pictures or _pictures_of(kept)
+    taken = pictures or ImageGallery()
     pairs = confused_pairs(evaluation.stacked.pooled.confusion)
     shots = taken.shots(labels, pairs)
     ranked = [shot for shot in shots if shot.note]
@@ -174,15 +174,6 @@ def _pictures(kept: Gallery, evaluation: Evaluation | None, pictures: ImageGalle
         "pairs": sections.pair_rows(evaluation, pairs),
         "error_colours": sections.error_legend(labels, pairs),
     }
-
-
-def _pictures_of(kept: Gallery) -> ImageGallery:
-    """Pictures of the predictions that an evaluation kept, where none were taken of all."""
-    pictures = ImageGallery()
-    chosen = [*kept.headings.get("lowest", ()), *kept.headings.get("highest", ())]
-    for each in chosen:
-        pictures.take(kept.dataset, each.sample, each.prediction, len(chosen))
-    return pictures
 
 
 def _shown(painter: Painter, dataset: Dataset, predicted: PredictedSample) -> Shown:
