@@ -271,3 +271,10 @@ def test_errors_name_flags_on_the_command_line_and_arguments_in_python(tmp_path,
         api.demo(tmp_path)
     assert cli.main(["demo", "--out", str(tmp_path)]) == 1
     assert "choose a new or empty folder with --out." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("drawings", ["9", "9" * 400])
+def test_too_few_and_too_many_drawings_are_refused(drawings, tmp_path, capsys):
+    assert cli.main(["demo", "--drawings", drawings, "--out", str(tmp_path)]) == 2
+    assert "Invalid value for '--drawings'" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
