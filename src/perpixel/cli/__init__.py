@@ -62,7 +62,9 @@ def perpixel(
 def demo(
     out: Annotated[Path, typer.Option(help="folder for data, run and predictions")] = Path("runs/demo"),
     minutes: Annotated[float, typer.Option(help="training budget in minutes")] = 2.0,
-    drawings: Annotated[int | None, typer.Option(min=10, max=100_000, help="number of drawings; 480 by default")] = None,
+    drawings: Annotated[
+        int | None, typer.Option(min=10, max=100_000, help="number of drawings; 480 by default")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="random seed of the drawings")] = 0,
     small: Annotated[bool, typer.Option("--small", help="shapes of the sizes in the tutorial on U-Net")] = False,
     overwrite: Overwrite = False,
