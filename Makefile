@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The tests start many processes: each would compile perpixel anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test check slow docs docs-test test-numbers test-matrix measures clean
 
@@ -17,7 +19,7 @@ demo: setup
 	$(BIN)/perpixel demo --overwrite
 
 test: setup
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 slow: setup
 	$(BIN)/pytest -m slow
@@ -26,7 +28,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --hypothesis-profile thorough --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist worksteal --hypothesis-profile thorough --cov --cov-report=term
 
 # How large and how tangled the code is, each measure with its limit.
 measures: setup

@@ -10,8 +10,9 @@ import torch
 import generated
 
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start: workers share the cores
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import ONNX Runtime themselves report nothing
-for profile, examples in (("quick", 40), ("thorough", 200)):
+for profile, examples in (("quick", 25), ("thorough", 200)):
     hypothesis.settings.register_profile(  # how fast a busy machine draws examples says nothing of the code
         profile, deadline=None, max_examples=examples, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
@@ -29,6 +30,27 @@ def _own_cache(tmp_path_factory):
         del os.environ["PERPIXEL_CACHE"]
     else:
         os.environ["PERPIXEL_CACHE"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_curves():
+    """Pages show none, but where a test asks for `curves`: drawing them takes longer than a whole tiny training."""
+    from perpixel.report import svg_curves
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svg_curves, "_panel", lambda words, lines, **axes: "<svg></svg>")
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def curves(_no_curves):
+    """Pages show the curves, as they do for users."""
+    from perpixel.report import svg_curves
+
+    stand_in = svg_curves._panel
+    _no_curves.undo()
+    yield
+    _no_curves.setattr(svg_curves, "_panel", stand_in)
 
 
 @pytest.fixture(scope="session")

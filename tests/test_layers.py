@@ -28,10 +28,16 @@ def room_of(path):
 
 
 @cache
+def nodes_of(path):
+    """Every node of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@cache
 def imported_names(path):
     """Every module that a file imports, wherever in it, with the line; `from perpixel import api` is perpixel.api."""
     names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             names += [(name.name, node.lineno) for name in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -116,7 +122,7 @@ README_OF_AN_EXPORT = "perpixel predict "
 
 def texts(path):
     """Every text of a file, docstrings and parts of f-strings too, with its line."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from ((line, node.lineno) for line in node.value.splitlines())
 
@@ -145,7 +151,7 @@ def test_below_the_doors_nothing_draws_a_progress_bar():
         f"{path.relative_to(SOURCE)}:{node.lineno} prints"
         for path in FILES
         if room_of(path) not in ("cli", "__main__") and path.name != "live_cell.py"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not drawn + printed
@@ -156,7 +162,7 @@ def test_below_the_doors_nothing_reads_standard_input():
         f"{path.relative_to(SOURCE)}:{node.lineno}"
         for path in FILES
         if room_of(path) != "cli"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path)
         if (isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.stdin")
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "input")
     ]

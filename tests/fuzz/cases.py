@@ -94,9 +94,11 @@ def in_fresh_process(function, *arguments):
 
 
 def make_folders(folder):
-    """What all cases damage."""
-    in_fresh_process(_make, folder)
-    return folder
+    """What all cases damage; made in a child, for a training starts threads, which no later fork would survive."""
+    child = multiprocessing.get_context("fork").Process(target=_make, args=(folder,))
+    child.start()
+    child.join()
+    assert child.exitcode == 0, "what the cases damage could not be made"
 
 
 def _make(folder):
@@ -119,6 +121,8 @@ def case_of(number, seed, folder):
 
 def run_cases(first, number, seed, folder):
     """Run cases in children, one after the other; a child goes on until it dies."""
+    if not (folder / "saved").exists():
+        make_folders(folder)
     _import_large()
     outcome, at, folder = Outcome(), first, folder.resolve()
     while at < first + number:
@@ -255,8 +259,6 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, required=True)
     asked = parser.parse_args()
-    if not (asked.folder / "saved").exists():
-        make_folders(asked.folder)
     start = time.monotonic()
     outcome = run_cases(asked.first, asked.cases, asked.seed, asked.folder)
     print(f"{outcome} in {time.monotonic() - start:.0f} s", flush=True)

@@ -2,14 +2,9 @@
 
 import pytest
 
-from fuzz.cases import BYTES, SECONDS, SUBJECTS, in_fresh_process, make_folders, run_cases
+from fuzz.cases import BYTES, SECONDS, SUBJECTS, in_fresh_process, run_cases
 
 pytest.importorskip("resource", reason="this system sets no limits to a process")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make_folders(tmp_path_factory.mktemp("fuzz"))
 
 
 def ends_well(cases, folder):
@@ -24,13 +19,13 @@ def ends_well(cases, folder):
     assert outcome.slowest[0] < SECONDS
 
 
-def test_a_thousand_damaged_files_are_read_or_refused(folder):
-    ends_well(1000, folder)
+def test_a_thousand_damaged_files_are_read_or_refused(tmp_path):
+    ends_well(1000, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_damaged_files_are_read_or_refused(folder):
-    ends_well(100_000, folder)
+def test_a_hundred_thousand_damaged_files_are_read_or_refused(tmp_path):
+    ends_well(100_000, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +39,7 @@ def test_a_hundred_thousand_damaged_files_are_read_or_refused(folder):
 def test_what_goes_wrong_is_told_with_its_case(tmp_path, monkeypatch, deed, told):
     """The harness is able to fail."""
     monkeypatch.setattr("fuzz.cases.case_of", lambda number, *_: ("it", [lambda: exec(deed if number == 8 else "0")]))
+    (tmp_path / "saved").mkdir()  # these cases damage nothing
     outcome = run_cases(7, 4, seed=0, folder=tmp_path)
     ((number, name, text),) = outcome.failures
     assert (number, name) == (8, "it")

@@ -10,6 +10,8 @@ from perpixel.report import write_report
 from perpixel.report.image_gallery import ImageGallery
 from perpixel.training import train_run
 
+pytestmark = pytest.mark.usefixtures("curves")
+
 TRY = """() => {
   const slider = document.getElementById("fade"), layer = document.querySelector(".layer");
   const before = getComputedStyle(layer).opacity;

@@ -6,6 +6,8 @@ import pytest
 
 from perpixel.report import LivePage
 
+pytestmark = pytest.mark.usefixtures("curves")
+
 
 @pytest.fixture
 def running(cells_run, tmp_path):

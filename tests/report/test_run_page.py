@@ -16,6 +16,8 @@ from perpixel.report import write_report
 from perpixel.report.image_gallery import ImageGallery
 from perpixel.training import train_run
 
+pytestmark = pytest.mark.usefixtures("curves")
+
 
 class Page(HTMLParser):
     """What a page holds: its text, its tags, what it refers to."""

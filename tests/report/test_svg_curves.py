@@ -15,6 +15,8 @@ from perpixel.report.svg_curves import (
 )
 from perpixel.report.texts import texts
 
+pytestmark = pytest.mark.usefixtures("curves")
+
 ROW = {"step": 1, "train_loss": 2.0, "validation_loss": 1.0, "train_mean_iou": 0.1, "validation_mean_iou": math.nan}
 ROW |= {"learning_rate": 1e-3, "images_per_second": 10.0}
 

@@ -1,6 +1,7 @@
 """A run remembers its threads, and a resumed one takes them."""
 
 import logging
+import shutil
 
 import pytest
 import torch
@@ -18,12 +19,21 @@ def _as_before():
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module")
+def finished(cells, tmp_path_factory):
+    """A run of two threads; read only."""
+    before = torch.get_num_threads()
+    yield train_run(cells, tmp_path_factory.mktemp("threads") / "run", tiny_settings(threads=2))
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
-def stopped(cells, tmp_path):
+def stopped(finished, tmp_path):
     """A run of two threads, stopped after its first validation."""
-    run = train_run(cells, tmp_path / "run", tiny_settings(threads=2))
+    run = Run.open(shutil.copytree(finished.folder, tmp_path / "run"))
     run.last_weights_path.unlink()
     run.checkpoints[0].unlink()
+    torch.set_num_threads(1)
     return run
 
 
@@ -35,8 +45,6 @@ def test_the_threads_of_the_process_are_written_down(cells, tmp_path):
 
 
 def test_a_resumed_run_takes_the_threads_it_was_begun_with(stopped, caplog):
-    assert torch.get_num_threads() == 2
-    torch.set_num_threads(1)
     before = stopped.model_path.read_bytes()
     with caplog.at_level(logging.INFO, "perpixel"):
         resume_run(stopped.folder, {})

@@ -1,5 +1,6 @@
 """From a template and its values to one page that needs no other file."""
 
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -7,6 +8,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 def rendered(template: str, words: dict[str, str], language: str, **values: Any) -> str:
     """Fill a template of this package; `t` are the words, `lang` their language."""
+    return (
+        _environment()
+        .get_template(template)
+        .render(t=words, lang="zh-CN" if language == "zh" else language, **values)
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Holds the templates that it has compiled, which takes as long as filling them."""
     environment = Environment(
         loader=PackageLoader("perpixel.report"),
         autoescape=select_autoescape(default=True),
@@ -15,9 +26,7 @@ def rendered(template: str, words: dict[str, str], language: str, **values: Any)
         lstrip_blocks=True,
     )
     environment.filters |= {"score": _score, "figure": _figure, "signed": _signed}
-    return environment.get_template(template).render(
-        t=words, lang="zh-CN" if language == "zh" else language, **values
-    )
+    return environment
 
 
 def _score(value: float | None) -> str:
