@@ -6,7 +6,9 @@ from torch import nn
 
 from perpixel.errors import SettingsError
 from perpixel.models import ENCODERS, build, build_encoder, encoder_statistics
+from perpixel.models.blocks import normalised
 from perpixel.models.encoders import timm_encoder
+from perpixel.models.encoders.efficientnet_lite import _SameConv2d
 from perpixel.models.encoders.resnet import ResNet
 from perpixel.models.registry import missing_weights
 from perpixel.models.torchvision_shim import prepare_torchvision
@@ -212,3 +214,19 @@ def test_timm_missing_is_said(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "timm", None)
     with pytest.raises(SettingsError, match=r"timm, which is not installed[\s\S]*pip install"):
         build_encoder("convnext_atto", in_channels=3)
+
+
+@pytest.mark.parametrize(("stride", "groups"), [(1, 1), (2, 6)])
+def test_a_norm_of_fixed_statistics_is_folded_with_the_same_values_and_gradients(stride, groups):
+    torch.manual_seed(0)
+    convolution = _SameConv2d(6, 6, 3, stride=stride, groups=groups).double()
+    norm = nn.BatchNorm2d(6, eps=1e-3).double().eval()
+    for tensor in (norm.running_mean, norm.running_var, norm.weight.data, norm.bias.data):
+        tensor.uniform_(0.5, 2)
+    image = torch.randn(2, 6, 8, 10, dtype=torch.float64, requires_grad=True)
+    learnt = [image, *convolution.parameters(), *norm.parameters()]
+    towards = torch.randn(2, 6, 8 // stride, 10 // stride, dtype=torch.float64)
+    folded, apart = normalised(convolution, norm, image), norm(convolution(image))
+    torch.testing.assert_close(folded, apart)
+    for one, other in zip(*(torch.autograd.grad(out, learnt, towards) for out in (folded, apart)), strict=True):
+        torch.testing.assert_close(one, other)

@@ -37,6 +37,20 @@ def planned(tree=None, *, pixels=lambda settings: 0.0, **facts):
 
 
 @pytest.mark.parametrize(
+    ("model", "photographs", "norm", "factor"),
+    [
+        ({}, True, "frozen", 0.15),
+        ({}, False, "batch", 0.5),
+        ({"weights": "none"}, True, "batch", 0.5),
+        ({"encoder": None}, True, "batch", 0.5),
+    ],
+)
+def test_the_encoder_keeps_statistics_that_it_comes_with_and_that_fit(model, photographs, norm, factor):
+    train = planned({"model": model}, is_like_photographs=photographs).train
+    assert (train.encoder_norm, train.encoder_lr_factor) == (norm, factor)
+
+
+@pytest.mark.parametrize(
     ("name", "encoder"), [("unet", "efficientnet_lite0"), ("unetplusplus", "efficientnet_lite0"), ("fcn8s", None)]
 )
 def test_a_network_that_can_be_plain_takes_the_encoder_whose_weights_are_at_hand(name, encoder):

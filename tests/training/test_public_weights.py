@@ -7,10 +7,11 @@ from generated import TINY, write_cells, write_land
 from perpixel import api
 from perpixel.errors import RunError, SettingsError
 from perpixel.models import build
+from perpixel.planning import Choice, Plan
 from perpixel.settings.tree import settings_from
 from perpixel.store.model_file import load_model
 from perpixel.training import public_weights, train_run
-from perpixel.training.public_weights import with_public_file
+from perpixel.training.public_weights import with_public_file, with_weights_at_hand
 
 TWO_STEPS = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validation_passes": 1, "precision": "32"}
 
@@ -74,6 +75,17 @@ def test_weights_that_cannot_be_had_are_reported_and_a_frozen_encoder_is_trained
     assert (run.settings.model.weights, run.settings.train.encoder_lr_factor) == ("none", 1.0)
     assert "the hub is not there.\nFix: give a file.\nThe public weights of vgg11 cannot be had" in caplog.text
     assert any("random weights, and its encoder is trained, too" in note for note in run.notes)
+
+
+def test_without_public_weights_the_encoder_takes_the_statistics_of_each_batch(monkeypatch):
+    problem = SettingsError("the hub is not there.", fix="give a file.")
+    monkeypatch.setattr(public_weights, "missing_weights", lambda name, encoder: problem)
+    tree = {"model": {"encoder": "resnet18"}, "train": {"encoder_norm": "frozen"}}
+    kept = (Choice("train.encoder_norm", "frozen", "as it was"), Choice("train.scale", 1.0, "as it was"))
+    plan = with_weights_at_hand(Plan(settings_from(tree), kept))
+    assert plan.settings.train.encoder_norm == "batch"
+    assert [each.key for each in plan.choices] == ["model.weights", "train.scale"]
+    assert "random weights and from the statistics of each batch" in plan.choices[0].reason
 
 
 @pytest.mark.slow

@@ -79,6 +79,20 @@ def test_a_frozen_encoder_keeps_weights_and_statistics(found):
     assert changed
 
 
+@pytest.mark.parametrize("norm", ["batch", "frozen"])
+def test_frozen_statistics_stay_while_all_weights_learn(found, norm):
+    session = session_of(found, encoder_settings(encoder_norm=norm))
+    before = {name: tensor.clone() for name, tensor in session.network.state_dict().items()}
+    session.step(1, session.batches(1), session.learning_rate(1, StepSchedule(4)))
+    after = session.network.state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    statistics = {name for name in before if name.rpartition(".")[2].startswith("running_")}
+    assert not same & {name for name, _ in session.network.named_parameters()}
+    assert same & statistics == (
+        {name for name in statistics if name.startswith("encoder.")} if norm == "frozen" else set()
+    )
+
+
 def test_without_a_running_mean_the_network_itself_is_judged(found):
     session = session_of(found, tiny_settings(ema=0.0))
     assert session.judged is session.network

@@ -5,6 +5,7 @@ import numpy as np
 from perpixel.audit import Audit
 from perpixel.dataset import Dataset
 from perpixel.labels.codec import Codec
+from perpixel.planning.facts import is_like_photographs
 from perpixel.settings.tree import ModelSettings, Settings
 from perpixel.store.model_file import ModelCard
 
@@ -22,12 +23,7 @@ def _normalisation(
     model: ModelSettings, dataset: Dataset, audit: Audit
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The encoder's own statistics for 8-bit images with pretrained weights, else those of the data."""
-    if (
-        model.encoder is not None
-        and model.weights != "none"
-        and dataset.dtype == "uint8"
-        and dataset.channels in (1, 3)
-    ):
+    if model.encoder is not None and model.weights != "none" and is_like_photographs(dataset):
         from perpixel.models import encoder_statistics
 
         mean, std = (np.array(values) * 255 for values in encoder_statistics(model.encoder))

@@ -41,6 +41,7 @@ class Facts:
         iou_after_rescale: For each of SCALES the IoU of the masks with themselves after scaling down and up again,
             of the class that suffers most; 1 where nothing is lost.
         labelled: Of all pixels of the labelled images, those with a label.
+        is_like_photographs: See the function.
     """
 
     kind: LabelKind
@@ -55,6 +56,12 @@ class Facts:
     tilt: tuple[float, float]
     iou_after_rescale: dict[float, float]
     labelled: float = 1.0
+    is_like_photographs: bool = True
+
+
+def is_like_photographs(dataset: Dataset) -> bool:
+    """Whether images are of the kind that public weights have seen: 8 bit, of one channel or three."""
+    return dataset.dtype == "uint8" and dataset.channels in (1, 3)
 
 
 def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Facts:
@@ -84,6 +91,7 @@ def facts_of(dataset: Dataset, figures: Audit, samples: Sequence[Sample]) -> Fac
         is_georeferenced=any(sample.bounds is not None for sample in samples),
         tilt=_tilt(targets, len(labels)),
         iou_after_rescale={scale: _iou_after_rescale(targets, len(labels), labels.kind, scale) for scale in SCALES},
+        is_like_photographs=is_like_photographs(dataset),
         labelled=1 - figures.ignored_pixels / max(1.0, every),
     )
 

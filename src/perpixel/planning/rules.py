@@ -31,6 +31,10 @@ RATES: Final = {"adamw": 1e-3, "adam": 1e-3, "sgd": 1e-2}
 """The learning rate of a network that was not tried, by its optimiser."""
 DEFAULT_RATE: Final = 5e-3
 """That of AdamW on the default network."""
+BATCH_FACTOR: Final = 0.5
+FROZEN_FACTOR: Final = 0.15
+"""Times the learning rate, of an encoder by the statistics that its batch norm takes. With frozen ones and 0.5, pets
+lost 0.08 of mean IoU in three minutes; with 0.15 nothing."""
 FULL_PASSES: Final = 100
 """How often a training with a full decoder shall see every part of the images at native resolution; at 20 times it is
 no better than a light one, on membranes of 18 slices."""
@@ -114,6 +118,21 @@ def _rate(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, st
     if _is_default(settings) and optimiser == "adamw":
         return DEFAULT_RATE, "found by trials of the default network"
     return RATES[optimiser], f"usual for {optimiser}; the learning-rate finder tries others"
+
+
+def _encoder_norm(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
+    model = settings.model
+    if model.encoder is None or model.weights == "none":
+        return "batch", "the encoder has no statistics yet" if model.encoder else "there is no encoder"
+    if not facts.is_like_photographs:
+        return "batch", "the images are unlike those that the encoder's statistics are of"
+    return "frozen", "the encoder comes with statistics, and a step is shorter without those of each batch"
+
+
+def _encoder_lr_factor(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
+    if settings.train.encoder_norm == "frozen":
+        return FROZEN_FACTOR, "with frozen statistics larger steps of the encoder unlearn what it knows"
+    return BATCH_FACTOR, "the encoder has less to learn than the rest"
 
 
 def _loss(facts: Facts, settings: Settings, timings: Timings) -> tuple[Mapping[str, float], str]:
@@ -235,6 +254,8 @@ def _upright(facts: Facts) -> str:
 RULES: Final[dict[str, Rule]] = {
     "model.encoder": _encoder,
     "model.options": _options,
+    "train.encoder_norm": _encoder_norm,
+    "train.encoder_lr_factor": _encoder_lr_factor,
     "train.learning_rate": _rate,
     "train.loss": _loss,
     "train.class_weights": _class_weights,

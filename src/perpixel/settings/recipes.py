@@ -50,6 +50,7 @@ _TUTORIAL: Final = {
     "optimiser": "adam",
     "learning_rate": 1e-4,
     "encoder_lr_factor": 1.0,
+    "encoder_norm": "batch",
     "weight_decay": 0.0,
     "schedule": "constant",
     "clip_norm": 0.0,

@@ -151,6 +151,11 @@ class TrainSettings(SettingsSection):
     encoder_lr_factor: Annotated[float, Field(ge=0, le=10)] = Field(
         default=0.5, description="times learning_rate; 0 freezes it"
     )
+    encoder_norm: Literal["batch", "frozen"] = Field(
+        default="batch",
+        description="the statistics that the encoder's batch norm takes: of each batch, or frozen at those of its "
+        "weights, which is faster",
+    )
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     schedule: ScheduleName = "one-cycle"
     warmup: Share = Field(default=0.1, description="share of the steps in which the rate rises")

@@ -64,9 +64,15 @@ def with_weights_at_hand(plan: Plan) -> Plan:
     if plan.settings.train.encoder_lr_factor == 0:
         reason += ", and its encoder is trained, too"
         changes |= {"train.encoder_lr_factor": 1.0}
+    if plan.settings.train.encoder_norm == "frozen":
+        reason += " and from the statistics of each batch"
+        changes |= {"train.encoder_norm": "batch"}
     LOGGER.warning("%s\n%s.", problem, reason[0].upper() + reason[1:])
     return replace(
         plan,
         settings=changed(plan.settings, changes),
-        choices=(Choice("model.weights", "none", reason), *plan.choices),
+        choices=(
+            Choice("model.weights", "none", reason),
+            *(each for each in plan.choices if each.key not in changes),
+        ),
     )

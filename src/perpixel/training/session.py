@@ -28,7 +28,7 @@ from perpixel.training.loggers import watched
 from perpixel.training.optimiser import optimiser_for
 from perpixel.training.ranks import ranks_for
 from perpixel.training.schedule import LearningRate, StepSchedule, learning_rate_share
-from perpixel.training.step import StepResult, hardware_for, loss_for, loss_of
+from perpixel.training.step import StepResult, hardware_for, loss_for, loss_of, set_training_mode
 from perpixel.training.validation import Validation, monitored, validate
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -249,5 +249,4 @@ class Session:
 
     def _train_mode(self) -> None:
         self._module.train()
-        if self.is_frozen and self.network.encoder is not None:
-            self.network.encoder.eval()  # its batch statistics stay those of its weights
+        set_training_mode(self.network, self.settings.train)

@@ -11,6 +11,8 @@ from perpixel.labels.labels import Labels
 from perpixel.losses import LossTerm, WeightedLoss, supervised, weighted, weights_by_class
 from perpixel.losses.sums import Reduce, here
 from perpixel.metrics import Counts
+from perpixel.models import SegmentationModel
+from perpixel.models.blocks import freeze_statistics
 from perpixel.runtime.hardware import Hardware, resolved_hardware
 from perpixel.settings.tree import TrainSettings
 
@@ -40,6 +42,17 @@ def hardware_for(train: TrainSettings) -> Hardware:
     """What the settings of a training compute on. Raises SettingsError where the device is not there."""
     memory_format = None if train.memory_format == "auto" else train.memory_format
     return resolved_hardware(train.device, train.precision, memory_format)
+
+
+def set_training_mode(network: SegmentationModel, train: TrainSettings) -> None:
+    """Let a network learn; the batch norm of its encoder as `encoder_norm` says, and of a frozen encoder nothing."""
+    network.train()
+    if network.encoder is None:
+        return
+    if train.encoder_lr_factor == 0:
+        network.encoder.eval()
+    elif train.encoder_norm == "frozen":
+        freeze_statistics(network.encoder)
 
 
 def loss_for(train: TrainSettings, labels: Labels, *, reduce: Reduce = here) -> WeightedLoss:

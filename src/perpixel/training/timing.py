@@ -21,7 +21,7 @@ from perpixel.settings.tree import Settings, TrainSettings, changed
 from perpixel.store.model_file import ModelCard
 from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
-from perpixel.training.step import hardware_for, loss_of
+from perpixel.training.step import hardware_for, loss_of, set_training_mode
 from perpixel.training.validation import validate
 
 TIMED_SHARE: Final = 0.03
@@ -240,7 +240,8 @@ def _pixels_per_second(train: TrainSettings, card: ModelCard, progress: Progress
 def _step(train: TrainSettings, card: ModelCard, shape: tuple[int, int, int]) -> Callable[[], None]:
     """The costly part of a training step, on crops (N, H, W) of nothing: the loss and its gradients."""
     hardware = hardware_for(train)
-    network = hardware.placed(card.build("none").train())
+    network = hardware.placed(card.build("none"))
+    set_training_mode(network, train)
     crops, height, width = shape
     image = hardware.placed(torch.zeros(crops, card.codec.channels, height, width))
     target = torch.zeros(crops, len(card.codec.labels), height, width, dtype=torch.uint8).to(hardware.device)

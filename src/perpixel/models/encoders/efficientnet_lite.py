@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from perpixel.models.base import Encoder
+from perpixel.models.blocks import normalised
 
 # kernel, stride, expansion, channels, blocks of each of the seven stages: Tan and Le (2019), Table 1
 STAGES = (
@@ -59,7 +60,7 @@ class EfficientNetLite(Encoder):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map image (N, C, H, W) to five feature maps, at strides 2, 4, 8, 16 and 32."""
-        x = self.act1(self.bn1(self.conv_stem(image)))
+        x = self.act1(normalised(self.conv_stem, self.bn1, image))
         features = []
         for index, stage in enumerate(self.blocks):
             x = stage(x)
@@ -93,12 +94,12 @@ class _InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.expands:
-            out: Tensor = self.act(self.bn1(self.conv_pw(x)))
-            out = self.act(self.bn2(self.conv_dw(out)))
-            out = self.bn3(self.conv_pwl(out))
+            out: Tensor = self.act(normalised(self.conv_pw, self.bn1, x))
+            out = self.act(normalised(self.conv_dw, self.bn2, out))
+            out = normalised(self.conv_pwl, self.bn3, out)
         else:
-            out = self.act(self.bn1(self.conv_dw(x)))
-            out = self.bn2(self.conv_pw(out))
+            out = self.act(normalised(self.conv_dw, self.bn1, x))
+            out = normalised(self.conv_pw, self.bn2, out)
         if self.shortcut:
             out += x
         return out
@@ -118,8 +119,8 @@ class _SameConv2d(nn.Conv2d):
         )
         self.margin = (kernel // 2 - 1, kernel // 2) * 2 if even else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = super().forward(F.pad(x, self.margin) if self.margin else x)
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        out: Tensor = super()._conv_forward(F.pad(x, self.margin) if self.margin else x, weight, bias)
         return out
 
 
