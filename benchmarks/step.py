@@ -1,0 +1,90 @@
+"""How long a training step of the default network lasts, in turns with the forms that it had or could have.
+
+`python benchmarks/step.py --crops 8 --side 256 --rounds 8` prints seconds and ratios as a table: the median over the
+rounds of the ratio to the first form, which is what perpixel trained before.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, SegmentationModel, build
+from perpixel.models.blocks import ConvolutionStyle, convolution
+from perpixel.settings.tree import settings_from
+from perpixel.training.step import set_training_mode
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of the network: whose statistics its encoder takes, and whether its last stage is separable."""
+
+    norm: str
+    is_separable: bool
+
+
+FORMS = {
+    "whole last stage, statistics of each batch": Form("batch", is_separable=False),
+    "separable last stage, statistics of each batch": Form("batch", is_separable=True),
+    "whole last stage, frozen statistics": Form("frozen", is_separable=False),
+    "separable last stage, frozen statistics (the plan's)": Form("frozen", is_separable=True),
+}
+
+
+def network_of(form: Form) -> SegmentationModel:
+    """The default network in a form, ready to learn."""
+    torch.manual_seed(0)
+    network = build(DEFAULT_MODEL, encoder=DEFAULT_ENCODER, in_channels=3, classes=2)
+    if not form.is_separable:
+        last: nn.Module = network.get_submodule("ups")[-1]
+        first = last.convolutions[0]
+        last.convolutions = convolution(first.in_channels, last.convolutions[1].out_channels, ConvolutionStyle())
+    set_training_mode(network, settings_from({"train": {"steps": 1, "encoder_norm": form.norm}}).train)
+    return network.to(memory_format=torch.channels_last)
+
+
+def step_of(network: SegmentationModel, crops: int, side: int) -> Callable[[], None]:
+    """A whole training step in float32: loss, gradients, AdamW."""
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    image = torch.randn(crops, 3, side, side).contiguous(memory_format=torch.channels_last)
+    target = torch.randint(0, 2, (crops, side, side))
+
+    def step() -> None:
+        optimiser.zero_grad()
+        F.cross_entropy(network.training_outputs(image)["logits"], target).backward()
+        optimiser.step()
+
+    return step
+
+
+def main() -> None:
+    """Take steps in turns and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--crops", type=int, default=8)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=8)
+    asked = parser.parse_args()
+    steps = {name: step_of(network_of(form), asked.crops, asked.side) for name, form in FORMS.items()}
+    for step in steps.values():
+        step()
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(asked.rounds):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            seconds[name].append(time.perf_counter() - start)
+    first = next(iter(seconds.values()))
+    print(f"{asked.crops} crops of {asked.side}², {torch.get_num_threads()} threads\n")
+    print("| form | seconds | times as fast |\n|---|---:|---:|")
+    for name, times in seconds.items():
+        ratio = statistics.median(a / b for a, b in zip(first, times, strict=True))
+        print(f"| {name} | {statistics.median(times):.3f} | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
