@@ -172,14 +172,16 @@ def normalised(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tenso
     y = γ (w * x - μ) / √(σ² + ε) + β = (γ w / √(σ² + ε)) * x + (β - γ μ / √(σ² + ε)): one pass over the
     feature map fewer forth, and two fewer back. Without gradients runtimes do it themselves.
     """
+    out: Tensor
     if norm.training or not torch.is_grad_enabled():
-        out: Tensor = norm(convolution(x))
+        out = norm(convolution(x))
         return out
     assert norm.running_mean is not None
     assert norm.running_var is not None
     factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     weight = convolution.weight * factor[:, None, None, None]
-    return convolution._conv_forward(x, weight, norm.bias - norm.running_mean * factor)
+    out = convolution._conv_forward(x, weight, norm.bias - norm.running_mean * factor)
+    return out
 
 
 def freeze_statistics(part: nn.Module) -> None:
