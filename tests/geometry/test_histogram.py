@@ -18,3 +18,9 @@ def test_equals_a_bincount(values):
 def test_any_strides(view):
     values = np.random.default_rng(0).integers(0, 256, (31, 17)).astype(np.uint8)
     np.testing.assert_array_equal(byte_histogram(values[view]), np.bincount(values[view].ravel(), minlength=256))
+
+
+@pytest.mark.parametrize("chosen", [[7], [0, 255], [3, 4, 8], [0, 1, 255], list(range(9)), [250, 255]])
+def test_few_values_and_many(chosen):
+    values = np.random.default_rng(1).choice(np.array(chosen, np.uint8), (33, 15))
+    np.testing.assert_array_equal(byte_histogram(values), np.bincount(values.ravel(), minlength=256))

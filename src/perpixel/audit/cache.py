@@ -25,24 +25,24 @@ def cache_folder() -> Path:
     return Path(given) if given else Path(home) / "perpixel"
 
 
-def recall(dataset: Dataset) -> Audit | None:
-    """The figures kept from an earlier run, if they can be read; a damaged file is as good as none."""
+def recall(dataset: Dataset, file: Path) -> Audit | None:
+    """The figures kept in a file by an earlier run, if they can be read; a damaged file is as good as none."""
     try:
-        data = parse_json(text_of(_cache_file(dataset)), "the cache")
+        data = parse_json(text_of(file), "the cache")
         return from_dict(data, dataset.findings)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError):
         return None
 
 
-def remember(dataset: Dataset, result: Audit) -> None:
-    """Keep the figures for a later `recall`."""
+def remember(dataset: Dataset, file: Path, result: Audit) -> None:
+    """Keep the figures in a file for a later `recall`."""
     own = replace(result, findings=result.findings[len(dataset.findings) :])
     with contextlib.suppress(OutputError, OSError):  # a cache that cannot be written costs time, nothing else
-        write_text(_cache_file(dataset), json.dumps(own.to_dict()))
+        write_text(file, json.dumps(own.to_dict()))
 
 
-def _cache_file(dataset: Dataset) -> Path:
-    """A name that changes with any file of the data set: by path, size and times, and by how it is understood."""
+def cache_file(dataset: Dataset) -> Path:
+    """Where its figures are kept: a name that changes with any file (path, size, times) and with the reading."""
     digest = hashlib.blake2b(digest_size=16)
     understood = (dataset.labels, dataset.reading, dataset.channels, dataset.dtype, dataset.overrides.duplicates)
     digest.update(repr((CACHE_VERSION, *understood)).encode())
@@ -51,6 +51,13 @@ def _cache_file(dataset: Dataset) -> Path:
             repr((sample.name, sample.page, sample.corner, sample.group, sample.split, sample.shapes)).encode()
         )
         for path in (sample.image, *sample.masks):
-            status = path.stat()
-            digest.update(f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}".encode())
+            digest.update(f"{os.path.abspath(path)}|{_state(path)}".encode())
     return cache_folder() / f"audit-{digest.hexdigest()}.json"
+
+
+def _state(path: Path) -> str:
+    try:
+        status = os.stat(path)
+    except OSError:  # told when it is read
+        return "gone"
+    return f"{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"

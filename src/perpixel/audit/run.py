@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.audit.cache import recall, remember
+from perpixel.audit.cache import cache_file, recall, remember
 from perpixel.audit.copies import Copies, confirmed
 from perpixel.audit.measure import Intensities, Measure, measure, pooled
 from perpixel.audit.same_picture import FinePicture, fine_picture
@@ -36,7 +36,8 @@ def audit(dataset: Dataset, progress: CountProgress | None = None) -> Audit:
     Raises:
         DataError: Images that cannot be decoded, all of them at once.
     """
-    kept = recall(dataset)
+    file = cache_file(dataset)
+    kept = recall(dataset, file)
     if kept is not None:
         return kept
     samples = [*dataset.samples, *dataset.unlabelled]
@@ -56,7 +57,7 @@ def audit(dataset: Dataset, progress: CountProgress | None = None) -> Audit:
     result = replace(result, duplicates=tuple((names[i], names[j]) for i, j in copies.pairs))
     alike = [names[index] for index in copies.alike]
     result = replace(result, findings=(*dataset.findings, *_findings(dataset, result), *_told_alike(alike)))
-    remember(dataset, result)
+    remember(dataset, file, result)
     return result
 
 
@@ -152,7 +153,7 @@ def _told_alike(names: Sequence[str]) -> list[Finding]:
 
 def _object_areas(dataset: Dataset) -> list[list[int]]:
     """Areas in pixels of the connected pieces of each class but the background, on evenly taken masks."""
-    from perpixel.instances import label
+    from scipy import ndimage
 
     classes = len(dataset.labels)
     step = max(len(dataset.samples) // OBJECT_SAMPLES, 1)
@@ -164,7 +165,7 @@ def _object_areas(dataset: Dataset) -> list[list[int]]:
         for k in dataset.labels.foreground_classes:
             plane = dataset.labels.class_mask(target, k)
             if plane.any():
-                areas[k] = np.bincount(label(plane).ravel())[1:].tolist()
+                areas[k] = np.bincount(ndimage.label(plane)[0].ravel())[1:].tolist()
         return areas
 
     results, _ = gathered(measure_objects, chosen)

@@ -53,7 +53,7 @@ def near_duplicates(thumbnails: NDArray[np.float32]) -> list[tuple[int, int]]:
     count = len(thumbnails)
     joined = Groups(count)
     pairs = _equal(thumbnails, joined)
-    pictures = np.array([index for index, picture in enumerate(thumbnails) if _is_picture(picture)], np.int64)
+    pictures = np.flatnonzero(_are_pictures(thumbnails))
     if len(pictures) < 2:
         return pairs
     boxes = thumbnails.reshape(-1, COARSE_SIDE, SIDE // COARSE_SIDE, COARSE_SIDE, SIDE // COARSE_SIDE)
@@ -91,8 +91,8 @@ def neighbours_alike(thumbnails: NDArray[np.float32], seed: int = 0) -> bool:
     if len(thumbnails) < 8:
         return False
     starts = range(0, len(thumbnails) - 1, ROWS_AT_ONCE)
-    blocks = (thumbnails[start : start + ROWS_AT_ONCE + 1] for start in starts)
-    beside = np.concatenate([correlations(block[:-1], block[1:]) for block in blocks])
+    blocks = (unit(thumbnails[start : start + ROWS_AT_ONCE + 1]) for start in starts)
+    beside = np.concatenate([(block[:-1] * block[1:]).sum(axis=1) for block in blocks])
     first, second = np.random.default_rng(seed).integers(0, len(thumbnails), (2, 1000))
     apart = np.abs(first - second) > 2
     others = correlations(thumbnails[first[apart]], thumbnails[second[apart]])
@@ -148,8 +148,10 @@ def correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDA
     return products
 
 
-def _is_picture(image: Thumbnail) -> bool:
-    return bool(image.std() > FLAT * np.abs(image).mean())
+def _are_pictures(images: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of (N, S, S) hold more than one even tone, (N,)."""
+    pictured: NDArray[np.bool_] = images.std(axis=(1, 2)) > FLAT * np.abs(images).mean(axis=(1, 2))
+    return pictured
 
 
 def together(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -55,7 +55,7 @@ def with_turns(
             else:
                 seen |= fitting
                 turn = header.orientation if fitting == {"stored"} else 1
-        found.append(replace(sample, mask_turn=turn))
+        found.append(sample if turn == sample.mask_turn else replace(sample, mask_turn=turn))
     if not open_ones:
         return Turns(tuple(found))
     unclear = [sample for sample in found if sample.name in set(open_ones)]

@@ -29,6 +29,8 @@ UPRIGHT: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 """What brings an EXIF orientation upright."""
+TURNING: Final = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"})
+"""Keys of Pillow's info in which an orientation may stand."""
 LOSSY: Final = frozenset({"JPEG", "MPO", "JPEG2000"})
 
 
@@ -80,6 +82,8 @@ def orientation_of(image: Image.Image) -> int:
         return 1
     if isinstance(image, PngImageFile) and "exif" not in image.info and not _has_late_exif(image):
         return 1  # else Pillow would decode all pixels to look behind them
+    if image.format == "JPEG" and not TURNING.intersection(image.info):
+        return 1
     value = image.getexif().get(ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

@@ -65,10 +65,10 @@ def walk(root: Path) -> Tree:
         for file in sorted((f for f in files if not f.startswith(".")), key=natural):
             if not is_plain(file):
                 garbled.append(repr(os.fsencode(folder / file))[1:])
-            elif not (folder / file).exists():
-                broken.append(str(folder / file))
-            elif (folder / file).is_file():
+            elif os.path.isfile(os.path.join(name, file)):
                 paths.append(folder / file)
+            elif not os.path.exists(os.path.join(name, file)):
+                broken.append(str(folder / file))
         if paths:
             folders.append(_folder(root, folder, paths))
     return Tree(root, _placed(root, folders), tuple(_problems(closed, broken, garbled)))

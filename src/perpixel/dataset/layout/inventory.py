@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from os import cpu_count
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar
@@ -19,6 +20,8 @@ from perpixel.shapes import AnyArray
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+ITEMS_AT_ONCE: Final = 16
+"""Handed to a thread together: handing over takes as long as reading a header."""
 OPAQUE_FROM: Final = 128
 """Alpha from which a pixel is seen."""
 DARKEST: Final = 64
@@ -79,8 +82,12 @@ def gathered(
         except DataError as error:
             return error
 
-    with ThreadPoolExecutor(min(16, (cpu_count() or 1) + 1)) as pool:
-        for done, (item, result) in enumerate(zip(items, pool.map(attempt, items), strict=True), start=1):
+    workers = min(16, (cpu_count() or 1) + 1)
+    at_once = max(min(len(items) // (8 * workers), ITEMS_AT_ONCE), 1)
+    parts = [items[start : start + at_once] for start in range(0, len(items), at_once)]
+    with ThreadPoolExecutor(workers) as pool:
+        found = chain.from_iterable(pool.map(lambda part: [attempt(item) for item in part], parts))
+        for done, (item, result) in enumerate(zip(items, found, strict=True), start=1):
             if isinstance(result, DataError):
                 problems += result.problems
             else:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from perpixel.runtime.choices import Subset
@@ -62,6 +63,8 @@ SUBSET_OF_WORD: Final[dict[str, Subset]] = {
 }
 SHORT_PARTS: Final[dict[str, Subset]] = {"tr": "train", "va": "val", "vl": "val", "ts": "test", "te": "test"}
 """They count next to a word of role only: imagesTr, labels_ts."""
+NAMES_KEPT: Final = 1 << 16
+"""Names of files whose parts are remembered: each is asked for several times."""
 APART: Final = frozenset({"with", "without", "and", "no", "non", "mit", "ohne", "not"})
 """What follows says nothing of the files: frames-with-annotations, without_mask."""
 FILLERS: Final = _words("set dir dirs folder folders files crop crops patches tiles 集 文件夹")
@@ -138,6 +141,7 @@ def titles_of(paths: Collection[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
     return frozenset(of for of in every if _folder(of[-1])[0] == "mask" and is_title(of))
 
 
+@lru_cache(NAMES_KEPT)
 def stem(filename: str) -> str:
     """A file's name without its last ending, however many dots it has.
 
@@ -191,6 +195,7 @@ def key_words(name: str) -> list[str]:
     return words
 
 
+@lru_cache(NAMES_KEPT)
 def natural(name: str) -> tuple[tuple[int, str], ...]:
     """A key that sorts numbers in names by their value, which may have any number of digits.
 
