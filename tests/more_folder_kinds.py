@@ -189,7 +189,67 @@ def objects_in_random_colours(root: Path) -> Truth:
     return Truth(write(root, "images/{}.png", "masks/{}.png", FOUR, classes=7, as_mask=painted), must_ask=True)
 
 
+def cell_tracking(root: Path) -> Truth:
+    """Gold truth of a film; objects are numbered, of which a frame has three."""
+    labels = {}
+    for k in range(4):
+        numbered = shapes(k, 4).astype(np.uint16)
+        save(root / f"01/t{k:03}.tif", photo(numbered, k, 1))
+        save(root / f"01_GT/SEG/man_seg{k:03}.tif", numbered)
+        save(root / f"01_GT/TRA/man_track{k:03}.tif", (numbered > 0).astype(np.uint16))
+        labels[f"01/t{k:03}.tif"] = (numbered > 0).astype(np.uint8)
+    return Truth(labels)
+
+
+def idrid(root: Path) -> Truth:
+    """The folder of the whole task is named after segmentation, and a folder a class lies below that of the part."""
+    labels = {}
+    for part in ("a. Training Set", "b. Testing Set"):
+        home = root / "A. Segmentation"
+        for k in range(3):
+            name, target = f"IDRiD_{k + len(part):02}", shapes(k + len(part))
+            save(home / "1. Original Images" / part / f"{name}.jpg", photo(target, k))
+            for value, (folder, short) in enumerate((("1. Microaneurysms", "MA"), ("2. Haemorrhages", "HE")), 1):
+                truth = home / "2. All Segmentation Groundtruths" / part / folder / f"{name}_{short}.tif"
+                save(truth, (target == value).astype(np.uint8))
+            labels[f"A. Segmentation/1. Original Images/{part}/{name}.jpg"] = target
+    return Truth(labels, parts={"train": 3, "test": 3})
+
+
+def ph2(root: Path) -> Truth:
+    labels = {}
+    for k in range(3):
+        case, target = f"IMD{k:03}", shapes(k, 2)
+        image = f"PH2 Dataset images/{case}/{case}_Dermoscopic_Image/{case}.bmp"
+        save(root / image, photo(target, k))
+        save(root / f"PH2 Dataset images/{case}/{case}_lesion/{case}_lesion.bmp", binary(target))
+        save(root / f"PH2 Dataset images/{case}/{case}_roi/{case}_R1_Label3.bmp", binary(np.roll(target, 3)))
+        labels[image] = target
+    return Truth(labels)
+
+
+def _world_files(*, shifted: bool) -> Kind:
+    def build(root: Path) -> Truth:
+        labels = write(root, "images/{}.png", "masks/{}.png", FOUR)
+        for name in FOUR:
+            lines(root / f"images/{name}.pgw", "0.5", "0", "0", "-0.5", "440000.25", "5330000.75")
+            lines(root / f"masks/{name}.pgw", "0.5", "0", "0", "-0.5", f"{440000.25 + 9 * shifted}", "5330000.75")
+        return Truth(labels, must_ask=shifted)
+
+    return build
+
+
 KINDS: dict[str, Kind] = {
+    "cell_tracking": cell_tracking,
+    "idrid": idrid,
+    "ph2": ph2,
+    "world_files": _world_files(shifted=False),
+    "world_files_elsewhere": _world_files(shifted=True),
+    "table_xml": _table(
+        "classes.xml", "<c><i id='0' name='bg'/><i id='1' name='cell'/><i id='2' name='debris'/></c>"
+    ),
+    "table_markdown": _table("labels.md", "| value | class |\n|---|---|\n| 0 | bg |\n| 1 | cell |\n| 2 | debris |\n"),
+    "table_nested": _table("mapping.json", '{"0": {"name": "bg"}, "1": {"name": "cell"}, "2": {"name": "debris"}}'),
     "drive_as_given_today": drive_as_given_today,
     "objects_in_random_colours": objects_in_random_colours,
     "named_by_its_task": named_by_its_task,

@@ -7,6 +7,7 @@ from pathlib import Path
 from perpixel.dataset.annotations.drawn import recognise_drawn
 from perpixel.dataset.annotations.rasters import recognise_rasters
 from perpixel.dataset.annotations.unread import way_out
+from perpixel.dataset.annotations.world_files import lying_elsewhere
 from perpixel.dataset.description import FILE_NAME, is_description, load_description
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
 from perpixel.dataset.held_out_strokes import with_held_out_strokes
@@ -18,6 +19,7 @@ from perpixel.dataset.layout.folder_tree import Tree, walk
 from perpixel.dataset.layout.inventory import gathered, look_at_masks
 from perpixel.dataset.layout.layouts import Layout, recognise
 from perpixel.dataset.layout.pair_list import read_list, recognise_list
+from perpixel.dataset.layout.published import recognise_published
 from perpixel.dataset.layout.subset_lists import recognise_pair_lists, with_subsets
 from perpixel.dataset.masks.drawn_labels import with_drawn
 from perpixel.dataset.masks.instance_maps import in_blocks
@@ -92,7 +94,7 @@ def _understood(root: Path, stated: Stated) -> Dataset:
     samples = [page for s in layout.samples if s.image in headers for page in pages_of(s, headers[s.image], report)]
     pages = {s.name: mask_pages(s, stated.labels, stated.reading) for s in samples}
     facts, problems = look_at_masks(sorted({page for each in pages.values() for page in each}))
-    report.problems += problems
+    report.problems += [*problems, *lying_elsewhere(samples, facts, tree)]
     samples = fitted(samples, headers, facts, report, stated.overrides.mask_orientation)
     channels, dtype = one_kind(samples, headers, report)
     if not any(sample.is_labelled for sample in samples) and not report.problems:
@@ -128,7 +130,8 @@ def _layout(tree: Tree, stated: Stated) -> Layout:
     if chosen.images is not None or chosen.masks is not None:
         layout = recognise(with_chosen(tree, chosen.images, chosen.masks))
     else:
-        layout = recognise_list(tree) or recognise_pair_lists(tree) or recognise(tree) or recognise_rasters(tree)
+        layout = recognise_list(tree) or recognise_pair_lists(tree) or recognise_published(tree)
+        layout = layout or recognise(tree) or recognise_rasters(tree)
     layout = layout or recognise_drawn(tree) or recognise_by_content(tree)
     if layout is not None:
         samples, findings = with_subsets(layout.samples, tree)

@@ -10,12 +10,12 @@ from typing import Final
 from perpixel.dataset.layout.inventory import packed
 from perpixel.dataset.layout.text_tables import decoded_text, separator_of
 from perpixel.errors import DataError
-from perpixel.files.parse import parse_json, parse_yaml
+from perpixel.files.parse import parse_json, parse_xml, parse_yaml
 from perpixel.labels.labels import Colour
 from perpixel.runtime.json_values import Json
 
 TABLE_NAMES: Final = re.compile(
-    r"class|label|colou?r|codes|categor|palette|legend|ontology|object_?info|类别|类名|标签", re.IGNORECASE
+    r"class|label|colou?r|codes|categor|palette|legend|ontology|mapping|object_?info|类别|类名|标签", re.IGNORECASE
 )
 SETTINGS: Final = frozenset(
     {"dataset.json", "meta.json", "config.json", "config.yaml", "config.yml", "data.yaml", "data.yml"}
@@ -252,6 +252,8 @@ def _from_item(item: Json) -> ClassEntry | None:
 
 
 def _from_pair(key: Json, value: Json) -> ClassEntry | None:
+    if isinstance(value, dict):  # {"1": {"name": "cell"}} or {"cell": {"id": 1}}
+        return _from_item({"value": int(key), **value} if str(key).isdigit() else {"name": str(key), **value})
     if isinstance(value, str) and str(key).lstrip("-").isdigit():
         return ClassEntry(value, int(key))
     if isinstance(value, str) and (colour := parse_colour(key)):
@@ -307,6 +309,25 @@ def _from_csv(text: str) -> list[ClassEntry]:
     return entries
 
 
+def _from_markdown(text: str) -> list[ClassEntry]:
+    """A table of bars, and nothing else but headings."""
+    rows = [line.strip().strip("|") for line in text.splitlines() if "|" in line]
+    return _from_csv(
+        "\n".join(re.sub(r"\s*\|\s*", "\t", row.strip()) for row in rows if re.search(r"[^\s|:\-]", row))
+    )
+
+
+def _from_xml(text: str) -> list[ClassEntry]:
+    """Elements of one kind with a name and a value or a colour, as attributes or as elements of their own."""
+    items = [
+        {**element.attrib, **{child.tag: (child.text or "").strip() for child in element}}
+        for element in parse_xml(text, "the class list").iter()
+    ]
+    numbers = ({k: int(v) if k in VALUE_COLUMNS and v.isdigit() else v for k, v in item.items()} for item in items)
+    entries = [entry for item in numbers if (entry := _from_item(item)) is not None]
+    return entries if all(entry.value is not None or entry.colour for entry in entries) else []
+
+
 def _from_gimp(text: str) -> list[ClassEntry]:
     """A GIMP palette: lines of red, green, blue and a name after a head."""
     rows = [line for line in text.splitlines() if re.match(r"\s*\d+\s+\d+\s+\d+\s+\S", line)]
@@ -329,6 +350,8 @@ READERS: Final[dict[str, Callable[[str], list[ClassEntry]]]] = {
     ".txt": _from_lines,
     ".csv": _from_csv,
     ".tsv": _from_csv,
+    ".md": _from_markdown,
+    ".xml": _from_xml,
     ".clr": _from_lines,
     ".gpl": _from_gimp,
     ".pbtxt": _from_items,

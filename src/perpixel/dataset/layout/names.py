@@ -128,17 +128,22 @@ def titles_of(paths: Collection[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
     frozenset({('Kvasir-SEG',)})
     >>> titles_of([("labels", "images"), ("labels", "masks"), ("images",)])
     frozenset()
+    >>> titles_of([("A. Segmentation", "Images", "a"), ("A. Segmentation", "Groundtruths", "a", "Haemorrhages")])
+    frozenset({('A. Segmentation',)})
     """
-    roles = {path: _folder(path[-1])[0] for path in paths if path}
-    every = {path[:depth] for path in roles for depth in range(1, len(path))}
-    pictures = [path for path, role in roles.items() if role == "image"]
-    masks = [path for path, role in roles.items() if role == "mask"]
+    every = {path[:depth] for path in paths for depth in range(1, len(path))}
 
     def is_title(of: tuple[str, ...]) -> bool:
-        inside = [path for path in masks if len(path) > len(of) and path[: len(of)] == of]
-        return bool(pictures and inside) and all(path[: len(of)] == of for path in pictures)
+        inside = {_role_below(path[len(of) :]) for path in paths if path[: len(of)] == of}
+        outside = {_role_below(path) for path in paths if path[: len(of)] != of}
+        return {"image", "mask"} <= inside and "image" not in outside
 
     return frozenset(of for of in every if _folder(of[-1])[0] == "mask" and is_title(of))
+
+
+def _role_below(folders: tuple[str, ...]) -> Role | None:
+    roles = {_folder(name)[0] for name in folders}
+    return next((role for role in ("mask", "instance", "image") if role in roles), None)
 
 
 @lru_cache(NAMES_KEPT)

@@ -1,5 +1,6 @@
 """Decide the classes and how the masks are read, from what the masks hold and what the user states."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,8 +31,8 @@ from perpixel.errors import DataError, Problem
 from perpixel.labels.labels import Labels, Value
 from perpixel.shapes import IGNORED
 
-NUMBERED_BY_CELLPOSE: Final = "_cp_masks"
-"""How cellpose names its masks, which number the objects."""
+NUMBERED_BY_NAME: Final = re.compile(r".*_cp_masks|man_seg\d+")
+"""Stems of files in which Cellpose and the Cell Tracking Challenge number objects."""
 BINARY: Final[frozenset[Reading]] = frozenset({"halves", "nonzero", "alpha"})
 """Readings that make background (0) and foreground (255) of whatever the masks hold."""
 
@@ -202,7 +203,7 @@ def _by_values(found: Found, stated: Stated) -> Understood:
     tables = find_tables([f for folder in tree.folders for f in folder.others if len(folder.place.where) <= 1])
     present = sorted({value for fact in facts.values() for value in fact.values})
     named = {folder.path for folder in tree.folders if folder.place.role == "instance"}
-    named_so = all(path.parent in named or path.stem.endswith(NUMBERED_BY_CELLPOSE) for path, _ in facts)
+    named_so = all(path.parent in named or NUMBERED_BY_NAME.fullmatch(path.stem) for path, _ in facts)
     if stated.reading is None and (several := _of_several_pages(found)):
         return _of_pages(found, several, tables)
     is_listed = any(table.for_values(present) is not None for table in tables)
