@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from annotation_kinds import dump, filled, outlines
+from annotation_kinds import drawn, dump, filled, outlines
 from folder_kinds import Kind, Truth, bare, coloured, lines, numbers, photo, save, shapes, write
 
 FOUR = numbers(4)
@@ -228,6 +228,47 @@ def ph2(root: Path) -> Truth:
     return Truth(labels)
 
 
+def segments_ai(root: Path) -> Truth:
+    """Three files an image: numbered objects, classes, colours."""
+    labels = write(root, "images/{}.jpg", "labels/{}_label_ground-truth_semantic.png", FOUR)
+    for image, target in labels.items():
+        name = f"labels/{Path(image).stem}_label_ground-truth"
+        save(root / f"{name}.png", (target > 0) * (np.arange(target.shape[1], dtype=np.uint8) // 7))
+        save(root / f"{name}_colored.png", coloured(target))
+    return Truth(labels)
+
+
+def distance_maps_beside(root: Path) -> Truth:
+    """NuInsSeg: two folders of masks, and what is made of them, under the names of the images."""
+    labels = write(root, "liver/tissue images/{}.png", "liver/mask binary/{}.png", FOUR, classes=2, as_mask=binary)
+    for image, target in labels.items():
+        save(root / f"liver/distance maps/{Path(image).name}", target * 10)
+        save(root / f"liver/label masks/{Path(image).name}", target)
+    return Truth(labels)
+
+
+def numbers_padded_apart(root: Path) -> Truth:
+    labels = {}
+    for k in range(8, 12):
+        target = labels[f"images/img_{k}.png"] = shapes(k)
+        save(root / f"images/img_{k}.png", photo(target, k))
+        save(root / f"masks/mask_{k:03}.png", target)
+    return Truth(labels)
+
+
+def isat(root: Path) -> Truth:
+    items, labels = drawn(root)
+    for name, image, outlined in items:
+        objects = [
+            {"category": label, "group": k, "segmentation": outline, "layer": float(k)}
+            for k, (label, outline) in enumerate(outlined)
+        ]
+        height, width = labels[image].shape
+        info = {"description": "ISAT", "name": f"{name}.png", "height": height, "width": width}
+        dump(root / f"labels/{name}.json", {"info": info, "objects": objects})
+    return Truth(labels, ("cat", "dog"))
+
+
 def _world_files(*, shifted: bool) -> Kind:
     def build(root: Path) -> Truth:
         labels = write(root, "images/{}.png", "masks/{}.png", FOUR)
@@ -240,6 +281,10 @@ def _world_files(*, shifted: bool) -> Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "segments_ai": segments_ai,
+    "distance_maps_beside": distance_maps_beside,
+    "numbers_padded_apart": numbers_padded_apart,
+    "isat": isat,
     "cell_tracking": cell_tracking,
     "idrid": idrid,
     "ph2": ph2,

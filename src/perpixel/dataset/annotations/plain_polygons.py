@@ -1,7 +1,8 @@
-"""Polygons as SuperAnnotate, Datumaro and the first LabelMe write them.
+"""Polygons as SuperAnnotate, Datumaro, ISAT and the first LabelMe write them.
 
 Sources: https://doc.superannotate.com (vector projects), https://open-edge-platform.github.io/datumaro (the format
-`datumaro`), https://github.com/CSAILVision/LabelMeAnnotationTool (annotation files).
+`datumaro`), https://github.com/CSAILVision/LabelMeAnnotationTool (annotation files),
+https://github.com/yatengLG/ISAT_with_segment_anything (its JSON).
 """
 
 from collections.abc import Sequence
@@ -78,3 +79,16 @@ def _flat(numbers: Sequence[float]) -> Ring:
     if len(numbers) < 6 or len(numbers) % 2:
         raise ValueError(f"an outline of {len(numbers)} numbers")
     return ring(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def isat(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
+    """NAME.json of ISAT, the objects from the lowest layer up."""
+    info = data.get("info") if isinstance(data, dict) else None
+    if not isinstance(info, dict) or info.get("description") != "ISAT":
+        return None
+    objects = sorted(data["objects"], key=lambda item: float(item.get("layer") or 0))
+    areas = (
+        Outline(str(item["category"]).replace("__background__", "background"), ((ring(item["segmentation"]),),))
+        for item in objects
+    )
+    return [Annotated(str(info["name"]), tuple(areas), info.get("height"), info.get("width"))]

@@ -20,7 +20,7 @@ from perpixel.dataset.annotations.ilastik import ilastik_labels
 from perpixel.dataset.annotations.labelled_shapes import IGNORED_NAMES, LABELLED_BACKGROUNDS
 from perpixel.dataset.annotations.labkit import labkit_labels, labkit_raster
 from perpixel.dataset.annotations.placing import NamedImages, placed_bitmap, runs_of
-from perpixel.dataset.annotations.plain_polygons import datumaro, labelme_xml, superannotate
+from perpixel.dataset.annotations.plain_polygons import datumaro, isat, labelme_xml, superannotate
 from perpixel.dataset.annotations.via import is_via, via_images, via_table
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Drawn, Shape, ring
@@ -315,6 +315,7 @@ FORMATS: Final[dict[str, tuple[str, Reader]]] = {
     "VGG Image Annotator's CSV": (".csv", _via),
     "SuperAnnotate": (".json", superannotate),
     "Datumaro": (".json", datumaro),
+    "ISAT": (".json", isat),
     "CVAT": (".xml", _cvat),
     "LabelMe's XML": (".xml", labelme_xml),
     "Aperio": (".xml", _aperio),

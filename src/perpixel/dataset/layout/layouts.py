@@ -75,7 +75,8 @@ def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folde
     unmatched = [folder for folder, match in zip(images, found, strict=True) if match is None]
     matches, stray = without_strays([match for match in found if match is not None])
     taken = {path for match in matches for sample in match.samples for path in sample.masks}
-    farther, problems = related(unmatched, masks, taken)
+    alone = [folder for folder in unmatched if not _is_derived(folder, [match.folder for match in matches])]
+    farther, problems = related(alone, masks, taken)
     matches += farther.values()
     matches, findings = claimed_once(matches)
     samples = [
@@ -112,6 +113,17 @@ def _matched(folder: Folder, masks: list[Folder]) -> Match | None:
         found, wrong = _with_classes(folder, below)
         return Match(folder, "classes", found, [], wrong, tuple(f.path.name for f in below))
     return None
+
+
+def _is_derived(folder: Folder, matched: Sequence[Folder]) -> bool:
+    """Whether an unnamed folder has the names of the images beside it, which have their masks: distance maps."""
+    stems = {stem(image.name) for image in folder.images}
+    return folder.place.role is None and any(
+        other.place.role == "image"
+        and other.path.parent == folder.path.parent
+        and stems <= {stem(image.name) for image in other.images}
+        for other in matched
+    )
 
 
 def _grouped(folders: list[Folder]) -> dict[Where, list[Folder]]:

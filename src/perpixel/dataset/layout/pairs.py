@@ -8,7 +8,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from perpixel.dataset.layout.affixes import by_affix
-from perpixel.dataset.layout.names import file_role, key, stem
+from perpixel.dataset.layout.names import file_role, key, key_words, natural, stem
 from perpixel.errors import Problem
 
 
@@ -26,13 +26,14 @@ def pair(images: Sequence[Path], masks: Sequence[Path]) -> Pairs:
     """Pair images and masks by their names; each file is in one pair at most.
 
     By equal stems; by the image's whole name (a.jpg, a.jpg.png); by what is left of the stems without words like
-    "mask"; by one constant affix; else one image with one mask.
+    "mask"; by one constant affix; by numbers of any length (img_1, mask_001); else one image with one mask.
     """
     are_masks = set(masks)
-    images, masks = [i for i in images if i not in are_masks], list(masks)
+    images = [i for i in images if i not in are_masks]
+    masks = _semantic(masks, len(images))
     problems = [*_collisions(images), *_collisions(masks)]
     pairs: list[tuple[Path, Path]] = []
-    for step in (_by_stem, _by_file_name, _by_key, _by_affix):
+    for step in (_by_stem, _by_file_name, _by_key, _by_affix, _by_number):
         taken = {path for both in pairs for path in both}
         pairs += step([i for i in images if i not in taken], [m for m in masks if m not in taken])
     if not pairs and len(images) == len(masks) == 1:
@@ -107,6 +108,19 @@ def _by_key(images: Iterable[Path], masks: Iterable[Path]) -> list[tuple[Path, P
     for _, candidates in found.values():
         candidates[:] = plainest(candidates)
     return [(i[0], m[0]) for i, m in found.values() if len(i) == len(m) == 1]
+
+
+def _by_number(images: Sequence[Path], masks: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Names that differ by words like "mask" and by zeros before numbers, where that pairs all of both sides."""
+    first, second = ({natural(key(stem(path.name))): path for path in paths} for paths in (images, masks))
+    is_whole = len(images) == len(first) and len(masks) == len(second) and first.keys() == second.keys()
+    return [(image, second[name]) for name, image in first.items()] if is_whole else []
+
+
+def _semantic(masks: Sequence[Path], images: int) -> list[Path]:
+    """The masks whose names say that they hold classes, where others beside them do not: a.png, a_semantic.png."""
+    said = [mask for mask in masks if "semantic" in key_words(stem(mask.name))]
+    return said if images <= len(said) and said else list(masks)
 
 
 def _collisions(files: Sequence[Path]) -> list[Problem]:
