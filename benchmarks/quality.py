@@ -1,6 +1,7 @@
 """How good after so many minutes: perpixel's own plan, the tutorials' recipes, and a plain recipe on smp's U-Net.
 
-The last begins from chance (smp), or from the ImageNet weights that the plan starts from (smp-imagenet).
+The last begins from chance (smp), or from the ImageNet weights that the plan starts from (smp-imagenet), or from
+these with a narrower decoder and a better schedule (smp-tuned).
 
 `python benchmarks/quality.py FOLDER --data isbi2012 camvid --minutes 5 --seeds 0 --by plan tutorial smp`
 trains one after the other, scores each on its test images at native resolution, and prints a table of all the runs
@@ -32,7 +33,7 @@ TUTORIAL = {
     "dubai_aerial": "unet-cropland",
     "shapes": "unet-shapes",  # drawn, as `perpixel demo` draws them
 }
-CONTENDERS = ["plan", "tutorial", "smp", "smp-imagenet"]
+CONTENDERS = ["plan", "tutorial", "smp", "smp-imagenet", "smp-tuned"]
 DRAWINGS = 480
 INSIDE = {"isbi2012": "foreground"}
 # as the examples of segmentation_models.pytorch have it
@@ -50,6 +51,19 @@ SMP = {
     "batch_size": 8,
     "class_balanced_fraction": 0.0,
 }
+TUNED = {
+    "optimiser": "adamw",
+    "learning_rate": 2e-3,
+    "encoder_lr_factor": 0.3,
+    "schedule": "one-cycle",
+    "warmup": 0.2,
+    "scale": 1.0,
+    "crop_hw": [256, 256],
+    "batch_size": 8,
+    "class_balanced_fraction": 0.0,
+    "class_weights": "none",
+}
+TUNED_DECODER = [128, 64, 48, 32, 16]
 PRETRAINED = "tf_efficientnet_lite0"
 SMP_AUGMENT = {"vertical_flip": 0.0, "quarter_turns": False, "rotate_degrees": 15.0, "zoom": 1.25}
 
@@ -61,9 +75,12 @@ def asked_of(by: str, data: str, folder: Path) -> list[str]:
     if by == "plan":
         return []
     encoder, weights = ("resnet34", "none") if by == "smp" else (PRETRAINED, str(imagenet_weights(folder).resolve()))
-    settings = {f"train.{key}": value for key, value in SMP.items()}
-    settings |= {f"augment.{key}": value for key, value in SMP_AUGMENT.items()}
-    settings |= {"model.weights": weights, "predict.tta": "one"}
+    settings = {f"train.{key}": value for key, value in (TUNED if by == "smp-tuned" else SMP).items()}
+    if by == "smp-tuned":
+        settings["model.options"] = {"decoder_channels": TUNED_DECODER}
+    else:
+        settings |= {f"augment.{key}": value for key, value in SMP_AUGMENT.items()}
+    settings |= {"model.weights": weights, "train.encoder_norm": "batch", "predict.tta": "none"}
     given = [option for key, value in settings.items() for option in ("--set", f"{key}={json.dumps(value)}")]
     return ["--model", "smp/unet", "--encoder", encoder, *given]
 
