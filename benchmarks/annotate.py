@@ -34,7 +34,7 @@ from perpixel.metrics import Counts, count
 from perpixel.prediction import Predictor
 from perpixel.prediction.load import load_predictor
 from perpixel.prediction.ranking import image_score
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.shapes import IGNORED
 from perpixel.training import train_run
 from perpixel.web.held_out import LabelledImage
@@ -268,7 +268,7 @@ def trained(crops: Sequence[Crop], drawn: Sequence[Mask], score: Score) -> float
             images.append(LabelledImage(path.name, path, target, str(number)))
         write_dataset(folder / "data", images, score.labels)
         settings = {"crop_hw": [128, 128], "batch_size": 4, "steps": NETWORK_STEPS}
-        run = train_run(folder / "data", folder / "run", settings_from({"train": settings, "seed": 0}))
+        run = train_run(folder / "data", folder / "run", request_from({"train": settings, "seed": 0}))
         return score(Network(load_predictor(run.folder)))
 
 

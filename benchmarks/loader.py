@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from perpixel.runtime.allocator import keep_freed_memory
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.training.session import Session
 from perpixel.training.setup import prepare_training
 from perpixel.training.timing import time_step
@@ -38,7 +38,7 @@ def main() -> None:
     print("| data | views a step | cold, images/s | cached, images/s | training, images/s | cached / training |")
     print("|---|---:|---:|---:|---:|---:|")
     for data in parser.parse_args().data:
-        session = prepare_training(SHARED / data, settings_from({"train": {"minutes": 5}})).session
+        session = prepare_training(SHARED / data, request_from({"train": {"minutes": 5}})).session
         size = session.settings.train.batch_size
         epoch = session.batches.steps_per_epoch
         cold = size / seconds_a_batch(session, 0, epoch)

@@ -16,7 +16,7 @@ from torch import nn
 
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, SegmentationModel, build
 from perpixel.models.blocks import ConvolutionStyle, convolution
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.training.step import set_training_mode
 
 
@@ -44,7 +44,7 @@ def network_of(form: Form) -> SegmentationModel:
         last: nn.Module = network.get_submodule("ups")[-1]
         first = last.convolutions[0]
         last.convolutions = convolution(first.in_channels, last.convolutions[1].out_channels, ConvolutionStyle())
-    set_training_mode(network, settings_from({"train": {"steps": 1, "encoder_norm": form.norm}}).train)
+    set_training_mode(network, request_from({"train": {"steps": 1, "encoder_norm": form.norm}}).train)
     return network.to(memory_format=torch.channels_last)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from perpixel.labels.codec import Codec
 from perpixel.labels.labels import Labels
 from perpixel.runtime.race import Race
-from perpixel.settings.tree import Settings, settings_from
+from perpixel.settings.tree import Request, request_from
 
 SIZES = ((24, 32), (32, 32), (40, 28), (32, 24), (28, 36), (36, 36), (24, 24), (40, 40))
 """Heights and widths that the generated images take in turn."""
@@ -44,14 +44,14 @@ COLOURS = ((0, 0, 0), (0, 0, 200), (0, 160, 0))
 
 def tiny_settings(**train):
     """The settings of TINY, with some keys of `train` changed."""
-    return settings_from({**TINY, "train": {**TINY["train"], **train}})
+    return request_from({**TINY, "train": {**TINY["train"], **train}})
 
 
 @dataclass(frozen=True)
 class PlayedTimings:
     """A machine whose speed is told, see `perpixel.planning.timings`."""
 
-    pixels: Callable[[Settings], float] = lambda settings: 0.0
+    pixels: Callable[[Request], float] = lambda settings: 0.0
     precision: Race | None = None
     memory_format: Race | None = None
     number_of_threads: Race | None = None

@@ -15,7 +15,7 @@ from perpixel import api, cli
 from perpixel.cli import main
 from perpixel.errors import DataError, OutputError
 from perpixel.prediction import PredictedFiles, Written
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_values_arrive_as_they_were_given(asked, path):
     model = {"name": path, "encoder": path, "fine_tune_from": str(Path(path).resolve())}
     assert (data, out, named["recipe"]) == (Path(path), Path(path), path)
     assert named["settings"] == {"train": {"minutes": 1.0}, "model": model}
-    assert settings_from(named["settings"]).model.fine_tune_from == str(Path(path).resolve())
+    assert request_from(named["settings"]).model.fine_tune_from == str(Path(path).resolve())
 
 
 def test_only_the_text_of_set_is_yaml(asked):

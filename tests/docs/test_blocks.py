@@ -24,7 +24,7 @@ from perpixel.dataset.description import is_description, load_description
 from perpixel.diagnosis.diagnosis_result import Diagnosis
 from perpixel.settings.recipes import with_recipe
 from perpixel.settings.text import settings_from_file
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page.relative_to(ROOT) for page in (*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")))
@@ -96,7 +96,7 @@ def test_every_command_is_one(page, monkeypatch):
             follow([*words[:place], *words[place + 2 :]])
     for name, named in asked:
         if name == "train":
-            settings_from(with_recipe(named["recipe"], named["settings"]) if named["recipe"] else named["settings"])
+            request_from(with_recipe(named["recipe"], named["settings"]) if named["recipe"] else named["settings"])
 
 
 class Answer(list):
@@ -140,7 +140,7 @@ def test_every_yaml_is_sound(page, tmp_path):
         if block.language == "yaml":
             file = tmp_path / "sound.yaml"
             file.write_text(block.text, encoding="utf-8")
-            load_description(file) if is_description(file) else settings_from(settings_from_file(file))
+            load_description(file) if is_description(file) else request_from(settings_from_file(file))
 
 
 @pytest.mark.slow

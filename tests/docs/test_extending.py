@@ -36,8 +36,8 @@ else:
 LOSS = """
 import torch
 from perpixel.losses import weighted
-from perpixel.settings.tree import settings_from
-settings = settings_from({"train": {"loss": [{"name": "brier", "power": 1}]}})
+from perpixel.settings.tree import request_from
+settings = request_from({"train": {"loss": [{"name": "brier", "power": 1}]}})
 loss = weighted(settings.train.loss, "multiclass")
 logits, target = torch.zeros(1, 2, 4, 4, requires_grad=True), torch.ones(1, 4, 4).long()
 value = loss(logits, target)

@@ -127,7 +127,7 @@ def test_runs_on_other_data_need_a_folder_to_meet_on(tmp_path, pair):
 
 
 def test_without_a_common_image_nothing_is_compared(tmp_path, cells):
-    settings = [generated.settings_from({**generated.TINY, "seed": seed}) for seed in (0, 4)]
+    settings = [generated.request_from({**generated.TINY, "seed": seed}) for seed in (0, 4)]
     runs = [train_run(cells, tmp_path / str(n), each) for n, each in enumerate(settings)]
     parts = [{line.split(",")[0] for line in r.split_path.read_text().splitlines() if ",test," in line} for r in runs]
     assert not parts[0] & parts[1], "choose other seeds"

@@ -21,7 +21,7 @@ from perpixel.exporting.output import TIE, GraphOutput, balanced
 from perpixel.labels.decision import Calibration, decoded, thresholds_at
 from perpixel.prediction import PredictOptions
 from perpixel.prediction.load import load_predictor
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.store.bundle import Bundle
 from perpixel.store.model_file import set_calibration
 from perpixel.training import train_run
@@ -40,7 +40,7 @@ def runs(tmp_path_factory):
     made = {}
     for name, write in WRITERS.items():
         folder = tmp_path_factory.mktemp("calibrated")
-        run = train_run(write(folder / "data"), folder / name, settings_from(TINY))
+        run = train_run(write(folder / "data"), folder / name, request_from(TINY))
         set_calibration(run.model_path, FITTED[name])
         made[name] = run
     return made

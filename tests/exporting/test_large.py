@@ -12,7 +12,7 @@ import pytest
 
 import perpixel
 from generated import TINY, write_cells
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.training import train_run
 
 SIDE = 8192
@@ -58,7 +58,7 @@ def test_a_large_geotiff_without_torch_takes_little_memory(python_without_torch,
     rasterio = pytest.importorskip("rasterio")
     place = {"crs": "EPSG:32633", "transform": rasterio.Affine(0.5, 0, 5e5, 0, -0.5, 5e6)}
     settings = {**TINY, "model": {"encoder": "efficientnet_lite0", "weights": "none"}}
-    run = train_run(write_cells(tmp_path / "cells"), tmp_path / "run", settings_from(settings))
+    run = train_run(write_cells(tmp_path / "cells"), tmp_path / "run", request_from(settings))
     bundle = perpixel.export(run, tmp_path / "bundle").path
     path, band = tmp_path / "large.tif", np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), np.uint8)
     layout = {"height": SIDE, "width": SIDE, "count": 3, "dtype": "uint8", "tiled": True}

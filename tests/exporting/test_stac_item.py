@@ -8,7 +8,7 @@ import pytest
 
 import perpixel
 from generated import TINY, disc, picture_of
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.training import train_run
 
 rasterio = pytest.importorskip("rasterio")
@@ -32,7 +32,7 @@ def write_map(folder):
 @pytest.fixture(scope="module")
 def item(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stac")
-    run = train_run(write_map(folder / "map"), folder / "roofs 2", settings_from(TINY))
+    run = train_run(write_map(folder / "map"), folder / "roofs 2", request_from(TINY))
     path = perpixel.export(run, folder / "out").path
     return json.loads((path / "item.json").read_text(encoding="utf-8"))
 

@@ -21,7 +21,7 @@ from perpixel.errors import RunError
 from perpixel.models.weights import read_state
 from perpixel.prediction.load import load_predictor
 from perpixel.settings.text import settings_from_file
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.split import Split
 from perpixel.store.bundle import Bundle
 from perpixel.store.model_file import KEY, _checksum
@@ -33,7 +33,7 @@ from perpixel.training.setup import prepare_training, reopen_training
 IMAGE = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
 LARGEST = 64
 """Numbers of a network; what a larger one takes is not damage."""
-EVERY_SETTING = settings_from({"train": {"steps": 3}}).model_dump(mode="json")
+EVERY_SETTING = request_from({"train": {"steps": 3}}).model_dump(mode="json")
 
 
 def make_run(folder):
@@ -68,7 +68,7 @@ def settings(folder, draw):
     goes_on = draw.random() < 0.1
 
     def understood():
-        checked = settings_from(settings_from_file(path), str(path))
+        checked = request_from(settings_from_file(path), str(path))
         if goes_on and all(value <= LARGEST for value in numbers(checked.model.options)):
             prepare_training(folder / "data", checked)
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from perpixel import losses
 from perpixel.models.torchvision_shim import prepare_torchvision
 from perpixel.settings.recipes import RECIPES
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.shapes import IGNORED
 
 prepare_torchvision()
@@ -190,7 +190,7 @@ def test_the_tutorials_mixes_are_their_code():
         return 0.5 * entropy + 1 - dice.sum() / len(dice)
 
     for recipe, theirs in (("unet-shapes", shapes), ("unetpp-nuclei", nuclei)):
-        terms = settings_from(RECIPES[recipe].settings).train.loss
+        terms = request_from(RECIPES[recipe].settings).train.loss
         listed = [losses.LossTerm(each.name, each.weight, each.options) for each in terms]
 
         def ours(logits, target, listed=listed):

@@ -6,7 +6,7 @@ from perpixel.cli import main
 from perpixel.cli.spoken import spoken_language
 from perpixel.errors import SettingsError
 from perpixel.language import current, known_language, language_of
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.store.run_folder import Run
 
 CHINA = {"LANG": "zh_CN.UTF-8"}
@@ -31,9 +31,9 @@ def test_a_run_keeps_its_language(chinese_run):
 
 
 def test_what_a_run_writes_is_what_is_looked_for(tmp_path):
-    Run.create(tmp_path / "run", tmp_path, settings_from({"language": "zh"}))
+    Run.create(tmp_path / "run", tmp_path, request_from({"language": "zh"}))
     assert spoken_language(["evaluate", str(tmp_path / "run")], {"LANG": "C"}) == "zh"
-    Run.create(tmp_path / "other", tmp_path, settings_from({}))
+    Run.create(tmp_path / "other", tmp_path, request_from({}))
     assert spoken_language(["evaluate", str(tmp_path / "other")], CHINA) == "zh"
 
 

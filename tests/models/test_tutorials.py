@@ -14,7 +14,7 @@ from perpixel.models import build
 from perpixel.models.encoders.resnet import ResNet
 from perpixel.models.encoders.vgg import CONVOLUTIONS, VGG
 from perpixel.settings.recipes import RECIPES, with_recipe
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.training.optimiser import optimiser_for
 
 _SPEC = importlib.util.spec_from_file_location(
@@ -52,7 +52,7 @@ class Backbone(nn.Module):
 
 def pair_of(name, width=None, classes=None, **options):
     """The network of a recipe and that of its text, without trained weights; both as narrow as asked for."""
-    model = settings_from(with_recipe(name, {})).model
+    model = request_from(with_recipe(name, {})).model
     classes = classes or CLASSES[name]
     encoder, options = model.encoder, {**model.options, **options}
     if name == "fcn-resnet-em":
@@ -74,7 +74,7 @@ def pair_of(name, width=None, classes=None, **options):
 
 def network_of(name, **options):
     """The network of a recipe, as its settings build it."""
-    model = settings_from(with_recipe(name, {})).model
+    model = request_from(with_recipe(name, {})).model
     sizes = {"in_channels": 3, "classes": CLASSES[name]}
     return build(model.name, **sizes, encoder=model.encoder, **{**model.options, **options})
 
@@ -221,7 +221,7 @@ def heads_of(name, ours, theirs):
 )
 def test_one_training_step_is_the_texts(name, width):
     torch.manual_seed(0)
-    train = settings_from(with_recipe(name, {})).train
+    train = request_from(with_recipe(name, {})).train
     ours, theirs = (network.train() for network in pair_of(name, width))
     pairs = list(paired(name, ours, theirs))
     ours, theirs = ours.double(), theirs.double()  # in place

@@ -7,7 +7,7 @@ from perpixel.audit import audit
 from perpixel.dataset import scan
 from perpixel.models import encoder_statistics
 from perpixel.planning import card_of, facts_of, plan_for
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def land(tmp_path_factory):
 
 def _planned_card(tree, dataset, figures):
     tree = {"train": {"scale": 1}, **tree}
-    settings = plan_for(settings_from(tree), facts_of(dataset, figures, dataset.samples), PlayedTimings()).settings
+    settings = plan_for(request_from(tree), facts_of(dataset, figures, dataset.samples), PlayedTimings()).settings
     return card_of(settings, dataset, figures)
 
 

@@ -15,7 +15,7 @@ from perpixel.planning.rules import (
     RULES,
 )
 from perpixel.runtime.race import race
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 
 FACTS = Facts(
     kind="multiclass",
@@ -33,7 +33,7 @@ FACTS = Facts(
 
 
 def planned(tree=None, *, pixels=lambda settings: 0.0, **facts):
-    return plan_for(settings_from(tree or {}), replace(FACTS, **facts), PlayedTimings(pixels)).settings
+    return plan_for(request_from(tree or {}), replace(FACTS, **facts), PlayedTimings(pixels)).settings
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def raced(one, other):
 
 
 def choices(timings, tree=None):
-    return {each.key: each for each in plan_for(settings_from(tree or {}), FACTS, timings).choices}
+    return {each.key: each for each in plan_for(request_from(tree or {}), FACTS, timings).choices}
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_small_batch_still_goes_round_all_processes(monkeypatch):
 def test_rare_classes_get_views_of_their_own():
     assert planned().train.class_balanced_fraction == 0
     rare = RARE_BELOW / 2
-    plan = plan_for(settings_from({}), replace(FACTS, shares=(1 - rare, rare)), PlayedTimings())
+    plan = plan_for(request_from({}), replace(FACTS, shares=(1 - rare, rare)), PlayedTimings())
     assert plan.settings.train.class_balanced_fraction == pytest.approx(1 / 3)
     assert "rare: water" in next(
         choice.reason for choice in plan.choices if choice.key == "train.class_balanced_fraction"
@@ -217,7 +217,7 @@ def test_classes_are_balanced_where_that_is_asked_for():
     assert planned(BALANCED, **frequencies).train.class_weights == {"ground": 0.3333, "water": 1.0, "reed": 3.0}
     overlapping = planned(BALANCED, kind="multilabel", covered=(0.5, 0.001)).train.class_weights
     assert overlapping == {"ground": 1.0, "water": 50.0}
-    balanced = plan_for(settings_from(BALANCED), FACTS, PlayedTimings()).choices
+    balanced = plan_for(request_from(BALANCED), FACTS, PlayedTimings()).choices
     reason = next(choice.reason for choice in balanced if choice.key == "train.class_weights")
     assert reason == "balanced: the classes' median frequency over that of each, within 1/50 and 50"
 
@@ -239,7 +239,7 @@ def test_upright_images_are_not_turned_over(tilt, upright):
 
 
 def test_every_choice_says_why_and_what_was_set_is_kept():
-    plan = plan_for(settings_from({"train": {"loss": {"focal": 2.0}, "scale": 1.0}}), FACTS, PlayedTimings())
+    plan = plan_for(request_from({"train": {"loss": {"focal": 2.0}, "scale": 1.0}}), FACTS, PlayedTimings())
     assert [choice.key for choice in plan.choices] == list(RULES)
     assert all(choice.reason for choice in plan.choices)
     by_key = {choice.key: choice for choice in plan.choices}

@@ -183,11 +183,11 @@ def test_a_list_that_names_another_file_shows_nothing_of_it(tmp_path):
 
 @pytest.mark.parametrize("rows", ["step,loss\n1,x\n", "step\n1,2,3\n"])
 def test_a_damaged_history_is_told(tmp_path, rows):
-    from perpixel.settings.tree import settings_from
+    from perpixel.settings.tree import request_from
 
     (tmp_path / "history.csv").write_text(rows, encoding="utf-8")
     with pytest.raises(RunError, match=r"history.csv is damaged: .*\nFix: restore the file, or train again"):
-        Run(tmp_path, tmp_path, settings_from({})).history()
+        Run(tmp_path, tmp_path, request_from({})).history()
 
 
 def test_yaml_of_labels_is_data_only(tmp_path):

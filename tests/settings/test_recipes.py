@@ -12,7 +12,7 @@ from perpixel.errors import SettingsError
 from perpixel.language import say
 from perpixel.planning.rules import RULES
 from perpixel.settings.recipes import RECIPES, with_recipe
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.settings.tutorials import TUTORIALS, tutorial_table
 from perpixel.store.run_folder import Run
 
@@ -44,15 +44,15 @@ def test_a_recipe_trains_on_data_of_its_kind(name, tmp_path):
     assert run.last_weights_path.exists()
     assert (stored.train.steps, stored.train.epochs) == (2, None)
     recipe = RECIPES[name].settings
-    assert stored.train.loss == settings_from(recipe).train.loss
+    assert stored.train.loss == request_from(recipe).train.loss
     assert stored.train.learning_rate == recipe["train"]["learning_rate"]
-    assert stored.model == settings_from(recipe).model
-    assert stored.augment == settings_from(recipe).augment
+    assert stored.model == request_from(recipe).model
+    assert stored.augment == request_from(recipe).augment
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_leaves_nothing_to_the_plan_but_what_is_the_machines(name):
-    settings = settings_from(RECIPES[name].settings)
+    settings = request_from(RECIPES[name].settings)
     for key in RULES.keys() - {"train.precision", "train.threads", "train.memory_format"}:
         section, _, setting = key.partition(".")
         assert setting in getattr(settings, section).model_fields_set, key
@@ -153,6 +153,6 @@ def test_a_recipe_is_described_as_its_network():
 
 
 def test_the_croplands_flips_are_the_texts_shares_and_exclude_each_other():
-    augment = settings_from(RECIPES["unet-cropland"].settings).augment
+    augment = request_from(RECIPES["unet-cropland"].settings).augment
     assert augment.one_flip
     assert augment.horizontal_flip == augment.vertical_flip == pytest.approx(0.6 / 2.2)

@@ -7,7 +7,7 @@ import generated
 import perpixel
 from perpixel.errors import SettingsError
 from perpixel.settings.training_options import OPTIONS, options_tree
-from perpixel.settings.tree import Settings, changed, flat
+from perpixel.settings.tree import Request, changed, flat
 from perpixel.training import train_run
 
 BUDGETS = ("minutes", "steps", "epochs")
@@ -39,7 +39,7 @@ def test_other_names_are_refused(verb, given, fix):
 
 
 def test_every_option_is_a_setting():
-    settings = flat(Settings().model_dump())
+    settings = flat(Request().model_dump())
     for option in OPTIONS.values():
         assert {option.setting, *option.implied} <= settings.keys()
 

@@ -13,24 +13,26 @@ from perpixel.settings.tree import (
     DEFAULT_MINUTES,
     AugmentSettings,
     LossSettings,
+    Request,
     Settings,
     changed,
+    decided,
     flat,
     over,
-    settings_from,
+    request_from,
 )
 
 
 def test_without_any_setting_the_budget_is_ten_minutes():
-    settings = settings_from({})
-    assert settings == Settings()
+    settings = request_from({})
+    assert settings == Request()
     assert settings.train.minutes == DEFAULT_MINUTES == 10
     assert settings.train.steps is settings.train.epochs is None
 
 
 @pytest.mark.parametrize("budget", ["minutes", "steps", "epochs"])
 def test_a_budget_takes_the_place_of_the_default(budget):
-    train = settings_from({"train": {budget: 3}}).train
+    train = request_from({"train": {budget: 3}}).train
     assert {name: getattr(train, name) for name in ("minutes", "steps", "epochs")} == {
         **dict.fromkeys(("minutes", "steps", "epochs")),
         budget: 3,
@@ -38,14 +40,14 @@ def test_a_budget_takes_the_place_of_the_default(budget):
 
 
 def test_other_settings_of_train_keep_the_default_budget():
-    assert settings_from({"train": {"batch_size": 2}}).train.minutes == DEFAULT_MINUTES
+    assert request_from({"train": {"batch_size": 2}}).train.minutes == DEFAULT_MINUTES
 
 
 def test_two_budgets_are_refused():
     with pytest.raises(
         SettingsError, match="only one of minutes, steps, epochs can be the budget, not steps and epochs"
     ):
-        settings_from({"train": {"steps": 3, "epochs": 2}})
+        request_from({"train": {"steps": 3, "epochs": 2}})
 
 
 @pytest.mark.parametrize("budget", ["minutes", "steps", "epochs"])
@@ -53,7 +55,7 @@ def test_a_budget_of_zero_is_refused(budget):
     with pytest.raises(
         SettingsError, match=rf"train.{budget} = 0: input should be greater .*\nFix: set train.{budget}"
     ):
-        settings_from({"train": {budget: 0}})
+        request_from({"train": {budget: 0}})
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_a_budget_of_zero_is_refused(budget):
 )
 def test_an_unknown_key_gets_the_closest_known_one(tree, told):
     with pytest.raises(SettingsError) as caught:
-        settings_from(tree)
+        request_from(tree)
     assert told in str(caught.value)
 
 
@@ -85,7 +87,7 @@ def test_an_unknown_key_gets_the_closest_known_one(tree, told):
 )
 def test_a_value_out_of_its_range_is_told_with_its_range(tree, told):
     with pytest.raises(SettingsError) as caught:
-        settings_from(tree, "mine.yaml")
+        request_from(tree, "mine.yaml")
     assert str(caught.value).startswith(f"mine.yaml: {told}")
     assert "\nFix: set " in str(caught.value)
 
@@ -94,7 +96,7 @@ def test_a_value_out_of_its_range_is_told_with_its_range(tree, told):
 def test_numbers_are_of_this_world(key):
     """A batch of 10^400 images ended in an OverflowError."""
     with pytest.raises(SettingsError, match=rf"train.{key} = 1e?\+?[0-9]*: input should be less than or equal to"):
-        settings_from({"train": {key: 10**300}})
+        request_from({"train": {key: 10**300}})
 
 
 @pytest.mark.parametrize("key", ["minutes", "learning_rate", "weight_decay", "clip_norm", "encoder_lr_factor"])
@@ -102,7 +104,7 @@ def test_numbers_are_of_this_world(key):
 def test_numbers_are_finite(key, value):
     """A budget of infinite minutes trained until the machine was switched off."""
     with pytest.raises(SettingsError, match=rf"train.{key} = {value}: input should be"):
-        settings_from({"train": {key: value}})
+        request_from({"train": {key: value}})
 
 
 @pytest.mark.parametrize(
@@ -123,41 +125,41 @@ def test_numbers_are_finite(key, value):
 )
 def test_a_wrong_word_gets_the_closest_right_one(tree, told):
     with pytest.raises(SettingsError) as caught:
-        settings_from(tree)
+        request_from(tree)
     assert told in str(caught.value)
 
 
 @pytest.mark.parametrize("name", get_args(get_args(AugmentSettings.model_fields["preset"].annotation)[0]))
 def test_a_preset_gives_what_is_not_set(name):
     given = {"preset": name, "zoom": 1.1, "horizontal_flip": 0}
-    augment = settings_from({"augment": given}).augment
+    augment = request_from({"augment": given}).augment
     assert augment.model_dump() == {**PRESETS[name], **given}  # a preset has them all
-    assert settings_from(yaml.safe_load(to_yaml(settings_from({"augment": given})))).augment == augment
+    assert request_from(yaml.safe_load(to_yaml(request_from({"augment": given})))).augment == augment
 
 
 def test_without_a_preset_nothing_is_filled_in():
-    assert settings_from({"augment": {"preset": None}}).augment.model_fields_set == {"preset"}
+    assert request_from({"augment": {"preset": None}}).augment.model_fields_set == {"preset"}
 
 
 def test_all_problems_are_told_at_once():
     with pytest.raises(SettingsError) as caught:
-        settings_from({"seed": "x", "train": {"step": 3, "batch_size": 0}})
+        request_from({"seed": "x", "train": {"step": 3, "batch_size": 0}})
     assert len(caught.value.problems) == 3
 
 
 def test_a_precision_of_32_may_be_a_number():
-    assert settings_from(assign({}, ["train.precision=32"])).train.precision == "32"
+    assert request_from(assign({}, ["train.precision=32"])).train.precision == "32"
 
 
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
-        settings_from({}).seed = 3
+        request_from({}).seed = 3
 
 
 def test_yaml_holds_every_setting():
-    settings = settings_from({"train": {"steps": 3, "crop_hw": [32, 64]}, "model": {"options": {"width": 8}}})
+    settings = request_from({"train": {"steps": 3, "crop_hw": [32, 64]}, "model": {"options": {"width": 8}}})
     tree = yaml.safe_load(to_yaml(settings))
-    assert settings_from(tree) == settings
+    assert request_from(tree) == settings
     assert {"seed", "train.steps", "model.encoder", "augment.zoom", "data.folds"} <= flat(tree).keys()
 
 
@@ -174,8 +176,8 @@ def test_an_assignment_leaves_the_tree_it_is_put_over_alone():
 
 def test_a_budget_that_is_set_replaces_another():
     tree = assign({"train": {"epochs": 4}}, ["train.steps=3"])
-    assert settings_from(tree).train.steps == 3
-    assert settings_from(tree).train.epochs is None
+    assert request_from(tree).train.steps == 3
+    assert request_from(tree).train.epochs is None
 
 
 def test_an_assignment_without_value_is_refused():
@@ -221,17 +223,17 @@ def test_an_empty_file_of_settings_changes_nothing(tmp_path):
 
 @pytest.mark.parametrize("given", ["none", "balanced"])
 def test_weights_of_classes_are_a_word_or_numbers_by_name(given):
-    assert settings_from({"train": {"class_weights": given}}).train.class_weights == given
-    numbers = settings_from({"train": {"class_weights": {"cell": 2, 255: 0.5}}}).train
+    assert request_from({"train": {"class_weights": given}}).train.class_weights == given
+    numbers = request_from({"train": {"class_weights": {"cell": 2, 255: 0.5}}}).train
     assert numbers.class_weights == {"cell": 2.0, "255": 0.5}
-    assert settings_from({"train": numbers.model_dump(mode="json")}).train == numbers
+    assert request_from({"train": numbers.model_dump(mode="json")}).train == numbers
 
 
 @pytest.mark.parametrize("given", ["balansed", 3, {}, {"cell": -1}, {"cell": float("inf")}, {"cell": "much"}, None])
 def test_weights_of_classes_that_are_none_are_refused_once(given):
     message = r'neither "none" nor "balanced" nor weights from 0 up by class, such as \{cell: 2\}'
     with pytest.raises(SettingsError, match=message) as caught:
-        settings_from({"train": {"class_weights": given}})
+        request_from({"train": {"class_weights": given}})
     assert len(caught.value.problems) == 1
     assert "the settings: train.class_weights" in str(caught.value)
 
@@ -250,22 +252,22 @@ RENAMED = {
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
 def test_another_name_of_a_setting_is_answered_with_ours(old, new):
     with pytest.raises(SettingsError, match=rf"unknown key {old}.\nFix: did you mean {new}\?"):
-        settings_from(assign({}, [f"{old}=1"]))
+        request_from(assign({}, [f"{old}=1"]))
 
 
 def test_every_other_name_stands_for_a_setting():
-    assert set(renamed.RENAMED.values()) <= flat(Settings().model_dump()).keys()
-    assert not renamed.RENAMED.keys() & {key.rpartition(".")[2] for key in flat(Settings().model_dump())}
+    assert set(renamed.RENAMED.values()) <= flat(Request().model_dump()).keys()
+    assert not renamed.RENAMED.keys() & {key.rpartition(".")[2] for key in flat(Request().model_dump())}
 
 
 @pytest.mark.parametrize(("old", "new"), renamed.RENAMED_VALUES.items())
 def test_another_word_for_a_value_is_answered_with_ours(old, new):
     with pytest.raises(SettingsError, match=rf"predict.tta = {old}: .*\nFix: did you mean {new}\?"):
-        settings_from({"predict": {"tta": old}})
+        request_from({"predict": {"tta": old}})
 
 
 def test_changed_settings_are_checked_and_leave_open_what_was_open():
-    settings = settings_from({"train": {"minutes": 3, "batch_size": 2}})
+    settings = request_from({"train": {"minutes": 3, "batch_size": 2}})
     other = changed(settings, {"train.minutes": None, "train.steps": 7, "seed": 4})
     assert (other.train.steps, other.train.minutes, other.seed) == (7, None, 4)
     assert other.train.model_fields_set == {"minutes", "steps", "batch_size"}
@@ -274,6 +276,16 @@ def test_changed_settings_are_checked_and_leave_open_what_was_open():
         changed(settings, {"train.batch_size": 0})
     with pytest.raises(SettingsError, match=r"unknown key train.batchsize.\nFix: did you mean train.batch_size"):
         changed(settings, {"train.batchsize": 1})
+
+
+def test_settings_leave_nothing_open():
+    request = request_from({"seed": 3, "train": {"steps": 7, "momentum": 0}, "augment": {"preset": "aerial"}})
+    settings = decided(request)
+    assert settings.model_dump() == request.model_dump()
+    assert decided(request_from(yaml.safe_load(to_yaml(settings)))) == settings
+    assert isinstance(changed(settings, {"seed": 4}), Settings)
+    with pytest.raises(ValueError, match=r"settings state everything, and accumulate, augment, .* is left open"):
+        Settings.model_validate({"seed": 3, "train": {"steps": 7}})
 
 
 def test_trees_are_laid_over_each_other_without_changing_them():
@@ -288,7 +300,7 @@ def test_trees_are_laid_over_each_other_without_changing_them():
 
 @pytest.mark.parametrize("word", ["none", None])
 def test_the_plain_network_has_a_word(word):
-    assert settings_from({"model": {"encoder": word}}).model.encoder is None
+    assert request_from({"model": {"encoder": word}}).model.encoder is None
 
 
 @pytest.mark.parametrize(
@@ -302,21 +314,21 @@ def test_the_plain_network_has_a_word(word):
     ],
 )
 def test_a_loss_may_be_a_name_weights_by_name_or_a_list(given):
-    assert settings_from({"train": {"loss": given}}).train.loss == (LossSettings(name="tversky"),)
+    assert request_from({"train": {"loss": given}}).train.loss == (LossSettings(name="tversky"),)
 
 
 def test_a_loss_has_options_from_the_command_line_and_from_a_file(tmp_path):
     text = (
         "[{name: tversky, weight: 1, alpha: 3e-1, beta: 0.7}, {name: dice, per_image: true, classes: present}, bce]"
     )
-    train = settings_from(assign({}, [f"train.loss={text}"])).train
+    train = request_from(assign({}, [f"train.loss={text}"])).train
     assert [(each.name, each.weight, each.options) for each in train.loss] == [
         ("tversky", 1.0, {"alpha": 0.3, "beta": 0.7}),
         ("dice", 1.0, {"per_image": True, "classes": "present"}),
         ("bce", 1.0, {}),
     ]
-    (tmp_path / "mine.yaml").write_text(to_yaml(settings_from({"train": {"loss": yaml.safe_load(text)}})))
-    again = settings_from(settings_from_file(tmp_path / "mine.yaml")).train
+    (tmp_path / "mine.yaml").write_text(to_yaml(request_from({"train": {"loss": yaml.safe_load(text)}})))
+    again = request_from(settings_from_file(tmp_path / "mine.yaml")).train
     assert [str(each) for each in again.loss] == ["tversky(alpha=0.3, beta=0.7)", *map(str, train.loss[1:])]
 
 
@@ -331,30 +343,30 @@ def test_a_loss_has_options_from_the_command_line_and_from_a_file(tmp_path):
 )
 def test_a_loss_that_is_none_is_told(given, told):
     with pytest.raises(SettingsError, match=told):
-        settings_from({"train": {"loss": given}})
+        request_from({"train": {"loss": given}})
 
 
 @pytest.mark.parametrize("name", ["loss", *metrics_of("dataset"), *metrics_of("class")])
 def test_every_validation_metric_can_be_monitored(name):
     for given in (name, {"name": name}):
-        assert settings_from({"train": {"monitor": given}}).train.monitor == name
+        assert request_from({"train": {"monitor": given}}).train.monitor == name
 
 
 def test_a_monitored_metric_keeps_its_options():
-    settings = settings_from({"train": {"monitor": {"name": "iou", "class": "nuclei"}}})
+    settings = request_from({"train": {"monitor": {"name": "iou", "class": "nuclei"}}})
     assert (settings.train.monitored.name, settings.train.monitored.options) == ("iou", {"class": "nuclei"})
-    assert settings_from(yaml.safe_load(to_yaml(settings))) == settings
-    numbered = settings_from({"train": {"monitor": {"name": "iou", "class": 3}}})
+    assert request_from(yaml.safe_load(to_yaml(settings))) == settings
+    numbered = request_from({"train": {"monitor": {"name": "iou", "class": 3}}})
     assert str(numbered.train.monitored.options["class"]) == "3"
 
 
 @pytest.mark.parametrize("given", [3, {"class": "nuclei"}, ["iou"]])
 def test_what_names_no_metric_is_refused(given):
     with pytest.raises(SettingsError, match=r"train\.monitor.*: neither a metric nor a mapping such as {name: iou"):
-        settings_from({"train": {"monitor": given}})
+        request_from({"train": {"monitor": given}})
 
 
 @pytest.mark.parametrize("given", ["mean_iuo", {"name": "mean_iuo", "class": "nuclei"}])
 def test_a_metric_that_cannot_be_monitored_is_refused(given):
     with pytest.raises(SettingsError, match=r"(?s)train\.monitor.*did you mean mean_iou"):
-        settings_from({"train": {"monitor": given}})
+        request_from({"train": {"monitor": given}})

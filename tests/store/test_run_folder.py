@@ -6,13 +6,13 @@ import yaml
 
 from generated import contents, tiny_settings
 from perpixel.errors import OutputError, RunError, SettingsError
-from perpixel.settings.tree import changed
+from perpixel.settings.tree import changed, decided
 from perpixel.store.run_folder import Run, csv_table, new_folder, refuse_occupied_run
 
 
 @pytest.fixture
 def run(tmp_path):
-    return Run.create(tmp_path / "run", tmp_path / "data", tiny_settings())
+    return Run.create(tmp_path / "run", tmp_path / "data", decided(tiny_settings()))
 
 
 def test_a_run_is_read_back_as_it_was_made(run):

@@ -7,7 +7,7 @@ import yaml
 from generated import TINY, write_cells, write_land, write_overlapping
 from perpixel.errors import RunError, SettingsError
 from perpixel.labels.labels import Labels
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.store.model_file import load_model
 from perpixel.training import resume_run, train_run
 from perpixel.training.fine_tuning import Base, as_base, take_over
@@ -17,7 +17,7 @@ FROZEN_TIME = {"steps": 1, "validation_passes": 1, "learning_rate": 1e-30, "opti
 
 
 def of_run(run, **train):
-    return settings_from(
+    return request_from(
         {"model": {"fine_tune_from": str(run.folder)}, "train": {**TINY["train"], **FROZEN_TIME, **train}}
     )
 
@@ -97,7 +97,7 @@ def as_fcn(base, name):
 @pytest.mark.parametrize(("coarser", "finer"), [("fcn32s", "fcn16s"), ("fcn16s", "fcn8s"), ("fcn32s", "fcn8s")])
 def test_a_finer_fcn_continues_from_a_coarser_one(base, coarser, finer):
     start = as_fcn(base, coarser)
-    settings = as_base(settings_from({"model": {"name": finer}}), start)
+    settings = as_base(request_from({"model": {"name": finer}}), start)
     assert (settings.model.name, settings.model.encoder) == (finer, "resnet18")
     here = as_fcn(base, finer).card
     network = here.build()
@@ -115,7 +115,7 @@ def test_a_finer_fcn_continues_from_a_coarser_one(base, coarser, finer):
 
 def test_a_coarser_fcn_does_not_continue_from_a_finer_one(base):
     with pytest.raises(SettingsError, match=r"has model\.name = fcn8s, not fcn16s\.\nFix: leave model\.name out"):
-        as_base(settings_from({"model": {"name": "fcn16s"}}), as_fcn(base, "fcn8s"))
+        as_base(request_from({"model": {"name": "fcn16s"}}), as_fcn(base, "fcn8s"))
 
 
 def test_labels_of_another_kind_begin_the_last_layer_anew(tmp_path, cells_run):
@@ -142,12 +142,12 @@ def test_a_run_that_started_from_another_is_resumed(tmp_path, cells, cells_run):
 
 def test_the_working_resolution_is_taken_over_unless_set(base):
     half = replace(base, card=replace(base.card, scale=0.5))
-    assert as_base(settings_from({}), half).train.scale == 0.5
-    assert as_base(settings_from({"train": {"scale": 0.25}}), half).train.scale == 0.25
+    assert as_base(request_from({}), half).train.scale == 0.5
+    assert as_base(request_from({"train": {"scale": 0.25}}), half).train.scale == 0.25
 
 
 def test_another_architecture_is_refused(base):
-    asked = settings_from(
+    asked = request_from(
         {"model": {"name": "fcn8s", "encoder": "vgg16", "options": {"width": 8}, "weights": "a.pth"}}
     )
     with pytest.raises(SettingsError) as caught:
@@ -175,7 +175,7 @@ def test_weights_that_do_not_fit_are_told(base):
 
 
 def test_no_run_to_start_from_is_told(tmp_path, cells):
-    asked = settings_from({"model": {"fine_tune_from": str(tmp_path / "gone")}})
+    asked = request_from({"model": {"fine_tune_from": str(tmp_path / "gone")}})
     with pytest.raises(RunError, match="there is no model file"):
         train_run(cells, tmp_path / "run", asked)
     assert not (tmp_path / "run").exists()

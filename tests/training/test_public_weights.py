@@ -8,7 +8,7 @@ from perpixel import api
 from perpixel.errors import RunError, SettingsError
 from perpixel.models import build
 from perpixel.planning import Choice, Plan
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.store.model_file import load_model
 from perpixel.training import public_weights, train_run
 from perpixel.training.public_weights import with_public_file, with_weights_at_hand
@@ -30,7 +30,7 @@ def test_fine_tuning_from_a_file_of_torchvisions_is_training_with_its_weights(tm
     still = {**TINY["train"], "steps": 1, "validation_passes": 1, "learning_rate": 1e-30, "optimiser": "sgd"}
     model = {"name": "fcn_resnet50", "encoder": "resnet18", "fine_tune_from": str(tmp_path / "coco.pth")}
     tree = {"model": model, "train": {**still, "weight_decay": 0}}
-    run = train_run(write_cells(tmp_path / "cells"), tmp_path / "run", settings_from(tree))
+    run = train_run(write_cells(tmp_path / "cells"), tmp_path / "run", request_from(tree))
     here = load_model(run.last_weights_path)[0].state_dict()
     torch.testing.assert_close(here["encoder.layer4.0.conv1.weight"], state["backbone.layer4.0.conv1.weight"])
     torch.testing.assert_close(here["classifier.0.weight"], state["classifier.0.weight"])
@@ -41,27 +41,27 @@ def test_fine_tuning_from_a_file_of_torchvisions_is_training_with_its_weights(tm
 
 def test_a_whole_networks_file_names_its_network(tmp_path):
     torch.save({"backbone.layer3.22.conv1.weight": torch.zeros(1)}, tmp_path / "coco.pth")
-    model = with_public_file(settings_from({"model": {"fine_tune_from": str(tmp_path / "coco.pth")}})).model
+    model = with_public_file(request_from({"model": {"fine_tune_from": str(tmp_path / "coco.pth")}})).model
     assert (model.name, model.encoder) == ("fcn_resnet101", "resnet101")
 
 
 def test_a_file_that_leaves_its_network_open_asks_for_it(tmp_path):
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "vgg.pth")
     with pytest.raises(SettingsError, match=r"vgg\.pth does not say which network[\s\S]*Fix: name it by model\.name"):
-        with_public_file(settings_from({"model": {"fine_tune_from": str(tmp_path / "vgg.pth")}}))
+        with_public_file(request_from({"model": {"fine_tune_from": str(tmp_path / "vgg.pth")}}))
 
 
 def test_two_files_of_weights_are_one_too_many(tmp_path):
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "vgg.pth")
     tree = {"model": {"name": "fcn8s", "weights": "other.pth", "fine_tune_from": str(tmp_path / "vgg.pth")}}
     with pytest.raises(SettingsError, match=r"both the weights other\.pth and those of [\s\S]*Fix: give only one"):
-        with_public_file(settings_from(tree))
+        with_public_file(request_from(tree))
 
 
 def test_a_run_is_no_weight_file(tmp_path, cells_run):
-    settings = settings_from({"model": {"fine_tune_from": str(cells_run.model_path)}})
+    settings = request_from({"model": {"fine_tune_from": str(cells_run.model_path)}})
     assert with_public_file(settings) is settings
-    missing = settings_from({"model": {"fine_tune_from": str(tmp_path / "nowhere.pth")}})
+    missing = request_from({"model": {"fine_tune_from": str(tmp_path / "nowhere.pth")}})
     with pytest.raises(RunError, match=r"no model file .*nowhere\.pth"):
         train_run(tmp_path, tmp_path / "run", missing)
 
@@ -71,7 +71,7 @@ def test_weights_that_cannot_be_had_are_reported_and_a_frozen_encoder_is_trained
     monkeypatch.setattr(public_weights, "missing_weights", lambda name, encoder: problem)
     model = {"name": "fcn_tutorial", "encoder": "vgg11", "weights": "auto", "options": {}}
     tree = {"model": model, "train": {**TINY["train"], "steps": 1, "validation_passes": 1, "encoder_lr_factor": 0}}
-    run = train_run(write_cells(tmp_path / "cells"), tmp_path / "run", settings_from(tree))
+    run = train_run(write_cells(tmp_path / "cells"), tmp_path / "run", request_from(tree))
     assert (run.settings.model.weights, run.settings.train.encoder_lr_factor) == ("none", 1.0)
     assert "the hub is not there.\nFix: give a file.\nThe public weights of vgg11 cannot be had" in caplog.text
     assert any("random weights, and its encoder is trained, too" in note for note in run.notes)
@@ -82,7 +82,7 @@ def test_without_public_weights_the_encoder_takes_the_statistics_of_each_batch(m
     monkeypatch.setattr(public_weights, "missing_weights", lambda name, encoder: problem)
     tree = {"model": {"encoder": "resnet18"}, "train": {"encoder_norm": "frozen"}}
     kept = (Choice("train.encoder_norm", "frozen", "as it was"), Choice("train.scale", 1.0, "as it was"))
-    plan = with_weights_at_hand(Plan(settings_from(tree), kept))
+    plan = with_weights_at_hand(Plan(request_from(tree), kept))
     assert plan.settings.train.encoder_norm == "batch"
     assert [each.key for each in plan.choices] == ["model.weights", "train.scale"]
     assert "random weights and from the statistics of each batch" in plan.choices[0].reason

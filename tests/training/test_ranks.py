@@ -16,7 +16,7 @@ from perpixel.errors import DataError, SettingsError
 from perpixel.metrics import Counts
 from perpixel.planning import card_of
 from perpixel.runtime.distributed import Started
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
 from perpixel.training import ranks, resume_run, train_run
@@ -28,7 +28,7 @@ TOLERANCE = 1e-5
 
 def plain_settings(**more):
     """No batch statistics, and an optimiser that does not enlarge rounding."""
-    return settings_from(
+    return request_from(
         {
             "model": {"encoder": None, "weights": "none", "options": {"width": 4, "depth": 2, "norm": "none"}},
             "data": {"validation_fraction": 0.4, "test_fraction": 0.0},

@@ -8,7 +8,7 @@ from generated import contents, tiny_settings, write_cells
 from perpixel.dataset import scan
 from perpixel.errors import DataError, OutputError, RunError, SettingsError
 from perpixel.prediction.load import load_predictor
-from perpixel.settings.tree import changed, settings_from
+from perpixel.settings.tree import changed, request_from
 from perpixel.split import Split
 from perpixel.store.run_folder import Run
 from perpixel.training import resume_run, train_run
@@ -101,7 +101,7 @@ def test_folds_that_differ_are_told(ensemble, tmp_path):
 
 
 def test_folds_share_the_minutes(tmp_path, cells):
-    few = settings_from({"data": {"folds": 4}, "train": {"minutes": 0.15}})
+    few = request_from({"data": {"folds": 4}, "train": {"minutes": 0.15}})
     with pytest.raises(
         SettingsError, match=r"train.minutes = 0.15 are shared by 4 folds.\nFix: give at least 0.2 minutes"
     ):

@@ -9,7 +9,7 @@ from perpixel.dataset import scan
 from perpixel.errors import SettingsError
 from perpixel.losses import WeightedLoss
 from perpixel.planning import card_of, facts_of, plan_for
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
 from perpixel.training.timing import time_step, time_validation
@@ -29,7 +29,7 @@ def session_of(found, settings):
 
 
 def encoder_settings(**train):
-    return settings_from({"model": {"weights": "none"}, "train": {**TINY["train"], **train}})
+    return request_from({"model": {"weights": "none"}, "train": {**TINY["train"], **train}})
 
 
 def test_a_step_moves_the_weights_and_tells_what_it_did(found):
@@ -206,7 +206,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(found):
             "scale": 1.0,
         }
         still = {"rotate_degrees": 0, "zoom": 1}  # nothing from outside an image
-        session = session_of(found, settings_from({"model": plain, "train": {**train, **whole}, "augment": still}))
+        session = session_of(found, request_from({"model": plain, "train": {**train, **whole}, "augment": still}))
         step = session.step(0, session.batches(0), session.learning_rate(0, StepSchedule(4)))
         assert step.images == 4
         assert step.counts.confusion.sum() == 4 * 16 * 16

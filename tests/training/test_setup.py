@@ -16,7 +16,7 @@ from perpixel.language import translated
 from perpixel.losses import weighted
 from perpixel.prediction import PredictOptions
 from perpixel.prediction.load import load_predictor
-from perpixel.settings.tree import changed, settings_from
+from perpixel.settings.tree import changed, request_from
 from perpixel.split import Split
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
@@ -68,7 +68,7 @@ def test_equal_settings_train_to_equal_bits(tmp_path, cells, cells_run):
 
 
 def test_another_seed_trains_to_other_weights(tmp_path, cells, cells_run):
-    settings = settings_from({**generated.TINY, "seed": 1})
+    settings = request_from({**generated.TINY, "seed": 1})
     other = train_run(cells, tmp_path / "other", settings)
     assert other.last_weights_path.read_bytes() != cells_run.last_weights_path.read_bytes()
 
@@ -202,7 +202,7 @@ def test_a_folder_with_a_run_is_refused_before_the_data_are_read(tmp_path, cells
 )
 def test_what_cannot_be_built_leaves_no_folder_behind(tmp_path, cells, tree, told):
     with pytest.raises(SettingsError, match=told):
-        train_run(cells, tmp_path / "run", settings_from(tree))
+        train_run(cells, tmp_path / "run", request_from(tree))
     assert not (tmp_path / "run").exists()
 
 
@@ -270,7 +270,7 @@ def test_a_run_may_be_resumed_with_the_settings_it_has(cells_run):
 
 
 def test_a_frozen_encoder_needs_weights(tmp_path, cells):
-    settings = settings_from({"model": {"weights": "none"}, "train": {"encoder_lr_factor": 0, "steps": 2}})
+    settings = request_from({"model": {"weights": "none"}, "train": {"encoder_lr_factor": 0, "steps": 2}})
     message = (
         r'train.encoder_lr_factor = 0 freezes an encoder that has learnt nothing: model.weights = "none".\n'
         r"Fix: set model.weights to auto, fine-tune from a run, or train the encoder, too."

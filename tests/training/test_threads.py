@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from generated import TINY, tiny_settings
-from perpixel.settings.tree import over, settings_from
+from perpixel.settings.tree import over, request_from
 from perpixel.store.run_folder import Run
 from perpixel.training import resume_run, train_run
 
@@ -55,7 +55,7 @@ def test_a_resumed_run_takes_the_threads_it_was_begun_with(stopped, caplog):
 
 def test_other_threads_at_resume_are_taken_and_told(stopped, caplog):
     asked = over(TINY, {"train": {"threads": 1}})
-    assert settings_from(asked).train.threads == 1
+    assert request_from(asked).train.threads == 1
     resume_run(stopped.folder, asked)
     assert "the run was begun with 2 thread(s) and goes on with 1: the result is no longer" in caplog.text
     assert torch.get_num_threads() == 1

@@ -4,7 +4,7 @@ import torch
 from generated import binary_labels
 from perpixel.errors import SettingsError
 from perpixel.labels.codec import Codec
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.store.model_file import ModelCard
 from perpixel.training import timing
 from perpixel.training.timing import Stopwatch
@@ -13,7 +13,7 @@ CARD = ModelCard("unet", None, Codec(binary_labels(), "uint8", (0.0,), (1.0,)), 
 
 
 def asked(**train):
-    return settings_from({"train": train})
+    return request_from({"train": train})
 
 
 def within(**train):
@@ -60,7 +60,7 @@ def test_each_network_is_timed_once(monkeypatch):
     monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card, progress: timed.append(card) or 7.0)
     stopwatch = Stopwatch(lambda settings: settings.model.options["depth"])
     trees = [{"model": {"options": {"depth": depth}}, "train": {"minutes": 1}} for depth in (2, 3, 2)]
-    assert len({stopwatch.pixels(settings_from(tree)) for tree in trees}) == 1
+    assert len({stopwatch.pixels(request_from(tree)) for tree in trees}) == 1
     assert timed == [2, 3]
 
 

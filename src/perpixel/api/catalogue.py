@@ -107,10 +107,10 @@ def describe(
     """
     from perpixel.models import describe_network as described
     from perpixel.settings.recipes import with_recipe
-    from perpixel.settings.tree import settings_from
+    from perpixel.settings.tree import request_from
 
     tree = settings if recipe is None else with_recipe(recipe, settings)
-    chosen = settings_from(tree).model
+    chosen = request_from(tree).model
     if "name" not in chosen.model_fields_set:
         raise SettingsError("no network is named.", fix="name one of `perpixel models`, or a recipe.")
     encoder = chosen.encoder if "encoder" in chosen.model_fields_set else None

@@ -52,12 +52,10 @@ def plan(
     """
     from perpixel.files.atomic import write_text
     from perpixel.settings.text import to_yaml
-    from perpixel.settings.tree import settings_from
+    from perpixel.settings.tree import request_from
     from perpixel.training import estimate_training
 
-    answer = estimate_training(
-        Path(data), settings_from(settings_tree(settings, recipe, options)), progress or silent
-    )
+    answer = estimate_training(Path(data), request_from(settings_tree(settings, recipe, options)), progress or silent)
     if out is not None and speaks():
         write_text(Path(out), to_yaml(answer.settings, answer.reasons))
     if pictures is not None and speaks():
@@ -94,12 +92,12 @@ def find_lr(
         PerpixelError: DataError, SettingsError, RunError or OutputError, with what to mend.
     """
     from perpixel.files.atomic import refuse_unwritable
-    from perpixel.settings.tree import settings_from
+    from perpixel.settings.tree import request_from
     from perpixel.training import range_test
 
     if out is not None:
         refuse_unwritable(Path(out).parent)
-    test = range_test(Path(data), settings_from(settings_tree(settings, recipe, options)), progress or silent)
+    test = range_test(Path(data), request_from(settings_tree(settings, recipe, options)), progress or silent)
     if out is not None and speaks():
         from perpixel.report.range_figure import range_figure
 
@@ -144,7 +142,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel import training
     from perpixel.report import write_report
     from perpixel.report.live_page import is_live
-    from perpixel.settings.tree import settings_from
+    from perpixel.settings.tree import request_from
     from perpixel.store.run_folder import Run, new_folder
 
     progress = progress or (shown_progress() if speaks() else silent)
@@ -160,7 +158,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     else:
         folder, tree = Path(out or new_folder(Path(data))), tree | ({"language": language} if language else {})
         with _live_page(folder, language or current(), progress) as shown:
-            run = training.train_run(Path(data), folder, settings_from(tree), overwrite=overwrite, progress=shown)
+            run = training.train_run(Path(data), folder, request_from(tree), overwrite=overwrite, progress=shown)
     if speaks():
         single = [Run.open(folder) for folder in run.fold_folders] or [run]
         for each in single:

@@ -16,7 +16,7 @@ from perpixel.exporting import export_run
 from perpixel.prediction import PredictOptions
 from perpixel.prediction.load import load_predictor
 from perpixel.runtime.choices import Backend
-from perpixel.settings.tree import settings_from
+from perpixel.settings.tree import request_from
 from perpixel.store.run_folder import Run
 from perpixel.training import resume_run, train_run
 
@@ -67,7 +67,7 @@ def _write_discs(folder: Path) -> None:
 
 def _train(folder: Path) -> None:
     _write_discs(folder / "data")
-    train_run(folder / "data", folder / "run", settings_from(SETTINGS))
+    train_run(folder / "data", folder / "run", request_from(SETTINGS))
 
 
 def _resume(folder: Path) -> None:

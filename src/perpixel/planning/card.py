@@ -6,11 +6,11 @@ from perpixel.audit import Audit
 from perpixel.dataset import Dataset
 from perpixel.labels.codec import Codec
 from perpixel.planning.facts import is_like_photographs
-from perpixel.settings.tree import ModelSettings, Settings
+from perpixel.settings.tree import ModelSettings, Request
 from perpixel.store.model_file import ModelCard
 
 
-def card_of(settings: Settings, dataset: Dataset, audit: Audit) -> ModelCard:
+def card_of(settings: Request, dataset: Dataset, audit: Audit) -> ModelCard:
     """What the network will be, and how its images are normalised."""
     model = settings.model
     mean, std = _normalisation(model, dataset, audit)

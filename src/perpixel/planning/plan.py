@@ -7,7 +7,7 @@ from perpixel.planning.facts import Facts
 from perpixel.planning.rules import RULES
 from perpixel.planning.timings import Timings
 from perpixel.runtime.json_values import Json
-from perpixel.settings.tree import Settings, changed
+from perpixel.settings.tree import Request, Settings, changed, decided
 
 LEFT_OPEN: Final[tuple[Json, ...]] = ("auto", "balanced", {}, ())
 """Values that ask for the plan's own."""
@@ -44,23 +44,23 @@ class Plan:
     choices: tuple[Choice, ...]
 
 
-def plan_for(settings: Settings, facts: Facts, timings: Timings) -> Plan:
+def plan_for(request: Request, facts: Facts, timings: Timings) -> Plan:
     """Decide by RULES what was not set; what was set is kept and may decide other values.
 
     Args:
-        settings: What the user asked for.
+        request: What the user asked for.
         facts: What the data are.
         timings: Times the network on this machine, where a rule asks.
     """
     choices = []
     for key, rule in RULES.items():
         section, _, name = key.partition(".")
-        part = getattr(settings, section)
+        part = getattr(request, section)
         given = getattr(part, name)
         if name in part.model_fields_set and given not in LEFT_OPEN:
             choices.append(Choice(key, given, "as asked for"))
             continue
-        value, reason = rule(facts, settings, timings)
-        settings = changed(settings, {key: value})
-        choices.append(Choice(key, getattr(getattr(settings, section), name), reason))
-    return Plan(settings, tuple(choices))
+        value, reason = rule(facts, request, timings)
+        request = changed(request, {key: value})
+        choices.append(Choice(key, getattr(getattr(request, section), name), reason))
+    return Plan(decided(request), tuple(choices))

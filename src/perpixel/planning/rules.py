@@ -18,10 +18,10 @@ from perpixel.runtime.distributed import started_processes
 from perpixel.runtime.hardware import chosen_device, process_threads, usual_memory_format
 from perpixel.runtime.json_values import Json, JsonMapping
 from perpixel.runtime.race import Race
-from perpixel.settings.tree import Settings, changed
+from perpixel.settings.tree import Request, changed
 from perpixel.shapes import LabelKind
 
-Rule = Callable[[Facts, Settings, Timings], tuple[Json, str]]
+Rule = Callable[[Facts, Request, Timings], tuple[Json, str]]
 
 LOSS: Final[dict[LabelKind, dict[str, float]]] = {
     "multiclass": {"cross_entropy": 1.0, "dice": 1.0},
@@ -59,14 +59,14 @@ RARE_BELOW: Final = 0.02
 """Share of the labelled pixels below which a class is rare."""
 
 
-def _encoder(facts: Facts, settings: Settings, timings: Timings) -> tuple[str | None, str]:
+def _encoder(facts: Facts, settings: Request, timings: Timings) -> tuple[str | None, str]:
     name = settings.model.name
     if name in MODELS and MODELS[name].plain is not None and MODELS[name].on_encoder is not None:
         return DEFAULT_ENCODER, "small, fast, and has seen ImageNet: its weights are at hand without a network"
     return None, f"{name} has its own"
 
 
-def _options(facts: Facts, settings: Settings, timings: Timings) -> tuple[JsonMapping, str]:
+def _options(facts: Facts, settings: Request, timings: Timings) -> tuple[JsonMapping, str]:
     model = settings.model
     if model.name != DEFAULT_MODEL or model.encoder is None:
         return {}, f"{model.name} as it is"
@@ -81,7 +81,7 @@ def _options(facts: Facts, settings: Settings, timings: Timings) -> tuple[JsonMa
     return full, f"the minutes suffice for {FULL_PASSES} passes with a full decoder on this machine"
 
 
-def _precision(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
+def _precision(facts: Facts, settings: Request, timings: Timings) -> tuple[str, str]:
     timed = timings.precisions(settings)
     if timed is None:
         device = chosen_device(settings.train.device)
@@ -89,7 +89,7 @@ def _precision(facts: Facts, settings: Settings, timings: Timings) -> tuple[str,
     return ("bf16" if timed.second_wins else "32"), _timed_reason(timed, "float32", "bfloat16")
 
 
-def _threads(facts: Facts, settings: Settings, timings: Timings) -> tuple[int, str]:
+def _threads(facts: Facts, settings: Request, timings: Timings) -> tuple[int, str]:
     timed, every = timings.threads(settings), process_threads()
     if timed is None:
         return every, "those of this process; halves are timed only where minutes are the budget of a CPU"
@@ -97,7 +97,7 @@ def _threads(facts: Facts, settings: Settings, timings: Timings) -> tuple[int, s
     return (half if timed.second_wins else every), _timed_reason(timed, f"{every} threads", f"{half} of them")
 
 
-def _memory_format(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
+def _memory_format(facts: Facts, settings: Request, timings: Timings) -> tuple[str, str]:
     timed = timings.memory_formats(settings)
     if timed is None:
         device = chosen_device(settings.train.device)
@@ -113,14 +113,14 @@ def _timed_reason(timed: Race, first: str, second: str) -> str:
     )
 
 
-def _rate(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
+def _rate(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
     optimiser = settings.train.optimiser
     if _is_default(settings) and optimiser == "adamw":
         return DEFAULT_RATE, "found by trials of the default network"
     return RATES[optimiser], f"usual for {optimiser}; the learning-rate finder tries others"
 
 
-def _encoder_norm(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
+def _encoder_norm(facts: Facts, settings: Request, timings: Timings) -> tuple[str, str]:
     model = settings.model
     if model.encoder is None or model.weights == "none":
         return "batch", "the encoder has no statistics yet" if model.encoder else "there is no encoder"
@@ -129,19 +129,19 @@ def _encoder_norm(facts: Facts, settings: Settings, timings: Timings) -> tuple[s
     return "frozen", "the encoder comes with statistics, and a step is shorter without those of each batch"
 
 
-def _encoder_lr_factor(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
+def _encoder_lr_factor(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
     if settings.train.encoder_norm == "frozen":
         return FROZEN_FACTOR, "with frozen statistics larger steps of the encoder unlearn what it knows"
     return BATCH_FACTOR, "the encoder has less to learn than the rest"
 
 
-def _loss(facts: Facts, settings: Settings, timings: Timings) -> tuple[Mapping[str, float], str]:
+def _loss(facts: Facts, settings: Request, timings: Timings) -> tuple[Mapping[str, float], str]:
     if is_multilabel(facts.kind):
         return LOSS[facts.kind], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
     return LOSS[facts.kind], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
 
 
-def _class_weights(facts: Facts, settings: Settings, timings: Timings) -> tuple[str | Mapping[str, float], str]:
+def _class_weights(facts: Facts, settings: Request, timings: Timings) -> tuple[str | Mapping[str, float], str]:
     train, rare = settings.train, _rare_classes(facts)
     if is_multilabel(facts.kind):
         weights, reason = positive_weight(facts.covered), "pixels without the class over those with it"
@@ -155,7 +155,7 @@ def _class_weights(facts: Facts, settings: Settings, timings: Timings) -> tuple[
     return softened, f"rare: {', '.join(rare)}; the square root of {reason}"
 
 
-def _scale(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
+def _scale(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
     survived = [scale for scale in sorted(SCALES) if facts.iou_after_rescale[scale] >= LEAST_KEPT]
     if not survived:
         finest = max(SCALES)
@@ -171,13 +171,13 @@ def _scale(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, s
     )
 
 
-def _crop(facts: Facts, settings: Settings, timings: Timings) -> tuple[tuple[int, int], str]:
+def _crop(facts: Facts, settings: Request, timings: Timings) -> tuple[tuple[int, int], str]:
     within = [int(side * settings.train.scale) // CROP_MULTIPLE * CROP_MULTIPLE for side in facts.median_hw]
     height, width = (max(CROP_MULTIPLE, min(LARGEST_CROP, side)) for side in within)
     return (height, width), f"fits into the median image, {facts.median_hw[0]:g} × {facts.median_hw[1]:g} pixels"
 
 
-def _batch(facts: Facts, settings: Settings, timings: Timings) -> tuple[int, str]:
+def _batch(facts: Facts, settings: Request, timings: Timings) -> tuple[int, str]:
     height, width = settings.train.crop_hw
     size = most = max(1, min(LARGEST_BATCH, VIEW_PIXELS // (height * width)))
     views = inf if settings.train.minutes is None else timings.pixels(settings) / (height * width)
@@ -190,32 +190,32 @@ def _batch(facts: Facts, settings: Settings, timings: Timings) -> tuple[int, str
     return size, f"about {VIEW_PIXELS // 1000:,} thousand pixels a step" if size < LARGEST_BATCH else "the most views"
 
 
-def _turns(facts: Facts, settings: Settings, timings: Timings) -> tuple[bool, str]:
+def _turns(facts: Facts, settings: Request, timings: Timings) -> tuple[bool, str]:
     if _is_upright(facts):
         return False, _upright(facts)
     return True, "above and below look alike in the masks"
 
 
-def _vertical(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
+def _vertical(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
     if _is_upright(facts):
         return 0.0, _upright(facts)
     return 0.5, "above and below look alike in the masks"
 
 
-def _rare(facts: Facts, settings: Settings, timings: Timings) -> tuple[float, str]:
+def _rare(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
     rare = _rare_classes(facts)
     if not rare:
         return 0.0, f"every class has at least {RARE_BELOW:.0%} of the labelled pixels"
     return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
 
 
-def _labelled_crops(facts: Facts, settings: Settings, timings: Timings) -> tuple[bool, str]:
+def _labelled_crops(facts: Facts, settings: Request, timings: Timings) -> tuple[bool, str]:
     if facts.labelled >= PARTLY:
         return False, f"{facts.labelled:.0%} of the pixels have a label"
     return True, f"{facts.labelled:.1%} of the pixels have a label: views are centred on these, classes alike"
 
 
-def _tta(facts: Facts, settings: Settings, timings: Timings) -> tuple[str, str]:
+def _tta(facts: Facts, settings: Request, timings: Timings) -> tuple[str, str]:
     if facts.median_hw[0] * facts.median_hw[1] > LARGEST_FLIPPED:
         return "none", "the images are large, and each further look costs as much as the first"
     if not settings.augment.horizontal_flip:
@@ -235,7 +235,7 @@ def _by_name(facts: Facts, weights: Sequence[float]) -> dict[str, float]:
     return {name: float(f"{weight:.4g}") for name, weight in zip(facts.names, weights, strict=True)}
 
 
-def _is_default(settings: Settings) -> bool:
+def _is_default(settings: Request) -> bool:
     return (settings.model.name, settings.model.encoder) == (DEFAULT_MODEL, DEFAULT_ENCODER)
 
 

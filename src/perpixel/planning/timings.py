@@ -3,20 +3,20 @@
 from typing import Protocol
 
 from perpixel.runtime.race import Race
-from perpixel.settings.tree import Settings
+from perpixel.settings.tree import Request
 
 
 class Timings(Protocol):
     """Times the network of some settings; `perpixel.training.timing` answers."""
 
-    def pixels(self, settings: Settings) -> float:
+    def pixels(self, settings: Request) -> float:
         """Pixels that training sees within the budget, timed where minutes are the budget."""
 
-    def precisions(self, settings: Settings) -> Race | None:
+    def precisions(self, settings: Request) -> Race | None:
         """A training step in float32, then in bfloat16; None where the device would emulate bfloat16."""
 
-    def threads(self, settings: Settings) -> Race | None:
+    def threads(self, settings: Request) -> Race | None:
         """A training step with all threads of this process, then with half; None where it is not worth the time."""
 
-    def memory_formats(self, settings: Settings) -> Race | None:
+    def memory_formats(self, settings: Request) -> Race | None:
         """A training step with channels last, then with channels first; None where it is not worth the time."""

@@ -7,7 +7,7 @@ unknown key is refused with the closest known one.
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
@@ -217,6 +217,8 @@ class TrainSettings(SettingsSection):
         if not isinstance(given, Mapping):
             return given
         budgets = [name for name in BUDGETS if given.get(name) is not None]
+        if given.get("momentum") == 0:
+            given = {"nesterov": False, **given}  # else the default, which needs one, would be stated
         if given.get("nesterov") and given.get("momentum") == 0:
             raise ValueError("nesterov needs a momentum above 0")
         if len(budgets) > 1:
@@ -232,8 +234,8 @@ class PredictSettings(SettingsSection):
     )
 
 
-class Settings(SettingsSection):
-    """Everything that decides a run."""
+class Request(SettingsSection):
+    """What is asked of a run: any part of the tree. What is not set, or "auto", is left to the plan."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     language: Language | None = None
@@ -244,24 +246,48 @@ class Settings(SettingsSection):
     predict: PredictSettings = PredictSettings()
 
 
-def settings_from(tree: JsonMapping, source: str = "the settings") -> Settings:
-    """Check a nested mapping and make it the settings.
+class Settings(Request):
+    """Everything that decides a run: a request that states every setting, as `decided` makes it."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        sections: list[SettingsSection] = [self, *(part for _, part in self if isinstance(part, SettingsSection))]
+        missing = [name for each in sections for name in type(each).model_fields.keys() - each.model_fields_set]
+        if missing:
+            raise ValueError(f"settings state everything, and {', '.join(sorted(missing))} is left open")
+        return self
+
+
+Asked = TypeVar("Asked", bound=Request)
+
+
+def decided(request: Request) -> Settings:
+    """The settings that a request stands for: what it leaves open has its default."""
+    return _checked(Settings, request.model_dump())
+
+
+def request_from(tree: JsonMapping, source: str = "the settings") -> Request:
+    """Check a nested mapping and make it a request.
 
     Args:
-        tree: Any part of the tree; what is missing takes its default.
+        tree: Any part of the tree.
         source: What to call the mapping in a message.
 
     Raises:
         SettingsError: Unknown keys and wrong values, all of them at once.
     """
+    return _checked(Request, tree, source)
+
+
+def _checked(kind: type[Asked], tree: JsonMapping, source: str = "the settings") -> Asked:
     try:
-        return Settings.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
         raise SettingsError.of(_problem(each, source) for each in error.errors()) from None
 
 
-def changed(settings: Settings, changes: JsonMapping) -> Settings:
-    """The settings with other values, checked as always; what was left open stays open.
+def changed(settings: Asked, changes: JsonMapping) -> Asked:
+    """The request or the settings with other values, checked as always; what was left open stays open.
 
     Args:
         settings: As they were.
@@ -270,14 +296,14 @@ def changed(settings: Settings, changes: JsonMapping) -> Settings:
     Raises:
         SettingsError: A path is unknown, or a value wrong.
 
-    >>> changed(Settings(), {"train.batch_size": 4, "seed": 1}).train.batch_size
+    >>> changed(Request(), {"train.batch_size": 4, "seed": 1}).train.batch_size
     4
     """
     tree = settings.model_dump(exclude_unset=True)
     for path, value in changes.items():
         section, _, key = path.rpartition(".")
         (tree.setdefault(section, {}) if section else tree)[key] = value
-    return settings_from(tree)
+    return _checked(type(settings), tree)
 
 
 def over(base: JsonMapping, more: JsonMapping) -> JsonObject:
@@ -328,11 +354,11 @@ def _suggest_word(word: str, known: list[str]) -> str:
 
 def _suggest(path: str) -> str:
     """The closest known key; a right name in the wrong section is found by its last part."""
-    known = RENAMED | {key.rpartition(".")[2]: key for key in _keys(Settings)}
+    known = RENAMED | {key.rpartition(".")[2]: key for key in _keys(Request)}
     last = path.rpartition(".")[2]
     if last in known:
         return f"did you mean {known[last]}?"
-    return did_you_mean(path, _keys(Settings))
+    return did_you_mean(path, _keys(Request))
 
 
 def _keys(part: type[BaseModel], prefix: str = "") -> list[str]:

@@ -36,7 +36,7 @@ from perpixel.files.parse import parse_yaml
 from perpixel.files.whole_file import text_of
 from perpixel.results import Result, Row, how_many, plain
 from perpixel.runtime.json_values import JsonMapping, JsonObject
-from perpixel.settings.tree import Settings, settings_from
+from perpixel.settings.tree import Settings, decided, request_from
 from perpixel.store.bundle import Bundle, is_bundle
 
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
@@ -134,13 +134,13 @@ class Run(Result):
             notes = tuple(stored["notes"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path} is damaged: {error}.", fix="train again, or restore the file.") from None
-        return cls(folder, data, settings_from(tree, str(path)), budget, notes)
+        return cls(folder, data, decided(request_from(tree, str(path))), budget, notes)
 
     @classmethod
     def of_bundle(cls, path: Path) -> Self:
         """An exported bundle as a run that has no data of its own. Raises RunError where it is damaged."""
         card = Bundle.open(path).card
-        settings = settings_from({"model": {**card.model, "weights": "none"}})
+        settings = decided(request_from({"model": {**card.model, "weights": "none"}}))
         return cls(path, Path(str(card.trained_on.get("data", path.stem))), settings)
 
     @property

@@ -6,7 +6,7 @@ from typing import Final
 
 from perpixel.errors import SettingsError
 from perpixel.runtime.json_values import JsonMapping, JsonObject
-from perpixel.settings.tree import flat, settings_from
+from perpixel.settings.tree import decided, flat, request_from
 from perpixel.store.run_folder import Run
 from perpixel.training.threads import warn_of_other_threads
 
@@ -27,7 +27,7 @@ def on_this_machine(run: Run, asked: JsonMapping) -> Run:
     for section, given in of_the_machine(asked).items():
         tree[section] |= given
     warn_of_other_threads(run.settings.train.threads, tree["train"]["threads"])
-    return replace(run, settings=settings_from(tree))
+    return replace(run, settings=decided(request_from(tree)))
 
 
 def refuse_changes(run: Run, asked: JsonMapping) -> None:
@@ -35,7 +35,7 @@ def refuse_changes(run: Run, asked: JsonMapping) -> None:
     weights = run.settings.train.class_weights
     have = flat(run.settings.model_dump(mode="json")) | {"train.class_weights": weights}
     have |= {f"train.{name}": value for name, value in run.budget.items()}
-    checked = flat(settings_from(asked).model_dump(mode="json"))
+    checked = flat(request_from(asked).model_dump(mode="json"))
     asked_keys = [key for key, value in flat(asked).items() if value is not None]
     keys = [
         key if key in checked else ".".join(key.split(".")[:2]) for key in asked_keys

@@ -13,7 +13,7 @@ from perpixel.runtime.allocator import keep_freed_memory
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.operating_system import peak_memory_bytes
 from perpixel.runtime.progress import Progress, silent
-from perpixel.settings.tree import Settings
+from perpixel.settings.tree import Request, Settings
 from perpixel.training.session import Session
 from perpixel.training.setup import prepare_training
 from perpixel.training.timing import FittedBudget
@@ -116,19 +116,19 @@ class TrainingEstimate(Result):
         return f"what the minutes hold at {paces}"
 
 
-def estimate_training(data: Path, settings: Settings, progress: Progress = silent) -> TrainingEstimate:
+def estimate_training(data: Path, request: Request, progress: Progress = silent) -> TrainingEstimate:
     """Plan a training and time it, without training.
 
     Args:
         data: The folder, or a dataset.yaml.
-        settings: What is not set is planned.
+        request: What it leaves open is planned.
         progress: Called as the work goes on.
 
     Raises:
         DataError: The data cannot be used as they are.
         SettingsError: A setting cannot be met.
     """
-    setup = prepare_training(data, settings, progress).fitted(progress)
+    setup = prepare_training(data, request, progress).fitted(progress)
     plan, budget = setup.plan, setup.budget
     assert plan is not None
     assert budget is not None

@@ -12,7 +12,7 @@ from perpixel.errors import Problem, RunError, SettingsError
 from perpixel.models import SegmentationModel, build
 from perpixel.models.weights import adapt_first_convolution
 from perpixel.runtime.json_values import JsonObject
-from perpixel.settings.tree import Settings, changed
+from perpixel.settings.tree import Request, changed
 from perpixel.store.model_file import ModelCard, load_model
 
 CONTINUES: Final = {"fcn16s": ("fcn32s",), "fcn8s": ("fcn32s", "fcn16s")}
@@ -40,7 +40,7 @@ class Base:
         return cls(path, card, network.state_dict())
 
 
-def as_base(settings: Settings, base: Base) -> Settings:
+def as_base(settings: Request, base: Base) -> Request:
     """Take architecture and working resolution from the base where they are not set.
 
     Raises:

@@ -13,7 +13,7 @@ from perpixel.errors import RunError
 from perpixel.results import Result, Row
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
-from perpixel.settings.tree import Settings
+from perpixel.settings.tree import Request
 from perpixel.training.schedule import LearningRate
 from perpixel.training.session import Session
 from perpixel.training.setup import prepare_training
@@ -83,14 +83,14 @@ class RangeTest(Result):
         return "\n".join([f"{'rate':>8}  smoothed loss", *rows, "", self.headline])
 
 
-def range_test(data: Path, settings: Settings, progress: Progress = silent) -> RangeTest:
+def range_test(data: Path, request: Request, progress: Progress = silent) -> RangeTest:
     """Take steps as training would, at rates that rise evenly in their logarithm; nothing is kept.
 
     It ends after STEPS steps, or where the smoothed loss is above DIVERGED times its least, or not finite.
 
     Args:
         data: The folder, or a dataset.yaml.
-        settings: What is not set is planned; its learning rate and schedule are not looked at.
+        request: What it leaves open is planned; its learning rate and schedule are not looked at.
         progress: Called as the work goes on.
 
     Raises:
@@ -100,7 +100,7 @@ def range_test(data: Path, settings: Settings, progress: Progress = silent) -> R
 
     Source: Smith (2017), section 3.3, with a rate that rises by factors.
     """
-    session = prepare_training(data, settings, progress).session
+    session = prepare_training(data, request, progress).session
     return tried(session, np.geomspace(LOWEST, HIGHEST, STEPS).tolist(), progress)
 
 

@@ -11,14 +11,14 @@ from perpixel.models.torchvision_weights import network_of
 from perpixel.models.weights import read_state
 from perpixel.planning import Choice, Plan
 from perpixel.runtime.json_values import JsonObject
-from perpixel.settings.tree import Settings, changed
+from perpixel.settings.tree import Request, changed
 from perpixel.store.model_file import is_model
 
 LOGGER: Final = logging.getLogger("perpixel")
 WEIGHT_FILES: Final = (".pth", ".pt", ".safetensors")
 
 
-def with_public_file(settings: Settings) -> Settings:
+def with_public_file(settings: Request) -> Request:
     """Let `model.fine_tune_from` name a weight file of torchvision's: it becomes `model.weights`.
 
     A file that holds a whole network decides the network where none is named.

@@ -12,7 +12,7 @@ from perpixel.errors import RunError, SettingsError
 from perpixel.files.folder_lock import FolderLock
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
-from perpixel.settings.tree import LEAST_MINUTES, Settings, changed
+from perpixel.settings.tree import LEAST_MINUTES, Asked, Request, changed
 from perpixel.split import Split
 from perpixel.store.run_folder import Run, refuse_occupied_run
 from perpixel.training.announcements import how_long, opening_lines
@@ -26,7 +26,7 @@ LOGGER: Final = logging.getLogger("perpixel")
 
 
 def train_run(
-    data: Path, folder: Path, settings: Settings, *, overwrite: bool = False, progress: Progress = silent
+    data: Path, folder: Path, request: Request, *, overwrite: bool = False, progress: Progress = silent
 ) -> Run:
     """Train a network on a folder of images and masks; or one a fold, where `data.folds` is set and `data.fold` not.
 
@@ -35,7 +35,7 @@ def train_run(
     Args:
         data: The folder, or a dataset.yaml.
         folder: Where the run is written; must not hold one unless `overwrite`.
-        settings: What is not set is planned from the data.
+        request: What it leaves open is planned from the data.
         overwrite: Replace the run in `folder`.
         progress: Called as the work goes on.
 
@@ -49,13 +49,13 @@ def train_run(
         RunError: The training diverged, or was stopped by the user.
     """
     refuse_occupied_run(folder, overwrite=overwrite)
-    listed = settings_of_folds(settings)
+    listed = settings_of_folds(request)
     first = prepare_training(data, listed[0], progress).fitted(
         progress
     )  # before anything of a former run is replaced
     if len(listed) == 1:
         return _begun(first, data, folder, overwrite=overwrite, progress=progress)
-    shared = {"data": settings.data.model_dump(exclude_unset=True), "train.minutes": settings.train.minutes}
+    shared = {"data": request.data.model_dump(), "train.minutes": request.train.minutes}
     together = changed(first.session.settings, shared)
 
     def create() -> Run:
@@ -89,7 +89,7 @@ def resume_run(folder: Path, asked: JsonMapping, *, progress: Progress = silent)
         return _finish(run, reopen_training(run, progress), progress)
 
 
-def settings_of_folds(settings: Settings) -> list[Settings]:
+def settings_of_folds(settings: Asked) -> list[Asked]:
     """The settings of each network that is trained, with its part of the minutes; one without folds.
 
     Raises:

@@ -17,7 +17,7 @@ from perpixel.labels.labels import Labels
 from perpixel.planning import Plan, card_of, facts_of, plan_for
 from perpixel.runtime.allocator import keep_freed_memory
 from perpixel.runtime.progress import Progress, silent
-from perpixel.settings.tree import Settings, TrainSettings
+from perpixel.settings.tree import Request, Settings, TrainSettings
 from perpixel.split import Split, split
 from perpixel.store.run_folder import Run
 from perpixel.training.fine_tuning import Base, as_base, normalised_as
@@ -72,12 +72,12 @@ class TrainingSetup:
         return [*self.session.notes, *map(str, self.plan.choices if self.plan else ())]
 
 
-def prepare_training(data: Path, settings: Settings, progress: Progress = silent) -> TrainingSetup:
+def prepare_training(data: Path, request: Request, progress: Progress = silent) -> TrainingSetup:
     """Understand the data, split them, plan, and build what takes the steps.
 
     Args:
         data: The folder, or a dataset.yaml.
-        settings: What is not set is planned.
+        request: What it leaves open is planned.
         progress: Called as the work goes on.
 
     Raises:
@@ -85,16 +85,16 @@ def prepare_training(data: Path, settings: Settings, progress: Progress = silent
         SettingsError: A setting cannot be met.
     """
     started = time.monotonic()
-    refuse_missing(settings.train.loggers)
-    ranks = ranks_for(settings.train)
-    take_threads(settings)
-    settings = with_public_file(settings)
-    base = _base(settings)
-    settings = settings if base is None else as_base(settings, base)
-    found = ranks.once(lambda: _measured(data, settings, progress))
-    _refuse_unknown_terms(settings.train, found.dataset.labels)
-    parts = _parts(settings, found)
-    plan = ranks.once(lambda: _planned(settings, found, parts, progress))
+    refuse_missing(request.train.loggers)
+    ranks = ranks_for(request.train)
+    take_threads(request)
+    request = with_public_file(request)
+    base = _base(request)
+    request = request if base is None else as_base(request, base)
+    found = ranks.once(lambda: _measured(data, request, progress))
+    _refuse_unknown_terms(request.train, found.dataset.labels)
+    parts = _parts(request, found)
+    plan = ranks.once(lambda: _planned(request, found, parts, progress))
     if base is None:
         plan = ranks.once(partial(with_weights_at_hand, plan))
     take_threads(plan.settings)
@@ -120,25 +120,25 @@ def reopen_training(run: Run, progress: Progress = silent) -> TrainingSetup:
     return TrainingSetup(parts, session, started, budget=budget)
 
 
-def _base(settings: Settings) -> Base | None:
+def _base(settings: Request) -> Base | None:
     keep_freed_memory()
     path = settings.model.fine_tune_from
     return None if path is None else Base.load(Path(path))
 
 
-def _measured(data: Path, settings: Settings, progress: Progress) -> _Data:
+def _measured(data: Path, settings: Request, progress: Progress) -> _Data:
     dataset = scan(data, overrides=stated_by(settings.data))
     figures = audit(dataset, progress=partial(progress, "measuring the data"))
     _warn(figures.findings)
     return _Data(dataset, figures)
 
 
-def _planned(settings: Settings, found: _Data, parts: Split, progress: Progress) -> Plan:
+def _planned(settings: Request, found: _Data, parts: Split, progress: Progress) -> Plan:
     facts = facts_of(found.dataset, found.figures, parts.part("train"))
     return plan_for(settings, facts, Stopwatch(lambda asked: card_of(asked, found.dataset, found.figures), progress))
 
 
-def _parts(settings: Settings, found: _Data) -> Split:
+def _parts(settings: Request, found: _Data) -> Split:
     data = settings.data
     shares = (1 - data.validation_fraction - data.test_fraction, data.validation_fraction, data.test_fraction)
     parts = split(

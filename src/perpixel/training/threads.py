@@ -5,12 +5,12 @@ from typing import Final
 
 import torch
 
-from perpixel.settings.tree import Settings
+from perpixel.settings.tree import Request, Settings
 
 LOGGER: Final = logging.getLogger("perpixel")
 
 
-def take_threads(settings: Settings) -> None:
+def take_threads(settings: Request) -> None:
     """Compute with the threads of the settings; where these leave them open, with those of this process."""
     if settings.train.threads is not None:
         torch.set_num_threads(settings.train.threads)

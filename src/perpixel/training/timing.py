@@ -17,7 +17,7 @@ from perpixel.runtime.hardware import chosen_device, has_bfloat16, is_out_of_mem
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.runtime.race import LEAST_ROUNDS, Race, race
-from perpixel.settings.tree import Settings, TrainSettings, changed
+from perpixel.settings.tree import Request, Settings, TrainSettings, changed
 from perpixel.store.model_file import ModelCard
 from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
@@ -157,12 +157,12 @@ class Stopwatch:
         progress: Called after each network that is timed.
     """
 
-    def __init__(self, card_for: Callable[[Settings], ModelCard], progress: Progress = silent) -> None:
+    def __init__(self, card_for: Callable[[Request], ModelCard], progress: Progress = silent) -> None:
         self._card_for = card_for
         self._progress = progress
         self._speeds: dict[str, float] = {}
 
-    def pixels(self, settings: Settings) -> float:
+    def pixels(self, settings: Request) -> float:
         """Pixels that training sees before the budget ends; infinite where epochs are the budget."""
         train = settings.train
         if train.epochs is not None:
@@ -172,13 +172,13 @@ class Stopwatch:
         assert train.minutes is not None
         return USED_SHARE * train.minutes * 60 * self._speed(settings)
 
-    def precisions(self, settings: Settings) -> Race | None:
+    def precisions(self, settings: Request) -> Race | None:
         """A training step in float32, then in bfloat16; None where the device would emulate bfloat16."""
         if not has_bfloat16(chosen_device(settings.train.device)):
             return None
         return self._race(settings, {"train.precision": "32"}, {"train.precision": "bf16"})
 
-    def threads(self, settings: Settings) -> Race | None:
+    def threads(self, settings: Request) -> Race | None:
         """A training step with all threads of this process, then with half; None for one, or without minutes."""
         every = process_threads()
         if settings.train.minutes is None or every == 1 or chosen_device(settings.train.device) != "cpu":
@@ -188,14 +188,14 @@ class Stopwatch:
         finally:
             torch.set_num_threads(every)
 
-    def memory_formats(self, settings: Settings) -> Race | None:
+    def memory_formats(self, settings: Request) -> Race | None:
         """A training step with channels last, then with channels first; None where minutes are not the budget."""
         if settings.train.minutes is None or chosen_device(settings.train.device) == "mps":
             return None
         last, first = ({"train.memory_format": name} for name in ("channels_last", "channels_first"))
         return self._race(settings, last, first)
 
-    def _race(self, settings: Settings, *ways: JsonMapping) -> Race:
+    def _race(self, settings: Request, *ways: JsonMapping) -> Race:
         """Steps of the network at its own shapes, in turns; fewer crops where a step would last too long."""
         card, (height, width) = self._card_for(settings), settings.train.crop_hw
         crops = settings.train.batch_size // settings.train.accumulate
@@ -208,7 +208,7 @@ class Stopwatch:
         one, other = (_step(changed(settings, way).train, card, shape) for way in ways)
         return race(one, other, seconds=seconds)
 
-    def _speed(self, settings: Settings) -> float:
+    def _speed(self, settings: Request) -> float:
         """Pixels a second that the network of some settings trains on."""
         name = str(settings.model)
         if name not in self._speeds:
@@ -216,7 +216,7 @@ class Stopwatch:
         return self._speeds[name]
 
 
-def _speed_of(settings: Settings, card: ModelCard, progress: Progress = silent) -> float:
+def _speed_of(settings: Request, card: ModelCard, progress: Progress = silent) -> float:
     """Pixels a second that a network trains on; in the faster precision, where it is open."""
     train = settings.train
     if train.precision == "auto" and has_bfloat16(chosen_device(train.device)):
