@@ -55,7 +55,7 @@ def test_the_lowest_and_the_highest_scores_keep_their_pictures(monkeypatch):
         data = SimpleNamespace(
             labels=labels, image=lambda _: np.zeros((4, 10, 3), np.uint8), target=lambda _, t=target: t
         )
-        pictures.take(data, SimpleNamespace(name=str(wrong)), said, 40)
+        pictures.add(data, SimpleNamespace(sample=SimpleNamespace(name=str(wrong)), prediction=said), 40)
     names = [int(shot.name) for shot in pictures.shots(labels, [])]
     assert len(names) == 14
     assert names[-6:] == [5, 4, 3, 2, 1, 0]

@@ -3,15 +3,16 @@
 import pytest
 import torch
 
-from generated import TINY, write_cells, write_land
+from generated import TINY, PlayedTimings, write_cells, write_land
 from perpixel import api
 from perpixel.errors import RunError, SettingsError
 from perpixel.models import build
-from perpixel.planning import Choice, Plan
+from perpixel.planning import plan_for
 from perpixel.settings.tree import request_from
 from perpixel.store.model_file import load_model
 from perpixel.training import public_weights, train_run
 from perpixel.training.public_weights import with_public_file, with_weights_at_hand
+from planning.test_plan import FACTS
 
 TWO_STEPS = {"steps": 2, "batch_size": 2, "crop_hw": [32, 32], "validation_passes": 1, "precision": "32"}
 
@@ -77,15 +78,15 @@ def test_weights_that_cannot_be_had_are_reported_and_a_frozen_encoder_is_trained
     assert any("random weights, and its encoder is trained, too" in note for note in run.notes)
 
 
-def test_without_public_weights_the_encoder_takes_the_statistics_of_each_batch(monkeypatch):
+@pytest.mark.parametrize("asked", [{}, {"encoder_norm": "frozen", "encoder_lr_factor": 0.2}])
+def test_without_public_weights_the_plan_is_that_of_an_encoder_without_statistics(monkeypatch, asked):
     problem = SettingsError("the hub is not there.", fix="give a file.")
     monkeypatch.setattr(public_weights, "missing_weights", lambda name, encoder: problem)
-    tree = {"model": {"encoder": "resnet18"}, "train": {"encoder_norm": "frozen"}}
-    kept = (Choice("train.encoder_norm", "frozen", "as it was"), Choice("train.scale", 1.0, "as it was"))
-    plan = with_weights_at_hand(Plan(request_from(tree), kept))
-    assert plan.settings.train.encoder_norm == "batch"
-    assert [each.key for each in plan.choices] == ["model.weights", "train.scale"]
-    assert "random weights and from the statistics of each batch" in plan.choices[0].reason
+    request = request_from({"model": {"encoder": "resnet18"}, "train": {"steps": 3, **asked}})
+    plan = with_weights_at_hand(plan_for(request, FACTS, PlayedTimings(lambda settings: 0.0)))
+    train = plan.settings.train
+    assert (train.encoder_norm, train.encoder_lr_factor) == (("frozen", 0.2) if asked else ("batch", 0.5))
+    assert {each.key: each.value for each in plan.choices}["train.encoder_norm"] == train.encoder_norm
 
 
 @pytest.mark.slow

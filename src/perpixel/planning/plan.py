@@ -12,6 +12,9 @@ from perpixel.settings.tree import Request, Settings, changed, decided
 LEFT_OPEN: Final[tuple[Json, ...]] = ("auto", "balanced", {}, ())
 """Values that ask for the plan's own."""
 
+AS_ASKED: Final = "as asked for"
+"""The reason of what the user has set."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -58,7 +61,7 @@ def plan_for(request: Request, facts: Facts, timings: Timings) -> Plan:
         part = getattr(request, section)
         given = getattr(part, name)
         if name in part.model_fields_set and given not in LEFT_OPEN:
-            choices.append(Choice(key, given, "as asked for"))
+            choices.append(Choice(key, given, AS_ASKED))
             continue
         value, reason = rule(facts, request, timings)
         request = changed(request, {key: value})

@@ -9,7 +9,7 @@ from perpixel.errors import SettingsError
 from perpixel.models import MODELS, missing_weights
 from perpixel.models.torchvision_weights import network_of
 from perpixel.models.weights import read_state
-from perpixel.planning import Choice, Plan
+from perpixel.planning import AS_ASKED, NO_STATISTICS, Choice, Plan
 from perpixel.runtime.json_values import JsonObject
 from perpixel.settings.tree import Request, changed
 from perpixel.store.model_file import is_model
@@ -51,7 +51,8 @@ def with_public_file(settings: Request) -> Request:
 def with_weights_at_hand(plan: Plan) -> Plan:
     """Start from random weights, and report it, where public ones are wanted and cannot be had.
 
-    An encoder that was to be frozen is then trained: frozen, it would never have learnt anything.
+    An encoder that was to be frozen is then trained: frozen, it would never have learnt anything. What the plan chose
+    for the statistics of its public weights is chosen again without them.
     """
     model = plan.settings.model
     changes: JsonObject = {"model.weights": "none"}
@@ -64,15 +65,15 @@ def with_weights_at_hand(plan: Plan) -> Plan:
     if plan.settings.train.encoder_lr_factor == 0:
         reason += ", and its encoder is trained, too"
         changes |= {"train.encoder_lr_factor": 1.0}
-    if plan.settings.train.encoder_norm == "frozen":
-        reason += " and from the statistics of each batch"
-        changes |= {"train.encoder_norm": "batch"}
+    planned = {each.key for each in plan.choices if each.reason != AS_ASKED}
+    other = {key: value for key, value in NO_STATISTICS.items() if key in planned}
     LOGGER.warning("%s\n%s.", problem, reason[0].upper() + reason[1:])
+    kept = [
+        Choice(each.key, other[each.key], "the encoder has no statistics yet") if each.key in other else each
+        for each in plan.choices
+    ]
     return replace(
         plan,
-        settings=changed(plan.settings, changes),
-        choices=(
-            Choice("model.weights", "none", reason),
-            *(each for each in plan.choices if each.key not in changes),
-        ),
+        settings=changed(plan.settings, {**other, **changes}),
+        choices=(Choice("model.weights", "none", reason), *kept),
     )
