@@ -47,3 +47,12 @@ def test_another_bit_depth_is_said_once(tmp_path, caplog, factor, told):
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == (told is not None)
     assert told is None or f"a.tif are about {told} times those of the training images" in said[0]
+
+
+@pytest.mark.parametrize(("largest", "is_said"), [(255, False), (25, False), (1, True)])
+def test_a_dark_image_of_8_bits_is_of_no_other_depth_unless_it_is_0_and_1(caplog, largest, is_said):
+    predictor = Predictor(LooksAround(), codec_for())
+    image = np.random.default_rng(0).integers(0, largest + 1, (40, 40, 3)).astype(np.uint8)
+    with caplog.at_level(logging.WARNING):
+        predictor.probabilities(image)
+    assert ("times those of the training images" in caplog.text) == is_said

@@ -9,6 +9,9 @@ from perpixel.shapes import AnyArray
 
 MANY_TIMES: Final = 5
 """A file of 12 bits in the place of one of 16 is 16 times as dark; day and night of one camera differ less."""
+LEAST_OF_8_BIT: Final = 1 / 50
+"""An image of 8 bits is of no other bit depth, and its model may have the statistics of public weights; but values as
+small may be 0 and 1."""
 LOOKED_AT_PX: Final = 65_536
 
 
@@ -32,7 +35,8 @@ def unlike_training(image: AnyArray, codec: Codec, name: str) -> dict[str, str]:
     if image.shape[2] < taken.shape[2]:
         said["gray"] = f"{name} is gray, and the model takes colour: its channel is repeated, as training does."
     factor = _times(taken, codec)
-    if factor >= MANY_TIMES or 0 < factor <= 1 / MANY_TIMES:
+    least, most = (LEAST_OF_8_BIT, np.inf) if codec.dtype == "uint8" else (1 / MANY_TIMES, MANY_TIMES)
+    if factor >= most or 0 < factor <= least:
         said["scale"] = (
             f"the values of {name} are about {factor:.2g} times those of the training images: "
             "it may have another bit depth or unit, and what is found in it may be wrong."
