@@ -53,6 +53,8 @@ def main() -> None:
             parts = {"dense": target, "strokes": strokes} if number < asked.images else {"test": target}
             for part, mask in parts.items():
                 write(root / part, f"{number:03}.png", image, mask)
+        for part in ("dense", "strokes", "test"):
+            (root / part / "dataset.yaml").write_text(f"perpixel: 1\nignored: [{UNLABELLED}]\n", encoding="utf-8")
         budget = {"minutes": asked.minutes} if asked.steps is None else {"steps": asked.steps}
         print(f"{asked.folder.name}: {asked.images} images, {asked.test} for the test, {budget}, seed {asked.seed}")
         reached = {}
