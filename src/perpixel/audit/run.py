@@ -165,7 +165,8 @@ def _object_areas(dataset: Dataset) -> list[list[int]]:
         for k in dataset.labels.foreground_classes:
             plane = dataset.labels.class_mask(target, k)
             if plane.any():
-                areas[k] = np.bincount(ndimage.label(plane)[0].ravel())[1:].tolist()
+                pieces = ndimage.label(plane)[0]  # connected by their sides, as instances are
+                areas[k] = np.bincount(pieces.ravel())[1:].tolist()
         return areas
 
     results, _ = gathered(measure_objects, chosen)

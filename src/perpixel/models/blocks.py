@@ -150,22 +150,6 @@ def initialise(model: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def check_at_least(option: str, value: int, least: int) -> None:
-    """Refuse a number that leaves nothing of a network."""
-    if value < least:
-        raise SettingsError(f"{option} {value} is too small.", fix=f"give at least {least}.")
-
-
-def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse a word that an option does not know."""
-    if value not in choices:
-        raise SettingsError(f"{option} {value!r} is unknown.", fix=did_you_mean(value, choices))
-
-
-def _groups(channels: int) -> int:
-    return next(groups for groups in range(max(1, channels // 16), 0, -1) if channels % groups == 0)
-
-
 def normalised(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     """Batch norm of a convolution; where its statistics are fixed and gradients wanted, as one convolution.
 
@@ -189,3 +173,19 @@ def freeze_statistics(part: nn.Module) -> None:
     for module in part.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
+
+
+def check_at_least(option: str, value: int, least: int) -> None:
+    """Refuse a number that leaves nothing of a network."""
+    if value < least:
+        raise SettingsError(f"{option} {value} is too small.", fix=f"give at least {least}.")
+
+
+def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a word that an option does not know."""
+    if value not in choices:
+        raise SettingsError(f"{option} {value!r} is unknown.", fix=did_you_mean(value, choices))
+
+
+def _groups(channels: int) -> int:
+    return next(groups for groups in range(max(1, channels // 16), 0, -1) if channels % groups == 0)

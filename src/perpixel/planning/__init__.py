@@ -2,7 +2,7 @@
 
 from perpixel.planning.card import card_of
 from perpixel.planning.facts import Facts, facts_of
-from perpixel.planning.plan import AS_ASKED, Choice, Plan, plan_for
+from perpixel.planning.plan import Choice, Plan, plan_for
 from perpixel.planning.rules import NO_STATISTICS
 
-__all__ = ["AS_ASKED", "NO_STATISTICS", "Choice", "Facts", "Plan", "card_of", "facts_of", "plan_for"]
+__all__ = ["NO_STATISTICS", "Choice", "Facts", "Plan", "card_of", "facts_of", "plan_for"]

@@ -31,6 +31,11 @@ class Choice:
     reason: str
 
     @property
+    def is_asked(self) -> bool:
+        """Whether the user has set it."""
+        return self.reason == AS_ASKED
+
+    @property
     def shown(self) -> str:
         """The value as a person reads it."""
         return " + ".join(map(str, self.value)) if self.key == "train.loss" else str(self.value)

@@ -9,7 +9,7 @@ from perpixel.errors import SettingsError
 from perpixel.models import MODELS, missing_weights
 from perpixel.models.torchvision_weights import network_of
 from perpixel.models.weights import read_state
-from perpixel.planning import AS_ASKED, NO_STATISTICS, Choice, Plan
+from perpixel.planning import NO_STATISTICS, Choice, Plan
 from perpixel.runtime.json_values import JsonObject
 from perpixel.settings.tree import Request, changed
 from perpixel.store.model_file import is_model
@@ -65,15 +65,15 @@ def with_weights_at_hand(plan: Plan) -> Plan:
     if plan.settings.train.encoder_lr_factor == 0:
         reason += ", and its encoder is trained, too"
         changes |= {"train.encoder_lr_factor": 1.0}
-    planned = {each.key for each in plan.choices if each.reason != AS_ASKED}
-    other = {key: value for key, value in NO_STATISTICS.items() if key in planned}
+    planned = {each.key for each in plan.choices if not each.is_asked}
+    others = {key: value for key, value in NO_STATISTICS.items() if key in planned}
     LOGGER.warning("%s\n%s.", problem, reason[0].upper() + reason[1:])
     kept = [
-        Choice(each.key, other[each.key], "the encoder has no statistics yet") if each.key in other else each
+        Choice(each.key, others[each.key], "the encoder has no statistics yet") if each.key in others else each
         for each in plan.choices
     ]
     return replace(
         plan,
-        settings=changed(plan.settings, {**other, **changes}),
+        settings=changed(plan.settings, {**others, **changes}),
         choices=(Choice("model.weights", "none", reason), *kept),
     )

@@ -25,15 +25,13 @@ def lying_elsewhere(samples: Sequence[Sample], facts: Mapping[Page, MaskFacts], 
     astray = []
     for sample in samples:
         for mask in sample.masks:
-            fact, both = (
-                facts.get((mask, sample.mask_page)),
-                [files.get(p.with_suffix("")) for p in (sample.image, mask)],
-            )
-            if fact is None or both[0] is None or both[1] is None or both[0] == both[1]:
+            fact = facts.get((mask, sample.mask_page))
+            of_image, of_mask = (files.get(path.with_suffix("")) for path in (sample.image, mask))
+            if fact is None or of_image is None or of_mask is None or of_image == of_mask:
                 continue
-            image_place, mask_place = (read_world_file(path) for path in both if path is not None)
+            image_place, mask_place = read_world_file(of_image), read_world_file(of_mask)
             reason = elsewhere(image_place, (sample.height, sample.width), mask_place, (fact.height, fact.width))
-            astray += [f"{mask}: {reason}, by {both[0].name} and {both[1].name}"] if reason else []
+            astray += [f"{mask}: {reason}, by {of_image.name} and {of_mask.name}"] if reason else []
     fix = "correct the world files, or remove them if they mean nothing."
     return [Problem(f"{len(astray)} mask(s) do not lie on their images.", fix, tuple(astray))] if astray else []
 
