@@ -1,5 +1,6 @@
 """What every test starts from: one thread, a cache of its own, and small runs that are trained once."""
 
+import gc
 import os
 import signal
 
@@ -9,6 +10,7 @@ import torch
 
 import generated
 
+gc.disable()  # until all is collected: imports only add objects, and looking at all of them each time takes seconds
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start: workers share the cores
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import ONNX Runtime themselves report nothing
@@ -18,6 +20,12 @@ for profile, examples in (("quick", 25), ("thorough", 200)):
     )
 hypothesis.settings.load_profile("quick")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell ignores Ctrl-C, as in the background
+
+
+def pytest_collection_finish():
+    """From here on the collector looks only at what tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

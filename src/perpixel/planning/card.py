@@ -10,13 +10,13 @@ from perpixel.settings.tree import ModelSettings, Request
 from perpixel.store.model_file import ModelCard
 
 
-def card_of(settings: Request, dataset: Dataset, audit: Audit) -> ModelCard:
+def card_of(request: Request, dataset: Dataset, audit: Audit) -> ModelCard:
     """What the network will be, and how its images are normalised."""
-    model = settings.model
+    model = request.model
     mean, std = _normalisation(model, dataset, audit)
     codec = Codec(dataset.labels, dataset.dtype, mean, std)
     options = dict(model.options)
-    return ModelCard(model.name, model.encoder, codec, settings.train.scale, options, settings.predict.tta)
+    return ModelCard(model.name, model.encoder, codec, request.train.scale, options, request.predict.tta)
 
 
 def _normalisation(

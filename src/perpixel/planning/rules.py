@@ -61,48 +61,48 @@ RARE_BELOW: Final = 0.02
 """Share of the labelled pixels below which a class is rare."""
 
 
-def _encoder(facts: Facts, settings: Request, timings: Timings) -> tuple[str | None, str]:
-    name = settings.model.name
+def _encoder(facts: Facts, request: Request, timings: Timings) -> tuple[str | None, str]:
+    name = request.model.name
     if name in MODELS and MODELS[name].plain is not None and MODELS[name].on_encoder is not None:
         return DEFAULT_ENCODER, "small, fast, and has seen ImageNet: its weights are at hand without a network"
     return None, f"{name} has its own"
 
 
-def _options(facts: Facts, settings: Request, timings: Timings) -> tuple[JsonMapping, str]:
-    model = settings.model
+def _options(facts: Facts, request: Request, timings: Timings) -> tuple[JsonMapping, str]:
+    model = request.model
     if model.name != DEFAULT_MODEL or model.encoder is None:
         return {}, f"{model.name} as it is"
     light, full = {"decoder": "light"}, {"decoder": "full"}
-    if settings.train.minutes is None:
+    if request.train.minutes is None:
         return light, "a fraction of the cost of a full one"
     for options in (light, full):
-        tried = changed(settings, {"model.options": options})
+        tried = changed(request, {"model.options": options})
         passes = timings.pixels(tried) / facts.pixels
         if passes < FULL_PASSES:
             return light, f"the minutes are too few for {FULL_PASSES} passes with a full decoder on this machine"
     return full, f"the minutes suffice for {FULL_PASSES} passes with a full decoder on this machine"
 
 
-def _precision(facts: Facts, settings: Request, timings: Timings) -> tuple[str, str]:
-    timed = timings.precisions(settings)
+def _precision(facts: Facts, request: Request, timings: Timings) -> tuple[str, str]:
+    timed = timings.precisions(request)
     if timed is None:
-        device = chosen_device(settings.train.device)
+        device = chosen_device(request.train.device)
         return "32", f"this machine's {device} has no instructions for bfloat16 and would emulate it"
     return ("bf16" if timed.second_wins else "32"), _timed_reason(timed, "float32", "bfloat16")
 
 
-def _threads(facts: Facts, settings: Request, timings: Timings) -> tuple[int, str]:
-    timed, every = timings.threads(settings), process_threads()
+def _threads(facts: Facts, request: Request, timings: Timings) -> tuple[int, str]:
+    timed, every = timings.threads(request), process_threads()
     if timed is None:
         return every, "those of this process; halves are timed only where minutes are the budget of a CPU"
     half = every // 2
     return (half if timed.second_wins else every), _timed_reason(timed, f"{every} threads", f"{half} of them")
 
 
-def _memory_format(facts: Facts, settings: Request, timings: Timings) -> tuple[str, str]:
-    timed = timings.memory_formats(settings)
+def _memory_format(facts: Facts, request: Request, timings: Timings) -> tuple[str, str]:
+    timed = timings.memory_formats(request)
     if timed is None:
-        device = chosen_device(settings.train.device)
+        device = chosen_device(request.train.device)
         return usual_memory_format(device), f"usual on {device}, and timed only where minutes are the budget"
     chosen = "channels_first" if timed.second_wins else "channels_last"
     return chosen, _timed_reason(timed, "channels last", "channels first")
@@ -115,15 +115,15 @@ def _timed_reason(timed: Race, first: str, second: str) -> str:
     )
 
 
-def _rate(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
-    optimiser = settings.train.optimiser
-    if _is_default(settings) and optimiser == "adamw":
+def _rate(facts: Facts, request: Request, timings: Timings) -> tuple[float, str]:
+    optimiser = request.train.optimiser
+    if _is_default(request) and optimiser == "adamw":
         return DEFAULT_RATE, "found by trials of the default network"
     return RATES[optimiser], f"usual for {optimiser}; the learning-rate finder tries others"
 
 
-def _encoder_norm(facts: Facts, settings: Request, timings: Timings) -> tuple[str, str]:
-    model = settings.model
+def _encoder_norm(facts: Facts, request: Request, timings: Timings) -> tuple[str, str]:
+    model = request.model
     if model.encoder is None or model.weights == "none":
         return "batch", "the encoder has no statistics yet" if model.encoder else "there is no encoder"
     if not facts.is_like_photographs:
@@ -131,20 +131,20 @@ def _encoder_norm(facts: Facts, settings: Request, timings: Timings) -> tuple[st
     return "frozen", "the encoder comes with statistics, and a step is shorter without those of each batch"
 
 
-def _encoder_lr_factor(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
-    if settings.train.encoder_norm == "frozen":
+def _encoder_lr_factor(facts: Facts, request: Request, timings: Timings) -> tuple[float, str]:
+    if request.train.encoder_norm == "frozen":
         return FROZEN_FACTOR, "with frozen statistics larger steps of the encoder unlearn what it knows"
     return BATCH_FACTOR, "the encoder has less to learn than the rest"
 
 
-def _loss(facts: Facts, settings: Request, timings: Timings) -> tuple[Mapping[str, float], str]:
+def _loss(facts: Facts, request: Request, timings: Timings) -> tuple[Mapping[str, float], str]:
     if is_multilabel(facts.kind):
         return LOSS[facts.kind], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
     return LOSS[facts.kind], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
 
 
-def _class_weights(facts: Facts, settings: Request, timings: Timings) -> tuple[str | Mapping[str, float], str]:
-    train, rare = settings.train, _rare_classes(facts)
+def _class_weights(facts: Facts, request: Request, timings: Timings) -> tuple[str | Mapping[str, float], str]:
+    train, rare = request.train, _rare_classes(facts)
     if is_multilabel(facts.kind):
         weights, reason = positive_weight(facts.covered), "pixels without the class over those with it"
     else:
@@ -157,13 +157,13 @@ def _class_weights(facts: Facts, settings: Request, timings: Timings) -> tuple[s
     return softened, f"rare: {', '.join(rare)}; the square root of {reason}"
 
 
-def _scale(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
+def _scale(facts: Facts, request: Request, timings: Timings) -> tuple[float, str]:
     survived = [scale for scale in sorted(SCALES) if facts.iou_after_rescale[scale] >= LEAST_KEPT]
     if not survived:
         finest = max(SCALES)
         iou = facts.iou_after_rescale[finest]
         return 1.0, f"at {finest:g} of the resolution the masks would keep an IoU of {iou:.3f} only"
-    passes = timings.pixels(settings) / facts.pixels
+    passes = timings.pixels(request) / facts.pixels
     scale = next((scale for scale in (1.0, *reversed(survived)) if passes / scale**2 >= PASSES), survived[0])
     if scale == 1:
         return scale, f"the budget suffices for {PASSES} passes at full resolution"
@@ -173,18 +173,18 @@ def _scale(facts: Facts, settings: Request, timings: Timings) -> tuple[float, st
     )
 
 
-def _crop(facts: Facts, settings: Request, timings: Timings) -> tuple[tuple[int, int], str]:
-    within = [int(side * settings.train.scale) // CROP_MULTIPLE * CROP_MULTIPLE for side in facts.median_hw]
+def _crop(facts: Facts, request: Request, timings: Timings) -> tuple[tuple[int, int], str]:
+    within = [int(side * request.train.scale) // CROP_MULTIPLE * CROP_MULTIPLE for side in facts.median_hw]
     height, width = (max(CROP_MULTIPLE, min(LARGEST_CROP, side)) for side in within)
     return (height, width), f"fits into the median image, {facts.median_hw[0]:g} × {facts.median_hw[1]:g} pixels"
 
 
-def _batch(facts: Facts, settings: Request, timings: Timings) -> tuple[int, str]:
-    height, width = settings.train.crop_hw
+def _batch(facts: Facts, request: Request, timings: Timings) -> tuple[int, str]:
+    height, width = request.train.crop_hw
     size = most = max(1, min(LARGEST_BATCH, VIEW_PIXELS // (height * width)))
-    views = inf if settings.train.minutes is None else timings.pixels(settings) / (height * width)
+    views = inf if request.train.minutes is None else timings.pixels(request) / (height * width)
     started = started_processes()
-    processes = started.number if started else settings.train.devices or 1
+    processes = started.number if started else request.train.devices or 1
     while size // 2 >= max(LEAST_BATCH, processes) and views / size < LEAST_STEPS:
         size //= 2
     if size < most:
@@ -192,39 +192,39 @@ def _batch(facts: Facts, settings: Request, timings: Timings) -> tuple[int, str]
     return size, f"about {VIEW_PIXELS // 1000:,} thousand pixels a step" if size < LARGEST_BATCH else "the most views"
 
 
-def _turns(facts: Facts, settings: Request, timings: Timings) -> tuple[bool, str]:
+def _turns(facts: Facts, request: Request, timings: Timings) -> tuple[bool, str]:
     if _is_upright(facts):
         return False, _upright(facts)
     return True, "above and below look alike in the masks"
 
 
-def _vertical(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
+def _vertical(facts: Facts, request: Request, timings: Timings) -> tuple[float, str]:
     if _is_upright(facts):
         return 0.0, _upright(facts)
     return 0.5, "above and below look alike in the masks"
 
 
-def _rare(facts: Facts, settings: Request, timings: Timings) -> tuple[float, str]:
+def _rare(facts: Facts, request: Request, timings: Timings) -> tuple[float, str]:
     rare = _rare_classes(facts)
     if not rare:
         return 0.0, f"every class has at least {RARE_BELOW:.0%} of the labelled pixels"
     return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
 
 
-def _labelled_crops(facts: Facts, settings: Request, timings: Timings) -> tuple[bool, str]:
+def _labelled_crops(facts: Facts, request: Request, timings: Timings) -> tuple[bool, str]:
     if facts.labelled >= PARTLY:
         return False, f"{facts.labelled:.0%} of the pixels have a label"
     return True, f"{facts.labelled:.1%} of the pixels have a label: views are centred on these, classes alike"
 
 
-def _tta(facts: Facts, settings: Request, timings: Timings) -> tuple[str, str]:
+def _tta(facts: Facts, request: Request, timings: Timings) -> tuple[str, str]:
     if facts.median_hw[0] * facts.median_hw[1] > LARGEST_FLIPPED:
         return "none", "the images are large, and each further look costs as much as the first"
-    if not settings.augment.horizontal_flip:
+    if not request.augment.horizontal_flip:
         return "none", "the network has seen no flipped images"
-    if not settings.augment.vertical_flip:
+    if not request.augment.vertical_flip:
         return "hflip", "the network has learnt mirrored images, and the mean over both is the surer answer"
-    if settings.augment.quarter_turns and facts.median_hw[0] * facts.median_hw[1] <= LARGEST_TURNED:
+    if request.augment.quarter_turns and facts.median_hw[0] * facts.median_hw[1] <= LARGEST_TURNED:
         return "d4", "the images are small, and the mean over the eight flips and turns learnt is the surer answer"
     return "flips", "the network has learnt flipped images, and the mean over all four is the surer answer"
 
@@ -237,8 +237,8 @@ def _by_name(facts: Facts, weights: Sequence[float]) -> dict[str, float]:
     return {name: float(f"{weight:.4g}") for name, weight in zip(facts.names, weights, strict=True)}
 
 
-def _is_default(settings: Request) -> bool:
-    return (settings.model.name, settings.model.encoder) == (DEFAULT_MODEL, DEFAULT_ENCODER)
+def _is_default(request: Request) -> bool:
+    return (request.model.name, request.model.encoder) == (DEFAULT_MODEL, DEFAULT_ENCODER)
 
 
 def _is_upright(facts: Facts) -> bool:

@@ -40,13 +40,13 @@ class Base:
         return cls(path, card, network.state_dict())
 
 
-def as_base(settings: Request, base: Base) -> Request:
+def as_base(request: Request, base: Base) -> Request:
     """Take architecture and working resolution from the base where they are not set.
 
     Raises:
         SettingsError: Another architecture, or weights of an encoder as well, are asked for.
     """
-    card, model = base.card, settings.model
+    card, model = base.card, request.model
     have = {"name": card.name, "encoder": card.encoder, "options": dict(card.options)}
     given = {key: getattr(model, key) for key in have if key in model.model_fields_set}
     if card.name in CONTINUES.get(model.name, ()):
@@ -62,9 +62,9 @@ def as_base(settings: Request, base: Base) -> Request:
     if problems:
         raise SettingsError.of(problems)
     changes: JsonObject = {f"model.{key}": value for key, value in have.items()}
-    if "scale" not in settings.train.model_fields_set:
+    if "scale" not in request.train.model_fields_set:
         changes["train.scale"] = card.scale
-    return changed(settings, changes)
+    return changed(request, changes)
 
 
 def normalised_as(card: ModelCard, base: Base) -> ModelCard:

@@ -18,7 +18,7 @@ LOGGER: Final = logging.getLogger("perpixel")
 WEIGHT_FILES: Final = (".pth", ".pt", ".safetensors")
 
 
-def with_public_file(settings: Request) -> Request:
+def with_public_file(request: Request) -> Request:
     """Let `model.fine_tune_from` name a weight file of torchvision's: it becomes `model.weights`.
 
     A file that holds a whole network decides the network where none is named.
@@ -27,10 +27,10 @@ def with_public_file(settings: Request) -> Request:
         SettingsError: Another weight file is named, too, or the file leaves open which network it is for.
         RunError: The file cannot be read.
     """
-    model = settings.model
+    model = request.model
     path = Path(model.fine_tune_from) if model.fine_tune_from else None
     if path is None or path.suffix not in WEIGHT_FILES or not path.is_file() or is_model(path):
-        return settings
+        return request
     if model.weights not in ("auto", "none"):
         raise SettingsError(
             f"both the weights {model.weights} and those of {path} are asked for.",
@@ -45,7 +45,7 @@ def with_public_file(settings: Request) -> Request:
                 fix="name it by model.name and model.encoder: fcn_tutorial and vgg16, for example.",
             )
         update |= {"model.name": name, "model.encoder": MODELS[name].encoder}
-    return changed(settings, update)
+    return changed(request, update)
 
 
 def with_weights_at_hand(plan: Plan) -> Plan:

@@ -120,32 +120,32 @@ def reopen_training(run: Run, progress: Progress = silent) -> TrainingSetup:
     return TrainingSetup(parts, session, started, budget=budget)
 
 
-def _base(settings: Request) -> Base | None:
+def _base(request: Request) -> Base | None:
     keep_freed_memory()
-    path = settings.model.fine_tune_from
+    path = request.model.fine_tune_from
     return None if path is None else Base.load(Path(path))
 
 
-def _measured(data: Path, settings: Request, progress: Progress) -> _Data:
-    dataset = scan(data, overrides=stated_by(settings.data))
+def _measured(data: Path, request: Request, progress: Progress) -> _Data:
+    dataset = scan(data, overrides=stated_by(request.data))
     figures = audit(dataset, progress=partial(progress, "measuring the data"))
     _warn(figures.findings)
     return _Data(dataset, figures)
 
 
-def _planned(settings: Request, found: _Data, parts: Split, progress: Progress) -> Plan:
+def _planned(request: Request, found: _Data, parts: Split, progress: Progress) -> Plan:
     facts = facts_of(found.dataset, found.figures, parts.part("train"))
-    return plan_for(settings, facts, Stopwatch(lambda asked: card_of(asked, found.dataset, found.figures), progress))
+    return plan_for(request, facts, Stopwatch(lambda asked: card_of(asked, found.dataset, found.figures), progress))
 
 
-def _parts(settings: Request, found: _Data) -> Split:
-    data = settings.data
+def _parts(request: Request, found: _Data) -> Split:
+    data = request.data
     shares = (1 - data.validation_fraction - data.test_fraction, data.validation_fraction, data.test_fraction)
     parts = split(
         found.dataset.samples,
         found.figures,
         fractions=shares,
-        seed=settings.seed,
+        seed=request.seed,
         group_by=data.group_by,
         folds=data.folds,
         fold=data.fold,

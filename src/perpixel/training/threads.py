@@ -10,10 +10,10 @@ from perpixel.settings.tree import Request, Settings
 LOGGER: Final = logging.getLogger("perpixel")
 
 
-def take_threads(settings: Request) -> None:
+def take_threads(request: Request) -> None:
     """Compute with the threads of the settings; where these leave them open, with those of this process."""
-    if settings.train.threads is not None:
-        torch.set_num_threads(settings.train.threads)
+    if request.train.threads is not None:
+        torch.set_num_threads(request.train.threads)
 
 
 def take_threads_of_run(settings: Settings) -> None:

@@ -162,65 +162,65 @@ class Stopwatch:
         self._progress = progress
         self._speeds: dict[str, float] = {}
 
-    def pixels(self, settings: Request) -> float:
+    def pixels(self, request: Request) -> float:
         """Pixels that training sees before the budget ends; infinite where epochs are the budget."""
-        train = settings.train
+        train = request.train
         if train.epochs is not None:
             return float("inf")
         if train.steps is not None:
             return float(train.steps * train.batch_size * train.crop_hw[0] * train.crop_hw[1])
         assert train.minutes is not None
-        return USED_SHARE * train.minutes * 60 * self._speed(settings)
+        return USED_SHARE * train.minutes * 60 * self._speed(request)
 
-    def precisions(self, settings: Request) -> Race | None:
+    def precisions(self, request: Request) -> Race | None:
         """A training step in float32, then in bfloat16; None where the device would emulate bfloat16."""
-        if not has_bfloat16(chosen_device(settings.train.device)):
+        if not has_bfloat16(chosen_device(request.train.device)):
             return None
-        return self._race(settings, {"train.precision": "32"}, {"train.precision": "bf16"})
+        return self._race(request, {"train.precision": "32"}, {"train.precision": "bf16"})
 
-    def threads(self, settings: Request) -> Race | None:
+    def threads(self, request: Request) -> Race | None:
         """A training step with all threads of this process, then with half; None for one, or without minutes."""
         every = process_threads()
-        if settings.train.minutes is None or every == 1 or chosen_device(settings.train.device) != "cpu":
+        if request.train.minutes is None or every == 1 or chosen_device(request.train.device) != "cpu":
             return None
         try:
-            return self._race(settings, {"train.threads": every}, {"train.threads": every // 2})
+            return self._race(request, {"train.threads": every}, {"train.threads": every // 2})
         finally:
             torch.set_num_threads(every)
 
-    def memory_formats(self, settings: Request) -> Race | None:
+    def memory_formats(self, request: Request) -> Race | None:
         """A training step with channels last, then with channels first; None where minutes are not the budget."""
-        if settings.train.minutes is None or chosen_device(settings.train.device) == "mps":
+        if request.train.minutes is None or chosen_device(request.train.device) == "mps":
             return None
         last, first = ({"train.memory_format": name} for name in ("channels_last", "channels_first"))
-        return self._race(settings, last, first)
+        return self._race(request, last, first)
 
-    def _race(self, settings: Request, *ways: JsonMapping) -> Race:
+    def _race(self, request: Request, *ways: JsonMapping) -> Race:
         """Steps of the network at its own shapes, in turns; fewer crops where a step would last too long."""
-        card, (height, width) = self._card_for(settings), settings.train.crop_hw
-        crops = settings.train.batch_size // settings.train.accumulate
+        card, (height, width) = self._card_for(request), request.train.crop_hw
+        crops = request.train.batch_size // request.train.accumulate
         seconds = RACE_S
-        if settings.train.minutes is not None:
-            seconds = min(RACE_S, RACE_SHARE * settings.train.minutes * 60)
+        if request.train.minutes is not None:
+            seconds = min(RACE_S, RACE_SHARE * request.train.minutes * 60)
             longest = seconds / (LEAST_ROUNDS + 1) / len(ways)
-            crops = min(crops, max(2, int(longest * self._speed(settings) / (height * width))))
+            crops = min(crops, max(2, int(longest * self._speed(request) / (height * width))))
         shape = (crops, height, width)
-        one, other = (_step(changed(settings, way).train, card, shape) for way in ways)
+        one, other = (_step(changed(request, way).train, card, shape) for way in ways)
         return race(one, other, seconds=seconds)
 
-    def _speed(self, settings: Request) -> float:
+    def _speed(self, request: Request) -> float:
         """Pixels a second that the network of some settings trains on."""
-        name = str(settings.model)
+        name = str(request.model)
         if name not in self._speeds:
-            self._speeds[name] = _speed_of(settings, self._card_for(settings), self._progress)
+            self._speeds[name] = _speed_of(request, self._card_for(request), self._progress)
         return self._speeds[name]
 
 
-def _speed_of(settings: Request, card: ModelCard, progress: Progress = silent) -> float:
+def _speed_of(request: Request, card: ModelCard, progress: Progress = silent) -> float:
     """Pixels a second that a network trains on; in the faster precision, where it is open."""
-    train = settings.train
+    train = request.train
     if train.precision == "auto" and has_bfloat16(chosen_device(train.device)):
-        tried = [changed(settings, {"train.precision": precision}).train for precision in ("32", "bf16")]
+        tried = [changed(request, {"train.precision": precision}).train for precision in ("32", "bf16")]
     else:
         tried = [train]
     return max(_pixels_per_second(each, card, progress) for each in tried)
