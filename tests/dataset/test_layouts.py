@@ -142,8 +142,9 @@ def test_a_stack_with_fewer_labels_is_refused(tmp_path):
 
 def test_a_list_of_pairs_gives_parts_and_groups(tmp_path):
     pairs(tmp_path, 4, "x", "z")
+    save(tmp_path / "y" / "a0.png", photograph(drawing(9)))
     rows = [f"x/a{k}.png,z/a{k}.png,{part},p{k}" for k, part in enumerate(["train", "train", "val", ""])]
-    (tmp_path / "list.csv").write_text("\n".join(["Image,Mask,Split,Patient", *rows, "x/a0.png,,test,p9"]))
+    (tmp_path / "list.csv").write_text("\n".join(["Image,Mask,Split,Patient", *rows, "y/a0.png,,test,p9"]))
     dataset = scan(tmp_path)
     expected = [("train_p0_a0", "train"), ("train_p1_a1", "train"), ("val_p2_a2", "val"), ("p3_a3", None)]
     assert [(sample.name, sample.split) for sample in dataset.samples] == expected

@@ -134,6 +134,7 @@ class Drawn:
         problems: What could not be read.
         splits: Of images that a file named after a subset lists (instances_train.json), that subset.
         order: The labels as the tool numbers them from 1 on, where it does.
+        findings: What was passed over.
         is_partial: Whether the tool labels parts of images, and what lies outside has no label; None where both are
             usual.
     """
@@ -144,3 +145,4 @@ class Drawn:
     splits: Mapping[Path, Subset] = field(default_factory=dict)
     is_partial: bool | None = False
     order: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from perpixel.dataset.annotations.drawn import recognise_drawn
+from perpixel.dataset.annotations.drawn import other_outlines, recognise_drawn
 from perpixel.dataset.annotations.rasters import recognise_rasters
 from perpixel.dataset.annotations.unread import way_out
 from perpixel.dataset.annotations.world_files import lying_elsewhere
@@ -21,6 +21,7 @@ from perpixel.dataset.layout.layouts import Layout, recognise
 from perpixel.dataset.layout.pair_list import read_list, recognise_list
 from perpixel.dataset.layout.published import recognise_published
 from perpixel.dataset.layout.subset_lists import recognise_pair_lists, with_subsets
+from perpixel.dataset.layout.unused import left_aside
 from perpixel.dataset.masks.drawn_labels import with_drawn
 from perpixel.dataset.masks.instance_maps import in_blocks
 from perpixel.dataset.masks.understand import Found, Stated, understand, with_counts
@@ -135,7 +136,10 @@ def _layout(tree: Tree, stated: Stated) -> Layout:
     layout = layout or recognise_drawn(tree) or recognise_by_content(tree)
     if layout is not None:
         samples, findings = with_subsets(layout.samples, tree)
-        return replace(layout, samples=samples, findings=(*layout.findings, *findings))
+        aside, problems = left_aside(layout, tree)
+        aside += other_outlines(tree, [s.image for s in samples]) if layout.form != "drawn" else []
+        findings = [*layout.findings, *findings, *aside]
+        return replace(layout, samples=samples, findings=tuple(findings), problems=(*layout.problems, *problems))
     images = [image for folder in tree.folders for image in folder.images]
     if tree.problems:
         raise DataError.of(tree.problems)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from perpixel.dataset.annotations.placing import NO_LABEL, NamedImages, nearest
 from perpixel.dataset.layout.names import subset_named
-from perpixel.dataset.sample import Drawn, Ring, Shape, ring
+from perpixel.dataset.sample import Drawn, Finding, Ring, Shape, ring, warning
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
@@ -50,7 +50,21 @@ def read_coco(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Drawn
             reason = str(error) if isinstance(error, ValueError) else repr(error)
             problems.append(Problem(f"{path} is not sound COCO: {reason}.", fix))
     drawn = {image: tuple(found) for image, found in shapes.items()}
-    return Drawn(tuple(names), drawn, tuple(problems), splits if len(set(splits.values())) > 1 else {})
+    findings = tuple(told for path, data in files.items() for told in _told_loose(path, data))
+    splits = splits if len(set(splits.values())) > 1 else {}
+    return Drawn(tuple(names), drawn, tuple(problems), splits, findings=findings)
+
+
+def _told_loose(path: Path, data: JsonObject) -> list[Finding]:
+    """What is said of annotations whose image the file does not list."""
+    listed = {str(entry.get("id")) for entry in data["images"] if isinstance(entry, dict)}
+    loose = [
+        str(a.get("id")) for a in data["annotations"] if isinstance(a, dict) and str(a.get("image_id")) not in listed
+    ]
+    if not loose:
+        return []
+    what = f"{len(loose)} of {len(data['annotations'])} annotations in {path} are of images that it does not list."
+    return [warning(what, "export it again with all its images; they are not used.", loose)]
 
 
 def _assigned(path: Path, images: Iterable[Path], splits: dict[Path, Subset]) -> list[Problem]:

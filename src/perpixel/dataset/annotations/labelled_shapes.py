@@ -13,7 +13,7 @@ from PIL import Image
 from perpixel.dataset.annotations.coco import scale_to, scaled
 from perpixel.dataset.annotations.placing import NamedImages, nearest, placed_bitmap
 from perpixel.dataset.layout.names import natural
-from perpixel.dataset.sample import Drawn, Ring, Shape, ring
+from perpixel.dataset.sample import Drawn, Finding, Ring, Shape, ring, warning
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_yaml
@@ -169,7 +169,13 @@ def read_yolo(files: Sequence[Path], images: Sequence[Path], names_files: Sequen
         )
     count = max((shape.value for own in shapes.values() for shape in own), default=0)
     names, short = _yolo_names(names_files, count)
-    return Drawn(names, shapes, (*problems, *short))
+    alone = [path.name for path, same in found.items() if not same and _numbers(path)]
+    return Drawn(names, shapes, (*problems, *short), findings=_told_alone(alone))
+
+
+def _told_alone(names: Sequence[str]) -> tuple[Finding, ...]:
+    told = f"{len(names)} YOLO files belong to no image."
+    return (warning(told, "add the images, or remove them.", names),) if names else ()
 
 
 def _unclear(names: Iterable[str]) -> list[Problem]:

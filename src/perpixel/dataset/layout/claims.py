@@ -90,6 +90,22 @@ def shared_masks(samples: Sequence[Sample]) -> list[Problem]:
     return problems
 
 
+def listed_twice(pairs: Sequence[tuple[Path, Path | None]], source: str) -> list[Problem]:
+    """Images that a list gives two masks, or the same mask twice, as one problem.
+
+    Args:
+        pairs: An image with its mask, or with none, of each row.
+        source: The list's name.
+    """
+    rows: dict[Path, list[str]] = defaultdict(list)
+    for image, mask in pairs:
+        rows[image].append("none" if mask is None else str(mask))
+    twice = tuple(f"{image.name}: {', '.join(masks)}" for image, masks in rows.items() if len(masks) > 1)
+    if not twice:
+        return []
+    return [Problem(f"{len(twice)} image(s) stand in several rows of {source}.", "list each image once.", twice)]
+
+
 def _claims(samples: Sequence[Sample]) -> Mapping[Path, set[Path]]:
     """Of each mask the images that it is taken for."""
     claims: dict[Path, set[Path]] = defaultdict(set)

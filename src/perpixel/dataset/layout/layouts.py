@@ -176,9 +176,7 @@ def _choose(
     pairs = replace(pairs, without_image=tuple(left))
     if any(len(sample.masks) > 1 for sample in samples) and not left:
         return "objects", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
-    if pairs.without_image:
-        findings.append(_without_image(pairs, best.images))
-    elif len(pairs.without_mask) > len(pairs.pairs) > 0:
+    if not pairs.without_image and len(pairs.without_mask) > len(pairs.pairs) > 0:
         samples += [sample_of(folder, image, ()) for image in pairs.without_mask]
         findings.append(_mostly_unlabelled(pairs, folder))
         return "values", samples, findings, problems, ()
@@ -305,12 +303,12 @@ def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layou
     if files := class_files(replace(folder, images=tuple(images)), masks):
         return Layout("objects", tuple(files), (), tuple(findings))
     pairs, bare = _without_test(pair(images, masks), masks)
+    pairs, passed_over = _without_companions(pairs)
+    findings += passed_over
     problems = list(pairs.problems)
     if pairs.without_mask:
         problems.append(missing_masks(pairs, images, masks))
-    samples, left = with_numbered([sample_of(folder, i, (m,)) for i, m in pairs.pairs], pairs.without_image)
-    if left:
-        findings.append(_without_image(replace(pairs, without_image=tuple(left)), masks))
+    samples, _ = with_numbered([sample_of(folder, i, (m,)) for i, m in pairs.pairs], pairs.without_image)
     form: Form = "objects" if any(len(sample.masks) > 1 for sample in samples) else "values"
     samples += [replace(sample_of(folder, image, ()), split="test") for image in bare]
     return Layout(form, tuple(samples), (), tuple(findings), tuple(problems))
@@ -336,14 +334,6 @@ def _across_folders(images: Sequence[tuple[Folder, list[Path]]], masks: Sequence
         problems.append(missing_masks(pairs, every, masks))
     samples = [sample_of(home[image], image, (mask,)) for image, mask in pairs.pairs]
     return Layout("values", named_apart(samples), (), (), tuple(problems))
-
-
-def _without_image(pairs: Pairs, masks: Sequence[Path]) -> Finding:
-    return warning(
-        f"{len(pairs.without_image)} of {len(masks)} masks in {masks[0].parent} belong to no image.",
-        "add their images, or remove them.",
-        [mask.name for mask in pairs.without_image],
-    )
 
 
 def _not_used(folders: Sequence[str]) -> Finding:

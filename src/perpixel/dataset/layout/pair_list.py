@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 from unicodedata import normalize
 
+from perpixel.dataset.layout.claims import listed_twice
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout, named_apart
 from perpixel.dataset.layout.names import SUBSET_OF_WORD, stem, subset_named
@@ -102,7 +103,7 @@ def read_list(path: Path) -> Layout:
             samples.append(
                 Sample(stem(files[0].name), files[0], masks=masks, group=cell.get("group", ""), split=part)
             )
-    problems = []
+    problems = listed_twice([(s.image, next(iter(s.masks), None)) for s in samples], path.name)
     if lost:
         problems.append(
             Problem(

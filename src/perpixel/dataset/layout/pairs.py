@@ -5,11 +5,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 from unicodedata import normalize
 
 from perpixel.dataset.layout.affixes import by_affix
 from perpixel.dataset.layout.names import file_role, key, key_words, natural, stem
 from perpixel.errors import Problem
+
+FIRST_CHOICE: Final = frozenset(
+    {"semantic", "semseg", "trainids", "labeltrainids", "consensus", "final", "corrected"}
+)
+"""In the name of a mask: it counts where others of the same image do not say so."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ def pair(images: Sequence[Path], masks: Sequence[Path]) -> Pairs:
     """
     are_masks = set(masks)
     images = [i for i in images if i not in are_masks]
-    masks = _semantic(masks, len(images))
+    masks = _first_choice(masks, len(images))
     problems = [*_collisions(images), *_collisions(masks)]
     pairs: list[tuple[Path, Path]] = []
     for step in (_by_stem, _by_file_name, _by_key, _by_affix, _by_number):
@@ -117,9 +123,9 @@ def _by_number(images: Sequence[Path], masks: Sequence[Path]) -> list[tuple[Path
     return [(image, second[name]) for name, image in first.items()] if is_whole else []
 
 
-def _semantic(masks: Sequence[Path], images: int) -> list[Path]:
-    """The masks whose names say that they hold classes, where others beside them do not: a.png, a_semantic.png."""
-    said = [mask for mask in masks if "semantic" in key_words(stem(mask.name))]
+def _first_choice(masks: Sequence[Path], images: int) -> list[Path]:
+    """The masks whose names say that they count, where others beside them do not: a.png, a_semantic.png."""
+    said = [mask for mask in masks if FIRST_CHOICE & {*key_words(stem(mask.name))}]
     return said if images <= len(said) and said else list(masks)
 
 

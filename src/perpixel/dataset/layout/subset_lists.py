@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from unicodedata import normalize
 
+from perpixel.dataset.layout.claims import listed_twice
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout, named_apart
 from perpixel.dataset.layout.names import SUBSET_OF_WORD, stem, subset_named
@@ -36,6 +37,10 @@ class SubsetList:
     path: Path
     part: Subset
     rows: tuple[tuple[str, ...], ...]
+
+
+Assigned = tuple[dict[Path, Subset], str, tuple[str, ...], tuple[str, ...]]
+"""The subset of each image; the lists that say so; images in several of them; and names that no image has."""
 
 
 class Index:
@@ -86,11 +91,14 @@ def recognise_pair_lists(tree: Tree) -> Layout | None:
         for of, (image, mask) in whole:
             part = of.part if len(parts) > 1 else None
             first.setdefault(image, Sample(stem(image.name), image, masks=(mask,), split=part))
+        problems = listed_twice(
+            list(dict.fromkeys(pair for _, pair in whole)), ", ".join(of.path.name for of in lists)
+        )
         told = info(
             f"the pairs are those of {', '.join(of.path.name for of in lists)}.",
             "remove or rename them to let perpixel find the pairs.",
         )
-        return Layout("values", named_apart(list(first.values())), (), (told,))
+        return Layout("values", named_apart(list(first.values())), (), (told,), tuple(problems))
     return None
 
 
@@ -106,10 +114,11 @@ def with_subsets(samples: Sequence[Sample], tree: Tree) -> tuple[tuple[Sample, .
     if all(sample.split is not None for sample in samples):
         return tuple(samples), []
     by_folder = [_assigned(lists, samples, tree.root) for lists in _by_folder(tree).values()]
-    assigned = _chosen([each for each in by_folder if each is not None])
+    known = [each for each in by_folder if each is not None]
+    assigned = _chosen(known)
     if assigned is None:
-        return tuple(samples), []
-    found, source, twice = assigned
+        return tuple(samples), [_disagree(known)] if known else []
+    found, source, twice, lost = assigned
     counts = Counter(found.values())
     findings = [
         info(
@@ -125,20 +134,42 @@ def with_subsets(samples: Sequence[Sample], tree: Tree) -> tuple[tuple[Sample, .
                 twice,
             )
         )
+    findings += _told_gaps(samples, found, source, lost)
     return tuple(s if s.split else replace(s, split=found.get(s.image)) for s in samples), findings
 
 
-Assigned = tuple[dict[Path, Subset], str, tuple[str, ...]]
+def _told_gaps(
+    samples: Sequence[Sample], found: Mapping[Path, Subset], source: str, lost: Sequence[str]
+) -> list[Finding]:
+    """What is said of names in lists that no image has, and of labelled images that no list names."""
+    findings = []
+    if lost:
+        told = f"{len(lost)} names in {source} are of no image that is here with its labels."
+        findings.append(warning(told, "add the images and their masks, or remove the names.", lost))
+    out = [s.image.name for s in samples if s.is_labelled and not s.split and s.image not in found]
+    if out:
+        told = f"{len(out)} labelled images are in none of {source}: they are divided as if there were no lists."
+        findings.append(info(told, "add them to a list.", out))
+    return findings
+
+
+def _disagree(lists: Sequence[Assigned]) -> Finding:
+    return warning(
+        f"{len(lists)} folders hold lists of the subsets, and they disagree: none is used.",
+        "remove or rename all but those that count.",
+        [source for _, source, *_ in lists],
+    )
 
 
 def _assigned(lists: Sequence[SubsetList], samples: Sequence[Sample], root: Path) -> Assigned | None:
-    """The subset of each listed image, the lists that say so, and images in several of them."""
+    """The subset of each listed image, the lists that say so, images in several of them, and names of none."""
     images = Index(sample.image for sample in samples)
     masks = {mask: sample.image for sample in samples for mask in sample.masks}
     by_mask = Index(masks)
     of_folder = _folders_of(samples, root)
     found: dict[Path, Subset] = {}
     twice: list[str] = []
+    lost: list[str] = []
     used = []
     for of in sorted(lists, key=lambda of: ("val", "test", "train").index(of.part)):
         named = [_meant(row[0], images, by_mask, masks) or of_folder.get(row[0], ()) for row in of.rows]
@@ -146,13 +177,14 @@ def _assigned(lists: Sequence[SubsetList], samples: Sequence[Sample], root: Path
         if sum(map(bool, named)) < LEAST_FOUND * len(named) or not here:
             continue
         used.append(of.path)
+        lost += [row[0] for row, each in zip(of.rows, named, strict=True) if not each]
         for image in dict.fromkeys(here):
             if found.setdefault(image, of.part) != of.part and of.part == "train":
                 twice.append(image.name)
     if len(set(found.values())) < 2 and not _is_test_alone(found, samples):
         return None
     names = dict.fromkeys(path.relative_to(root).as_posix() for path in used)
-    return found, ", ".join(names), tuple(twice)
+    return found, ", ".join(names), tuple(twice), tuple(lost)
 
 
 def _is_test_alone(found: Mapping[Path, Subset], samples: Sequence[Sample]) -> bool:

@@ -1,0 +1,121 @@
+"""What a layout leaves aside: a second mask of an image is asked about, other files are told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from perpixel.dataset.layout.folder_tree import Tree
+from perpixel.dataset.layout.layouts import Layout
+from perpixel.dataset.layout.names import DERIVED_WORDS, INSTANCE_WORDS, PICTURED_WORDS, key_words, stem
+from perpixel.dataset.layout.pairs import FIRST_CHOICE, pair
+from perpixel.dataset.sample import Finding, info, warning
+from perpixel.errors import Problem
+
+SECOND_CHOICE: Final = (
+    PICTURED_WORDS
+    | DERIVED_WORDS
+    | INSTANCE_WORDS
+    | {"old", "backup", "bak", "copy", "kopie", "copie", "copia", "draft", "tmp", "prediction", "predictions", "pred"}
+    | {"confidence", "certainty", "probability", "prob", "weight", "weights", "dist", "depth", "panoptic", "polygons"}
+)
+"""In the name of a file: made from the mask, or left over from earlier work."""
+
+
+def left_aside(layout: Layout, tree: Tree) -> tuple[list[Finding], list[Problem]]:
+    """What is said of image files that are no image, no mask and no instance map of any sample, and are not told yet.
+
+    Args:
+        layout: As recognised.
+        tree: All files.
+
+    Returns:
+        The findings; and the problem where an image has several masks, and no name says which counts.
+    """
+    used = {p for s in layout.samples for p in (s.image, *s.masks, *s.instances)}
+    told = {example for finding in layout.findings for example in finding.problem.examples}
+    told |= {example for problem in layout.problems for example in problem.examples}
+    folders = {str(folder.path) for folder in tree.folders} & told | {f.path.name for f in tree.folders} & told
+    left = [
+        image
+        for folder in tree.folders
+        if not {str(folder.path), folder.path.name} & folders
+        for image in folder.images
+        if image not in used and not {image.name, str(image)} & told
+    ]
+    if not left:
+        return [], []
+    images = {mask: sample.image for sample in layout.samples for mask in sample.masks}
+    findings: list[Finding] = []
+    problems: list[Problem] = []
+    rest: list[Path] = []
+    for home, files in groupby(left, key=lambda path: path.parent):
+        masks = {mask: image for mask, image in images.items() if mask.parent == home}
+        each = list(files)
+        second = _second_masks(masks, each)
+        asked = {other: mask for other, mask in second.items() if not _is_second_choice(other, mask)}
+        problems += [_which(masks, asked)] if asked else []
+        findings += [_told_second(masks, second)] if second and not asked else []
+        rest += [file for file in each if file not in second] if not masks else []
+        stray = [file for file in each if masks and file not in second]
+        findings += [_without_image(stray, len(masks) + len(each))] if stray else []
+    return [*findings, *([_not_used(rest)] if rest else [])], problems
+
+
+def _second_masks(masks: Mapping[Path, Path], left: Sequence[Path]) -> dict[Path, Path]:
+    """Of files next to masks those that are named like an image that has its mask, and that mask.
+
+    Files of one name but for the ending are a problem of `pair`.
+    """
+    mask_of = {image: mask for mask, image in masks.items()}
+    found: dict[Path, Path] = {}
+    rest = list(left)
+    while rest and (pairs := pair(list(mask_of), rest).pairs):
+        found |= {file: mask_of[image] for image, file in pairs}
+        rest = [file for file in rest if file not in found]
+    return {file: mask for file, mask in found.items() if stem(file.name) != stem(mask.name)}
+
+
+def _is_second_choice(file: Path, taken: Path) -> bool:
+    """Whether the names tell which of two masks counts."""
+    own, other = set(key_words(stem(file.name))), set(key_words(stem(taken.name)))
+    return bool((own - other) & SECOND_CHOICE or (other - own) & FIRST_CHOICE)
+
+
+def _which(masks: Mapping[Path, Path], second: Mapping[Path, Path]) -> Problem:
+    examples = tuple(f"{masks[mask].name}: {mask.name} or {file.name}" for file, mask in second.items())
+    images, home = {masks[mask] for mask in second.values()}, next(iter(second)).parent
+    return Problem(
+        f"{len(images)} image(s) have several masks in {home}, and their names do not say which counts.",
+        "move the others out of the folder, or list the pairs in a CSV file (columns image, mask) and name it in "
+        "dataset.yaml (pairs: FILE).",
+        examples,
+    )
+
+
+def _told_second(masks: Mapping[Path, Path], second: Mapping[Path, Path]) -> Finding:
+    return info(
+        f"{len(second)} files in {next(iter(second)).parent} are further masks of images that have one: they are not "
+        "used.",
+        "to use them instead, list the pairs in a CSV file (columns image, mask) and name it in dataset.yaml (pairs: "
+        "FILE).",
+        [f"{file.name}: {masks[mask].name} has {mask.name}" for file, mask in second.items()],
+    )
+
+
+def _without_image(stray: Sequence[Path], count: int) -> Finding:
+    return warning(
+        f"{len(stray)} of {count} masks in {stray[0].parent} belong to no image.",
+        "add their images, or remove them.",
+        [mask.name for mask in stray],
+    )
+
+
+def _not_used(files: Iterable[Path]) -> Finding:
+    listed = [str(file) for file in files]
+    return info(
+        f"{len(listed)} image file(s) are neither an image nor a mask of the data: they are not used.",
+        "nothing to fix if they mean nothing; else name the folders in dataset.yaml (images: NAME, masks: NAME), or "
+        "list the pairs in a CSV file there (pairs: FILE).",
+        listed,
+    )

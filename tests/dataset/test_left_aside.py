@@ -1,0 +1,107 @@
+"""Nothing that is found is dropped without a word: second masks, other labels, names in lists, files of no role."""
+
+import numpy as np
+import pytest
+
+from annotation_kinds import CLASSES, coco, drawn, dump
+from folder_kinds import binary, lines, numbers, photo, save, shapes
+from folders import drawing, photograph
+from perpixel.dataset import scan
+from perpixel.dataset.layout.folder_tree import walk
+from perpixel.errors import DataError
+
+NAMES = numbers(3)
+
+
+def masks(root, *patterns, image="images/{}.jpg"):
+    """Images, and of each a mask after every pattern: the first true, the others moved by a pixel each."""
+    targets = {}
+    for name in NAMES:
+        target = shapes(int(name) + 7, 2)
+        save(root / image.format(name), photo(target))
+        for shift, pattern in enumerate(patterns):
+            save(root / pattern.format(name), np.roll(binary(target), shift))
+        targets[name] = target
+    return targets
+
+
+def said(dataset):
+    return "\n".join(str(finding.problem) for finding in dataset.findings)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("{}_v1", "{}_v2"), ("{}_annot1", "{}_annot2"), ("{}_mask", "{}_mask_b"), ("{}_left_rater", "{}_right_rater")],
+)
+def test_two_masks_of_an_image_are_asked_about(tmp_path, first, second):
+    masks(tmp_path, f"masks/{first}.png", f"masks/{second}.png")
+    with pytest.raises(DataError, match=r"3 image\(s\) have several masks in .*masks") as raised:
+        scan(tmp_path)
+    assert f"{first.format(NAMES[0])}.png or {second.format(NAMES[0])}.png" in str(raised.value)
+    assert "pairs: FILE" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("taken", "left"),
+    [
+        ("{}_semantic", "{}"),
+        ("{}_consensus", "{}_rater1"),
+        ("{}_mask", "{}_mask_old"),
+        ("{}_labelTrainIds", "{}_color"),
+    ],
+)
+def test_of_two_masks_the_name_tells_which_counts_and_the_other_is_told(tmp_path, taken, left):
+    targets = masks(tmp_path, f"masks/{taken}.png", f"masks/{left}.png")
+    dataset = scan(tmp_path)
+    for sample in dataset.samples:
+        np.testing.assert_array_equal(dataset.target(sample), targets[sample.name])
+    assert f"{left.format(NAMES[0])}.png" in said(dataset)
+
+
+def test_every_image_file_has_a_role_or_is_told(tmp_path):
+    masks(tmp_path, "training/1st_manual/{}_manual1.png", "training/mask/{}_mask.png", image="training/images/{}.png")
+    save(tmp_path / "figures" / "overview.png", photograph(drawing(0)))
+    dataset = scan(tmp_path)
+    used = {path for sample in dataset.samples for path in (sample.image, *sample.masks)}
+    told = {e for finding in dataset.findings for e in finding.problem.examples}
+    every = {image for folder in walk(tmp_path).folders for image in folder.images}
+    parents = {str(path.parent) for path in every - used}
+    assert {
+        str(p.parent) for p in every - used if str(p) in told or p.name in told or str(p.parent) in told
+    } == parents
+    assert len(parents) == 2
+
+
+@pytest.mark.parametrize("head", ["image,mask", ""])
+def test_an_image_in_two_rows_of_a_list_is_refused(tmp_path, head):
+    masks(tmp_path, "a/{}.png", "b/{}.png", image="im/{}.jpg")
+    rows = [f"im/{name}.jpg,{folder}/{name}.png" for folder in "ab" for name in NAMES]
+    lines(tmp_path / ("pairs.csv" if head else "train.txt"), *([head] if head else []), *rows)
+    with pytest.raises(DataError, match=r"3 image\(s\) stand in several rows of"):
+        scan(tmp_path)
+
+
+def test_lists_that_disagree_or_name_what_is_not_here_are_told(tmp_path):
+    masks(tmp_path, "masks/{}.png")
+    lines(tmp_path / "train.txt", NAMES[0], "gone")
+    lines(tmp_path / "val.txt", NAMES[1])
+    dataset = scan(tmp_path)
+    assert "1 names in val.txt, train.txt are of no image" in said(dataset)
+    assert "1 labelled images are in none of val.txt, train.txt" in said(dataset)
+    for folder, part in (("a", 1), ("b", 2)):
+        lines(tmp_path / folder / "train.txt", *NAMES[:part])
+        lines(tmp_path / folder / "val.txt", *NAMES[part:])
+    assert "3 folders hold lists of the subsets, and they disagree" in said(scan(tmp_path))
+
+
+def test_labels_of_another_kind_and_loose_annotations_are_told(tmp_path):
+    items, _ = drawn(tmp_path)
+    content = coco(items)
+    content["annotations"].append({**content["annotations"][0], "id": 99, "image_id": 777})
+    dump(tmp_path / "labels.json", content)
+    for name, _, outlines in items:
+        shape = {"label": CLASSES[0], "points": outlines[0][1], "shape_type": "polygon"}
+        dump(tmp_path / "images" / f"{name}.json", {"shapes": [shape], "imagePath": f"{name}.png"})
+    found = said(scan(tmp_path))
+    assert "COCO are used, and those of LabelMe are not" in found
+    assert "1 of 9 annotations" in found
