@@ -15,7 +15,7 @@ def test_the_plan_is_the_one_that_training_follows(tmp_path, cells):
 
 
 def test_minutes_become_the_steps_that_they_hold(cells, monkeypatch):
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: 0.5)
+    monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: 0.5)
     monkeypatch.setattr(timing, "time_validation", lambda session: 1.0)
     planned = estimate_training(cells, tiny_settings(steps=None, minutes=2, validation_passes=2))
     assert 220 <= planned.settings.train.steps <= 236  # (120 s − 2 s − what reading took) / 0.5 s

@@ -107,7 +107,7 @@ def test_epochs_become_steps(tmp_path, cells):
 
 
 def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: 5.0)
+    monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: 5.0)
     monkeypatch.setattr(timing, "time_validation", lambda session: 2.0)
     monkeypatch.setattr("perpixel.training.trainer.Trainer._retime", lambda self: None)
     run = train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validation_passes=8))
@@ -118,7 +118,7 @@ def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
 
 
 def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch):
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: 4.0)
+    monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: 4.0)
     monkeypatch.setattr(timing, "time_validation", lambda session: 20.0)
     message = (
         r"train.minutes = 0.5 holds 2 training steps next to one validation, which lasts 20 s.\n"
@@ -131,7 +131,7 @@ def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch
 
 @pytest.mark.parametrize("data", [{}, {"folds": 2}])
 def test_a_budget_too_small_leaves_the_run_that_it_was_to_replace(tmp_path, cells, cells_run, monkeypatch, data):
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: 100.0)
+    monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: 100.0)
     shutil.copytree(cells_run.folder, tmp_path / "run")
     settings = tiny_settings(steps=None, minutes=1)
     settings = changed(settings, {f"data.{name}": value for name, value in data.items()})
@@ -143,7 +143,7 @@ def test_a_budget_too_small_leaves_the_run_that_it_was_to_replace(tmp_path, cell
 def timed_steps(monkeypatch):
     """What a step lasts is known; the list tells how often it was asked for."""
     asked = []
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: asked.append(session) or 400.0)
+    monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: asked.append(session) or 400.0)
     monkeypatch.setattr(timing, "time_validation", lambda session: 30.0)
     return asked
 

@@ -101,6 +101,15 @@ def test_few_minutes_are_timed_on_fewer_crops(raced):
     assert crops > 2
 
 
+@pytest.mark.parametrize(("speed", "shape"), [(4e5, (2, 64, 64)), (1e6, (2, 96, 128)), (2.2e6, (2, 160, 192))])
+def test_a_slow_network_is_timed_on_smaller_crops(monkeypatch, raced, speed, shape):
+    monkeypatch.setattr(timing, "_pixels_per_second", lambda train, card, progress: speed)
+    Stopwatch(lambda settings: CARD).memory_formats(asked(minutes=0.2, batch_size=8, crop_hw=[256, 320]))
+    assert raced[0][2] == shape
+    held = speed * timing.RACE_SHARE * 12 / 2 / (timing.LEAST_ROUNDS + 1)
+    assert shape[0] * shape[1] * shape[2] <= max(held, 2 * timing.LEAST_SIDE**2)
+
+
 def test_half_of_the_threads_are_timed_where_there_are_some(monkeypatch, raced):
     before = torch.get_num_threads()
     stopwatch = Stopwatch(lambda settings: CARD)
@@ -136,3 +145,41 @@ def test_a_step_computes_with_the_threads_it_is_asked_to():
 def test_a_step_is_taken_in_either_way():
     for way in ({"precision": "bf16"}, {"memory_format": "channels_first"}):
         timing._step(asked(**way).train, CARD, (2, 16, 16))()
+
+
+class _Ranks:
+    first = staticmethod(lambda value: value)
+    any = staticmethod(bool)
+
+
+class _SlowSession:
+    """Each step of it lasts ten seconds of the faked clock."""
+
+    ranks = _Ranks()
+
+    def __init__(self, monkeypatch):
+        self.now, self.taken = 0.0, 0
+        monkeypatch.setattr(timing.time, "monotonic", lambda: self.now)
+
+    def state(self):
+        return {}
+
+    def load(self, state):
+        self.loaded = state
+
+    def stream(self, start):
+        return (number for number in range(100))
+
+    def learning_rate(self, number, schedule):
+        return 0.1
+
+    def step(self, number, batch, rate):
+        self.now, self.taken = self.now + 10.0, self.taken + 1
+
+
+@pytest.mark.parametrize(("seconds", "most", "taken"), [(0.0, 1e9, 4), (55.0, 1e9, 6), (0.0, 15.0, 2), (0.0, 5.0, 1)])
+def test_steps_are_timed_until_the_time_for_it_is_over(monkeypatch, seconds, most, taken):
+    session = _SlowSession(monkeypatch)
+    assert timing.time_step(session, seconds, most) == 10.0
+    assert session.taken == taken
+    assert session.loaded == {}

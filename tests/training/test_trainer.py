@@ -289,7 +289,7 @@ def test_minutes_are_kept_where_steps_take_longer_than_they_were_timed(
         clock.now += 0.2
         return validate(self)
 
-    monkeypatch.setattr(timing, "time_step", lambda session, seconds, progress: timed)
+    monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: timed)
     monkeypatch.setattr(timing, "time_validation", lambda session: 0.2)
     monkeypatch.setattr(Session, "step", step)
     monkeypatch.setattr(Session, "validate", scored)

@@ -25,6 +25,9 @@ from perpixel.training.step import hardware_for, loss_of, set_training_mode
 from perpixel.training.validation import validate
 
 TIMED_SHARE: Final = 0.03
+TIMED_STEPS: Final = 3
+TIMED_MOST: Final = 0.2
+"""Of the minutes, after which no further step is timed: where so few steps take so long, they are too slow."""
 VALIDATION_SHARE: Final = 0.15
 LEAST_STEPS: Final = 10
 
@@ -32,7 +35,7 @@ TRIED_SIDE: Final = 256
 TRIED_CROPS: Final = 4
 TRIED_STEPS: Final = 3
 TRIED_S: Final = 6.0
-"""After so long no further step is tried: of a step as slow, the second or two of warming up are a small part."""
+"""After so long nothing is tried again: of work as slow, the second or two of warming up are a small part."""
 USED_SHARE: Final = 0.85
 """Of the minutes, what is left for training steps; the rest goes to reading, validating and writing."""
 FEW_STEPS: Final = 40
@@ -41,6 +44,10 @@ RACE_S: Final = 2.0
 """How long two ways of a step are compared."""
 RACE_SHARE: Final = 0.02
 """Of the minutes, at most so much for comparing two ways of a step."""
+LEAST_CROPS: Final = 2
+LEAST_SIDE: Final = 64
+SIDE_STEP: Final = 32
+"""Of the smallest crops that two ways are compared on, where the network is slow for the minutes."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ def fit_budget(session: Session, started: float, progress: Progress = silent) ->
     if train.minutes is None:
         return _fixed_number(session, progress)
     budget = train.minutes * 60
-    step_seconds = time_step(session, TIMED_SHARE * budget, progress=progress)
+    step_seconds = time_step(session, TIMED_SHARE * budget, TIMED_MOST * budget, progress)
     validation_seconds = time_validation(session)
     left = session.ranks.first(budget - (time.monotonic() - started))
     validations = max(1, min(train.validation_passes, math.floor(VALIDATION_SHARE * budget / validation_seconds)))
@@ -106,16 +113,18 @@ def _fixed_number(session: Session, progress: Progress) -> FittedBudget:
         settings = changed(settings, {"train.epochs": None, "train.steps": steps})
     if (settings.train.steps or 0) <= FEW_STEPS:
         return FittedBudget(settings)
-    return FittedBudget(settings, time_step(session, 0.0, progress=progress), time_validation(session))
+    return FittedBudget(settings, time_step(session, progress=progress), time_validation(session))
 
 
-def time_step(session: Session, seconds: float, least: int = 3, *, progress: Progress = silent) -> float:
+def time_step(
+    session: Session, seconds: float = 0.0, most_seconds: float = math.inf, progress: Progress = silent
+) -> float:
     """Seconds of a training step, the median of real steps; the session is left as it was.
 
     Args:
         session: Takes the steps.
-        seconds: How long to measure.
-        least: Steps to take even if they last longer.
+        seconds: How long to measure, and TIMED_STEPS after the first even if they last longer.
+        most_seconds: After so long no further step is taken.
         progress: Called after each step.
     """
     state = copy.deepcopy(session.state())
@@ -126,25 +135,24 @@ def time_step(session: Session, seconds: float, least: int = 3, *, progress: Pro
             before = time.monotonic()
             session.step(number, batch, session.learning_rate(number, StepSchedule(10**6)))
             times.append(time.monotonic() - before)
-            progress(
-                "timing steps", min(len(times) / (least + 1), (time.monotonic() - start) / max(seconds, 1e-9), 1), 1
-            )
-            if session.ranks.any(len(times) > least and time.monotonic() - start > seconds):
+            passed, enough = time.monotonic() - start, len(times) > TIMED_STEPS
+            progress("timing steps", min(len(times) / (TIMED_STEPS + 1), passed / max(seconds, 1e-9), 1), 1)
+            if session.ranks.any((enough and passed > seconds) or passed > most_seconds):
                 break
     session.load(state)
-    return session.ranks.first(float(np.median(times[1:])))
+    return session.ranks.first(float(np.median(times[1:] or times)))
 
 
 def time_validation(session: Session) -> float:
     """Seconds that a validation will last, from one image of the largest size; the lesser of two, warmed up."""
     areas = [sample.height * sample.width for sample in session.validation_samples]
     largest = session.validation_samples[int(np.argmax(areas))]
-    times = []
-    for _ in range(3):
+    times: list[float] = []
+    while len(times) < TIMED_STEPS and sum(times) < TRIED_S:
         start = time.monotonic()
         validate(session.predictor(), session.dataset, [largest], session.validation_loss)
         times.append(time.monotonic() - start)
-    return session.ranks.first(min(times[1:]) * sum(areas) / max(areas) / session.ranks.number)
+    return session.ranks.first(min(times[1:] or times) * sum(areas) / max(areas) / session.ranks.number)
 
 
 class Stopwatch:
@@ -196,15 +204,14 @@ class Stopwatch:
         return self._race(request, last, first)
 
     def _race(self, request: Request, *ways: JsonMapping) -> Race:
-        """Steps of the network at its own shapes, in turns; fewer crops where a step would last too long."""
-        card, (height, width) = self._card_for(request), request.train.crop_hw
-        crops = request.train.batch_size // request.train.accumulate
+        """Steps of the network in turns, on its own shapes; on fewer, smaller crops where they would last long."""
+        card = self._card_for(request)
+        shape = (request.train.batch_size // request.train.accumulate, *request.train.crop_hw)
         seconds = RACE_S
         if request.train.minutes is not None:
             seconds = min(RACE_S, RACE_SHARE * request.train.minutes * 60)
             longest = seconds / (LEAST_ROUNDS + 1) / len(ways)
-            crops = min(crops, max(2, int(longest * self._speed(request) / (height * width))))
-        shape = (crops, height, width)
+            shape = _within(shape, longest * self._speed(request))
         one, other = (_step(changed(request, way).train, card, shape) for way in ways)
         return race(one, other, seconds=seconds)
 
@@ -214,6 +221,17 @@ class Stopwatch:
         if name not in self._speeds:
             self._speeds[name] = _speed_of(request, self._card_for(request), self._progress)
         return self._speeds[name]
+
+
+def _within(shape: tuple[int, int, int], pixels: float) -> tuple[int, int, int]:
+    """As many crops (N, H, W) as so many pixels hold, at least LEAST_CROPS, which are smaller where they must be."""
+    crops, *sides = shape
+    fewest, area = min(LEAST_CROPS, crops), math.prod(sides)
+    if pixels >= fewest * area:
+        return min(crops, int(pixels // area)), *shape[1:]
+    shrunk = math.sqrt(pixels / fewest / area)
+    height, width = (min(side, max(LEAST_SIDE, int(shrunk * side) // SIDE_STEP * SIDE_STEP)) for side in sides)
+    return fewest, height, width
 
 
 def _speed_of(request: Request, card: ModelCard, progress: Progress = silent) -> float:
