@@ -148,5 +148,5 @@ def _layout(tree: Tree, stated: Stated) -> Layout:
     raise DataError(
         f"{len(images):,} image(s) under {tree.root}, but no masks were found.",
         examples=[str(image) for image in images],
-        fix=way_out([file for folder in tree.folders for file in folder.others]),
+        fix=way_out([file for folder in tree.folders for file in folder.others], images),
     )

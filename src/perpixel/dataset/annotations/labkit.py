@@ -82,5 +82,6 @@ def _image_of(raster: Path, images: Sequence[Path]) -> str:
     """The name of the image that a label raster is of: its own, or what is left of it without words like "labels"."""
     if NamedImages(images).named(raster.name):
         return raster.name
-    same = [image.name for image in images if key(stem(image.name)) == key(stem(raster.name))]
+    same = [image.name for image in images if raster.name.startswith(image.name)]  # a.tif-labeling.tif
+    same = same or [image.name for image in images if key(stem(image.name)) == key(stem(raster.name))]
     return same[0] if len(same) == 1 else raster.name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from perpixel.dataset.layout.inventory import packed
+from perpixel.dataset.layout.inventory import packed, unpacked
 from perpixel.dataset.layout.text_tables import decoded_text, separator_of
 from perpixel.errors import DataError
 from perpixel.files.parse import parse_json, parse_xml, parse_yaml
@@ -33,6 +33,8 @@ ALWAYS_TABLES: Final = frozenset({".pbtxt", ".clr", ".gpl"})
 """Endings of files that hold nothing but classes."""
 NAMES_A_FILE: Final = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|npy)\b", re.IGNORECASE)
 """What lists files is no list of classes."""
+OPAQUE: Final = frozenset({"255", "1.0", "1"})
+"""Alpha of a colour that is seen."""
 IGNORED_BY_NNUNET: Final = "ignore"
 CLASS_COLUMNS: Final = ("name", "class", "label", "title", "class_name", "classname", "label_name", "category")
 VALUE_COLUMNS: Final = (
@@ -101,10 +103,19 @@ class ClassTable:
         return self.names[0].strip("_ ").lower() in NO_OBJECT
 
     def for_colours(self, colours: set[int]) -> dict[int, str] | None:
-        """The list as colour to name, if it names every colour given."""
-        if not self.colours or not colours <= self.colours:
-            return None
-        return {packed(entry.colour): entry.name for entry in self.entries if entry.colour}
+        """The list as colour to name, if it names every colour given, up to the rounding of shares of 1."""
+        named = {packed(entry.colour): entry.name for entry in self.entries if entry.colour}
+        if not colours <= named.keys():
+            nearest = {near: colour for colour in colours for near in named if _differ_by_rounding(colour, near)}
+            if len(nearest) != len(colours) or {*nearest.values()} != colours:
+                return None
+            named = {nearest.get(colour, colour): name for colour, name in named.items()}
+        return named or None
+
+
+def _differ_by_rounding(colour: int, other: int) -> bool:
+    """Whether no channel differs by more than one level."""
+    return all(abs(ours - theirs) <= 1 for ours, theirs in zip(unpacked(colour), unpacked(other), strict=True))
 
 
 @dataclass(frozen=True)
@@ -145,6 +156,12 @@ KNOWN_SETS: Final = (
             )
         ),
         void=(11,),
+    ),
+    KnownSet(
+        "LoveDA (0 is no data)",
+        frozenset({"rural", "urban", "masks_png"}),
+        dict(enumerate(["background", "building", "road", "water", "barren", "forest", "agriculture"], start=1)),
+        void=(0,),
     ),
     KnownSet("Oxford-IIIT Pet trimaps", frozenset({"trimaps"}), {1: "pet", 2: "background", 3: "border"}),
     KnownSet(
@@ -201,20 +218,31 @@ def find_tables(files: Sequence[Path]) -> list[ClassTable]:
 
 
 def parse_colour(value: Json) -> Colour | None:
-    """(R, G, B) of "#RRGGBB", "R G B", "R,G,B" or a list of three; None of anything else.
+    """(R, G, B) of "#RRGGBB", "R G B", "R,G,B", or a list of three, or of four of which the last is full; else None.
 
-    >>> parse_colour("#FF8000"), parse_colour([1, 2, 3]), parse_colour("red")
-    ((255, 128, 0), (1, 2, 3), None)
+    Numbers with a point are shares of 1.
+
+    >>> parse_colour("#FF8000"), parse_colour([1, 2, 3]), parse_colour("red"), parse_colour([1.0, 0.5, 0])
+    ((255, 128, 0), (1, 2, 3), None, (255, 128, 0))
     """
     if isinstance(value, str):
         if match := re.fullmatch(r"#?([0-9A-Fa-f]{6})", value.strip()):
             number = int(match[1], 16)
             return number >> 16, number >> 8 & 255, number & 255
-        value = re.findall(r"\d+", value) if re.fullmatch(r"[\d\s,;()\[\]]+", value) else []
+        value = re.findall(r"[\d.]+", value) if re.fullmatch(r"[\d.\s,;()\[\]]+", value) else []
+    if isinstance(value, list | tuple) and len(value) == 4 and str(value[3]).strip() in OPAQUE:
+        value = value[:3]
+    if isinstance(value, list | tuple) and len(value) == 3 and any("." in str(v) for v in value):
+        value = [_level(str(v).strip()) for v in value]
     if isinstance(value, list | tuple) and len(value) == 3 and all(str(v).strip().isdigit() for v in value):
         red, green, blue = (int(v) for v in value)
         return (red, green, blue) if max(red, green, blue) <= 255 else None
     return None
+
+
+def _level(share: str) -> str:
+    """0..255 of a share of 1; empty where it is none."""
+    return str(int(float(share) * 255 + 0.5)) if re.fullmatch(r"0?\.\d+|[01]|[01]\.0*|0\.\d+", share) else ""
 
 
 def _from_object(data: Json) -> list[ClassEntry]:

@@ -1,5 +1,6 @@
 """What lies beside images without masks and is not read: which tool wrote it, and what to export instead."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -27,8 +28,13 @@ BY_ENDING: Final = {
 }
 
 
-def way_out(files: Sequence[Path]) -> str:
-    """What to do where no masks were found, by the files that are neither images nor read."""
+def way_out(files: Sequence[Path], images: Sequence[Path] = ()) -> str:
+    """What to do where no masks were found, by files that are neither images nor read, and by the images' names."""
+    if any(re.fullmatch(r"man_seg_\d{3,}_\d{3,}", image.stem) for image in images):
+        return (
+            "the Cell Tracking Challenge labels single slices of these stacks: save each of them as an image "
+            "(man_seg_000_005.tif is of page 5 of t000.tif), under the name of its labels."
+        )
     if any(path.suffix.lower() == ".csv" and _holds_run_lengths(path) for path in files):
         return (
             "a table holds run lengths: decode them to PNG masks, one for each image, or convert them to COCO first."
@@ -41,7 +47,8 @@ def _holds_run_lengths(path: Path) -> bool:
     """Whether a table has a column of run lengths, as in Kaggle's competitions."""
     try:
         with path.open("rb") as file:
-            head = file.readline(1000).lower()
+            head, first = file.readline(1000).lower(), file.readline(10_000)
     except OSError:
         return False
-    return b"encodedpixels" in head or b"rle" in head.replace(b"_", b",").strip().split(b",")
+    is_said = b"encodedpixels" in head or b"rle" in head.replace(b"_", b",").strip().split(b",")
+    return is_said or re.search(rb"(?:^|[,;\t\"])\d+(?: \d+){5,}", first) is not None

@@ -25,6 +25,7 @@ NO_LABELS: Final = frozenset(
     {"prediction", "predictions", "predicted", "pred", "preds", "result", "results", "inference", "depth"}
     | {"depths", "disparity", "disp", "flow", "edge", "edges", "contour", "contours", "overlay"}
     | {"overlays", "heatmap", "heatmaps", "saliency", "attention", "thumbnail", "thumbnails", "normals", "boundary"}
+    | {"outline", "outlines", "boundaries", "border", "borders"}
 )
 """What folders are called whose files have few values and are no labels."""
 

@@ -46,15 +46,33 @@ class Layout:
 
 def recognise(tree: Tree) -> Layout | None:
     """Recognise folders of masks, or masks by their names; None where there is no file of masks."""
-    masks = [f for f in tree.folders if f.images and f.place.role == "mask"]
-    instances = [f for f in tree.folders if f.images and f.place.role == "instance"]
-    images = [f for f in tree.folders if f.images and f.place.role not in ("mask", "instance")]
+    folders = [_as_masks(folder, tree.folders) for folder in tree.folders]
+    masks = [f for f in folders if f.images and f.place.role == "mask"]
+    instances = [f for f in folders if f.images and f.place.role == "instance"]
+    images = [f for f in folders if f.images and f.place.role not in ("mask", "instance")]
     if images and (masks or instances):
         layout = _by_folders(images, masks or instances, instances if masks else [])
         if any(sample.masks for sample in layout.samples) or layout.problems:
             return _with_classes_named(layout)
     named = _by_names(tree.folders)
     return named and _with_classes_named(named)
+
+
+def _as_masks(folder: Folder, folders: Sequence[Folder]) -> Folder:
+    """A folder that no name calls anything as one of masks, if files in it say so and the others are named as images.
+
+    In images/7.jpg, maps/7.png and maps/7_labelTrainIds.png, maps/7.png is no image.
+    """
+    if folder.place.role is not None or not folder.images:
+        return folder
+    said = [image for image in folder.images if file_role(stem(image.name)) == "mask"]
+    others = {stem(image.name) for image in folder.images} - {stem(image.name) for image in said}
+    images = (other for other in folders if other.place.role == "image")
+    if not said or not others or not any(others <= {stem(i.name) for i in other.images} for other in images):
+        return folder
+    where, name = folder.place.where, folder.path.name
+    where = where[:-1] if where[-1:] == (name,) else where
+    return replace(folder, place=replace(folder.place, role="mask", where=where, variant=name))
 
 
 def _with_classes_named(layout: Layout) -> Layout:

@@ -22,6 +22,10 @@ SECOND_CHOICE: Final = (
 """In the name of a file: made from the mask, or left over from earlier work."""
 
 
+SMALL: Final = frozenset({"thumb", "thumbs", "thumbnail", "small", "lowres", "superpixels"})
+"""In the name of a file next to images: made from them."""
+
+
 def left_aside(layout: Layout, tree: Tree) -> tuple[list[Finding], list[Problem]]:
     """What is said of image files that are no image, no mask and no instance map of any sample, and are not told yet.
 
@@ -46,8 +50,8 @@ def left_aside(layout: Layout, tree: Tree) -> tuple[list[Finding], list[Problem]
     if not left:
         return [], []
     images = {mask: sample.image for sample in layout.samples for mask in sample.masks}
+    problems = _second_images(images, left)
     findings: list[Finding] = []
-    problems: list[Problem] = []
     rest: list[Path] = []
     for home, files in groupby(left, key=lambda path: path.parent):
         masks = {mask: image for mask, image in images.items() if mask.parent == home}
@@ -70,10 +74,33 @@ def _second_masks(masks: Mapping[Path, Path], left: Sequence[Path]) -> dict[Path
     mask_of = {image: mask for mask, image in masks.items()}
     found: dict[Path, Path] = {}
     rest = list(left)
-    while rest and (pairs := pair(list(mask_of), rest).pairs):
+    while rest and (pairs := _paired(list(mask_of), rest)):
         found |= {file: mask_of[image] for image, file in pairs}
         rest = [file for file in rest if file not in found]
     return {file: mask for file, mask in found.items() if stem(file.name) != stem(mask.name)}
+
+
+def _second_images(images: Mapping[Path, Path], left: Sequence[Path]) -> list[Problem]:
+    """Files next to images that are named like a mask which has its image: bands of one image, it may be."""
+    examples = []
+    for home, files in groupby(left, key=lambda path: path.parent):
+        image_of = {mask: image for mask, image in images.items() if image.parent == home and mask.parent != home}
+        every = [file for file in files if not set(key_words(stem(file.name))) & (SECOND_CHOICE | SMALL)]
+        found = _paired(every, list(image_of)) if every and image_of else ()
+        examples += [f"{mask.name}: {image_of[mask].name} or {file.name}" for file, mask in found]
+    if not examples:
+        return []
+    what = f"{len(examples)} mask(s) have several images, and their names do not say which counts."
+    fix = "put the bands of one image into one file; or move all but one image of each mask out of the folder."
+    return [Problem(what, fix, tuple(examples))]
+
+
+def _paired(images: Sequence[Path], masks: Sequence[Path]) -> tuple[tuple[Path, Path], ...]:
+    """Pairs by their names; one image and one mask are no pair by being alone."""
+    pairs = pair(images, masks).pairs
+    if len(images) == len(masks) == 1:
+        return tuple((i, m) for i, m in pairs if stem(i.name) in stem(m.name) or stem(m.name) in stem(i.name))
+    return pairs
 
 
 def _is_second_choice(file: Path, taken: Path) -> bool:

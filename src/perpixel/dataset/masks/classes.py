@@ -86,11 +86,8 @@ def infer(evidence: Evidence) -> Understood:
     facts = evidence.facts
     kinds = {fact.kind for fact in facts}
     is_open = evidence.reading is None
-    if (
-        is_open
-        and all(fact.clear is not None and set(fact.values) == {0} for fact in facts)
-        and any(f.clear for f in facts)
-    ):
+    are_black = all(fact.clear is not None and set(fact.values) == {0} for fact in facts)
+    if is_open and are_black and any(fact.clear for fact in facts):
         return binary("alpha", info(*ALPHA_TOLD))
     if "channels" in kinds:
         return _channels(facts, evidence.tables)
@@ -138,7 +135,7 @@ def _indices(evidence: Evidence, encoding: Encoding) -> Understood:
     if len(values) == 1 and len(counts) > 1:
         raise one_class(values[0], ignored)
     if len(values) < 2:
-        raise empty_masks(len(facts))
+        raise empty_masks(len(facts), {path.parent for path, _ in evidence.shapes.facts})
     if len(values) > MOST_INFERRED:
         raise too_many(values)
     table = {index: colour for fact in facts for index, colour in fact.palette.items()}
@@ -227,6 +224,8 @@ def _names(
             told = info(f"class names are those of {table.path.name}, by the palette.", fix="edit them there.")
             return {value: coloured[palette[value]] for value in values}, (), [*findings, told]
         if (named := table.for_values(values)) is not None:
+            others = [other for other in evidence.tables if other.for_values(values) not in (None, named)]
+            findings += [_disagree(table, others)] if others else []
             return named, (), [*findings, _told_names(table, named, evidence)]
         findings.append(
             warning(
@@ -254,6 +253,14 @@ def _names(
     if len(values) == 2 and values[0] == 0:
         return {0: "background", values[1]: "foreground"}, (), findings
     return {v: f"class {v}" for v in values}, (), findings
+
+
+def _disagree(table: ClassTable, others: Sequence[ClassTable]) -> Finding:
+    return warning(
+        f"{len(others) + 1} class lists name the values differently: those of {table.path.name} are used.",
+        fix="remove the lists that do not count, or list the classes in dataset.yaml.",
+        examples=[other.path.name for other in others],
+    )
 
 
 def _told_names(table: ClassTable, named: Mapping[int, str], evidence: Evidence) -> Finding:
@@ -326,7 +333,7 @@ def _colours(evidence: Evidence) -> Understood:
     if len(colours) > MOST_INFERRED:
         raise too_many(colours, "colours")
     if len(colours) < 2:
-        raise empty_masks(len(facts))
+        raise empty_masks(len(facts), {path.parent for path, _ in evidence.shapes.facts})
     if evidence.reading is None:
         refuse_colours(colours, facts, evidence.shapes)
     ignored = tuple(unpacked(colour) for colour in colours if colour in stated)

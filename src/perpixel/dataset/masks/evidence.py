@@ -25,6 +25,8 @@ LARGEST_SIDE: Final = 4096
 STEP_PX: Final = 3
 """Pixels that far apart are compared across a border, which may be soft."""
 HALF_RANGE: Final = 1 << 31
+BY_CHANCE: Final = 0.001
+"""Images look so different under other values with this probability where the values mean nothing."""
 FLAT: Final = 24
 """Gray levels that differ less within 3 × 3 pixels are a plateau, not a step from one class to another."""
 
@@ -112,8 +114,36 @@ class Shapes:
         pictures = ((self._image(page, mask.shape), mask == rest) for page, mask in self._looked_at.items())
         return border_contrast((image, inside) for image, inside in pictures if image is not None)
 
+    def look_different(self) -> bool:
+        """Whether the images look different where values differ, by a one-way analysis of variance of their means.
+
+        The mean of each value in each image is taken as its difference from where 0 is, so that lighting counts less.
+        """
+        from scipy.stats import f_oneway
+
+        looks: dict[int, list[NDArray[np.float32]]] = defaultdict(list)
+        for page, mask in self._looked_at.items():
+            image = self._pixels(page, mask.shape)
+            if image is None or not (mask == 0).any():
+                continue
+            image = np.nan_to_num(image, posinf=0, neginf=0)
+            rest = image[mask == 0].mean(axis=0)
+            for value in {*np.unique(mask).tolist()} - {0}:
+                looks[value].append(image[mask == value].mean(axis=0) - rest)
+        groups = [np.array(each) for each in looks.values() if len(each) >= 2]
+        if len(groups) < 2:
+            return False
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return bool((f_oneway(*groups, axis=0).pvalue < BY_CHANCE).any())
+
     def _image(self, page: Page, size: tuple[int, ...]) -> NDArray[np.float32] | None:
         """The image of a mask, each channel with spread 1; None where it cannot be read or is of another size."""
+        pixels = self._pixels(page, size)
+        return None if pixels is None else spread_to_one(pixels)
+
+    def _pixels(self, page: Page, size: tuple[int, ...]) -> NDArray[np.float32] | None:
+        """The same as it is."""
         if page not in self.images:
             return None
         try:
@@ -122,10 +152,9 @@ class Shapes:
                 if (file.height, file.width) != (fact.height, fact.width):
                     return None
                 top, left = _corner((file.height, file.width))
-                pixels = file.read(top, left, *size).astype(np.float32)
+                return file.read(top, left, *size).astype(np.float32)
         except DataError:
             return None
-        return spread_to_one(pixels)
 
     def plateaus(self, least: int, greatest: int) -> float:
         """Of the gray pixels between two levels, the share in whose neighbourhood the gray hardly changes."""

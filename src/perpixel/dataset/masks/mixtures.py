@@ -6,7 +6,7 @@ from typing import Final
 
 from perpixel.dataset.layout.inventory import MaskFacts
 from perpixel.dataset.masks.evidence import Shapes
-from perpixel.dataset.masks.refusals import blended, coloured_objects, smoothed
+from perpixel.dataset.masks.refusals import blended, coloured_objects, numbered_colours, smoothed
 from perpixel.dataset.masks.void import is_even
 from perpixel.errors import DataError
 
@@ -56,6 +56,8 @@ def refuse_colours(colours: Sequence[int], facts: Sequence[MaskFacts], shapes: S
     """Raise DataError where colours are those of smoothed edges, or of objects."""
     if blends := _blends(colours, facts, shapes):
         raise blended(blends)
+    if counted := _counted_in_blue(colours):
+        raise numbered_colours(counted)
     if once := _of_objects(facts):
         raise coloured_objects(once, len(colours))
 
@@ -66,6 +68,19 @@ def _blends(colours: Sequence[int], facts: Sequence[MaskFacts], shapes: Shapes) 
         return []
     odd = [c for c in colours if shapes.interiors.get(c, (0, 0))[1] == 0]
     return odd if len(odd) >= 3 and len(odd) >= len(colours) / 2 else []
+
+
+def _counted_in_blue(colours: Sequence[int]) -> list[int]:
+    """Colours with the red and green of others, where red is of tens and the blues lie close: ADE20K's objects."""
+    families: dict[int, list[int]] = {}
+    for colour in sorted(colours):
+        families.setdefault(colour >> 8, []).append(colour & 255)
+    are_tens = all((base >> 8) % 10 == 0 for base in families)
+    several = [base for base, blues in families.items() if len(blues) > 1]
+    are_close = all(families[base][-1] - families[base][0] <= 4 * len(families[base]) for base in several)
+    if not (are_tens and are_close and several and len(families) > 2):
+        return []
+    return [base << 8 | blue for base in several for blue in families[base]]
 
 
 def _of_objects(facts: Sequence[MaskFacts]) -> list[int]:

@@ -7,10 +7,12 @@ import numpy as np
 
 from perpixel.dataset.layout.inventory import MaskFacts, Page
 from perpixel.dataset.masks.evidence import Shapes
+from perpixel.dataset.masks.void import ISLANDS
 from perpixel.errors import DataError
 
 FEW: Final = 5
-"""Fewer different values are classes: the second of three may well lie in fewer images than the first."""
+"""Of fewer different values the numbers tell little: the second of three classes may lie in fewer images than the
+first."""
 MANY: Final = 20
 """So many classes, each in one piece, are asked about where nothing tells that they are classes."""
 TOO_MANY: Final = 64
@@ -35,25 +37,47 @@ def number_objects(facts: Mapping[Page, MaskFacts], shapes: Shapes, *, named_so:
     if any(fact.kind != "index" or fact.palette or fact.lossy for fact in facts.values()):
         return False
     values = {value for fact in facts.values() for value in fact.values}
-    if len(values) < (2 if named_so else FEW + 1) or 0 not in values or min(values) < 0:
+    if len(values) < (2 if named_so else 3) or 0 not in values or min(values) < 0:
+        return False
+    inside = [numbers for fact in facts.values() if (numbers := set(fact.values) - {0})]
+    if len(values) <= FEW and not named_so:
+        _ask_of_few(inside, shapes, len(values))
         return False
     found, pieces = shapes.pieces()
     if pieces > PIECES * found:
         return False
     if named_so or len(values) > TOO_MANY:
         return True
-    inside = [numbers for fact in facts.values() if (numbers := set(fact.values) - {0})]
+    return _run_on(inside, shapes, len(values))
+
+
+def _run_on(inside: list[set[int]], shapes: Shapes, count: int) -> bool:
+    """Whether many values, each in one piece, number the objects of each mask."""
     if len(inside) < 3:
-        return _in_few(inside, len(values))
+        return _in_few(inside, count)
     runs_on = all(max(numbers) == len(numbers) for numbers in inside)
     sizes = {len(numbers) for numbers in inside}
     if _have_places(shapes) or (not runs_on and _recurrence(inside) >= RECURS):
         return False
-    if (runs_on and len(sizes) >= 3) or (len(values) >= MANY and _recurrence(inside) <= 1.5 / len(inside)):
+    if (runs_on and len(sizes) >= 3) or (count >= MANY and _recurrence(inside) <= 1.5 / len(inside)):
         return True
-    if len(values) >= MANY or (runs_on and len(sizes) == 2):
-        raise _numbers_or_classes(len(values))
+    if count >= MANY or (runs_on and len(sizes) == 2):
+        raise _numbers_or_classes(count)
+    _ask_of_few(inside, shapes, count)
     return False
+
+
+def _ask_of_few(inside: list[set[int]], shapes: Shapes, count: int) -> None:
+    """Raise DataError where a few values may be objects as well as classes: islands, numbered from 1 on in each mask.
+
+    Classes keep to their places, or look different in the images; the number of an object says nothing of its look.
+    """
+    runs_on = all(max(numbers) == len(numbers) for numbers in inside)
+    if not runs_on or len(inside) < 3 or max(map(len, inside)) < 2 or shapes.contact_share(0) > ISLANDS:
+        return
+    found, pieces = shapes.pieces()
+    if pieces <= found and not _have_places(shapes, 2) and not shapes.look_different():
+        raise _numbers_or_classes(count)
 
 
 def _in_few(inside: list[set[int]], count: int) -> bool:
@@ -71,10 +95,10 @@ def _recurrence(inside: list[set[int]]) -> float:
     return sum(map(len, inside)) / len(set().union(*inside)) / len(inside)
 
 
-def _have_places(shapes: Shapes) -> bool:
-    """Whether each value keeps to its place in the images, down and across, as organs and teeth do."""
+def _have_places(shapes: Shapes, least: int = 3) -> bool:
+    """Whether each of at least so many values keeps to its place in the images, down and across, as teeth do."""
     places = [centre for centre in shapes.places().values() if len(centre) >= 3]
-    if len(places) < 3:
+    if len(places) < least:
         return False
     within = np.sqrt(np.mean([centre.var(axis=0) for centre in places], axis=0))
     every = np.concatenate(places).std(axis=0)

@@ -1,6 +1,7 @@
 """What is said of masks whose values cannot be classes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 from perpixel.errors import DataError
@@ -10,11 +11,24 @@ MOST_INFERRED: Final = 64
 """More different values than this are not taken for classes without being told."""
 
 
-def empty_masks(count: int) -> DataError:
-    """The error for masks that hold one value only."""
+def empty_masks(count: int, homes: Iterable[Path] = ()) -> DataError:
+    """The error for masks that hold one value only, which lie in these folders."""
     return DataError(
         f"all {count} masks are empty: every pixel has the same value.",
-        fix="check that the masks were exported with their labels, and that they are the masks.",
+        fix="check that the masks were exported with their labels; if the labels lie in other folders, name these in "
+        "dataset.yaml (images: NAME, masks: NAME).",
+        examples=sorted({str(home) for home in homes}),
+    )
+
+
+def numbered_colours(colours: Sequence[int]) -> DataError:
+    """The error for colours of which the blue numbers the objects of a class, as ADE20K has them."""
+    return DataError(
+        f"{len(colours)} colours differ from others by blue alone, which numbers something: red and green may be the "
+        "class, and blue the number of an object.",
+        fix="save masks of the classes (ADE20K: red // 10 * 256 + green); or list the classes in dataset.yaml if "
+        "each colour is one.",
+        examples=[f"#{colour:06X}" for colour in colours],
     )
 
 

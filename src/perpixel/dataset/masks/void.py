@@ -25,6 +25,8 @@ REAL_BORDER: Final = 1.5
 """Above, objects end there."""
 STROKES_FROM: Final = 0.85
 """The share of the pixels from which 0 may lie around strokes."""
+FAR: Final = 90
+"""From here on a value beside classes that are counted from 0 or 1 may be a code for no label."""
 SPARSE: Final = 0.95
 """The share of the pixels from which 0 may be what nobody has labelled."""
 VOID_NAMES: Final = frozenset(
@@ -82,9 +84,20 @@ def unlabelled_values(
     for value in sorted({255, 65535} & rest - set(seen.named)):
         if len(rest) >= 3 and value == max(rest) and (reason := _why_greatest_is_no_class(seen, rest, value)):
             why[value] = reason
+    _ask_for_code(seen, set(seen.counts) - set(why))
     if 0 in set(seen.counts) - set(why) - set(seen.named) and is_beside_strokes(seen, set(seen.counts) - set(why)):
         raise stroke_question(seen.share(0))
     return tuple(why), [*_told(seen, why), *absent]
+
+
+def _ask_for_code(seen: MaskValues, rest: set[int]) -> None:
+    """Raise DataError where one value lies far from classes that are numbered one by one: 0, 1, 2 and 254."""
+    if len(rest) < 3:
+        return
+    *others, last = sorted(rest)
+    is_counted = others[0] in (0, 1) and others[-1] - others[0] == len(others) - 1
+    if is_counted and last not in seen.named and last >= max(FAR, 10 * others[-1]) and last not in (255, 65535):
+        raise question(last, f"{last} stands beside {_listed(others)}")
 
 
 def absent_value(values: Sequence[str]) -> Finding:
