@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from perpixel.api.given import PathLike
+from perpixel.api.whole_package import whole_package
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.options import with_options
 from perpixel.settings.verb_options import CheckingOptions, ConversionOptions
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from perpixel.conversion import Converted
 
 
+@whole_package
 @with_options
 def check(
     data: PathLike,
@@ -45,6 +47,7 @@ def check(
     return write_check(answer, Path(out))
 
 
+@whole_package
 @with_options
 def convert(
     data: PathLike,

@@ -7,6 +7,7 @@ from perpixel.api.evaluation_verbs import evaluate
 from perpixel.api.given import PathLike
 from perpixel.api.prediction_verbs import predict
 from perpixel.api.training_verbs import train
+from perpixel.api.whole_package import whole_package
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress
 
@@ -29,6 +30,7 @@ DEMO_SETTINGS: Final[JsonObject] = {
 }
 
 
+@whole_package
 def demo(  # noqa: PLR0913 # each is one thing to ask for
     out: PathLike = "runs/demo",
     *,

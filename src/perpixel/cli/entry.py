@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import typer
 
+from perpixel.api.whole_package import refusal_of
 from perpixel.cli.flags import with_flags
 from perpixel.cli.progress_bars import Notices
 from perpixel.cli.spoken import spoken_language, translate_help, usage_error
@@ -71,10 +72,6 @@ RENAMED_WORDS: Final = {
 """Verbs and options by what they were called before, or are called elsewhere."""
 
 
-NOT_IN_RUNTIME: Final = ("torch", "lightning_fabric", "safetensors", "matplotlib", "jinja2")
-"""What perpixel needs and perpixel-runtime leaves out."""
-
-
 def run_application(app: typer.Typer, arguments: Sequence[str] | None) -> int:
     """Run an application on the arguments (those of the process by default) and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -103,9 +100,10 @@ def _exit_code(app: typer.Typer, words: list[str]) -> int:
         print(with_flags(translated_error(error)), file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        if error.name not in NOT_IN_RUNTIME:
+        refusal = refusal_of(error)
+        if refusal is None:
             raise
-        print(_needs_the_whole(error.name), file=sys.stderr)
+        print(translated_error(refusal), file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever reads the output has enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -136,15 +134,6 @@ def _of_the_machine(error: OSError | MemoryError | OverflowError) -> PerpixelErr
             "the memory is not enough for this.", fix="ask for less at a time, or close other programs."
         )
     return SettingsError(f"a number is too large to compute with: {error}.", fix="give a smaller number.")
-
-
-def _needs_the_whole(package: str) -> str:
-    """What perpixel-runtime says of a command that trains, evaluates or reports."""
-    what = (
-        f"this command needs {package}, which is not installed; perpixel-runtime only predicts with exported bundles."
-    )
-    fix = "pip uninstall perpixel-runtime, then pip install perpixel."
-    return str(translated_error(SettingsError(what, fix=fix)))
 
 
 def _show(error: Any, words: Sequence[str]) -> None:
