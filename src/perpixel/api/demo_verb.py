@@ -1,7 +1,7 @@
 """The demo: drawings, a training, an evaluation and predictions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 from perpixel.api.evaluation_verbs import evaluate
 from perpixel.api.given import PathLike
@@ -10,6 +10,8 @@ from perpixel.api.training_verbs import train
 from perpixel.api.whole_package import whole_package
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress
+from perpixel.settings.options import with_options
+from perpixel.settings.verb_options import DemoOptions
 
 if TYPE_CHECKING:
     from perpixel.evaluation import Evaluation
@@ -31,26 +33,16 @@ DEMO_SETTINGS: Final[JsonObject] = {
 
 
 @whole_package
-def demo(  # noqa: PLR0913 # each is one thing to ask for
-    out: PathLike = "runs/demo",
-    *,
-    minutes: float = 2.0,
-    drawings: int | None = None,
-    seed: int = 0,
-    small: bool = False,
-    overwrite: bool = False,
-    progress: Progress | None = None,
+@with_options
+def demo(
+    out: PathLike = "runs/demo", *, progress: Progress | None = None, **options: Unpack[DemoOptions]
 ) -> "Evaluation":
     """Generate drawings of six overlapping shapes, train, evaluate on unseen ones, and draw what was found.
 
     Args:
         out: Gets data/, run/ and predictions/.
-        minutes: Of training.
-        drawings: Their number; None for 480.
-        seed: Decides the drawings.
-        small: Shapes of the sizes in the tutorial on U-Net.
-        overwrite: Replace an earlier demo.
         progress: As of `train`.
+        **options: What is drawn, and how long is trained.
 
     Returns:
         The scores on the test drawings.
@@ -58,16 +50,16 @@ def demo(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.dataset.synthetic import write_shapes
     from perpixel.store.run_folder import refuse_occupied_run
 
-    folder = Path(out)
+    folder, seed, small, overwrite = Path(out), options["seed"], options["small"], options["overwrite"]
     refuse_occupied_run(folder / "run", overwrite=overwrite)
-    write_shapes(folder / "data", drawings or DEMO_DRAWINGS, seed=seed, small=small)
+    write_shapes(folder / "data", options["drawings"] or DEMO_DRAWINGS, seed=seed, small=small)
     write_shapes(folder / "unseen", DEMO_UNSEEN, seed=seed + 1, small=small)
     run = train(
         folder / "data",
         folder / "run",
         settings=DEMO_SETTINGS,
         overwrite=overwrite,
-        minutes=minutes,
+        minutes=options["minutes"],
         progress=progress,
     )
     evaluation = evaluate(run, progress=progress)

@@ -23,6 +23,7 @@ from perpixel.settings.verb_options import (
     CheckingOptions,
     ComparisonOptions,
     ConversionOptions,
+    DemoOptions,
     EvaluationOptions,
     ExportingOptions,
     PruningOptions,
@@ -59,21 +60,14 @@ def perpixel(
 
 @app.command()
 @with_language
+@with_typer_options
 def demo(
     out: Annotated[Path, typer.Option(help="folder for data, run and predictions")] = Path("runs/demo"),
-    minutes: Annotated[float, typer.Option(help="training budget in minutes")] = 2.0,
-    drawings: Annotated[
-        int | None, typer.Option(min=10, max=100_000, help="number of drawings; 480 by default")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="random seed of the drawings")] = 0,
-    small: Annotated[bool, typer.Option("--small", help="shapes of the sizes in the tutorial on U-Net")] = False,
-    overwrite: Overwrite = False,
+    **asked: Unpack[DemoOptions],
 ) -> None:
     """Train on generated drawings of six overlapping shapes: needs no data and no internet connection."""
     with bars() as progress:
-        answer = api.demo(
-            out, minutes=minutes, drawings=drawings, seed=seed, small=small, overwrite=overwrite, progress=progress
-        )
+        answer = api.demo(out, progress=progress, **asked)
     print(translated(str(answer)))
     print(f"\n{say('report: ')}{out / 'run' / 'report.html'}\n{say('predictions: ')}{out / 'predictions'}")
 

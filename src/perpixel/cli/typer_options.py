@@ -95,6 +95,7 @@ def _for_typer(name: str, hint: Any) -> tuple[Any, Json]:
         *flags,
         metavar=option.metavar,
         min=option.least,
+        max=option.most,
         help=option.help,
         show_default=bool(default),
         parser=READERS.get(name),

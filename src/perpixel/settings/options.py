@@ -27,6 +27,7 @@ class Option:
         help: What it is, in a few words.
         more: What the reference of the Python function adds.
         least: The smallest value.
+        most: The largest value.
         default: Its value where it is not given.
         metavar: What the command line calls the value.
         stored: What the setting holds, from what is given.
@@ -37,6 +38,7 @@ class Option:
     help: str = ""
     more: str = ""
     least: int | None = None
+    most: int | None = None
     default: Json = None
     metavar: str | None = None
     stored: Callable[[Json], Json] = _as_it_is

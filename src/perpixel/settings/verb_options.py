@@ -14,6 +14,16 @@ Replace = Annotated[bool, Option(help="replace what is there", default=False)]
 Part = Annotated[PartName, Option(help="subset of the run's data", default="test")]
 
 
+class DemoOptions(TypedDict, total=False):
+    """What is drawn, and how long a network is trained on it."""
+
+    minutes: Annotated[float, Option(help="training budget in minutes", default=2.0)]
+    drawings: Annotated[int | None, Option(help="number of drawings; 480 by default", least=10, most=100_000)]
+    seed: Annotated[int, Option(help="random seed of the drawings", least=0, default=0)]
+    small: Annotated[bool, Option(help="shapes of the sizes in the tutorial on U-Net", default=False)]
+    overwrite: Replace
+
+
 class CheckingOptions(TypedDict, total=False):
     """How a folder is looked at."""
 
