@@ -146,6 +146,30 @@ def test_a_geotiff_keeps_its_place_on_the_earth(tmp_path, predictor):
     assert sum(int(row["pixels"]) for row in rows) == (values < 255).sum()
 
 
+@pytest.mark.parametrize(("ending", "beside"), [("jpg", "jgw"), ("png", "PGW"), ("tif", "tfw"), ("png", "wld")])
+def test_what_is_written_lies_where_the_image_lies_by_its_world_file(tmp_path, predictor, ending, beside):
+    path = png(tmp_path / "in" / f"a.{ending}", image_of(205, 130))
+    path.with_suffix(f".{beside}").write_text("0.5\n0.0\n0.0\n-0.5\n500000.25\n4099999.75\n")
+    path.with_suffix(".prj").write_text(rasterio.CRS.from_epsg(32618).to_wkt())
+    written = predictor.predict_file(path, tmp_path / "out", ALL)
+    for name in (written.paths[0].name, "overlays/a.png", "probabilities/a.tif"):
+        with rasterio.open(tmp_path / "out" / name) as file:
+            assert file.transform == rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 4_100_000)
+    assert (tmp_path / "out" / "a.prj").read_text() == path.with_suffix(".prj").read_text()
+    assert not list((tmp_path / "out" / "areas").glob("*.pgw"))
+
+
+def test_a_world_file_of_a_turned_image_or_of_pixels_alone_is_not_passed_on(tmp_path, predictor):
+    path = png(tmp_path / "in" / "a.png", image_of(205, 130))
+    path.with_suffix(".pgw").write_text("1\n0\n0\n-1\n0.5\n-0.5\n")
+    turned = tmp_path / "in" / "b.jpg"
+    Image.open(path).save(turned, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0")
+    turned.with_suffix(".jgw").write_text("2\n0\n0\n-2\n5\n5\n")
+    for each in (path, turned):
+        predictor.predict_file(each, tmp_path / "out")
+    assert files_in(tmp_path / "out") == ["a.png", "b.png"]
+
+
 def test_what_lies_outside_gets_a_value_that_no_class_has(tmp_path):
     codec = codec_for()
     labels = {**codec.to_dict()["labels"], "values": [0, 255, 1]}

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from perpixel.dataset.annotations.drawn import other_outlines, recognise_drawn
+from perpixel.dataset.annotations.mask_places import lying_elsewhere
 from perpixel.dataset.annotations.rasters import recognise_rasters
 from perpixel.dataset.annotations.unread import way_out
-from perpixel.dataset.annotations.world_files import lying_elsewhere
 from perpixel.dataset.description import FILE_NAME, is_description, load_description
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
 from perpixel.dataset.held_out_strokes import with_held_out_strokes

@@ -17,6 +17,7 @@ from perpixel.files.object_table import join_tables
 from perpixel.files.ome_zarr import require_zarr
 from perpixel.files.open_image import OpenImage
 from perpixel.files.read import Header, open_image, read_header
+from perpixel.files.world_files import place_like
 from perpixel.prediction.arrays import ArrayPredictor, WindowProbabilities
 from perpixel.prediction.job import Job
 from perpixel.prediction.memory import settle_freed_memory
@@ -172,7 +173,17 @@ def predict_file(
                 f"{pieces.damage.problems[0].what} The mask up to there is kept in {out / 'partial'}.",
                 fix=pieces.damage.problems[0].fix,
             )
-        return Written(path, move(folder, out, written), objects=_sizes(job) if outputs.count else None)
+        paths = move(folder, out, [*written, *_placed(job, written)])[: len(written)]
+        return Written(path, paths, objects=_sizes(job) if outputs.count else None)
+
+
+def _placed(job: Job, written: Sequence[Path]) -> list[Path]:
+    """The names of world files for what is written, where the image lies by one; its own tags go before it."""
+    if job.header.georeference is not None:
+        return []
+    if job.header.orientation != 1:  # the world file counts the pixels as they lie in the file
+        return []
+    return place_like(job.source, job.folder, [name for name in written if name.parts[0] != "triptychs"])
 
 
 def predict_files(

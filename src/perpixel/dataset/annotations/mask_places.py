@@ -1,20 +1,13 @@
 """World files beside images and masks (a.tfw, a.pgw, a.jpgw, a.wld): whether both lie in the same place."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Final
 
 from perpixel.dataset.annotations.rasters import elsewhere
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.inventory import MaskFacts, Page
 from perpixel.dataset.sample import Sample
-from perpixel.errors import DataError, Problem
-from perpixel.files.read import GeoReference
-from perpixel.files.whole_file import text_of
-
-ENDINGS: Final = frozenset(
-    f".{ending}" for ending in ("tfw", "tifw", "tiffw", "pgw", "pngw", "jgw", "jpgw", "jpegw", "bpw", "bmpw", "wld")
-)
+from perpixel.errors import Problem
+from perpixel.files.world_files import ENDINGS, read_world_file
 
 
 def lying_elsewhere(samples: Sequence[Sample], facts: Mapping[Page, MaskFacts], tree: Tree) -> list[Problem]:
@@ -34,19 +27,3 @@ def lying_elsewhere(samples: Sequence[Sample], facts: Mapping[Page, MaskFacts], 
             astray += [f"{mask}: {reason}, by {of_image.name} and {of_mask.name}"] if reason else []
     fix = "correct the world files, or remove them if they mean nothing."
     return [Problem(f"{len(astray)} mask(s) do not lie on their images.", fix, tuple(astray))] if astray else []
-
-
-def read_world_file(path: Path) -> GeoReference | None:
-    """The place that six lines say: A, D, B, E, and C, F of the centre of the upper left pixel.
-
-    None where they do not, or count pixels only.
-
-    Source: ESRI, World files for raster datasets.
-    """
-    try:
-        a, d, b, e, x, y = (float(line.replace(",", ".")) for line in text_of(path).split())
-    except (ValueError, OSError, DataError):
-        return None
-    if (a, abs(e)) == (1, 1) and max(abs(x), abs(y)) <= 0.5:
-        return None
-    return GeoReference("", (a, b, x - (a + b) / 2, d, e, y - (d + e) / 2))
