@@ -41,6 +41,14 @@ def _own_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _no_wait_for_the_disk():
+    """No test cuts the power, and each file would wait milliseconds for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _no_curves():
     """Pages show none, but where a test asks for `curves`: drawing them takes longer than a whole tiny training."""
     from perpixel.report import svg_curves

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faults.verbs import TRAINING, Verb, begun, check_same, clock_set_back, ended, killed
+from faults.verbs import TRAINING, Verb, begun, check_same, clock_set_back, ended, killed, without_curves
 from generated import contents, write_cells
 from perpixel.cli import main
 from perpixel.files.atomic import WRITING
@@ -30,7 +30,7 @@ def verbs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     data = write_cells(folder / "data")
     found = {name: Verb(name, data, folder / "run") for name in NAMES}
-    assert ended(begun(found["train"].arguments(folder / "run"))) == 0
+    assert ended(begun(found["train"].arguments(folder / "run"), first=without_curves)) == 0
     return found
 
 
@@ -52,7 +52,7 @@ def remount(disk, option):
 
 
 def test_a_few_kills_of_a_training_lose_nothing(verbs, tmp_path):
-    killed(verbs["train"], tmp_path, 3)
+    killed(verbs["train"], tmp_path, 3, first=without_curves)
 
 
 @pytest.mark.slow

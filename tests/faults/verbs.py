@@ -22,6 +22,7 @@ from generated import TINY_OPTIONS
 from perpixel.cli import main
 from perpixel.files.atomic import WRITING
 from perpixel.files.folder_lock import LOCK
+from perpixel.report import svg_curves
 from perpixel.report.live_page import is_live
 from perpixel.store.model_file import load_model
 from perpixel.store.run_folder import Run
@@ -146,18 +147,28 @@ def _unchanging(path):
     return path.read_bytes()
 
 
-def begun(arguments, told=os.devnull, clock=time.time):
+def nothing():
+    """What a process does first, usually."""
+
+
+def without_curves():
+    """Pages show none; drawing them takes as long as all else in a small training."""
+    svg_curves._panel = lambda words, lines, **axes: "<svg></svg>"
+
+
+def begun(arguments, told=os.devnull, clock=time.time, first=nothing):
     """The command in a process of its own, which writes its errors to `told` and takes the time from `clock`."""
-    process = FORKS.Process(target=_run, args=(arguments, told, clock))
+    process = FORKS.Process(target=_run, args=(arguments, told, clock, first))
     process.start()
     return process
 
 
-def _run(arguments, told, clock):
+def _run(arguments, told, clock, first):
     torch.set_num_threads(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(told, os.O_CREAT | os.O_WRONLY), 2)
     time.time = clock
+    first()
     os._exit(main(arguments))
 
 
@@ -173,15 +184,15 @@ def ended(process):
     return process.exitcode
 
 
-def killed(verb, folder, kills, seed=0):
+def killed(verb, folder, kills, first=nothing, seed=0):
     """Kill a verb at random moments, begin it again, and compare what is there in the end; a sentence of it."""
     assert verb.whole
     start = time.perf_counter()
-    assert ended(begun(verb.arguments(folder / "timed"))) == 0
+    assert ended(begun(verb.arguments(folder / "timed"), first=first)) == 0
     draw, seconds = random.Random(seed), time.perf_counter() - start
     hit, done, states, out = 0, 0, set(), folder / "0"
     while hit < kills:
-        process = begun(verb.arguments(out))
+        process = begun(verb.arguments(out), first=first)
         process.join(draw.uniform(0, seconds))
         process.kill()
         code = ended(process)
@@ -195,7 +206,7 @@ def killed(verb, folder, kills, seed=0):
             done += 1
             out = folder / str(done)
     if not (out.exists() and verb.is_done(out)):
-        assert ended(begun(verb.arguments(out))) == 0
+        assert ended(begun(verb.arguments(out), first=first)) == 0
     check_same(verb, out)
     return f"{hit} kills within {seconds:.1f} s, {len(states)} states met, {done + 1} finished with the same bytes"
 

@@ -19,8 +19,9 @@ def ends_well(cases, folder):
     assert outcome.slowest[0] < SECONDS
 
 
-def test_a_thousand_damaged_files_are_read_or_refused(tmp_path):
-    ends_well(1000, tmp_path)
+def test_damaged_files_are_read_or_refused(tmp_path):
+    """So many that each subject is met; more of them are slow."""
+    ends_well(600, tmp_path)
 
 
 @pytest.mark.slow

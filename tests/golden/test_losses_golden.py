@@ -1,19 +1,24 @@
 """Every loss against an independent one: torch, torchvision, MONAI, segmentation_models_pytorch, or the paper."""
 
-import monai.losses
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from late import Late
 from perpixel import losses
 from perpixel.models.torchvision_shim import prepare_torchvision
 from perpixel.settings.recipes import RECIPES
 from perpixel.settings.tree import request_from
 from perpixel.shapes import IGNORED
 
-prepare_torchvision()
-smp_losses = pytest.importorskip("segmentation_models_pytorch.losses")
+pytestmark = pytest.mark.skipif(
+    find_spec("segmentation_models_pytorch") is None, reason="segmentation_models_pytorch is not installed"
+)
+monai_losses = Late("monai.losses")
+smp_losses = Late("segmentation_models_pytorch.losses", before=prepare_torchvision)
 
 GENERATOR = torch.Generator().manual_seed(11)
 LOGITS = 3 * torch.randn(3, 4, 9, 7, dtype=torch.float64, generator=GENERATOR)
@@ -71,7 +76,7 @@ def test_focal_is_torchvision_and_monai_and_smp():
     same(losses.focal(LOGITS, SETS), theirs)
     theirs = sigmoid_focal_loss(LOGITS, SETS.double(), alpha=0.25, gamma=1.5, reduction="mean")
     same(losses.focal(LOGITS, SETS, gamma=1.5, alpha=[0.25] * 4), theirs)
-    theirs = monai.losses.FocalLoss(use_softmax=True, gamma=2.0)(LOGITS, ONE_HOT)  # divides by K too
+    theirs = monai_losses.FocalLoss(use_softmax=True, gamma=2.0)(LOGITS, ONE_HOT)  # divides by K too
     same(losses.focal(LOGITS, CLASSES), 4 * theirs, rtol=1e-6)  # it computes in float32
     theirs = smp_losses.FocalLoss("binary", gamma=2.0)(one_channel(LOGITS), BINARY[:, None].double())
     same(losses.focal(LOGITS[:, :2], BINARY), theirs)
@@ -87,11 +92,11 @@ def test_region_losses_are_monai(per_image, smooth):
     theirs = {"smooth_nr": smooth, "smooth_dr": smooth, "batch": not per_image}
     twice = {"smooth_nr": 2 * smooth, "smooth_dr": 2 * smooth, "batch": not per_image}
     sets = SETS.double()
-    same(losses.dice(LOGITS, SETS, **options), monai.losses.DiceLoss(sigmoid=True, **theirs)(LOGITS, sets))
-    same(losses.dice(LOGITS, CLASSES, **options), monai.losses.DiceLoss(softmax=True, **theirs)(LOGITS, ONE_HOT))
-    jaccard = monai.losses.DiceLoss(sigmoid=True, jaccard=True, **twice)  # it doubles both sides of the fraction
+    same(losses.dice(LOGITS, SETS, **options), monai_losses.DiceLoss(sigmoid=True, **theirs)(LOGITS, sets))
+    same(losses.dice(LOGITS, CLASSES, **options), monai_losses.DiceLoss(softmax=True, **theirs)(LOGITS, ONE_HOT))
+    jaccard = monai_losses.DiceLoss(sigmoid=True, jaccard=True, **twice)  # it doubles both sides of the fraction
     same(losses.jaccard(LOGITS, SETS, **options), jaccard(LOGITS, sets))
-    tversky = monai.losses.TverskyLoss(softmax=True, alpha=0.3, beta=0.7, **theirs)
+    tversky = monai_losses.TverskyLoss(softmax=True, alpha=0.3, beta=0.7, **theirs)
     same(losses.tversky(LOGITS, CLASSES, **options), tversky(LOGITS, ONE_HOT))
 
 
