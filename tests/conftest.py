@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from contextlib import contextmanager
 
 import hypothesis
 import pytest
@@ -58,15 +59,26 @@ def _no_curves():
         yield patch
 
 
-@pytest.fixture(scope="module")
-def curves(_no_curves):
-    """Pages show the curves, as they do for users."""
+@pytest.fixture(scope="session")
+def with_curves(_no_curves):
+    """A context in which pages show the curves, as they do for users."""
     from perpixel.report import svg_curves
 
-    stand_in = svg_curves._panel
-    _no_curves.undo()
-    yield
-    _no_curves.setattr(svg_curves, "_panel", stand_in)
+    @contextmanager
+    def drawing():
+        stand_in = svg_curves._panel
+        _no_curves.undo()
+        yield
+        _no_curves.setattr(svg_curves, "_panel", stand_in)
+
+    return drawing
+
+
+@pytest.fixture
+def curves(with_curves):
+    """Pages of this test show the curves."""
+    with with_curves():
+        yield
 
 
 @pytest.fixture(scope="session")

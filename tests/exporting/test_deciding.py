@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -57,11 +58,26 @@ def picture(seed=0, size=(70, 61)):
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
 
 
-@pytest.mark.parametrize("name", WRITERS)
-@pytest.mark.parametrize("threshold", [None, "calibrated", "argmax", 0.35])
+THRESHOLDS = (None, "calibrated", "argmax", 0.35)
+REFUSED = (("land", 0.35), ("shapes", "argmax"))
+QUICK_TO_DECIDE = (
+    *REFUSED,
+    ("cells", None),
+    ("land", "calibrated"),
+    ("shapes", None),
+    ("land", "argmax"),
+    ("cells", 0.35),
+)
+SLOW_TO_DECIDE = [each for each in product(WRITERS, THRESHOLDS) if each not in QUICK_TO_DECIDE]
+
+
+@pytest.mark.parametrize(
+    ("name", "threshold"),
+    [*QUICK_TO_DECIDE, *(pytest.param(*each, marks=pytest.mark.slow) for each in SLOW_TO_DECIDE)],
+)
 def test_the_bundle_decides_as_the_run(runs, bundles, name, threshold):
     options = PredictOptions(threshold=threshold, tta="flips", tile_px=32, overlap_px=16, whole_px=1, device="cpu")
-    if (name, threshold) in (("land", 0.35), ("shapes", "argmax")):
+    if (name, threshold) in REFUSED:
         for model in (runs[name].folder, bundles[name]):
             with pytest.raises(SettingsError, match=r"one threshold cannot choose|argmax takes one class"):
                 load_predictor(model, options)

@@ -79,7 +79,7 @@ def test_the_border_is_mirrored_as_numpy_mirrors_it():
     assert torch.equal(_mirror(image, 1), torch.from_numpy(expected))
 
 
-@pytest.mark.parametrize("encoder", ["resnet18", "resnet50"])
+@pytest.mark.parametrize("encoder", ["resnet18", pytest.param("resnet50", marks=pytest.mark.slow)])
 def test_the_full_decoder_equals_segmentation_models_pytorchs(encoder):
     import segmentation_models_pytorch as smp
 

@@ -25,7 +25,7 @@ def test_parameter_count_of_the_tutorials():
     assert round(parameters(build("unetplusplus", in_channels=3, classes=1)) / 1e6, 2) == 9.16
 
 
-@pytest.mark.parametrize("encoder", ["resnet18", "resnet50"])
+@pytest.mark.parametrize("encoder", ["resnet18", pytest.param("resnet50", marks=pytest.mark.slow)])
 def test_on_an_encoder_it_equals_segmentation_models_pytorchs(encoder):
     import segmentation_models_pytorch as smp
 

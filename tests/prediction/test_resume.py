@@ -67,7 +67,7 @@ def undisturbed(tmp_path_factory):
     return paths, contents(folder / "whole")
 
 
-@pytest.mark.parametrize("windows", [0, 8, 9, 26])
+@pytest.mark.parametrize("windows", [0, 9, *(pytest.param(each, marks=pytest.mark.slow) for each in (8, 26))])
 def test_an_interrupted_prediction_resumes_to_the_same_bytes(tmp_path, undisturbed, windows):
     paths, whole = undisturbed
     with pytest.raises(KeyboardInterrupt):

@@ -68,7 +68,7 @@ def write_twice(rank, paths, folder, options, outputs):
             ),
             1 + 3,
         ),
-        (
+        pytest.param(
             replace(TILES, batch_tiles=3, tta="hflip", scale=0.5, tile_px=32),
             SOME,
             (
@@ -76,6 +76,7 @@ def write_twice(rank, paths, folder, options, outputs):
                 ["small1.png", "land0.tif", "land2.tif"],
             ),
             1 + 4 + 4,
+            marks=pytest.mark.slow,
         ),
     ],
 )

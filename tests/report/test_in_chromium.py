@@ -47,8 +47,8 @@ def evaluated(tmp_path_factory):
 
 
 @needs_chromium
-@pytest.mark.parametrize(("language", "width"), [("en", 1200), ("zh", 500)])  # no window is narrower than 500
-def test_the_page_works_in_a_browser(tmp_path, evaluated, language, width):
+@pytest.mark.parametrize(("language", "width"), [("en", 1200), pytest.param("zh", 500, marks=pytest.mark.slow)])
+def test_the_page_works_in_a_browser(tmp_path, evaluated, language, width):  # no window is narrower than 500
     run, predictor, evaluation, pictures = evaluated
     page = write_report(run, predictor, evaluation, folder=tmp_path, language=language, pictures=pictures)
     found = tried(page, TRY, tmp_path, width)

@@ -6,8 +6,6 @@ import pytest
 
 from perpixel.report import LivePage
 
-pytestmark = pytest.mark.usefixtures("curves")
-
 
 @pytest.fixture
 def running(cells_run, tmp_path):
@@ -17,6 +15,7 @@ def running(cells_run, tmp_path):
     return folder
 
 
+@pytest.mark.usefixtures("curves")
 def test_a_validation_writes_a_page_that_reloads_itself(running):
     calls = []
     page = LivePage(running, "en", lambda *values: calls.append(values))

@@ -16,8 +16,6 @@ from perpixel.report import write_report
 from perpixel.report.image_gallery import ImageGallery
 from perpixel.training import train_run
 
-pytestmark = pytest.mark.usefixtures("curves")
-
 
 class Page(HTMLParser):
     """What a page holds: its text, its tags, what it refers to."""
@@ -56,12 +54,12 @@ def scored(run, predictor, *more, **named):
 
 
 @pytest.fixture(scope="module")
-def evaluated(line, tmp_path_factory):
+def evaluated(line, tmp_path_factory, with_curves):
     run, predictor, evaluation, pictures = line
     folder = tmp_path_factory.mktemp("evaluated")
-    return Page(
-        write_report(run, predictor, evaluation, folder=folder, pictures=pictures).read_text(encoding="utf-8")
-    )
+    with with_curves():
+        path = write_report(run, predictor, evaluation, folder=folder, pictures=pictures)
+    return Page(path.read_text(encoding="utf-8"))
 
 
 def test_the_page_needs_nothing_beside_itself(line, tmp_path):
@@ -179,6 +177,7 @@ def test_a_run_whose_data_are_gone_is_told_on_another_folder(tmp_path):
     assert "Findings in the data" not in page.text
 
 
+@pytest.mark.usefixtures("curves")
 def test_the_page_speaks_the_language_asked_for(line, tmp_path):
     run, predictor, evaluation, pictures = line
     path = write_report(run, predictor, evaluation, folder=tmp_path, language="zh", pictures=pictures)

@@ -63,8 +63,14 @@ def test_every_epoch_is_a_row_with_the_terms_of_its_loss(tmp_path, cells):
     assert validated["validation_loss"] == pytest.approx(terms, rel=1e-5)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("step", [0, 2, 3])
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [
+        *((signal.SIGTERM, step) for step in (0, 2, 3)),
+        (signal.SIGINT, 2),
+        *(pytest.param(signal.SIGINT, step, marks=pytest.mark.slow) for step in (0, 3)),
+    ],
+)
 def test_a_run_that_was_stopped_and_resumed_is_the_same_to_the_bit(
     tmp_path, cells, straight, monkeypatch, number, step
 ):
