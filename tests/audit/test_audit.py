@@ -40,6 +40,17 @@ def test_the_figures_are_those_of_numpy_over_all_pixels(tmp_path, dtype, ending,
     assert all(math.isclose(sum(shares), 1) and len(shares) == 64 for shares in result.histogram)
 
 
+def test_of_many_images_the_intensities_are_those_of_evenly_taken_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "IMAGES_ENOUGH", 3)
+    targets = pairs(tmp_path / "data", 7)
+    result = audit(scan(tmp_path / "data"))
+    read = [np.asarray(Image.open(tmp_path / "data" / "images" / f"a{k}.png")) for k in (0, 2, 4, 6)]
+    pixels = np.stack(read).reshape(-1, read[0].shape[-1] if read[0].ndim == 3 else 1).astype(np.float64)
+    np.testing.assert_allclose(result.mean, pixels.mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(result.std, pixels.std(axis=0), rtol=1e-9)
+    assert result.classes[1].pixels == sum((target == 1).sum() for target in targets)
+
+
 def test_classes_are_counted_and_objects_measured(tmp_path):
     targets = pairs(tmp_path / "data", 5)
     result = audit(scan(tmp_path / "data"))

@@ -105,3 +105,11 @@ def test_labels_of_another_kind_and_loose_annotations_are_told(tmp_path):
     found = said(scan(tmp_path))
     assert "COCO are used, and those of LabelMe are not" in found
     assert "1 of 9 annotations" in found
+
+
+def test_a_class_that_an_image_lacks_is_asked_about_with_the_way_out(tmp_path):
+    masks(tmp_path, "masks/tree/{}.png", "masks/road/{}.png")
+    (tmp_path / "masks" / "road" / f"{NAMES[1]}.png").unlink()
+    with pytest.raises(DataError, match=r"1 of 3 images in .* has no mask in .*road") as raised:
+        scan(tmp_path)
+    assert "add an empty mask (0 everywhere)" in str(raised.value)

@@ -34,9 +34,9 @@ class Channels:
 
 @dataclass(frozen=True)
 class Measure:
-    """The figures of one image and its mask."""
+    """The figures of one image and its mask; of its channels where they were asked for."""
 
-    channels: Channels
+    channels: Channels | None
     pixels: tuple[int, ...]  # (K + 1,) of each class, and ignored
 
 
@@ -71,15 +71,25 @@ class Intensities:
         return tuple(shares)
 
 
-def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> tuple[Measure, Thumbnail]:
-    """Measure a sample and make it small, and add a labelled one's values to the intensities. Raises DataError."""
+def measure(dataset: Dataset, sample: Sample, intensities: Intensities | None) -> tuple[Measure, Thumbnail]:
+    """Measure a sample and make it small.
+
+    Args:
+        dataset: Reads it.
+        sample: Labelled or not.
+        intensities: To which its values are added; None where those of its channels are not asked for.
+
+    Raises:
+        DataError: It cannot be decoded.
+    """
     pixels = _class_pixels(dataset, sample) if sample.is_labelled else ()
     picture = None if sample.box else decode_picture(sample.image)
     if picture is not None and picture.mode in ("L", "RGB"):
+        if intensities is None:
+            return Measure(None, pixels), gray_thumbnail(picture)
         counts = np.array(picture.histogram(), np.int64).reshape(-1, 256)
         counts = np.repeat(counts, dataset.channels // len(counts), axis=0)  # gray among colour
-        if sample.is_labelled:
-            intensities.add_counts(counts)
+        intensities.add_counts(counts)
         return Measure(_from_histograms(counts), pixels), gray_thumbnail(picture)
     with open_image(sample.image, sample.page) as file:
         pixels_read = file.read(*sample.box) if sample.box else file.read()
@@ -88,10 +98,11 @@ def measure(dataset: Dataset, sample: Sample, intensities: Intensities) -> tuple
     empty = without_data(image, nodata)
     if empty is not None:
         image = np.where(empty[..., None], np.float32(np.nan), image)
-    if sample.is_labelled:
+    if intensities is not None:
         shown = image.reshape(flat.shape)
         intensities.add_values(shown[:: max(len(flat) // SAMPLED, 1)][:SAMPLED].astype(np.float32))
-    return Measure(_from_values(flat, nodata), pixels), gray_thumbnail(image)
+    channels = None if intensities is None else _from_values(flat, nodata)
+    return Measure(channels, pixels), gray_thumbnail(image)
 
 
 def _from_histograms(counts: NDArray[np.int64]) -> Channels:

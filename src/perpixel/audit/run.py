@@ -22,12 +22,18 @@ from perpixel.dataset.sample import Severity, info, warning
 from perpixel.errors import DataError, Problem
 from perpixel.shapes import AnyArray
 
+IMAGES_ENOUGH: Final = 500
+"""The intensities are measured on all of less than twice as many images, else on at least so many, evenly taken: the
+standard error of their mean is below a twentieth of a standard deviation."""
 OBJECT_SAMPLES: Final = 32
 """Object sizes are measured on at most this many masks, evenly taken."""
 
 
 def audit(dataset: Dataset, progress: CountProgress | None = None) -> Audit:
-    """Measure every image once, on all cores and in bounded memory.
+    """Look at every image once, on all cores and in bounded memory.
+
+    Classes are counted, and copies sought, in all of them. Means, deviations, extremes and histograms are those of
+    all labelled images, of a thousand and more those of at least `IMAGES_ENOUGH`, evenly taken.
 
     Args:
         dataset: As understood by `scan`.
@@ -43,9 +49,10 @@ def audit(dataset: Dataset, progress: CountProgress | None = None) -> Audit:
     samples = [*dataset.samples, *dataset.unlabelled]
     intensities = Intensities(dataset.channels)
     thumbnails = np.empty((len(samples), SIDE, SIDE), np.float32)
+    chosen = {*range(0, len(dataset.samples), max(len(dataset.samples) // IMAGES_ENOUGH, 1))}
 
     def measured(index: int) -> Measure:
-        measures, thumbnails[index] = measure(dataset, samples[index], intensities)
+        measures, thumbnails[index] = measure(dataset, samples[index], intensities if index in chosen else None)
         return measures
 
     results, problems = gathered(measured, range(len(samples)), progress)
@@ -65,9 +72,9 @@ def _summed(
     dataset: Dataset, measures: Sequence[Measure], thumbnails: NDArray[np.float32], intensities: Intensities
 ) -> Audit:
     labelled = measures[: len(dataset.samples)]
-    count, mean, squares = pooled([m.channels for m in labelled])
-    least = np.min([m.channels.least for m in labelled], axis=0)
-    greatest = np.max([m.channels.greatest for m in labelled], axis=0)
+    channels = [m.channels for m in labelled if m.channels is not None]
+    count, mean, squares = pooled(channels)
+    least, greatest = np.min([c.least for c in channels], axis=0), np.max([c.greatest for c in channels], axis=0)
     pixels = np.array([m.pixels for m in labelled], np.int64)  # (N, K + 1)
     areas = _object_areas(dataset)
     objects = list(dataset.labels.foreground_classes)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from perpixel.dataset.layout.affixes import companions, named_after
 from perpixel.dataset.layout.claims import claimed_once, without_strays
@@ -27,6 +27,12 @@ from perpixel.errors import Problem
 from perpixel.runtime.choices import Subset
 
 Where: TypeAlias = tuple[tuple[str, ...], Subset | None]
+
+
+ABSENT_FIX: Final = (
+    "add an empty mask (0 everywhere) where an image does not show the class; if nobody has looked, move the image "
+    "out of the folder."
+)
 
 
 @dataclass(frozen=True)
@@ -235,7 +241,7 @@ def _with_classes(folder: Folder, classes: list[Folder]) -> tuple[list[Sample], 
         for image, mask in pairs.pairs:
             found[image].append(mask)
     problems = [
-        missing_masks(pairs, folder.images, masks.images)
+        missing_masks(pairs, folder.images, masks.images, fix=ABSENT_FIX)
         for pairs, masks in zip(matched, classes, strict=True)
         if pairs.without_mask
     ]

@@ -66,7 +66,12 @@ def plainest(masks: Sequence[Path]) -> list[Path]:
     return [mask for mask in kept if "labeltrainids" in mask.name.lower()] or kept
 
 
-def missing_masks(pairs: Pairs, images: Sequence[Path], masks: Sequence[Path]) -> Problem:
+def missing_masks(
+    pairs: Pairs,
+    images: Sequence[Path],
+    masks: Sequence[Path],
+    fix: str = "rename the mask to match, or move the unlabelled image out of the folder.",
+) -> Problem:
     """What to say of images without a mask beside others that have one."""
     names = [mask.name for mask in masks]
     examples = []
@@ -75,7 +80,7 @@ def missing_masks(pairs: Pairs, images: Sequence[Path], masks: Sequence[Path]) -
         examples.append(f"{image.name}: closest mask is {close[0]}" if close else str(image))
     return Problem(
         f"{len(pairs.without_mask)} of {len(images)} images in {images[0].parent} has no mask in {masks[0].parent}.",
-        fix="rename the mask to match, or move the unlabelled image out of the folder.",
+        fix=fix,
         examples=tuple(examples),
     )
 
