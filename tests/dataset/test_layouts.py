@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from folder_kinds import numbers, write
 from folders import drawing, pairs, photograph, save
 from perpixel.dataset import scan
 from perpixel.errors import DataError
@@ -231,6 +232,23 @@ def test_cityscapes_folders_are_understood(tmp_path):
         ("train", "aachen"): 2, ("train", "bochum"): 2, ("val", "munster"): 2,
     }  # fmt: skip
     assert all("labelIds" in sample.masks[0].name for sample in dataset.samples)
+    assert dataset.labels.names == ("unlabeled", "ego vehicle", "rectification border")
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "values", "names"),
+    [
+        ("a/{}.png", "gt/{}_gtFine_labelTrainIds.png", (0, 1, 255), ("road", "sidewalk")),
+        ("image_2/{}_10.png", "semantic/{}_10.png", (7, 8, 26), ("road", "sidewalk", "car")),
+        ("Rural/images_png/{}.png", "Rural/masks_png/{}.png", (1, 2, 0), ("background", "building")),
+        ("image_2/{}_10.png", "seg/{}_10.png", (7, 8, 26), ("class 7", "class 8", "class 26")),
+    ],
+)
+def test_known_sets_are_told_by_names_and_values(tmp_path, image, mask, values, names):
+    write(tmp_path, image, mask, numbers(3), as_mask=lambda target: np.array(values, np.uint8)[target])
+    if "Rural" in image:
+        write(tmp_path, image.replace("Rural", "Urban"), mask.replace("Rural", "Urban"), numbers(3, 5))
+    assert scan(tmp_path).labels.names[: len(names)] == names
 
 
 def test_most_images_without_mask_are_unlabelled_and_told(tmp_path):

@@ -1,8 +1,8 @@
-"""Class lists that lie beside the data, and the few well-known data sets that come without one."""
+"""Class lists that lie beside the data."""
 
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -116,88 +116,6 @@ class ClassTable:
 def _differ_by_rounding(colour: int, other: int) -> bool:
     """Whether no channel differs by more than one level."""
     return all(abs(ours - theirs) <= 1 for ours, theirs in zip(unpacked(colour), unpacked(other), strict=True))
-
-
-@dataclass(frozen=True)
-class KnownSet:
-    """A public data set whose masks say nothing of their classes, told by its folders and values."""
-
-    title: str
-    folders: frozenset[str]
-    names: Mapping[int, str]
-    void: tuple[int, ...] = ()
-    images: str = ""
-    """A pattern that the images' names match, where the folders' names are used by others too."""
-
-    def fits(self, folders: frozenset[str], images: Sequence[str]) -> bool:
-        """Whether the folders and the images are named as the data set's."""
-        return self.folders <= folders and all(re.fullmatch(self.images or ".*", name) for name in images)
-
-
-KNOWN_SETS: Final = (
-    KnownSet(
-        "CamVid (the SegNet authors' 11 classes; 11 is unlabelled)",
-        frozenset({"trainannot", "valannot", "testannot"}),
-        dict(
-            enumerate(
-                [
-                    "sky",
-                    "building",
-                    "pole",
-                    "road",
-                    "pavement",
-                    "tree",
-                    "sign",
-                    "fence",
-                    "car",
-                    "pedestrian",
-                    "bicyclist",
-                ]
-            )
-        ),
-        void=(11,),
-    ),
-    KnownSet(
-        "LoveDA (0 is no data)",
-        frozenset({"rural", "urban", "masks_png"}),
-        dict(enumerate(["background", "building", "road", "water", "barren", "forest", "agriculture"], start=1)),
-        void=(0,),
-    ),
-    KnownSet("Oxford-IIIT Pet trimaps", frozenset({"trimaps"}), {1: "pet", 2: "background", 3: "border"}),
-    KnownSet(
-        "PASCAL VOC",
-        frozenset({"segmentationclass"}),
-        dict(
-            enumerate(
-                [
-                    "background",
-                    "aeroplane",
-                    "bicycle",
-                    "bird",
-                    "boat",
-                    "bottle",
-                    "bus",
-                    "car",
-                    "cat",
-                    "chair",
-                    "cow",
-                    "diningtable",
-                    "dog",
-                    "horse",
-                    "motorbike",
-                    "person",
-                    "pottedplant",
-                    "sheep",
-                    "sofa",
-                    "train",
-                    "tvmonitor",
-                ]
-            )
-        ),
-        void=(255,),
-        images=r"\d{4}_\d{6}",
-    ),
-)
 
 
 def find_tables(files: Sequence[Path]) -> list[ClassTable]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from perpixel.dataset.annotations.tables import KNOWN_SETS, ClassTable
+from perpixel.dataset.annotations.known_sets import KNOWN_SETS
+from perpixel.dataset.annotations.tables import ClassTable
 from perpixel.dataset.layout.inventory import MaskFacts, packed, total, unpacked
 from perpixel.dataset.masks.evidence import Shapes
-from perpixel.dataset.masks.mixtures import refuse_colours, refuse_mixtures
+from perpixel.dataset.masks.mixtures import are_two_scales, refuse_colours, refuse_mixtures
 from perpixel.dataset.masks.refusals import MOST_INFERRED, empty_masks, one_class, smoothed, too_many
 from perpixel.dataset.masks.void import (
     ISLANDS,
@@ -97,7 +98,7 @@ def infer(evidence: Evidence) -> Understood:
     if "colour" in kinds or not _agree(palettes):
         return _colours(evidence)
     if is_open and not any(palettes) and not evidence.unlabelled:
-        if _are_two_scales(facts):
+        if are_two_scales(facts):
             return binary("nonzero", info(*SCALES_TOLD))
         if not _is_named(total(facts), evidence.tables):
             if _are_steps(facts, evidence.shapes):
@@ -158,13 +159,6 @@ def _named(counts: Counter[int], tables: Sequence[ClassTable]) -> dict[int, str]
 
 def _is_named(counts: Counter[int], tables: Sequence[ClassTable]) -> bool:
     return any(table.for_values(sorted(counts)) is not None for table in tables)
-
-
-def _are_two_scales(facts: Sequence[MaskFacts]) -> bool:
-    """Whether each mask holds 0 and 1, or 0 and 255, and several of both sorts are there."""
-    sorts = Counter(next(iter(set(fact.values) - {0}), 0) for fact in facts if len(set(fact.values) - {0}) <= 1)
-    every = {value for fact in facts for value in fact.values}
-    return every == {0, 1, 255} and sorts.total() == len(facts) and min(sorts[1], sorts[255]) >= 2
 
 
 def _are_steps(facts: Sequence[MaskFacts], shapes: Shapes) -> bool:
@@ -234,8 +228,9 @@ def _names(
                 examples=tuple(e.name for e in table.entries),
             )
         )
+    masks = [path.stem for path, _ in evidence.shapes.facts]
     for known in KNOWN_SETS:
-        if known.fits(evidence.folders, evidence.images) and seen <= set(known.names) | set(known.void):
+        if known.fits(evidence.folders, evidence.images, masks) and seen <= set(known.names) | set(known.void):
             void = tuple(value for value in values if value in known.void)
             examples = tuple(f"{v}: {known.names.get(v, 'ignored')}" for v in sorted({*known.names, *known.void}))
             return (

@@ -38,6 +38,13 @@ def refuse_mixtures(facts: Sequence[MaskFacts], shapes: Shapes) -> None:
         )
 
 
+def are_two_scales(facts: Sequence[MaskFacts]) -> bool:
+    """Whether each mask holds 0 and 1, or 0 and 255, and several of both sorts are there."""
+    sorts = Counter(next(iter(set(fact.values) - {0}), 0) for fact in facts if len(set(fact.values) - {0}) <= 1)
+    every = {value for fact in facts for value in fact.values}
+    return every == {0, 1, 255} and sorts.total() == len(facts) and min(sorts[1], sorts[255]) >= 2
+
+
 def _is_scaled(sorts: set[frozenset[int]], scale: int) -> bool:
     """Whether each file holds small values, or their multiples, and several of both occur."""
     small = [sort for sort in sorts if sort and max(sort) < MOST_LEVELS]
