@@ -61,7 +61,10 @@ EXPECTED = {
         139, ("pet", "background", "border"), (1, 2, 3), parts={"train": 111, "val": 14, "test": 14},
         findings=("recognised as Oxford-IIIT Pet", "1 of 139 masks hold the background only"),
     ),
-    "farmland_agoro": Expected(30, **TWO, instances=True, parts={"train": 24, "val": 3, "test": 3}),
+    "farmland_agoro": Expected(
+        30, **TWO, instances=True, parts={"train": 24, "val": 3, "test": 3},
+        findings=("masks are used, and those of VGG Image Annotator are not",),
+    ),
     "dubai_aerial": Expected(
         53, tuple(f"class {k}" for k in range(6)), tuple(range(6)), ignored=(255,), groups=7,
         parts={"train": 45, "val": 5, "test": 3},
@@ -73,7 +76,8 @@ EXPECTED = {
     "geotiff/spacenet_atlanta": Expected(
         25, **TWO, channels=1, dtype="uint16", parts={"train": 20, "val": 3, "test": 2},
         findings=(
-            "2 files may be the mask", "cut into 25 blocks of about 170 × 170 pixels, 13 pixels apart",
+            "2 files may be the mask", "masks are used, and those of GeoJSON",
+            "cut into 25 blocks of about 170 × 170 pixels, 13 pixels apart",
             "3 of 25 masks hold the background only",
         ),
     ),
@@ -81,7 +85,8 @@ EXPECTED = {
         21, tuple(f"class {k}" for k in range(1, 6)), (1, 2, 3, 4, 5), channels=8, dtype="float32", ignored=(0,),
         parts={"train": 17, "val": 2, "test": 2},
         findings=(
-            "training_data.gtif lies on the grid", "1 value(s) in the masks", "1 channel(s) have one value",
+            "training_data.gtif lies on the grid", "masks are used, and those of GeoJSON",
+            "1 value(s) in the masks", "1 channel(s) have one value",
             "Scores are on labelled pixels only",
             "cut into 21 blocks of about 48 × 48 pixels, 3 pixels apart, for training, validation and test, 4 more",
         ),
