@@ -113,3 +113,23 @@ def test_a_class_that_an_image_lacks_is_asked_about_with_the_way_out(tmp_path):
     with pytest.raises(DataError, match=r"1 of 3 images in .* has no mask in .*road") as raised:
         scan(tmp_path)
     assert "add an empty mask (0 everywhere)" in str(raised.value)
+
+
+def test_a_copy_is_asked_about_and_numbered_masks_are_merged_with_a_word(tmp_path):
+    masks(tmp_path, "masks/{}_mask.png")
+    save(tmp_path / "masks" / f"{NAMES[0]}_mask_1.png", np.eye(40, 56, dtype=np.uint8) * 255)
+    dataset = scan(tmp_path)
+    assert "1 image(s) have several numbered masks: each is an object, and they are merged" in said(dataset)
+    assert dataset.target(dataset.samples[0])[:40, :40].diagonal().all()
+    (tmp_path / "masks" / f"{NAMES[0]}_mask_1.png").rename(tmp_path / "masks" / f"{NAMES[0]}_mask (1).png")
+    with pytest.raises(DataError, match=r"1 image\(s\) have several masks in"):
+        scan(tmp_path)
+
+
+def test_a_picture_among_the_masks_of_the_only_image_is_refused(tmp_path):
+    target = shapes(1, 2)
+    save(tmp_path / "images" / "a.png", photo(target))
+    save(tmp_path / "masks" / "a.png", binary(target))
+    save(tmp_path / "masks" / "legend.png", photo(target, 5))
+    with pytest.raises(DataError, match="of which several belong to one image, hold several classes"):
+        scan(tmp_path)

@@ -10,7 +10,7 @@ from perpixel.dataset.annotations.filling import fill, numbered_shapes
 from perpixel.dataset.description import save_description
 from perpixel.dataset.layout.inventory import OPAQUE_FROM, Page, painted_values
 from perpixel.dataset.layout.names import folder_place
-from perpixel.dataset.masks.class_layers import layer_count, one_class_a_pixel
+from perpixel.dataset.masks.class_layers import is_set, layer_count, one_class_a_pixel
 from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.dataset.sample import Finding, Sample
@@ -93,8 +93,7 @@ class Dataset:
             return self._of_strokes(sample, fill(sample.shapes, sample.height, sample.width, self.labels, rest=rest))
         raw = [read_mask(path, page, sample.box) for path, page in mask_pages(sample, self.labels, self.reading)]
         if self.reading in ("objects", "instances"):
-            present = np.any([mask.values != 0 for mask in raw], axis=0)
-            target = (present.any(axis=-1) if present.ndim == 3 else present).astype(np.uint8)
+            target = np.any([is_set(mask.values) for mask in raw], axis=0).astype(np.uint8)
         elif self.reading in ("classes", "pages", "channels"):
             bands = range(layer_count(self.labels))
             layers = [raw[0].values[..., k] for k in bands] if self.reading == "channels" else [m.values for m in raw]

@@ -199,12 +199,22 @@ def _choose(
     samples, left = with_numbered(samples, pairs.without_image)
     pairs = replace(pairs, without_image=tuple(left))
     if any(len(sample.masks) > 1 for sample in samples) and not left:
+        findings.append(_merged(samples))
         return "objects", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
     if not pairs.without_image and len(pairs.without_mask) > len(pairs.pairs) > 0:
         samples += [sample_of(folder, image, ()) for image in pairs.without_mask]
         findings.append(_mostly_unlabelled(pairs, folder))
         return "values", samples, findings, problems, ()
     return "values", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
+
+
+def _merged(samples: Sequence[Sample]) -> Finding:
+    several = [sample for sample in samples if len(sample.masks) > 1]
+    return info(
+        f"{len(several)} image(s) have several numbered masks: each is an object, and they are merged.",
+        "move those that do not count out of the folder.",
+        [f"{sample.image.name}: {', '.join(mask.name for mask in sample.masks)}" for sample in several],
+    )
 
 
 def _missing(pairs: Pairs, images: Folder, masks: Folder) -> list[Problem]:
@@ -334,6 +344,7 @@ def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layou
         problems.append(missing_masks(pairs, images, masks))
     samples, _ = with_numbered([sample_of(folder, i, (m,)) for i, m in pairs.pairs], pairs.without_image)
     form: Form = "objects" if any(len(sample.masks) > 1 for sample in samples) else "values"
+    findings += [_merged(samples)] if form == "objects" else []
     samples += [replace(sample_of(folder, image, ()), split="test") for image in bare]
     return Layout(form, tuple(samples), (), tuple(findings), tuple(problems))
 

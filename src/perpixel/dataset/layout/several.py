@@ -98,6 +98,8 @@ def class_files(folder: Folder, masks: Sequence[Path]) -> list[Sample]:
 def with_numbered(samples: Sequence[Sample], left: Sequence[Path]) -> tuple[list[Sample], list[Path]]:
     """Give masks that are left over to the image whose mask has their name without a number: a_mask_1 to a_mask.
 
+    A number in brackets, "a (1)", is that of a copy, and left.
+
     >>> from pathlib import Path
     >>> sample = Sample("a", Path("a.png"), masks=(Path("a_mask.png"),))
     >>> found, left = with_numbered([sample], [Path("a_mask_1.png"), Path("a_mask_x.png")])
@@ -108,7 +110,7 @@ def with_numbered(samples: Sequence[Sample], left: Sequence[Path]) -> tuple[list
     more: dict[str, list[Path]] = {}
     rest: list[Path] = []
     for mask in left:
-        numbered = re.fullmatch(r"(.+?)[ _\-.]*\(?\d+\)?", stem(mask.name))
+        numbered = re.fullmatch(r"(.+?)[_\-.]* ?\d+", stem(mask.name))
         name = home.get((mask.parent, numbered[1])) if numbered else None
         if name is None:
             rest.append(mask)

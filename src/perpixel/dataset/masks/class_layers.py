@@ -116,12 +116,11 @@ def _layers(sample: Sample, reading: Reading, count: int) -> list[NDArray[np.boo
         pages = [read_mask(sample.masks[0], page).values for page in range(count)]
     else:
         pages = [read_mask(path, sample.mask_page).values for path in sample.masks]
-    return [
-        _is_set(layer) for layer in ([pages[0][..., k] for k in range(count)] if reading == "channels" else pages)
-    ]
+    return [is_set(layer) for layer in ([pages[0][..., k] for k in range(count)] if reading == "channels" else pages)]
 
 
-def _is_set(values: NDArray[np.generic]) -> NDArray[np.bool_]:
+def is_set(values: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Where any channel of (H, W) or (H, W, C) is not 0."""
     present: NDArray[np.bool_] = np.any(values != 0, axis=-1) if values.ndim == 3 else np.not_equal(values, 0)
     return present
 

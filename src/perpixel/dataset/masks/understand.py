@@ -195,6 +195,9 @@ def _refuse_classes_in_objects(facts: Mapping[Page, MaskFacts]) -> None:
 
 
 def _is_several(fact: MaskFacts) -> bool:
+    """Whether a file holds several classes, or is a picture; a gray one may have smoothed borders."""
+    if fact.kind == "colour" and not fact.lossy:
+        return len(fact.values) > 2
     return fact.kind == "index" and not fact.lossy and 2 < len(fact.values) <= MOST_CLASSES_IN_PIECES
 
 
