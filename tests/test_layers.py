@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import perpixel
+from syntax import nodes_of
 
 SOURCE = Path(perpixel.__file__).parent
 
@@ -25,12 +26,6 @@ MATHEMATICS_MAY_NOT = ("settings", "files", "lightning_fabric", "typer", "pydant
 def room_of(path):
     """The module or subpackage right under perpixel in which a file lies."""
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
-
-
-@cache
-def nodes_of(path):
-    """Every node of a file's syntax tree."""
-    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 @cache

@@ -4,7 +4,6 @@ import ast
 import re
 import sys
 from collections import defaultdict
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,13 @@ import perpixel
 from perpixel import api
 from perpixel.settings.tree import TrainSettings
 from perpixel.training.session import Session
+from syntax import nodes_of, tree_of
 
 SOURCE = Path(perpixel.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 VERBS_AND_COMMANDS = {"api", "cli"}
 """A verb and the command that calls it are one thing with one name."""
-
-
-@cache
-def parsed(path):
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def name_of(path):
@@ -37,7 +32,7 @@ def lines_of(path):
 
 def public_definitions(path):
     """The functions and classes of a module, and its constants and aliases, without an underscore."""
-    for node in parsed(path).body:
+    for node in tree_of(path).body:
         if isinstance(node, (*FUNCTION, ast.ClassDef)):
             yield node.name, True
         elif isinstance(node, ast.Assign | ast.AnnAssign):
@@ -51,7 +46,7 @@ def module_of(path):
 
 def imports(path, *, lazy):
     """The (module, name) pairs that a file imports; without the lazy ones, what is imported as it is loaded."""
-    nodes = ast.walk(parsed(path)) if lazy else parsed(path).body
+    nodes = nodes_of(path) if lazy else tree_of(path).body
     for node in nodes:
         if isinstance(node, ast.ImportFrom):
             yield from ((node.module, each.name) for each in node.names)
@@ -68,10 +63,7 @@ def test_no_module_is_longer_than_400_lines(capsys):
 
 def test_functions_are_short(capsys):
     lengths = sorted(
-        node.end_lineno - node.lineno + 1
-        for path in FILES
-        for node in ast.walk(parsed(path))
-        if isinstance(node, FUNCTION)
+        node.end_lineno - node.lineno + 1 for path in FILES for node in nodes_of(path) if isinstance(node, FUNCTION)
     )
     percentile = lengths[len(lengths) * 95 // 100]
     show(capsys, "lines of a function, 95th percentile (30)", percentile)
@@ -107,10 +99,7 @@ def test_the_top_level_has_at_most_30_rooms(capsys):
 
 def test_types_say_what_they_mean(capsys):
     """`Any` as a name in the syntax tree, wherever it stands but in the import."""
-    uses = {
-        name_of(path): sum(isinstance(n, ast.Name) and n.id == "Any" for n in ast.walk(parsed(path)))
-        for path in FILES
-    }
+    uses = {name_of(path): sum(isinstance(n, ast.Name) and n.id == "Any" for n in nodes_of(path)) for path in FILES}
     most = sorted(uses.items(), key=lambda use: -use[1])[:10]
     show(capsys, "uses of Any (120)", sum(uses.values()))
     assert sum(uses.values()) <= 120, f"most in {most}"
@@ -150,7 +139,7 @@ def test_settings_are_validated_whenever_they_change(capsys):
 def test_each_set_of_choices_is_written_once(capsys):
     places = defaultdict(list)
     for path in FILES:
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if (
                 isinstance(node, ast.Subscript)
                 and ast.unparse(node.value) == "Literal"
@@ -169,7 +158,7 @@ CALLED_FROM_OUTSIDE = {"detect", "emit", "get_next", "to_frame", "tutorial_table
 def names_used():
     """Every name that is read, imported, or written as a word of its own in a text or a template."""
     for path in FILES:
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             match node:
                 case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.alias(name=name):
                     yield name
@@ -184,7 +173,7 @@ def test_every_function_has_a_caller_outside_the_tests(capsys):
     dead = [
         f"{name_of(path)}:{node.lineno} {node.name}"
         for path in FILES
-        for node in ast.walk(parsed(path))
+        for node in nodes_of(path)
         if isinstance(node, (*FUNCTION, ast.ClassDef)) and not node.decorator_list
         and not node.name.startswith("_") and node.name not in used | CALLED_FROM_OUTSIDE
     ]  # fmt: skip

@@ -45,7 +45,10 @@ def same(first, second):
         assert one.split == other.split
 
 
-@pytest.mark.parametrize(("to", "parts"), [*((each, True) for each in FORMATS), ("coco", False)])
+SLOW = [pytest.param(each, False, marks=pytest.mark.slow) for each in ("yolo", "geojson")]
+
+
+@pytest.mark.parametrize(("to", "parts"), [*((each, True) for each in FORMATS), ("coco", False), *SLOW])
 def test_outlines_read_back_pixel_for_pixel(tmp_path, to, parts):
     dataset = data(tmp_path / "data", parts=parts)
     write_conversion(dataset, tmp_path / "out", to)

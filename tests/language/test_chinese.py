@@ -16,6 +16,7 @@ from perpixel.errors import DataError
 from perpixel.language import columns, counted, say, translated, translated_error
 from perpixel.language.catalogue_file import entries
 from perpixel.language.sentences import PLACEHOLDER, chinese
+from syntax import nodes_of
 
 SOURCE = Path(perpixel.__file__).parent
 RAISED = {"PerpixelError", "DataError", "SettingsError", "RunError", "OutputError", "OutputsThereError", "Problem"}
@@ -46,7 +47,7 @@ def calls():
     """(name of the function, call) of every call in the package."""
     found = []
     for path in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                 found.append((name, node))

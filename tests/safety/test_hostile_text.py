@@ -22,6 +22,7 @@ from perpixel.labels.codec import Labels
 from perpixel.settings.text import settings_from_file
 from perpixel.split import Split
 from perpixel.store.run_folder import Run
+from syntax import nodes_of
 
 BOMB = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
     f"{one}: &{one} [{', '.join([f'*{before}'] * 9)}]\n" for before, one in zip("abcdefgh", "bcdefghi", strict=True)
@@ -106,7 +107,7 @@ def test_only_one_module_parses():
     source = Path(perpixel.__file__).parent
     for path in source.rglob("*.py"):
         name = path.relative_to(source).as_posix()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in PARSERS:
                 if ast.unparse(node) != OWN_TEXT.get(name):
                     found.add(name)
