@@ -76,6 +76,31 @@ def test_a_few_strokes_find_the_rest_strip_by_strip_as_at_once(encoder, monkeypa
     torch.testing.assert_close(head.probabilities(maps), shares, atol=1e-5, rtol=0)
 
 
+def test_means_are_those_of_the_encoder_and_none_of_the_filters(encoder):
+    maps = extracted(encoder, picture(64, 96)[0], (slice(0, 64), slice(0, 96)))
+    filters = feature_groups(encoder).filters
+    assert (maps.means[filters] == 0).all()
+    others = torch.cat([each.float().mean((0, 2, 3)) for each in maps.levels])
+    others[filters] = 0
+    torch.testing.assert_close(maps.means, others, atol=2e-3, rtol=2e-3)
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_the_look_of_a_block_tells_nothing_where_each_holds_every_class(encoder, mixed):
+    """Light and dark images: with both classes in each, or one class in the light and one in the dark."""
+    light, truth = picture(96, 96)
+    pictures = {"light": light, "dark": light // 3}
+    previewer = Previewer(encoder, 2)
+    for k, (name, pixels) in enumerate(pictures.items()):
+        labels = np.full(truth.shape, IGNORED, np.uint8)
+        labels[::5, ::5] = truth[::5, ::5] if mixed else k
+        head = previewer.learn(name, labels, lambda y, x, h, w, p=pixels: p[y : y + h, x : x + w])
+    assert head.centred is mixed
+    for k, name in enumerate(pictures):
+        found = head.predict(previewer.maps((name, 0, 0), truth.shape, None))
+        assert (found == (truth if mixed else k)).mean() > 0.95
+
+
 def test_steps_are_those_of_adamw():
     torch.manual_seed(0)
     ours = [torch.randn(3, 4), torch.randn(5)]

@@ -2,10 +2,14 @@
 
 The features of each block of an image are computed when it is opened and kept. Every stroke fits the head again, to
 the features of at most SAMPLES labelled pixels a class of each block.
+
+Where every labelled block holds every class, as images of cells do, the encoder's mean of a block says how it was
+stained or lit, not what it shows, and is taken off. Where blocks hold different classes, as maps do, it tells them.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -32,6 +36,16 @@ Read: TypeAlias = Callable[[int, int, int, int], NDArray[np.uint8]]
 """(top, left, height, width) to (height, width, 3)."""
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Labelled pixels of a block: the labels' hash, features (N, D), classes (N,) and the block's means (D,)."""
+
+    mark: int
+    features: Tensor
+    target: Tensor
+    means: Tensor
+
+
 class Previewer:
     """Features and labelled pixels of the images that are being painted.
 
@@ -45,7 +59,7 @@ class Previewer:
         self.encoder, self.classes, self.most_blocks = encoder.eval(), classes, most_blocks
         self._groups = feature_groups(encoder)
         self._maps: OrderedDict[BlockKey, Maps] = OrderedDict()
-        self._rows: dict[BlockKey, tuple[int, Tensor, Tensor]] = {}
+        self._rows: dict[BlockKey, _Rows] = {}
 
     def learn(self, image_id: str, labels: NDArray[np.uint8], read: Read) -> Head | None:
         """Fit the head to everything that is labelled, this image's labels as they are now.
@@ -64,13 +78,16 @@ class Previewer:
         for row, column in labelled_blocks(labels):
             part = labels[_block(row, column, labels.shape)]
             key, mark = (image_id, row, column), hash(part.tobytes())
-            if key not in self._rows or self._rows[key][0] != mark:
-                self._rows[key] = (mark, *self._sampled(self.maps(key, labels.shape, read), part))
-        if not self._rows:
+            if key not in self._rows or self._rows[key].mark != mark:
+                self._rows[key] = _Rows(mark, *self._sampled(self.maps(key, labels.shape, read), part))
+        present = [set(rows.target.tolist()) for rows in self._rows.values()]
+        every = set().union(*present)
+        if len(every) < 2:
             return None
-        features = torch.cat([rows[1] for rows in self._rows.values()])
-        target = torch.cat([rows[2] for rows in self._rows.values()])
-        return fitted_head(features, target, self.classes, self._groups) if target.min() < target.max() else None
+        centred = all(each == every for each in present)
+        features = torch.cat([rows.features - rows.means * centred for rows in self._rows.values()])
+        target = torch.cat([rows.target for rows in self._rows.values()])
+        return fitted_head(features, target, self.classes, self._groups, centred)
 
     def maps(self, key: BlockKey, shape: tuple[int, ...], read: Read) -> Maps:
         """The features of a block, computed once."""
@@ -85,8 +102,8 @@ class Previewer:
         self._maps.move_to_end(key)
         return self._maps[key]
 
-    def _sampled(self, block: Maps, labels: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-        """The features of some labelled pixels, as the head will see them, and their classes."""
+    def _sampled(self, block: Maps, labels: NDArray[np.uint8]) -> tuple[Tensor, Tensor, Tensor]:
+        """The features of some labelled pixels, as the head will see them, their classes, and the block's means."""
         draw = np.random.default_rng(0)
         rows, columns, classes = [], [], []
         for k in range(self.classes):
@@ -103,7 +120,7 @@ class Previewer:
             F.grid_sample(each.float(), grid, "bilinear", "border", align_corners=False)[0, :, 0].T
             for each in block.levels
         ]
-        return torch.cat(parts, 1), torch.from_numpy(np.concatenate(classes))
+        return torch.cat(parts, 1), torch.from_numpy(np.concatenate(classes)), block.means
 
 
 def labelled_blocks(labels: NDArray[np.uint8]) -> list[tuple[int, int]]:

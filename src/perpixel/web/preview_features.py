@@ -36,10 +36,12 @@ class Maps:
     Args:
         levels: Each (1, C_i, H / 2^i, W / 2^i) float16, of the block with its margin.
         inside: Where the block lies in the pixels of the first.
+        means: (D,) of the features of all levels in their order, those of the encoder; 0 for the filters.
     """
 
     levels: tuple[Tensor, ...]
     inside: tuple[slice, slice]
+    means: Tensor
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,11 @@ def extracted(encoder: Encoder, pixels: NDArray[np.uint8], inside: tuple[slice, 
     for level, sigmas in enumerate(SIGMAS):
         smaller = F.avg_pool2d(image, 2**level) if level else image
         levels[level] += [_filtered(smaller, sigma) for sigma in sigmas]
+    means = [torch.zeros(each.shape[1]) for each in levels[0]]
     for level, each in enumerate(encoder((image - mean) / std)[:ENCODER_MAPS], start=1):
+        means += [torch.zeros(filters.shape[1]) for filters in levels[level]] + [each.mean((0, 2, 3))]
         levels[level].append(each)
-    return Maps(tuple(torch.cat(each, 1).half() for each in levels), inside)
+    return Maps(tuple(torch.cat(each, 1).half() for each in levels), inside, torch.cat(means))
 
 
 def feature_groups(encoder: Encoder) -> FeatureGroups:

@@ -33,6 +33,9 @@ CLIP: Final = 3.0
 DEEP_SCALE: Final = 0.3
 """By this factor all features are smaller where the coarse maps are among them: few strokes tell little of those."""
 
+SHARP_WEIGHT: Final = 2.0
+"""Of the networks that see the filters: the encoder's maps are surer than few strokes warrant."""
+
 STRIP_PX: Final = 128
 
 
@@ -52,19 +55,21 @@ class Layers:
 
 @dataclass(frozen=True)
 class Head:
-    """What tells the classes apart: the mean of three groups' probabilities.
+    """What tells the classes apart: the mean of three groups' probabilities, that of the filters twice.
 
     Args:
         mean: (D,) of the features.
         std: (D,)
         sharp: The networks that see the filters, at full resolution.
         blunt: The others, which see what there is from half the resolution on.
+        centred: Whether the features are told by their difference from the block's means.
     """
 
     mean: Tensor
     std: Tensor
     sharp: Layers
     blunt: tuple[Layers, Layers]
+    centred: bool
 
     def predict(self, block: Maps) -> NDArray[np.uint8]:
         """The class of every pixel of a block, (h, w)."""
@@ -77,16 +82,16 @@ class Head:
     @torch.inference_mode()
     def _strips(self, block: Maps) -> Iterator[Tensor]:
         """The probabilities (K, h, w) strip by strip: the hidden units of a whole block would take much memory."""
-        levels = [self._scaled(block.levels[k], self._columns(block, k)) for k in range(1, len(block.levels))]
+        levels = [self._scaled(block, block.levels[k], self._columns(block, k)) for k in range(1, len(block.levels))]
         blunt = torch.stack([each.probabilities(self._coarse(block, levels, each)) for each in self.blunt]).sum(0)
         hidden, columns = self._coarse(block, levels, self.sharp), block.inside[1]
         fine, last = self._columns(block, 0), block.inside[0].stop
         for top in range(block.inside[0].start, last, STRIP_PX):
             rows = slice(top, min(top + STRIP_PX, last))
-            features = self._scaled(block.levels[0][:, :, rows, columns], fine)
+            features = self._scaled(block, block.levels[0][:, :, rows, columns], fine)
             strip = F.conv2d(features, self.sharp.first[:, fine, None, None]).add_(_enlarged(hidden, rows, columns))
-            found = self.sharp.probabilities(strip).add_(_enlarged(blunt, rows, columns))
-            yield found[0] / (1 + len(self.blunt))
+            found = self.sharp.probabilities(strip).mul_(SHARP_WEIGHT).add_(_enlarged(blunt, rows, columns))
+            yield found[0] / (SHARP_WEIGHT + len(self.blunt))
 
     def _coarse(self, block: Maps, levels: Sequence[Tensor], layers: Layers) -> Tensor:
         """What all levels but the finest add to the hidden units: (1, H, h, w) at half the resolution."""
@@ -108,20 +113,22 @@ class Head:
         start = sum(each.shape[1] for each in block.levels[:level])
         return slice(start, start + block.levels[level].shape[1])
 
-    def _scaled(self, features: Tensor, columns: slice) -> Tensor:
-        """Features (1, C, h, w) standardised and clipped."""
-        mean, std = (each[columns].view(1, -1, 1, 1) for each in (self.mean, self.std))
+    def _scaled(self, block: Maps, features: Tensor, columns: slice) -> Tensor:
+        """Features (1, C, h, w) of a block standardised and clipped."""
+        means = self.mean + block.means if self.centred else self.mean
+        mean, std = (each[columns].view(1, -1, 1, 1) for each in (means, self.std))
         return features.float().sub_(mean).div_(std).clamp_(-CLIP, CLIP)
 
 
-def fitted_head(features: Tensor, target: Tensor, classes: int, groups: FeatureGroups) -> Head:
+def fitted_head(features: Tensor, target: Tensor, classes: int, groups: FeatureGroups, centred: bool) -> Head:
     """Fit a head.
 
     Args:
-        features: (N, D).
+        features: (N, D), less the means of their blocks if `centred`.
         target: (N,) class indices.
         classes: How many there are.
         groups: Which of the features come from where.
+        centred: Whether the features are told by their difference from the block's means.
     """
     mean, std = features.mean(0), features.std(0).clamp_min(1e-6)
     inputs = ((features - mean) / std).clamp(-CLIP, CLIP)
@@ -131,7 +138,7 @@ def fitted_head(features: Tensor, target: Tensor, classes: int, groups: FeatureG
             _layers(inputs, columns, scale, _trained(inputs[:, columns] * scale, target, classes))
             for columns, scale in ((groups.filters, 1.0), (groups.fine, 1.0), (groups.every, DEEP_SCALE))
         )
-    return Head(mean, std, sharp, (fine, every))
+    return Head(mean, std, sharp, (fine, every), centred)
 
 
 @contextmanager
