@@ -165,6 +165,13 @@ def test_folds_use_each_sample_for_validation_once():
     assert len(seen) == 23
 
 
+@pytest.mark.parametrize("folds", [None, 2])
+def test_test_images_alone_cannot_be_divided(folds):
+    samples = _samples(["a", "b", "c"], ["", "", ""], ["test"] * 3)
+    with pytest.raises(DataError, match=r"(?s)all 3 labelled images are given as the test set.*Fix: move"):
+        split(samples, _audit(samples), folds=folds, fold=folds and 0)
+
+
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_folds_validate_each_image_once_beside_a_given_test(data):

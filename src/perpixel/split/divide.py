@@ -70,6 +70,11 @@ def split(  # noqa: PLR0913  (all but two are options)
         )
     parts, open_parts = _given(samples, folds)
     rest = [index for index, sample in enumerate(samples) if sample.name not in parts]
+    if {sample.split for sample in samples} == {"test"}:
+        raise DataError(
+            f"all {len(samples)} labelled images are given as the test set: none is left to train on.",
+            fix="move some of them to a folder train/.",
+        )
     findings: list[Finding] = []
     if rest and open_parts:
         shares = _shares(fractions, open_parts, folds, fold)
