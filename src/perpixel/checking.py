@@ -103,6 +103,7 @@ def examine(
     progress: CountProgress | None = None,
     *,
     folds: int | None = None,
+    divides: bool = True,
     overrides: Overrides = NOTHING_STATED,
 ) -> Check:
     """Audit a folder; nothing is raised for what is wrong with it, the answer says it.
@@ -111,6 +112,7 @@ def examine(
         path: The folder, or its dataset.yaml.
         progress: Called with (done, total) images.
         folds: Divide into so many folds.
+        divides: Whether to divide the images as training would; what it cannot divide can still be read.
         overrides: What is stated of the folder; it counts more than its dataset.yaml.
     """
     dataset = figures = None
@@ -121,7 +123,7 @@ def examine(
         findings = list(dataset.findings)
         figures = audit(dataset, progress)
         findings = list(figures.findings)
-        each: Sequence[int | None] = range(folds) if folds and folds > 1 else [None]
+        each: Sequence[int | None] = range(folds) if folds and folds > 1 else [None] if divides else []
         splits = tuple(split(dataset.samples, figures, folds=folds, fold=fold) for fold in each)
         findings += dict.fromkeys(finding for divided in splits for finding in divided.findings)
     except DataError as error:

@@ -189,3 +189,19 @@ def test_the_command_converts_what_check_calls_usable(tmp_path, capsys):
     (tmp_path / "data" / "images" / "a3.png").write_bytes(b"\x89PNG broken")
     assert main(["convert", str(tmp_path / "data"), str(tmp_path / "other")]) == 1
     assert "a3.png" in capsys.readouterr().err
+
+
+def _one_image(root):
+    pairs(root, 1)
+
+
+def _test_images(root):
+    pairs(root / "test", 2)
+
+
+@pytest.mark.parametrize("make", [_one_image, _test_images])
+def test_what_cannot_be_divided_for_training_converts(tmp_path, make):
+    make(tmp_path / "data")
+    assert not perpixel.check(tmp_path / "data").is_usable
+    perpixel.convert(tmp_path / "data", tmp_path / "out")
+    _same(scan(tmp_path / "data"), scan(tmp_path / "out"))

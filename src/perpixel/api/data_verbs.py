@@ -68,15 +68,18 @@ def convert(
         What was written; `print` shows it.
 
     Raises:
-        DataError: What `check` calls an error.
+        DataError: What `check` calls an error, but that the images cannot be divided for training.
         OutputError: `out` holds something, or cannot be written.
     """
+    from perpixel.checking import examine
     from perpixel.conversion import write_conversion as write
     from perpixel.conversion.convert import refuse_occupied_conversion
     from perpixel.dataset import scan
+    from perpixel.dataset.overrides import Overrides, value_from
     from perpixel.errors import DataError
 
-    answer = check(data, unlabelled=options["unlabelled"])
+    stated = Overrides(unlabelled=value_from(options["unlabelled"]))
+    answer = examine(Path(data), divides=False, overrides=stated)
     if answer.dataset is None or not answer.is_usable:
         raise DataError.of(finding.problem for finding in answer.findings if finding.severity == "error")
     overwrite = options["overwrite"]
