@@ -7,6 +7,7 @@ import rasterio
 from PIL import Image
 from scipy import ndimage
 
+import perpixel
 from folders import drawing, pairs, photograph, save
 from perpixel.audit import audit, cache_folder, from_dict, run
 from perpixel.dataset import scan
@@ -40,15 +41,20 @@ def test_the_figures_are_those_of_numpy_over_all_pixels(tmp_path, dtype, ending,
     assert all(math.isclose(sum(shares), 1) and len(shares) == 64 for shares in result.histogram)
 
 
-def test_of_many_images_the_intensities_are_those_of_evenly_taken_ones(tmp_path, monkeypatch):
+def test_of_many_images_the_intensities_are_those_of_some_drawn_at_random(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "IMAGES_ENOUGH", 3)
     targets = pairs(tmp_path / "data", 7)
     result = audit(scan(tmp_path / "data"))
-    read = [np.asarray(Image.open(tmp_path / "data" / "images" / f"a{k}.png")) for k in (0, 2, 4, 6)]
+    drawn = np.random.default_rng(0).permutation(7)[:3]
+    read = [np.asarray(Image.open(tmp_path / "data" / "images" / f"a{k}.png")) for k in drawn]
     pixels = np.stack(read).reshape(-1, read[0].shape[-1] if read[0].ndim == 3 else 1).astype(np.float64)
     np.testing.assert_allclose(result.mean, pixels.mean(axis=0), rtol=1e-9)
     np.testing.assert_allclose(result.std, pixels.std(axis=0), rtol=1e-9)
+    assert result.measured == 3
     assert result.classes[1].pixels == sum((target == 1).sum() for target in targets)
+    perpixel.check(tmp_path / "data", tmp_path / "out")
+    page = (tmp_path / "out" / "check.html").read_text(encoding="utf-8")
+    assert "Intensities of 3 images, drawn at random of 7" in page
 
 
 def test_classes_are_counted_and_objects_measured(tmp_path):

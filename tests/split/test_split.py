@@ -26,8 +26,8 @@ def _audit(samples, present=None, duplicates=(), sequences=()):
     classes = tuple(ClassFigures(f"c{k}", 1, 1, 0, 0.0, 0.0) for k in range(2))
     figures = dict.fromkeys(("mean", "std", "least", "greatest", "histogram", "heights", "widths", "empty"), ())
     return Audit(
-        **figures, classes=classes, ignored_pixels=0, duplicates=tuple(duplicates), sequences=tuple(sequences),
-        present=present,
+        **figures, classes=classes, measured=0, ignored_pixels=0, duplicates=tuple(duplicates),
+        sequences=tuple(sequences), present=present,
     )  # fmt: skip
 
 

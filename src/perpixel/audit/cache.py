@@ -15,7 +15,7 @@ from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_json
 from perpixel.files.whole_file import text_of
 
-CACHE_VERSION: Final = 3
+CACHE_VERSION: Final = 4
 
 
 def cache_folder() -> Path:

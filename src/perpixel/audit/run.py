@@ -23,7 +23,7 @@ from perpixel.errors import DataError, Problem
 from perpixel.shapes import AnyArray
 
 IMAGES_ENOUGH: Final = 500
-"""The intensities are measured on all of less than twice as many images, else on at least so many, evenly taken: the
+"""The intensities are measured on all of less than twice as many images, else on so many, drawn at random: the
 standard error of their mean is below a twentieth of a standard deviation."""
 OBJECT_SAMPLES: Final = 32
 """Object sizes are measured on at most this many masks, evenly taken."""
@@ -33,7 +33,7 @@ def audit(dataset: Dataset, progress: CountProgress | None = None) -> Audit:
     """Look at every image once, on all cores and in bounded memory.
 
     Classes are counted, and copies sought, in all of them. Means, deviations, extremes and histograms are those of
-    all labelled images, of a thousand and more those of at least `IMAGES_ENOUGH`, evenly taken.
+    all labelled images, of a thousand and more those of `IMAGES_ENOUGH`, drawn at random.
 
     Args:
         dataset: As understood by `scan`.
@@ -49,7 +49,7 @@ def audit(dataset: Dataset, progress: CountProgress | None = None) -> Audit:
     samples = [*dataset.samples, *dataset.unlabelled]
     intensities = Intensities(dataset.channels)
     thumbnails = np.empty((len(samples), SIDE, SIDE), np.float32)
-    chosen = {*range(0, len(dataset.samples), max(len(dataset.samples) // IMAGES_ENOUGH, 1))}
+    chosen = _drawn(len(dataset.samples))
 
     def measured(index: int) -> Measure:
         measures, thumbnails[index] = measure(dataset, samples[index], intensities if index in chosen else None)
@@ -66,6 +66,13 @@ def audit(dataset: Dataset, progress: CountProgress | None = None) -> Audit:
     result = replace(result, findings=(*dataset.findings, *_findings(dataset, result), *_told_alike(alike)))
     remember(dataset, file, result)
     return result
+
+
+def _drawn(number: int) -> set[int]:
+    """Which of so many labelled images the intensities are measured on; not evenly taken: tiles may repeat evenly."""
+    if number < 2 * IMAGES_ENOUGH:
+        return set(range(number))
+    return set(np.random.default_rng(0).permutation(number)[:IMAGES_ENOUGH].tolist())
 
 
 def _summed(
@@ -85,6 +92,7 @@ def _summed(
         least=_floats(least),
         greatest=_floats(greatest),
         histogram=intensities.shares(least, greatest),
+        measured=len(channels),
         heights=tuple(s.height for s in dataset.samples),
         widths=tuple(s.width for s in dataset.samples),
         classes=tuple(

@@ -41,6 +41,7 @@ class Audit:
         least: The least value of each channel.
         greatest: The greatest value of each channel.
         histogram: Per channel, 64 shares of the pixels between `least` and `greatest`.
+        measured: Labelled images that the five figures above are of; the others are left out of them.
         heights: Of the labelled images, in pixels, in their order.
         widths: Likewise.
         classes: Figures of every class.
@@ -58,6 +59,7 @@ class Audit:
     least: tuple[float, ...]
     greatest: tuple[float, ...]
     histogram: tuple[tuple[float, ...], ...]
+    measured: int
     heights: tuple[int, ...]
     widths: tuple[int, ...]
     classes: tuple[ClassFigures, ...]
