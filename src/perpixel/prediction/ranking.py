@@ -1,7 +1,8 @@
 """Which images to label next: what a model is unsure of, or a draw among those where it sees something.
 
-No strategy reliably beats a draw that knows where the foreground is (nnActive, arXiv 2511.19183), so that is the
-default. Class-stratified entropy with noise follows ClaSP PE (arXiv 2601.13677).
+A draw that knows where the foreground is, which published comparisons find hard to beat, follows nnActive (arXiv
+2511.19183); class-stratified entropy with noise follows ClaSP PE (arXiv 2601.13677). The mean entropy won our own
+simulation and is the default.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +18,7 @@ from perpixel.files.read import read_image
 from perpixel.labels.labels import Labels
 from perpixel.prediction import Predictor
 from perpixel.results import ResultList, Row, how_many
-from perpixel.runtime.choices import RankingStrategy
-
-DEFAULT_STRATEGY: Final = "foreground-random"
+from perpixel.runtime.choices import DEFAULT_STRATEGY, RankingStrategy
 
 LEAST_FOREGROUND: Final = 1e-3
 """The share of an image that has to be predicted as foreground to count as such."""

@@ -1,6 +1,6 @@
 """Every set of choices that several rooms know, written once: words of settings, command line and Python."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Backend: TypeAlias = Literal["torch", "openvino", "auto"]
 """What runs a network on a CPU."""
@@ -27,6 +27,8 @@ Precision: TypeAlias = Literal["auto", "32", "bf16"]
 ProbabilityDtype: TypeAlias = Literal["uint8", "uint16", "float32"]
 """How probabilities are written."""
 RankingStrategy: TypeAlias = Literal["random", "foreground-random", "entropy", "class-entropy"]
+DEFAULT_STRATEGY: Final = "entropy"
+"""It won the simulation of `benchmarks/annotate.py`."""
 """By what images are ranked for labelling."""
 ScheduleName: TypeAlias = Literal["one-cycle", "cosine", "poly", "step", "constant"]
 """How the learning rate moves."""

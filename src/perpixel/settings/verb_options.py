@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypedDict
 
-from perpixel.runtime.choices import ConvertedTo, DuplicatesMode, ExportPrecision, PartName, RankingStrategy
+from perpixel.runtime.choices import (
+    DEFAULT_STRATEGY,
+    ConvertedTo,
+    DuplicatesMode,
+    ExportPrecision,
+    PartName,
+    RankingStrategy,
+)
 from perpixel.settings.options import Option
 from perpixel.settings.prediction_options import ThresholdOption
 from perpixel.settings.training_options import OPTIONS
@@ -128,7 +135,7 @@ class RankingOptions(TypedDict, total=False):
         RankingStrategy,
         Option(
             help="a draw, a draw among images where the model sees something, or what it is unsure of",
-            default="foreground-random",
+            default=DEFAULT_STRATEGY,
         ),
     ]
     seed: Annotated[int, Option(help="random seed of the draw", default=0)]

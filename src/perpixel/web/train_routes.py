@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from perpixel.prediction.ranking import DEFAULT_STRATEGY, Ranking, rank_images
+from perpixel.prediction.ranking import Ranking, rank_images
+from perpixel.runtime.choices import DEFAULT_STRATEGY
 from perpixel.runtime.json_values import Json
 from perpixel.shapes import IGNORED
 from perpixel.split.digests import file_digest
