@@ -126,6 +126,53 @@ def test_a_copy_is_asked_about_and_numbered_masks_are_merged_with_a_word(tmp_pat
         scan(tmp_path)
 
 
+def plain(root, names, *more):
+    """Images and masks of these names, and the masks named besides."""
+    for number, name in enumerate([*names, *more]):
+        target = shapes(number + 7, 2)
+        save(root / "masks" / f"{name}.png", binary(target))
+        if name in names:
+            save(root / "images" / f"{name}.png", photo(target))
+
+
+@pytest.mark.parametrize(
+    ("names", "stray"),
+    [
+        (("field", "field_north", "lake"), "field_south"),
+        (("2023-01-01", "2023-01-02", "2023-01-03"), "2023-01-01-pm"),
+        (("site1", "site2", "site3"), "site1b"),
+        (("cat", "dog", "bird"), "catfish"),
+        (("Image", "Image (2)", "Image (3)"), "Image (5)"),
+        (("1", "2", "3"), "10"),
+        (("scan", "scan_1", "lake"), "scan_2"),
+        (("Image", "Image2", "Image3"), "Image5"),
+        (("img_1", "img_2", "img_3"), "img_1_1"),
+    ],
+)
+def test_the_mask_of_a_missing_image_is_no_second_mask_of_another(tmp_path, names, stray):
+    plain(tmp_path, names, stray)
+    dataset = scan(tmp_path)
+    assert "1 of 4 masks in" in said(dataset)
+    assert f"belong to no image.\n  - {stray}.png" in said(dataset)
+    assert [len(sample.masks) for sample in dataset.samples] == [1, 1, 1]
+
+
+def test_a_legend_next_to_masks_is_told(tmp_path):
+    plain(tmp_path, "ABCD", "LEGEND")
+    dataset = scan(tmp_path)
+    assert "1 image file(s) are neither an image nor a mask" in said(dataset)
+    assert "belong to no image" not in said(dataset)
+
+
+@pytest.mark.parametrize(("names", "more"), [(["a_0", "a_1", "a_2"], "a"), (["a", "b", "c"], "a (1)")])
+def test_one_image_more_is_no_band(tmp_path, names, more):
+    plain(tmp_path, names)
+    save(tmp_path / "images" / f"{more}.png", photo(shapes(30, 2)))
+    with pytest.raises(DataError, match=r"1 of 4 images in .* has no mask") as raised:
+        scan(tmp_path)
+    assert "several images" not in str(raised.value)
+
+
 def test_a_picture_among_the_masks_of_the_only_image_is_refused(tmp_path):
     target = shapes(1, 2)
     save(tmp_path / "images" / "a.png", photo(target))

@@ -198,7 +198,7 @@ def _choose(
     problems = list(pairs.problems)
     samples, left = with_numbered(samples, pairs.without_image)
     pairs = replace(pairs, without_image=tuple(left))
-    if any(len(sample.masks) > 1 for sample in samples) and not left:
+    if any(len(sample.masks) > 1 for sample in samples):
         findings.append(_merged(samples))
         return "objects", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
     if not pairs.without_image and len(pairs.without_mask) > len(pairs.pairs) > 0:

@@ -98,22 +98,39 @@ def class_files(folder: Folder, masks: Sequence[Path]) -> list[Sample]:
 def with_numbered(samples: Sequence[Sample], left: Sequence[Path]) -> tuple[list[Sample], list[Path]]:
     """Give masks that are left over to the image whose mask has their name without a number: a_mask_1 to a_mask.
 
-    A number in brackets, "a (1)", is that of a copy, and left.
+    A number in brackets, "a (1)", is that of a copy, and left. So is one behind a digit, and one by which other
+    images are told apart: those are masks of images that are missing.
 
     >>> from pathlib import Path
     >>> sample = Sample("a", Path("a.png"), masks=(Path("a_mask.png"),))
     >>> found, left = with_numbered([sample], [Path("a_mask_1.png"), Path("a_mask_x.png")])
     >>> [mask.name for mask in found[0].masks], [mask.name for mask in left]
     (['a_mask.png', 'a_mask_1.png'], ['a_mask_x.png'])
+    >>> others = [Sample(name, Path(f"{name}.png"), masks=(Path(f"{name}.png"),)) for name in ("1", "s", "s_1")]
+    >>> [mask.name for mask in with_numbered(others, [Path("10.png"), Path("s_2.png")])[1]]
+    ['10.png', 's_2.png']
     """
+    images = {sample.name: stem(sample.image.name) for sample in samples}
+    numbered_names = {base for sample in samples for base in _bases([stem(sample.image.name), *_stems(sample)])}
     home = {(mask.parent, stem(mask.name)): sample.name for sample in samples for mask in sample.masks}
     more: dict[str, list[Path]] = {}
     rest: list[Path] = []
     for mask in left:
-        numbered = re.fullmatch(r"(.+?)[_\-.]* ?\d+", stem(mask.name))
-        name = home.get((mask.parent, numbered[1])) if numbered else None
-        if name is None:
+        base = next(iter(_bases([stem(mask.name)])), None)
+        name = home.get((mask.parent, base)) if base is not None else None
+        if name is None or base in numbered_names or images[name] in numbered_names:
             rest.append(mask)
         else:
             more.setdefault(name, []).append(mask)
     return [replace(s, masks=(*s.masks, *more.get(s.name, ()))) for s in samples], rest
+
+
+def _stems(sample: Sample) -> list[str]:
+    return [stem(mask.name) for mask in sample.masks]
+
+
+def _bases(stems: Sequence[str]) -> list[str]:
+    """What stands before the number at the end of each, where that is no digit."""
+    found = (re.fullmatch(r"(.*?\D)[_\-.]* ?\d+", name) for name in stems)
+    bases = [match[1].rstrip("_-. ") for match in found if match]
+    return [base for base in bases if base and not base[-1].isdigit()]

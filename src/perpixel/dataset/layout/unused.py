@@ -1,26 +1,41 @@
 """What a layout leaves aside: a second mask of an image is asked about, other files are told."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout
-from perpixel.dataset.layout.names import DERIVED_WORDS, INSTANCE_WORDS, PICTURED_WORDS, key_words, stem
+from perpixel.dataset.layout.names import (
+    DERIVED_WORDS,
+    INSTANCE_WORDS,
+    MASK_WORDS,
+    PICTURED_WORDS,
+    key,
+    key_words,
+    stem,
+)
 from perpixel.dataset.layout.pairs import FIRST_CHOICE, pair
 from perpixel.dataset.sample import Finding, info, warning
 from perpixel.errors import Problem
 
+LEGEND: Final = frozenset({"legend", "legende", "colorkey", "colourkey", "colorbar", "colourbar", "palette", "图例"})
+"""In the name of a file next to masks: it shows what their colours mean."""
+
 SECOND_CHOICE: Final = (
     PICTURED_WORDS
     | DERIVED_WORDS
+    | LEGEND
     | INSTANCE_WORDS
     | {"old", "backup", "bak", "copy", "kopie", "copie", "copia", "draft", "tmp", "prediction", "predictions", "pred"}
     | {"confidence", "certainty", "probability", "prob", "weight", "weights", "dist", "depth", "panoptic", "polygons"}
 )
 """In the name of a file: made from the mask, or left over from earlier work."""
 
+VERSIONS: Final = SECOND_CHOICE | FIRST_CHOICE | MASK_WORDS | {"new", "neu", "version", "rev", "fixed", "edited"}
+"""In the name of a mask behind that of its image: another mask of this image, not the mask of another image."""
 
 SMALL: Final = frozenset({"thumb", "thumbs", "thumbnail", "small", "lowres", "superpixels"})
 """In the name of a file next to images: made from them."""
@@ -60,8 +75,9 @@ def left_aside(layout: Layout, tree: Tree) -> tuple[list[Finding], list[Problem]
         asked = {other: mask for other, mask in second.items() if not _is_second_choice(other, mask)}
         problems += [_which(masks, asked)] if asked else []
         findings += [_told_second(masks, second)] if second and not asked else []
-        rest += [file for file in each if file not in second] if not masks else []
-        stray = [file for file in each if masks and file not in second]
+        legends = [file for file in each if file not in second and _is_legend(file)]
+        rest += [file for file in each if file not in second] if not masks else legends
+        stray = [file for file in each if masks and file not in second and file not in legends]
         findings += [_without_image(stray, len(masks) + len(each))] if stray else []
     return [*findings, *([_not_used(rest)] if rest else [])], problems
 
@@ -69,15 +85,49 @@ def left_aside(layout: Layout, tree: Tree) -> tuple[list[Finding], list[Problem]
 def _second_masks(masks: Mapping[Path, Path], left: Sequence[Path]) -> dict[Path, Path]:
     """Of files next to masks those that are named like an image that has its mask, and that mask.
 
-    Files of one name but for the ending are a problem of `pair`.
+    What half of the images have is a second mask of them, whatever its name says; a single one must be said to be of
+    its image. Files of one name but for the ending are a problem of `pair`.
     """
     mask_of = {image: mask for mask, image in masks.items()}
+    names = {stem(image.name) for image in mask_of}
     found: dict[Path, Path] = {}
-    rest = list(left)
+    rest = [file for file in left if not _is_legend(file)]
     while rest and (pairs := _paired(list(mask_of), rest)):
+        recurs = len(pairs) > 1 and 2 * len(pairs) >= len(mask_of)
+        rest = [file for file in rest if file not in {other for _, other in pairs}]
+        pairs = tuple((i, f) for i, f in pairs if recurs or _is_further(stem(f.name), stem(i.name), names))
         found |= {file: mask_of[image] for image, file in pairs}
-        rest = [file for file in rest if file not in found]
     return {file: mask for file, mask in found.items() if stem(file.name) != stem(mask.name)}
+
+
+def _is_legend(file: Path) -> bool:
+    words = key_words(stem(file.name))
+    return bool(words) and (words[0] in LEGEND or words[:2] in (["color", "key"], ["colour", "key"]))
+
+
+def _is_further(mask: str, image: str, images: Collection[str]) -> bool:
+    """Whether a mask is another one of this image, by its stem, and not of an image that is missing.
+
+    >>> _is_further("b_v2", "b", ["a", "b"]), _is_further("a (1)", "a", ["a", "b"]), _is_further("a_x", "a", ["a"])
+    (True, True, True)
+    >>> _is_further("catfish", "cat", ["cat"]), _is_further("field_south", "field", ["field", "field_north"])
+    (False, False)
+    >>> _is_further("a (3)", "a", ["a", "a (2)"]), _is_further("5-1-pm", "5-1", ["5-1", "5-2"])
+    (False, False)
+    """
+    at = re.search(rf"(?<![^\W_]){re.escape(image)}(?![^\W_])", mask)
+    if at is None:
+        own = set(key(image).split("_")) - {""}
+        return bool(own) and own <= set(key_words(mask))
+    rest = mask[: at.start()] + " " + mask[at.end() :]
+    words = key_words(re.sub(r"\(\d+\)$", "", rest))
+    others = [name for name in images if name != image and re.match(rf"{re.escape(image)}[\W_]", name)]
+    is_numbered = image[-1:].isdigit() and any(
+        name != image and re.sub(r"\d+", "0", name) == re.sub(r"\d+", "0", image) for name in images
+    )
+    if all(word in VERSIONS or re.fullmatch(r"v\d+", word) for word in words):
+        return bool(words) or not others  # a copy where no words are left: a (1)
+    return not (others or is_numbered)
 
 
 def _second_images(images: Mapping[Path, Path], left: Sequence[Path]) -> list[Problem]:
@@ -85,8 +135,15 @@ def _second_images(images: Mapping[Path, Path], left: Sequence[Path]) -> list[Pr
     examples = []
     for home, files in groupby(left, key=lambda path: path.parent):
         image_of = {mask: image for mask, image in images.items() if image.parent == home and mask.parent != home}
-        every = [file for file in files if not set(key_words(stem(file.name))) & (SECOND_CHOICE | SMALL)]
+        every = [
+            file
+            for file in files
+            if not set(key_words(stem(file.name))) & (SECOND_CHOICE | SMALL)
+            and not re.search(r"\(\d+\)$", stem(file.name))
+        ]
         found = _paired(every, list(image_of)) if every and image_of else ()
+        if 2 * len(found) < len(image_of):
+            continue
         examples += [f"{mask.name}: {image_of[mask].name} or {file.name}" for file, mask in found]
     if not examples:
         return []
