@@ -119,6 +119,7 @@ def test_only_the_text_of_set_is_yaml(asked):
         (["train", "data", "--watch=wandb"], "Did you mean --logger?"),
         (["train", "data", "--lr", "1e-3"], "Did you mean --set train.learning_rate=…?"),
         (["rates", "data"], "Did you mean find-lr?"),
+        (["report", "run"], "No such command 'report'.\nDid you mean evaluate?"),
     ],
 )
 def test_what_has_another_name_is_answered_with_ours(capsys, arguments, told):

@@ -74,7 +74,7 @@ def test_a_table_becomes_a_frame():
     frame = Found(({"name": "a", "share": 0.5},)).to_frame()
     assert frame.to_dict("records") == [{"name": "a", "share": 0.5}]
     assert len(Found(()).to_frame("nothing")) == 0
-    with pytest.raises(SettingsError, match=r"there is no table 'thigns'.\nFix: did you mean things or nothing\?"):
+    with pytest.raises(SettingsError, match=r"there is no table 'thigns'.\nFix: did you mean things\?"):
         Found(()).to_frame("thigns")
 
 

@@ -13,11 +13,13 @@ sentence that repairs it. All problems of one kind are collected and raised once
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Self
 
 EXAMPLES_SHOWN = 5
 NAMES_SHOWN = 30
+FAR_FROM_BEST = 0.15
+"""Words this much less like a mistaken one than the best are not meant."""
 _STEERING = re.compile(
     "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
 )
@@ -117,6 +119,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = get_close_matches(word, known, n=3)
     if close:
+        likeness = [SequenceMatcher(None, each, word).ratio() for each in close]
+        close = [each for each, ratio in zip(close, likeness, strict=True) if ratio > likeness[0] - FAR_FROM_BEST]
         return f"did you mean {' or '.join(close)}?"
     more = f" and {len(known) - NAMES_SHOWN:,} more" if len(known) > NAMES_SHOWN else ""
     return f"choose one of {', '.join(known[:NAMES_SHOWN])}{more}."

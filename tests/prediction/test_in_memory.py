@@ -102,7 +102,9 @@ def test_overlapping_classes_have_objects_of_their_own():
         (np.zeros((3, 8, 8), np.uint8), r"has its channels first; the model takes \(H, W, 3\).\nFix: move them last"),
         (np.zeros((8, 8, 3), np.float32), "Fix:"),
         (np.zeros((8, 8, 2), np.uint8), "the image has 2 channels; the model was trained on 3"),
-        ("nowhere.png", r"nowhere.png .*\nFix:"),
+        ("nowhere.png", r"no file nowhere.png.\nFix: give the path of an image"),
+        (".", r"\. is a folder.\nFix: .* perpixel.predict\(run, folder, out\)"),
+        (np.zeros((8, 8), bool), r'bool is no image.*\nFix: give array.astype\("uint8"\) \* 255'),
     ],
 )
 def test_what_is_no_image_is_refused(predictor, given, message):

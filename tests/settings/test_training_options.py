@@ -30,12 +30,36 @@ def test_a_signature_shows_the_options_by_name(verb):
         ("max_epochs", r"did you mean epochs\?"),
         ("backbone", r"did you mean encoder\?"),
         ("step", r"did you mean steps\?"),
+        ("learning_rate", r"did you mean settings={'train': {'learning_rate': …}}\?"),
+        ("overrides", r"did you mean settings\?"),
     ],
 )
 @pytest.mark.parametrize("verb", ["train", "plan"])
 def test_other_names_are_refused(verb, given, fix):
     with pytest.raises(SettingsError, match=f"{verb} takes no {given}.\nFix: {fix}"):
         getattr(perpixel, verb)("data", **{given: 3})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: perpixel.predict("run", "a.png"), r"predict needs out, too.\nFix: .*load\(run\).predict\(image\)"),
+        (
+            lambda: perpixel.train("a", "b", "c"),
+            r"train takes at most 2 .*not 3.\nFix: write perpixel.train\(data\),",
+        ),
+        (perpixel.load, r"load needs run, too"),
+        (lambda: perpixel.predict("run", "a.png", run="b"), r"predict is given run twice"),
+    ],
+)
+def test_a_call_with_too_few_or_too_many_values_is_refused(call, message):
+    with pytest.raises(SettingsError, match=message):
+        call()
+
+
+def test_dotted_names_are_settings_in_python(cells):
+    answer = perpixel.plan(cells, settings={"train.batch_size": 3, "train": {"crop_hw": [32, 32]}}, steps=1)
+    assert (answer.settings.train.batch_size, answer.settings.train.crop_hw) == (3, (32, 32))
 
 
 def test_every_option_is_a_setting():

@@ -50,6 +50,23 @@ def test_two_budgets_are_refused():
         request_from({"train": {"steps": 3, "epochs": 2}})
 
 
+@pytest.mark.parametrize(
+    ("train", "fix"),
+    [
+        ({"minutes": "one"}, "set train.minutes to a number from 0.05 to 10,000,000."),
+        ({"learning_rate": None}, "set train.learning_rate to a number above 0."),
+        ({"crop_hw": [0, 3]}, "set train.crop_hw.0 to a whole number from 1 to 65,536."),
+        ({"nesterov": "so"}, "set train.nesterov to true or false."),
+        ({"minutes": 1, "epochs": 2}, "give only one of them."),
+        ({"lerning_rate": 1}, "did you mean train.learning_rate?"),
+    ],
+)
+def test_the_fix_fits_the_problem(train, fix):
+    with pytest.raises(SettingsError) as caught:
+        request_from({"train": train})
+    assert str(caught.value).endswith(f"Fix: {fix}")
+
+
 @pytest.mark.parametrize("budget", ["minutes", "steps", "epochs"])
 def test_a_budget_of_zero_is_refused(budget):
     with pytest.raises(

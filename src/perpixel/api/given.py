@@ -33,10 +33,10 @@ def settings_tree(settings: JsonMapping | PathLike | None, recipe: str | None, o
     """The options over the settings, and both over those of the recipe."""
     from perpixel.settings.recipes import with_recipe
     from perpixel.settings.text import settings_from_file
-    from perpixel.settings.tree import over
+    from perpixel.settings.tree import nested, over
 
     given = settings_from_file(Path(settings)) if isinstance(settings, str | Path) else settings or {}
-    tree = over(given, options_tree(options))
+    tree = over(nested(given), options_tree(options))
     return tree if recipe is None else with_recipe(recipe, tree)
 
 

@@ -1,9 +1,11 @@
 """What is said where perpixel-runtime is installed and a function needs the whole of perpixel."""
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
+from perpixel.api.calls import refuse_wrong_call
 from perpixel.errors import SettingsError
 
 P = ParamSpec("P")
@@ -24,10 +26,12 @@ def refusal_of(error: ModuleNotFoundError) -> SettingsError | None:
 
 
 def whole_package(function: Callable[P, T]) -> Callable[P, T]:
-    """Let a function say that perpixel-runtime is not enough for it, in place of a ModuleNotFoundError."""
+    """Let a function say that perpixel-runtime is not enough for it, and what a wrong call lacks."""
+    signature = inspect.signature(function)
 
     @wraps(function)
     def refusing(*args: P.args, **kwargs: P.kwargs) -> T:
+        refuse_wrong_call(function.__name__, signature, args, kwargs)
         try:
             return function(*args, **kwargs)
         except ModuleNotFoundError as error:

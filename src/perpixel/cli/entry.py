@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -25,6 +26,7 @@ RENAMED_WORDS: Final = {
     "validate": "evaluate",
     "fit": "train",
     "summary": "describe",
+    "report": "evaluate",
     "--views": "--tta",
     "--augment": "--tta",
     "--test-time-augmentation": "--tta",
@@ -70,6 +72,7 @@ RENAMED_WORDS: Final = {
     "--lang": "--language",
 }
 """Verbs and options by what they were called before, or are called elsewhere."""
+_GUESS: Final = re.compile(r" Did you mean '.*$", re.MULTILINE)
 
 
 def run_application(app: typer.Typer, arguments: Sequence[str] | None) -> int:
@@ -141,7 +144,8 @@ def _show(error: Any, words: Sequence[str]) -> None:
     if type(error).__name__.startswith("NoArgsIsHelp"):  # its message is the help
         error.show()
         return
-    print(usage_error(error), file=sys.stderr)
-    for word in words:
-        if renamed := RENAMED_WORDS.get(word.partition("=")[0]):
-            print(say("Did you mean {word}?", word=renamed), file=sys.stderr)
+    renamed = [RENAMED_WORDS[name] for name in (word.partition("=")[0] for word in words) if name in RENAMED_WORDS]
+    message = usage_error(error)
+    if renamed:  # which the parser's own guess, by the letters, does not know
+        message = _GUESS.sub("", message)
+    print(message, *(say("Did you mean {word}?", word=each) for each in renamed), sep="\n", file=sys.stderr)

@@ -17,7 +17,7 @@ from perpixel.files.areas import Area, AreaTable, pixel_areas
 from perpixel.files.object_table import MeasuredObject, ObjectSums, rows_as_csv
 from perpixel.files.open_image import GeoReference
 from perpixel.files.pillow_images import gray_or_colour
-from perpixel.files.read import read_header, read_image
+from perpixel.files.read import is_image, read_header, read_image
 from perpixel.labels.codec import mask_of
 from perpixel.labels.labels import Labels
 from perpixel.results import Picture, Result, ResultList, Row, how_many, plain
@@ -180,6 +180,7 @@ def read_given(image: ImageLike, channels: int) -> tuple[str, AnyArray, GeoRefer
         DataError: It is no image, or a stack.
     """
     if isinstance(image, str | os.PathLike):
+        _refuse_no_file(Path(image))
         header = read_header(Path(image))
         if header.pages > 1:
             raise DataError(
@@ -197,6 +198,10 @@ def read_given(image: ImageLike, channels: int) -> tuple[str, AnyArray, GeoRefer
             fix="give a path, a PIL image, an array (H, W, C), or a list of them.",
         )
     pixels = np.asarray(image)
+    if pixels.dtype == bool:
+        raise DataError(
+            "an array of bool is no image: its dtype has no grey values.", fix='give array.astype("uint8") * 255.'
+        )
     if pixels.ndim not in (2, 3) or 0 in pixels.shape or pixels.dtype.kind not in "uif":
         raise DataError(
             f"an array of shape {pixels.shape} and {pixels.dtype} is no image.",
@@ -208,3 +213,13 @@ def read_given(image: ImageLike, channels: int) -> tuple[str, AnyArray, GeoRefer
             fix="move them last: numpy.moveaxis(image, 0, -1).",
         )
     return name, pixels if pixels.ndim == 3 else pixels[..., None], None
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Raise DataError where there is nothing, or a folder that is no image."""
+    if path.is_dir() and not is_image(path):
+        raise DataError(
+            f"{path} is a folder.", fix="give the path of an image; for a folder perpixel.predict(run, folder, out)."
+        )
+    if not path.exists():
+        raise DataError(f"there is no file {path}.", fix="give the path of an image.")

@@ -4,11 +4,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import Any, Final, ParamSpec, TypeVar, get_args, get_type_hints
 
 from perpixel.errors import SettingsError, did_you_mean
 from perpixel.runtime.json_values import Json, JsonMapping
 from perpixel.settings.renamed import RENAMED
+
+_SETTINGS_ELSEWHERE: Final = ("overrides", "config", "cfg", "params", "hparams", "kwargs", "options")
+"""What other programs call the mapping of settings."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,9 +100,17 @@ def _sentence(words: str) -> str:
 
 
 def _unknown(verb: str, name: str, options: Mapping[str, tuple[Any, Option]], known: list[str]) -> SettingsError:
+    what = f"{verb} takes no {name}."
+    if "settings" not in known:
+        return SettingsError(what, fix=did_you_mean(name, known))
+    if name in _SETTINGS_ELSEWHERE:
+        return SettingsError(what, fix=did_you_mean("settings", known))
+    from perpixel.settings.tree import Request, setting_names  # loads pydantic
+
+    by_name = RENAMED | {path.rpartition(".")[2]: path for path in setting_names(Request)}
+    if name not in by_name:
+        return SettingsError(what, fix=did_you_mean(name, known))
     by_setting = {option.setting: option_name for option_name, (_, option) in options.items()}
-    fix = did_you_mean(name, known)
-    if name in RENAMED and "settings" in known:
-        section, _, key = RENAMED[name].rpartition(".")
-        fix = f"did you mean {by_setting.get(RENAMED[name], f'settings={{{section!r}: {{{key!r}: …}}}}')}?"
-    return SettingsError(f"{verb} takes no {name}.", fix=fix)
+    section, _, key = by_name[name].rpartition(".")
+    nested = f"settings={{{section!r}: {{{key!r}: …}}}}"
+    return SettingsError(what, fix=f"did you mean {by_setting.get(by_name[name], nested)}?")

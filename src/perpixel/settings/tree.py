@@ -5,19 +5,18 @@ unknown key is refused with the closest known one.
 """
 
 import math
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from perpixel.errors import Problem, SettingsError, did_you_mean
+from perpixel.errors import SettingsError
 from perpixel.language.choice import Language
 from perpixel.runtime.choices import DeviceName, DuplicatesMode, LoggerName, Precision, ScheduleName, Tta
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.settings.named import LossSettings, MonitorSettings, SettingsSection, loss_terms, monitor_given
 from perpixel.settings.presets import PRESETS
-from perpixel.settings.renamed import RENAMED, RENAMED_VALUES
+from perpixel.settings.problems import problem_of
 from perpixel.shapes import LEAST_SCALE
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -283,7 +282,8 @@ def _checked(kind: type[Asked], tree: JsonMapping, source: str = "the settings")
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
-        raise SettingsError.of(_problem(each, source) for each in error.errors()) from None
+        known = setting_names(Request)
+        raise SettingsError.of(problem_of(each, source, Request, known) for each in error.errors()) from None
 
 
 def changed(settings: Asked, changes: JsonMapping) -> Asked:
@@ -321,6 +321,19 @@ def over(base: JsonMapping, more: JsonMapping) -> JsonObject:
     return result | {name: None for name in BUDGETS if budget and name in result and name not in budget}
 
 
+def nested(tree: JsonMapping) -> JsonObject:
+    """The tree with each dotted name at its place.
+
+    >>> nested({"train.steps": 3, "train": {"ema": 0.9}})
+    {'train': {'steps': 3, 'ema': 0.9}}
+    """
+    result: JsonObject = {}
+    for path, value in tree.items():
+        section, dot, key = str(path).partition(".")
+        result = over(result, {section: nested({key: value})} if dot else {path: value})
+    return result
+
+
 def flat(tree: JsonMapping, prefix: str = "") -> JsonObject:
     """The leaves of a tree by their dotted path.
 
@@ -333,40 +346,13 @@ def flat(tree: JsonMapping, prefix: str = "") -> JsonObject:
     return leaves
 
 
-def _problem(error: Any, source: str) -> Problem:
-    path = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return Problem(f"{source}: unknown key {path}.", fix=_suggest(path))
-    value = "" if isinstance(error["input"], dict | BaseModel) else f" = {error['input']}"
-    message = error["msg"].removeprefix("Value error, ")
-    fix = f"set {path} within its range."
-    if error["type"] == "literal_error":
-        fix = _suggest_word(
-            str(error["ctx"].get("given", error["input"])), re.findall("'(.*?)'", error["ctx"]["expected"])
-        )
-    return Problem(f"{source}: {path}{value}: {message[0].lower()}{message[1:]}.", fix=fix)
-
-
-def _suggest_word(word: str, known: list[str]) -> str:
-    renamed = RENAMED_VALUES.get(word)
-    return f"did you mean {renamed}?" if renamed in known else did_you_mean(word, known)
-
-
-def _suggest(path: str) -> str:
-    """The closest known key; a right name in the wrong section is found by its last part."""
-    known = RENAMED | {key.rpartition(".")[2]: key for key in _keys(Request)}
-    last = path.rpartition(".")[2]
-    if last in known:
-        return f"did you mean {known[last]}?"
-    return did_you_mean(path, _keys(Request))
-
-
-def _keys(part: type[BaseModel], prefix: str = "") -> list[str]:
-    keys = []
+def setting_names(part: type[BaseModel], prefix: str = "") -> list[str]:
+    """The dotted paths of all settings of a part of the tree."""
+    names = []
     for name, field in part.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, SettingsSection):
-            keys += _keys(inner, f"{prefix}{name}.")
+            names += setting_names(inner, f"{prefix}{name}.")
         else:
-            keys.append(prefix + name)
-    return keys
+            names.append(prefix + name)
+    return names
