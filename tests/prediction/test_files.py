@@ -170,6 +170,32 @@ def test_a_world_file_of_a_turned_image_or_of_pixels_alone_is_not_passed_on(tmp_
     assert files_in(tmp_path / "out") == ["a.png", "b.png"]
 
 
+@pytest.mark.parametrize("lines", ["nan\n0\n0\nnan\n5\n5\n", "0\n0\n0\n0\n0\n0\n"])
+def test_a_world_file_of_no_size_is_no_place(tmp_path, predictor, lines):
+    path = png(tmp_path / "in" / "a.png", image_of(60, 70))
+    path.with_suffix(".pgw").write_text(lines)
+    predictor.predict_file(path, tmp_path / "out")
+    assert files_in(tmp_path / "out") == ["a.png"]
+
+
+@pytest.mark.parametrize("has_place", [True, False])
+def test_a_world_file_in_the_way_is_refused_and_replaced_if_told_to(tmp_path, predictor, has_place):
+    paths = [png(tmp_path / "in" / f"{name}.png", image_of(60, 70)) for name in "ab"]
+    out, own = tmp_path / "out", "2\n0\n0\n-2\n9\n9\n"
+    out.mkdir()
+    for path in paths:
+        (out / path.name).with_suffix(".pgw").write_text(own)
+        if has_place:
+            path.with_suffix(".pgw").write_text("3\n0\n0\n-3\n5\n5\n")
+    with pytest.raises(PerpixelError, match=r"out holds outputs of 2 of the 2 images already\.\n"):
+        list(predictor.predict_files(paths, out))
+    assert files_in(out) == ["a.pgw", "b.pgw"]
+    assert (out / "a.pgw").read_text() == own
+    list(predictor.predict_files(paths, out, Outputs(existing="replace")))
+    assert files_in(out) == (["a.pgw", "a.png", "b.pgw", "b.png"] if has_place else ["a.png", "b.png"])
+    assert not has_place or (out / "a.pgw").read_text() == paths[0].with_suffix(".pgw").read_text()
+
+
 def test_what_lies_outside_gets_a_value_that_no_class_has(tmp_path):
     codec = codec_for()
     labels = {**codec.to_dict()["labels"], "values": [0, 255, 1]}

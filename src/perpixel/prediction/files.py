@@ -17,7 +17,7 @@ from perpixel.files.object_table import join_tables
 from perpixel.files.ome_zarr import require_zarr
 from perpixel.files.open_image import OpenImage
 from perpixel.files.read import Header, open_image, read_header
-from perpixel.files.world_files import place_like
+from perpixel.files.world_files import PlaceFiles, place_files
 from perpixel.prediction.arrays import ArrayPredictor, WindowProbabilities
 from perpixel.prediction.job import Job
 from perpixel.prediction.memory import settle_freed_memory
@@ -145,6 +145,7 @@ def predict_file(
         require_zarr()
     header = read_header(path)
     _refuse_endless(path, header)
+    places = _places(path, header, out, outputs, predictor)
     tiles = len(predictor.tiling(*header.size))
     settle_freed_memory(tiles)
     if tiles > 1 and not (outputs.objects or outputs.polygons or outputs.instances):
@@ -173,17 +174,26 @@ def predict_file(
                 f"{pieces.damage.problems[0].what} The mask up to there is kept in {out / 'partial'}.",
                 fix=pieces.damage.problems[0].fix,
             )
-        paths = move(folder, out, [*written, *_placed(job, written)])[: len(written)]
+        places.remove_stale()
+        paths = move(folder, out, [*written, *places.write(folder)])[: len(written)]
         return Written(path, paths, objects=_sizes(job) if outputs.count else None)
 
 
-def _placed(job: Job, written: Sequence[Path]) -> list[Path]:
-    """The names of world files for what is written, where the image lies by one; its own tags go before it."""
-    if job.header.georeference is not None:
-        return []
-    if job.header.orientation != 1:  # the world file counts the pixels as they lie in the file
-        return []
-    return place_like(job.source, job.folder, [name for name in written if name.parts[0] != "triptychs"])
+def _places(path: Path, header: Header, out: Path, outputs: Outputs, predictor: ArrayPredictor) -> PlaceFiles:
+    """World files for what is written, where the image lies by one; its own tags go before it.
+
+    Raises:
+        OutputsThereError: Others are there, and shall stay.
+    """
+    if header.georeference is not None:
+        return PlaceFiles({})
+    labels = outputs.written_labels(predictor.codec.labels)
+    names = output_paths(OutputNames(path.stem, needs_tiff(header), labels, outputs))
+    upright = header.orientation == 1  # the world file counts the pixels as they lie in the file
+    places = place_files(path, upright, out, [name for name in names if name.parts[0] != "triptychs"])
+    if places.there and outputs.existing == "refuse":
+        raise _there(path, out, places.there)
+    return places
 
 
 def predict_files(
@@ -287,6 +297,7 @@ class _Files:
                 return 0
             header = read_header(path)
             _refuse_endless(path, header)
+            _places(path, header, self.out, self.outputs, predictor)
         except PerpixelError:
             return 0
         tiling = predictor.tiling(*header.size)
@@ -372,12 +383,16 @@ def _found(path: Path, out: Path, outputs: Outputs, predictor: ArrayPredictor) -
         names = output_paths(OutputNames(path.stem, is_tiff, predictor.codec.labels, outputs))
         there = [out / name for name in names if (out / name).exists()]
         if there and outputs.existing == "refuse":
-            raise OutputsThereError(
-                f"{out} holds {len(there)} output(s) of {path.name} already.",
-                examples=[str(each) for each in there],
-                fix="skip such images with `existing='skip'`, write them again with `existing='replace'`, "
-                "or choose another `out`.",
-            )
+            raise _there(path, out, there)
         if names and len(there) == len(names):
             return Written(path, tuple(there), is_skipped=True)
     return None
+
+
+def _there(path: Path, out: Path, there: Sequence[Path]) -> OutputsThereError:
+    return OutputsThereError(
+        f"{out} holds {len(there)} output(s) of {path.name} already.",
+        examples=[str(each) for each in there],
+        fix="skip such images with `existing='skip'`, write them again with `existing='replace'`, "
+        "or choose another `out`.",
+    )
