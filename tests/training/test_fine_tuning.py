@@ -128,7 +128,26 @@ def test_other_channels_fit_the_first_convolution(tmp_path, cells_run):
     there, here = weights_of(cells_run.model_path), weights_of(run.last_weights_path)
     first = next(iter(there))
     torch.testing.assert_close(here[first], there[first].sum(1, keepdim=True))  # a grey image is three equal channels
-    assert "Its images have 3 channels, these 1: the first convolution is fitted to them." in run.notes
+    assert "Its images have 3 channels, these 1: what sees the image is fitted to them." in run.notes
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 6])
+@pytest.mark.parametrize("decoder", ["light", "full"])
+def test_the_default_network_takes_other_channels(base, decoder, channels):
+    def of_channels(number):
+        codec = base.card.codec
+        codec = replace(codec, mean=codec.mean[:1] * number, std=codec.std[:1] * number)
+        return replace(base.card, encoder="efficientnet_lite0", options={"decoder": decoder}, codec=codec)
+
+    torch.manual_seed(0)
+    there, here = of_channels(3), of_channels(channels)
+    first, second = there.build("none").eval(), here.build("none").eval()
+    take_over(Base(base.path, there, first.state_dict()), second, here)
+    weights = ("head.weight", "head.bias")
+    assert all(torch.equal(second.state_dict()[name], first.state_dict()[name]) for name in weights)
+    if channels == 6:  # the same image twice, each time half as bright
+        image = torch.rand(1, 3, 64, 64)
+        torch.testing.assert_close(second(image.repeat(1, 2, 1, 1)), first(image), atol=1e-5, rtol=1e-4)
 
 
 def test_a_run_that_started_from_another_is_resumed(tmp_path, cells, cells_run):

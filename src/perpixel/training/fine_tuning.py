@@ -78,8 +78,8 @@ def normalised_as(card: ModelCard, base: Base) -> ModelCard:
 def take_over(base: Base, network: SegmentationModel, card: ModelCard) -> list[str]:
     """Fill a network with the weights of the base.
 
-    The layers that end in classes keep those of the same name and begin anew for the others; a first convolution is
-    fitted to the number of channels.
+    The layers that end in classes keep those of the same name and begin anew for the others; what sees the image itself
+    is fitted to the number of channels.
 
     Args:
         base: What to start from.
@@ -98,11 +98,10 @@ def take_over(base: Base, network: SegmentationModel, card: ModelCard) -> list[s
     state, strange = {}, []
     continued = base.card.name != card.name
     weights = _without_last_upsampling(base.weights) if continued else base.weights
+    channels = base.card.codec.channels, card.codec.channels
     for name, tensor in fresh.items():
         theirs = weights.get(name, tensor if continued else None)
-        fitted = (
-            None if theirs is None else _fitted(tensor, theirs, by_class.get(name), pairs, base.card.codec.channels)
-        )
+        fitted = None if theirs is None else _fitted(tensor, theirs, by_class.get(name), pairs, channels)
         if fitted is None:
             strange.append(f"{name}: {tuple(theirs.shape) if theirs is not None else 'missing'} there")
         else:
@@ -124,18 +123,19 @@ def _without_last_upsampling(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in weights.items() if not name.startswith(f"ups.{last}.")}
 
 
-def _class_axes(network: SegmentationModel, card: ModelCard) -> dict[str, int]:
-    """The axis of every tensor that grows with the number of classes."""
+def _class_axes(network: SegmentationModel, card: ModelCard) -> dict[str, tuple[int, int]]:
+    """The axis of every tensor that grows with the number of classes, and how many places of it a class takes."""
     codec = card.codec
     one_more = build(
         card.name, in_channels=codec.channels, classes=len(codec.labels) + 1, encoder=card.encoder, **card.options
     )
     larger = one_more.state_dict()
-    grown: dict[str, int] = {}
+    grown: dict[str, tuple[int, int]] = {}
     for name, tensor in network.state_dict().items():
-        axes = [axis for axis, size in enumerate(tensor.shape) if size != larger[name].shape[axis]]
-        if axes:
-            grown[name] = axes[0]
+        more = [size - before for size, before in zip(larger[name].shape, tensor.shape, strict=True)]
+        if any(more):
+            axis = next(axis for axis, places in enumerate(more) if places)
+            grown[name] = axis, more[axis]
     return grown
 
 
@@ -148,19 +148,45 @@ def _same_classes(theirs: ModelCard, ours: ModelCard) -> list[tuple[int, int]]:
 
 
 def _fitted(
-    fresh: Tensor, theirs: Tensor, class_axis: int | None, pairs: Sequence[tuple[int, int]], channels: int
+    fresh: Tensor,
+    theirs: Tensor,
+    by_class: tuple[int, int] | None,
+    pairs: Sequence[tuple[int, int]],
+    channels: tuple[int, int],
 ) -> Tensor | None:
-    """A tensor of the base in the shape of the fresh one; None where it cannot be had."""
-    if class_axis is not None:
-        is_alike = _without(fresh, class_axis) == _without(theirs, class_axis)
+    """A tensor of the base in the shape of the fresh one; None where it cannot be had. Channels there and here."""
+    if by_class is not None:
+        axis, places = by_class
+        is_alike = _without(fresh, axis) == _without(theirs, axis)
         if not pairs or not is_alike:  # where two axes count classes, nothing is alike
             return fresh
-        here, there = torch.tensor(pairs).T
-        return fresh.index_copy(class_axis, here, theirs.index_select(class_axis, there))
+        here, there = ((each[:, None] * places + torch.arange(places)).flatten() for each in torch.tensor(pairs).T)
+        return fresh.index_copy(axis, here, theirs.index_select(axis, there))
     if fresh.shape == theirs.shape:
         return theirs
-    is_first = fresh.ndim == 4 and theirs.shape[1:2] == (channels,) and _without(fresh, 1) == _without(theirs, 1)
-    return adapt_first_convolution(theirs, fresh.shape[1]) if is_first else None
+    return _for_channels(theirs, fresh.shape, *channels)
+
+
+def _for_channels(theirs: Tensor, shape: Sequence[int], there: int, here: int) -> Tensor | None:
+    """A tensor of which an axis ends in an equal part for every channel of the image, for another number of channels.
+
+    None where it is not of that kind.
+    """
+    axes = [k for k, (one, other) in enumerate(zip(theirs.shape, shape, strict=False)) if one != other]
+    if here == there or len(theirs.shape) != len(shape) or len(axes) != 1 or axes[0] > 1:
+        return None
+    (axis,) = axes
+    part, rest = divmod(shape[axis] - theirs.shape[axis], here - there)
+    others = theirs.shape[axis] - part * there
+    if rest or part < 1 or others < 0:
+        return None
+    first, image = theirs.split([others, part * there], axis)
+    image = image.unflatten(axis, (there, part))
+    if axis == 1:
+        image = adapt_first_convolution(image, here)
+    else:  # each channel has kernels of its own
+        image = image.mean(0, keepdim=True) if here == 1 else image[[index % there for index in range(here)]]
+    return torch.cat([first, image.flatten(axis, axis + 1)], axis)
 
 
 def _without(tensor: Tensor, axis: int) -> tuple[int, ...]:
@@ -186,7 +212,7 @@ def _told(base: Base, card: ModelCard, pairs: Sequence[tuple[int, int]]) -> list
         sentences.append(f"The classes are others: the last layer {told}.")
     if here.codec.channels != there.codec.channels:
         sentences.append(
-            f"Its images have {there.codec.channels} channels, these {here.codec.channels}: the first convolution "
+            f"Its images have {there.codec.channels} channels, these {here.codec.channels}: what sees the image "
             "is fitted to them."
         )
     elif here.codec.dtype != there.codec.dtype:
