@@ -121,7 +121,7 @@ def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch
     monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: 4.0)
     monkeypatch.setattr(timing, "time_validation", lambda session: 20.0)
     message = (
-        r"train.minutes = 0.5 holds 2 training steps next to one validation, which lasts 20 s.\n"
+        r"train.minutes = 0.5 holds 2 training steps of 4 s next to one validation, which lasts 20 s.\n"
         r"Fix: give at least 1.7 minutes, or fewer or smaller validation images."
     )
     with pytest.raises(SettingsError, match=message):

@@ -34,15 +34,20 @@ def test_minutes_see_what_the_machine_does_in_them(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("clock", "seconds"),
-    [([0.0, 1.9, 10.0, 11.0, 20.0, 21.5], 1.0), ([0.0, 2.3, 10.0, 10.6, 20.0, 20.7], 0.6), ([0.0, 9.0], 9.0)],
-    ids=["the fastest of three steps", "a cold start", "one long step"],
+    ("clock", "pixels", "seconds"),
+    [
+        ([0.0, 1.9, 10.0, 11.0, 20.0, 21.5], 4 * 32**2, 1.0),
+        ([0.0, 2.3, 10.0, 10.6, 20.0, 20.7], 4 * 32**2, 0.6),
+        ([0.0, 9.0], 4 * 32**2, 9.0),
+        (None, 2 * 16**2, 1.0),
+    ],
+    ids=["the fastest of three steps", "a cold start", "one long step", "a first small step that is long already"],
 )
-def test_the_speed_is_that_of_a_step(monkeypatch, clock, seconds):
-    times = iter(clock)
+def test_the_speed_is_that_of_a_step(monkeypatch, clock, pixels, seconds):
+    times = iter([0.0, 1.0] if clock is None else [0.0, 0.5, *clock])
     monkeypatch.setattr(timing, "TRIED_SIDE", 32)
     monkeypatch.setattr(timing.time, "monotonic", lambda: next(times))
-    expected = timing.USED_SHARE * 60 * timing.TRIED_CROPS * 32**2 / seconds
+    expected = timing.USED_SHARE * 60 * pixels / seconds
     assert within(minutes=1, precision="32") == pytest.approx(expected)
 
 

@@ -111,7 +111,7 @@ def _memory_format(facts: Facts, request: Request, timings: Timings) -> tuple[st
 def _timed_reason(timed: Race, first: str, second: str) -> str:
     return (
         f"timed here in turns, a step lasts {timed.first_seconds:.3g} s with {first} and "
-        f"{timed.second_seconds:.3g} s with {second}, a ratio of {timed.ratio:.2f}"
+        f"{timed.second_seconds:.3g} s with {second}; turn by turn, the median ratio is {timed.ratio:.2f}"
     )
 
 

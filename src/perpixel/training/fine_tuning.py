@@ -78,8 +78,8 @@ def normalised_as(card: ModelCard, base: Base) -> ModelCard:
 def take_over(base: Base, network: SegmentationModel, card: ModelCard) -> list[str]:
     """Fill a network with the weights of the base.
 
-    The layers that end in classes keep those of the same name and begin anew for the others; what sees the image itself
-    is fitted to the number of channels.
+    The layers that end in classes keep those of the same name and begin anew for the others; what sees the image
+    itself is fitted to the number of channels.
 
     Args:
         base: What to start from.
@@ -180,8 +180,9 @@ def _for_channels(theirs: Tensor, shape: Sequence[int], there: int, here: int) -
     others = theirs.shape[axis] - part * there
     if rest or part < 1 or others < 0:
         return None
-    first, image = theirs.split([others, part * there], axis)
-    image = image.unflatten(axis, (there, part))
+    first = theirs.narrow(axis, 0, others)
+    image = theirs.narrow(axis, others, part * there)
+    image = image.reshape(*theirs.shape[:axis], there, part, *theirs.shape[axis + 1 :])
     if axis == 1:
         image = adapt_first_convolution(image, here)
     else:  # each channel has kernels of its own

@@ -95,8 +95,8 @@ def fit_budget(session: Session, started: float, progress: Progress = silent) ->
     if steps < LEAST_STEPS:
         needed = (budget - left + validation_seconds + 2 * LEAST_STEPS * step_seconds) / 60
         raise SettingsError(
-            f"train.minutes = {train.minutes:g} holds {max(steps, 0)} training steps next to one validation, "
-            f"which lasts {validation_seconds:.0f} s.",
+            f"train.minutes = {train.minutes:g} holds {max(steps, 0)} training steps of {step_seconds:.2g} s next to "
+            f"one validation, which lasts {validation_seconds:.2g} s.",
             fix=f"give at least {math.ceil(needed * 10) / 10:g} minutes, or fewer or smaller validation images.",
         )
     frozen = {"minutes": None, "steps": steps, "validation_passes": validations, "accumulate": session.accumulate}
@@ -245,14 +245,25 @@ def _speed_of(request: Request, card: ModelCard, progress: Progress = silent) ->
 
 
 def _pixels_per_second(train: TrainSettings, card: ModelCard, progress: Progress) -> float:
-    step = _step(train, card, (TRIED_CROPS, TRIED_SIDE, TRIED_SIDE))
-    seconds: list[float] = []
-    while len(seconds) < TRIED_STEPS and sum(seconds) < TRIED_S:
+    """By steps on TRIED_CROPS; by one on fewer, smaller crops, which warms up too, where they would last long."""
+    few, many = (LEAST_CROPS, TRIED_SIDE // 2, TRIED_SIDE // 2), (TRIED_CROPS, TRIED_SIDE, TRIED_SIDE)
+    seconds = _seconds_of(train, card, few, 1, progress)
+    if seconds * math.prod(many) / math.prod(few) > TRIED_S:
+        return math.prod(few) / seconds
+    return math.prod(many) / _seconds_of(train, card, many, TRIED_STEPS, progress)
+
+
+def _seconds_of(
+    train: TrainSettings, card: ModelCard, shape: tuple[int, int, int], most: int, progress: Progress
+) -> float:
+    """The least that a step on crops of this shape (N, H, W) lasts, of so many."""
+    step, seconds = _step(train, card, shape), list[float]()
+    while len(seconds) < most and sum(seconds) < TRIED_S:
         start = time.monotonic()
         step()
         seconds.append(time.monotonic() - start)
         progress("timing networks", max(len(seconds) / TRIED_STEPS, min(sum(seconds) / TRIED_S, 1)), 1)
-    return TRIED_CROPS * TRIED_SIDE**2 / min(seconds)
+    return min(seconds)
 
 
 def _step(train: TrainSettings, card: ModelCard, shape: tuple[int, int, int]) -> Callable[[], None]:
