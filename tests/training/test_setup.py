@@ -339,3 +339,8 @@ def test_an_unknown_class_is_told_before_anything_is_written(tmp_path, cells):
     with pytest.raises(SettingsError, match=r"'backgruond', which there is not.\nFix: did you mean background\?"):
         train_run(cells, tmp_path / "run", settings)
     assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_network_is_refused_before_the_data_are_looked_at(tmp_path):
+    with pytest.raises(SettingsError, match=r"there is no model 'unett'.\nFix: did you mean unet\?"):
+        train_run(tmp_path / "missing", tmp_path / "run", request_from({"model": {"name": "unett"}}))

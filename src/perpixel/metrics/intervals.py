@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtrit
 
 from perpixel.metrics.counts import Counts, Float64s, Int64s
 from perpixel.shapes import AnyArray
@@ -152,7 +152,7 @@ def _interval(
         nothing = np.full_like(value, np.nan)
         return Interval(value, nothing, nothing, level)
     drawn = figure(_drawn_sums(table, draws, np.random.default_rng(seed)))
-    tail = norm.cdf(np.sqrt(rows / (rows - 1)) * t.ppf((1 - level) / 2, rows - 1))
+    tail = ndtr(np.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, (1 - level) / 2))
     low, high = _quantiles(drawn, np.array([tail, 1 - tail]))
     return Interval(value, low, high, level)
 

@@ -139,8 +139,7 @@ def build(
             in_channels=in_channels,
             classes=classes,
         )
-    if name not in MODELS:
-        raise SettingsError(f"there is no model {name!r}.", fix=did_you_mean(name, [*MODELS, "smp/NAME"]))
+    refuse_unknown_network(name)
     entry = MODELS[name]
     chosen = encoder or entry.encoder
     if chosen is None:
@@ -159,6 +158,12 @@ def build(
     model = entry.on_encoder(encoder=chosen, classes=classes, **arguments)
     model.take_classifier(surplus)
     return model
+
+
+def refuse_unknown_network(name: str) -> None:
+    """Raise SettingsError for a name that is not in `MODELS`; those of another library are looked at when built."""
+    if name not in MODELS and not name.startswith("smp/"):
+        raise SettingsError(f"there is no model {name!r}.", fix=did_you_mean(name, [*MODELS, "smp/NAME"]))
 
 
 def _without_encoder(name: str, entry: ModelEntry, weights: str, options: JsonObject) -> SegmentationModel:

@@ -4,11 +4,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from perpixel.errors import PerpixelError, Problem, RunError, SettingsError
@@ -18,6 +17,9 @@ from perpixel.runtime.hardware import Device, chosen_device, refuse_missing_devi
 from perpixel.settings.tree import TrainSettings
 from perpixel.shapes import AnyArray
 from perpixel.training.validation import Validation
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 LOGGER: Final = logging.getLogger("perpixel")
 
@@ -37,7 +39,7 @@ class Ranks:
         rank: This one's number, from 0.
     """
 
-    def __init__(self, fabric: Fabric) -> None:
+    def __init__(self, fabric: "Fabric") -> None:
         self.fabric = fabric
         self.number = fabric.world_size
         self.rank = fabric.global_rank
@@ -170,6 +172,8 @@ def ranks_for(train: TrainSettings) -> Ranks:
 @cache
 def _joined(device: Device, devices: int, machines: int) -> Ranks:
     """Processes can be started and joined only once."""
+    from lightning_fabric import Fabric  # late: it loads PyTorch's compiler, and mistakes are told before
+
     strategy = "ddp" if devices * machines > 1 else "auto"
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # a greeting of five lines
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, strategy=strategy)

@@ -14,6 +14,7 @@ from perpixel.dataset.overrides import stated_by
 from perpixel.dataset.sample import warning
 from perpixel.errors import SettingsError
 from perpixel.labels.labels import Labels
+from perpixel.models.registry import refuse_unknown_network
 from perpixel.planning import Plan, card_of, facts_of, plan_for
 from perpixel.runtime.allocator import keep_freed_memory
 from perpixel.runtime.progress import Progress, silent
@@ -86,6 +87,7 @@ def prepare_training(data: Path, request: Request, progress: Progress = silent) 
     """
     started = time.monotonic()
     refuse_missing(request.train.loggers)
+    refuse_unknown_network(request.model.name)
     ranks = ranks_for(request.train)
     take_threads(request)
     request = with_public_file(request)
