@@ -159,6 +159,22 @@ def test_evaluate_prints_the_table(asked, capsys):
     assert (named["split"], named["out"]) == ("val", Path("o"))
 
 
+def test_a_plan_says_what_to_do_next(asked, capsys):
+    assert main(["plan", "data", "--out", "plan.yaml"]) == main(["plan", "data", "--steps", "3"]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("Next: ")] == [
+        "Next: perpixel train data --config plan.yaml",
+        "Next: perpixel train data with the same options",
+    ]
+
+
+def test_a_ranking_names_its_strategy_and_what_to_do_next(monkeypatch, capsys):
+    monkeypatch.setattr(api, "next_images", lambda *_, **__: "the ranking")
+    assert main(["next", "run", "a.png"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("entropy: the mean over the pixels")
+    assert lines[-1] == "Next: perpixel serve run IMAGES"
+
+
 def test_rates_are_printed(asked, capsys):
     options = ("--minutes", "3", "--model", "fcn8s", "--encoder", "vgg16", "--seed", "4", "--out", "r.png")
     assert main(["find-lr", "data", *options, "--set", "train.scale=0.5"]) == 0
@@ -179,7 +195,8 @@ def test_of_several_processes_the_first_one_speaks(asked, capsys, monkeypatch, v
 
 def test_predict_takes_many_inputs(asked, capsys):
     assert main(["predict", "run", "a.png", "b/*.png", "--out", "o", "--overlay"]) == 0
-    assert "2 images predicted: o" in capsys.readouterr().out
+    said = f"2 images predicted: o\noverlays: {Path('o', 'overlays')}\nNext: perpixel next run IMAGES\n"
+    assert capsys.readouterr().out == said
     values, named = asked["predict"]
     assert values == (Path("run"), ["a.png", "b/*.png"], Path("o"))
     assert (named["overlay"], named["probabilities"], named["existing"]) == (True, None, "refuse")

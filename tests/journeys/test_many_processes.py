@@ -26,8 +26,10 @@ def test_two_processes_predict_a_folder_with_a_stack(cells, cells_run, tmp_path,
         assert main(["predict", *options, "--out", str(tmp_path / "two")]) == 0
 
     assert joined(work, tmp_path) == ["", ""]
-    (told,) = capfd.readouterr().out.splitlines()  # the second process says nothing
-    assert re.fullmatch(rf"2 images predicted; found \d+ foreground, median \d+ px: {tmp_path / 'two'}", told)
+    told, _ = capfd.readouterr().out.splitlines()  # the second process says nothing
+    assert re.fullmatch(
+        rf"2 images predicted; found \d+ objects of foreground, median \d+ px: {tmp_path / 'two'}", told
+    )
     written = {path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*")}
     assert written == {path.relative_to(tmp_path / "two") for path in (tmp_path / "two").rglob("*.*")}
     assert len(written) == 6

@@ -70,7 +70,7 @@ def test_a_folder_becomes_a_model_numbers_a_page_and_masks(tmp_path, capsys, wri
     )
     told = capsys.readouterr().out
     assert told.startswith("8 images predicted; found ")
-    assert told.endswith(f": {out}\n")
+    assert f": {out}\noverlays: {out / 'overlays'}\nNext: perpixel next " in told
     classes = sorted(path.name for path in (data / "masks").iterdir() if path.is_dir())
     for image in (data / "images").iterdir():
         with Image.open(image) as opened:

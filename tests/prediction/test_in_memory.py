@@ -134,7 +134,7 @@ def test_objects_of_all_images_are_one_table(tmp_path, cells, cells_run):
     assert {"image", "class", "centroid_row", "top", "diameter_px", "mean_intensity_1"} <= set(
         rows[0] if rows else []
     )
-    assert f"8 images predicted; found {len(rows)} foreground, median" in str(predicted)
+    assert f"8 images predicted; found {len(rows)} objects of foreground, median" in str(predicted)
 
 
 def test_an_unknown_output_is_refused(tmp_path, predictor, image):

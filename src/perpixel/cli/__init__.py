@@ -123,6 +123,9 @@ def plan(
         answer = api.plan(data, out=out, pictures=pictures, progress=progress, **request(asked))
     if api.speaks():
         print(translated(str(answer)))
+        config = f" --config {out}" if out else ""
+        same = say(" with the same options") if not out and any(asked.values()) else ""
+        print(f"{say('Next: ')}perpixel train {data}{config}{same}")
 
 
 @app.command("find-lr")
@@ -212,6 +215,10 @@ def export(
 ) -> None:
     """Export a run for other programs, and verify that it predicts the same there."""
     print(translated(str(api.export(run, out, **asked))))
+    if asked["target"] == "huggingface":
+        print(f"{say('Next: ')}perpixel push {out} OWNER/NAME")
+    elif out.suffix == ".zip" or (out / "card.json").is_file():
+        print(f"{say('Next: ')}perpixel predict {out} IMAGES --out MASKS")
 
 
 @app.command()

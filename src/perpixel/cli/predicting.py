@@ -9,7 +9,7 @@ import typer
 from perpixel import api
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
-from perpixel.language import translated
+from perpixel.language import say, translated
 from perpixel.settings.prediction_options import PredictionOptions
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
@@ -42,6 +42,9 @@ def predict(
         )
     if written or api.speaks():  # a process may have seen tiles of what another one wrote
         print(translated(f"{written}: {out}"))
+        if asked["overlay"]:
+            print(f"{say('overlays: ')}{out / 'overlays'}")
+        print(f"{say('Next: ')}perpixel next {run} {inputs[0] if len(inputs) == 1 else 'IMAGES'}")
 
 
 def _with_lists(inputs: list[str]) -> list[str]:

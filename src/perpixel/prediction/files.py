@@ -76,13 +76,15 @@ class PredictedFiles(ResultList[Written]):
     @property
     def headline(self) -> str:
         """How many were predicted and skipped."""
-        skipped = sum(each.is_skipped for each in self)
-        left = f", {skipped:,} left as they were" if skipped else ""
-        found = ", ".join(
-            f"{len(sizes):,} {name}" + (f", median {median(sizes):,.0f} px" if sizes else "")
-            for name, sizes in self.objects.items()
-        )
-        return f"{how_many(len(self) - skipped, 'image')} predicted{left}" + (f"; found {found}" if found else "")
+        left = f", {skipped:,} left as they were" if (skipped := sum(each.is_skipped for each in self)) else ""
+        counts = {name: (how_many(len(sizes), "object"), sizes) for name, sizes in self.objects.items()}
+        found = [
+            f"{many} of {name}, median {median(sizes):,.0f} px" for name, (many, sizes) in counts.items() if sizes
+        ]
+        if missing := [name for name, (_, sizes) in counts.items() if not sizes]:
+            found += [f"none of {', '.join(missing)}"]
+        end = f"; found {', '.join(found)}" if found else ""
+        return f"{how_many(len(self) - skipped, 'image')} predicted{left}{end}"
 
     @property
     def objects(self) -> dict[str, list[int]]:
