@@ -32,6 +32,18 @@ def test_short_work_shows_no_bar(monkeypatch):
     assert written.getvalue() == ""
 
 
+def test_a_word_stands_there_until_the_first_task(monkeypatch):
+    written = Terminal()
+    monkeypatch.setattr(sys, "stderr", written)
+    monkeypatch.setattr(module, "WORD_AFTER_SECONDS", 0.0)
+    with bars() as show:
+        show._greeting.join()
+        assert written.getvalue() == "starting …\r"
+        show("reading", 1, 2)
+        assert re.fullmatch(r"starting …\r +\r", written.getvalue())
+    assert re.fullmatch(r"starting …\r +\r", written.getvalue())
+
+
 def test_long_work_shows_what_is_done_and_a_note(monkeypatch):
     written = Terminal()
     monkeypatch.setenv("TERM", "xterm")

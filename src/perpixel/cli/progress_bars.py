@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from perpixel.language import say, translated
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+WORD_AFTER_SECONDS: Final = 1.0
 SHOWN_AFTER_SECONDS: Final = 2.0
 PLAIN_LINE_EVERY_SECONDS: Final = 60.0
 BAR_COLUMNS: Final = 12
@@ -22,7 +24,8 @@ BAR_COLUMNS: Final = 12
 class Bars:
     """One bar a task on standard error, one after the other; it appears when the task lasts more than two seconds.
 
-    Where standard error is no terminal, a plain line a minute takes its place.
+    Before the first task, libraries are loaded and files looked for: a word stands there meanwhile. Where standard
+    error is no terminal, a plain line a minute takes its place.
     """
 
     def __init__(self) -> None:
@@ -30,6 +33,10 @@ class Bars:
         self._start = 0.0
         self._printed = 0.0
         self._shown: tuple[Progress, TaskID] | None = None
+        self._word = ""
+        self._greeting = threading.Timer(WORD_AFTER_SECONDS, self._greet)
+        self._greeting.daemon = True
+        self._greeting.start()
 
     def __call__(self, task: str, done: float, total: float, note: str = "") -> None:
         """Show that `done` of `total` is done, with a short note behind."""
@@ -43,6 +50,7 @@ class Bars:
             self._plainly(done / total if total else 0.0, note)
             return
         if self._shown is None and self._lasts():
+            self._wipe()
             self._shown = self._open()
         if self._shown is not None:
             progress, number = self._shown
@@ -50,6 +58,7 @@ class Bars:
 
     def say_line(self, line: str) -> None:
         """Write a line that stays, above the bar if there is one."""
+        self._wipe()
         if self._shown is None:
             print(line, file=sys.stderr, flush=True)
         else:
@@ -58,9 +67,22 @@ class Bars:
 
     def close(self) -> None:
         """Take the bar off the terminal."""
+        self._wipe()
         if self._shown is not None:
             self._shown[0].stop()
             self._shown = None
+
+    def _greet(self) -> None:
+        if not self._task and sys.stderr.isatty() and api.speaks():
+            self._word = say("starting …")
+            print(self._word, end="\r", file=sys.stderr, flush=True)
+
+    def _wipe(self) -> None:
+        """Take the first word off the terminal."""
+        self._greeting.cancel()
+        if self._word:
+            print(" " * 2 * len(self._word), end="\r", file=sys.stderr, flush=True)  # Chinese is twice as wide
+            self._word = ""
 
     def _lasts(self) -> bool:
         return time.monotonic() - self._start > SHOWN_AFTER_SECONDS
