@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -51,6 +52,10 @@ def test_a_path_a_picture_and_an_array_are_predicted_alike(tmp_path, predictor, 
     assert [each.name for each in every] == ["a.png", "a.png", "the image", "the image"]
     assert repr(every) == "<Predictions: 4 images predicted>"
     assert {row["image"] for row in every.tables()["areas"]} == {"a.png", "the image"}
+
+
+def test_a_predictor_says_what_it_takes(predictor):
+    assert re.fullmatch(r"<Predictor: 2 classes \(.+, .+\), images of 3 channels; .*>", repr(predictor))
 
 
 def test_areas_and_objects_are_those_of_the_mask(predictor, image):

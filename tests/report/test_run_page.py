@@ -2,6 +2,7 @@ import base64
 import csv
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -14,6 +15,7 @@ from perpixel.evaluation import evaluate_run
 from perpixel.prediction.load import load_predictor
 from perpixel.report import write_report
 from perpixel.report.image_gallery import ImageGallery
+from perpixel.report.run_page import settings_text
 from perpixel.training import train_run
 
 
@@ -184,6 +186,12 @@ def test_the_page_speaks_the_language_asked_for(line, tmp_path):
     text = path.read_text(encoding="utf-8")
     assert '<html lang="zh-CN">' in text
     assert {"混淆矩阵", "“foreground”的 IoU 最低的图像", "学习率"} <= set(re.findall(r"[^<>]+", text))
+
+
+def test_reasons_of_the_settings_speak_the_language_of_the_page(line):
+    run = replace(line[0], notes=("model.options = {'decoder': 'light'}: a fraction of the cost of a full one.",))
+    said = settings_text(run, "zh").split("settings:")[0]
+    assert "- model.options = {'decoder': 'light'}：代价只是完整解码器的一小部分\n" in said
 
 
 def test_split_and_findings_are_told(line, evaluated):

@@ -77,6 +77,11 @@ def _context_class(base: Any) -> Any:
     class Formatter(base.formatter_class):  # type: ignore[misc] # the parser's own, which differs by version
         def write_heading(self, heading: str) -> None:
             super().write_heading(say(heading))
+            self.buffer[-1] = self.buffer[-1].replace(":", "：")
+
+        def write_dl(self, rows: Sequence[tuple[str, str]], *args: Any, **kwargs: Any) -> None:
+            said = [(name, say(text).replace("[required]", say("[required]"))) for name, text in rows]
+            super().write_dl(said, *args, **kwargs)
 
         def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
             super().write_usage(prog, args, prefix or say("Usage: "))

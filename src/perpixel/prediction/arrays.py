@@ -112,6 +112,13 @@ class ArrayPredictor:
         if self.decision.thresholds or self.options.threshold is not None:
             self.codec = replace(codec, thresholds=self.decision.thresholds)
 
+    def __repr__(self) -> str:
+        names = self.codec.labels.names
+        return (
+            f"<{type(self).__name__}: {len(names)} classes ({', '.join(names)}), images of "
+            f"{self.codec.channels} channels; .predict(image) gives a Prediction>"
+        )
+
     def probabilities(self, image: ImageArray, name: str = "the image") -> NDArray[np.float32]:
         """Predict an image in memory.
 

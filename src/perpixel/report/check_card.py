@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from perpixel.language import columns, counted, say, translated
+from perpixel.language.choice import Language
 from perpixel.runtime.colours import Paint
 
 if TYPE_CHECKING:
@@ -57,16 +58,21 @@ def kind_told(dataset: "Dataset") -> str:
     return say("multiclass: one class per pixel")
 
 
-def reason_told(reason: str) -> str:
+def reason_told(reason: str, language: Language | None = None) -> str:
     """Why an image is in its subset, in the language that is spoken.
 
     >>> reason_told("group tile3 by name")
     'group tile3 by name'
     """
     if found := GROUPED.fullmatch(reason):
-        told = say("group {group} by {source}", group=found["group"], source=say(found["source"]))
-        return told + (say(", with its copies") if found[3] else "")
-    return translated(reason)
+        told = say(
+            "group {group} by {source}",
+            language=language,
+            group=found["group"],
+            source=say(found["source"], language=language),
+        )
+        return told + (say(", with its copies", language=language) if found[3] else "")
+    return translated(reason, language)
 
 
 def _verdict(answer: "Check", paint: Paint) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from perpixel.files.atomic import write_text
-from perpixel.files.whole_file import content_of, text_of
+from perpixel.files.whole_file import content_of
 from perpixel.language.choice import Language
 from perpixel.report.page import rendered
-from perpixel.report.run_page import run_facts
+from perpixel.report.run_page import run_facts, settings_text
 from perpixel.report.svg_curves import training_curves
 from perpixel.report.texts import texts
 from perpixel.runtime.progress import Progress
@@ -79,7 +79,7 @@ class LivePage:
             facts=run_facts(run, history, words),
             told=words["live"].format(seconds=refresh) if refresh else words["interrupted"],
             curves=training_curves(history, run.epochs(), words) if history else "",
-            settings=text_of(run.folder / "settings.yaml"),
+            settings=settings_text(run, self._language),
             refresh=refresh,
         )
         write_text(run.report_path, page)

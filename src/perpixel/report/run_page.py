@@ -1,6 +1,7 @@
 """The report of a run: scores, curves, and pictures of what it gets right and wrong, in one file."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -79,12 +80,30 @@ def write_report(  # noqa: PLR0913, PLR0917 # a page tells much
         verdict=translated(evaluation.verdict, language) if evaluation else "",
         **_pictures(kept, evaluation, pictures),
         **_scores(evaluation, words),
-        **_about_data(run, own),
-        settings="" if run.is_exported else text_of(run.folder / "settings.yaml"),
+        **_about_data(run, own, language),
+        settings="" if run.is_exported else settings_text(run, language),
     )
     path = (folder or (run.evaluation_folder if run.folder.is_file() else run.folder)) / "report.html"
     write_text(path, page)
     return path
+
+
+def settings_text(run: Run, language: Language) -> str:
+    """The text of settings.yaml, its reasons in the language of the page."""
+    text = text_of(run.folder / "settings.yaml")
+    if language == "en":
+        return text
+    notes = "".join(f"- {_note_told(note, language)}\n" for note in run.notes)
+    return re.sub(r"^notes:\n(?:[- ].*\n)+", lambda _: f"notes:\n{notes}", text, count=1, flags=re.MULTILINE)
+
+
+def _note_told(note: str, language: Language) -> str:
+    """A setting, its value and the reason, which is what stands behind a colon and is known in the language."""
+    for colon in re.finditer(": ", note):
+        reason = note[colon.end() :].removesuffix(".")
+        if (told := translated(reason, language)) != reason:
+            return f"{note[: colon.start()]}：{told}"
+    return note
 
 
 def run_facts(run: Run, history: Sequence[dict[str, float]], words: dict[str, str]) -> list[str]:
@@ -183,7 +202,7 @@ def _shown(painter: Painter, dataset: Dataset, predicted: PredictedSample) -> Sh
     return painter.shown(sample.name, "", dataset.image(sample), masks, errors=sample.is_labelled)
 
 
-def _about_data(run: Run, dataset: Dataset | None) -> JsonObject:
+def _about_data(run: Run, dataset: Dataset | None, language: Language) -> JsonObject:
     """Split and findings, where the training data are still there."""
     if dataset is None or not run.split_path.is_file():
         return {"split_rows": [], "findings": None}
@@ -191,6 +210,6 @@ def _about_data(run: Run, dataset: Dataset | None) -> JsonObject:
     groups = groups_of(dataset.samples, run.settings.data.group_by)
     found = audit(dataset).findings
     return {
-        "split_rows": sections.split_rows(divided, groups[0] if groups else None),
+        "split_rows": sections.split_rows(divided, groups[0] if groups else None, language),
         "findings": [{"severity": each.severity, **asdict(each.problem)} for each in found],
     }

@@ -11,8 +11,11 @@ import numpy as np
 from perpixel.evaluation import Evaluation, ImageScore
 from perpixel.evaluation.image_score import FALSE_POSITIVE_RATES
 from perpixel.labels.labels import Labels
+from perpixel.language import say
+from perpixel.language.choice import Language
 from perpixel.metrics import Counts
 from perpixel.metrics.metric_table import metrics_of
+from perpixel.report.check_card import reason_told
 from perpixel.report.image_gallery import OTHER, PAIR_COLOURS
 from perpixel.report.image_layers import ERROR_COLOURS, UNCOUNTED
 from perpixel.report.svg_curves import line_colour
@@ -122,7 +125,9 @@ def drawn_classes(evaluation: Evaluation, most: int = 12) -> list[int]:
     return sorted(int(place) for place in np.argsort(-pixels, kind="stable")[:most])
 
 
-def split_rows(divided: Split, groups: Sequence[str] | None) -> list[tuple[str, int, str, list[str]]]:
+def split_rows(
+    divided: Split, groups: Sequence[str] | None, language: Language
+) -> list[tuple[str, int, str, list[str]]]:
     """(part, images, reasons, groups) of the parts that have images."""
     rows = []
     for part in PARTS:
@@ -130,7 +135,8 @@ def split_rows(divided: Split, groups: Sequence[str] | None) -> list[tuple[str, 
         if places:
             reasons = Counter(divided.parts[divided.samples[place].name][1] for place in places).most_common(6)
             of_part = Counter(groups[place] for place in places) if groups else Counter()
-            told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
+            said = [f"{reason_told(reason, language)} ({count})" for reason, count in reasons]
+            told = say("; ", language=language).join(said)
             rows.append((part, len(places), told, [f"{group} ({count})" for group, count in of_part.items()]))
     return rows
 
