@@ -13,6 +13,7 @@ import typer
 import perpixel
 from perpixel import api, cli
 from perpixel.cli import main
+from perpixel.cli.wrapping import wrapped
 from perpixel.errors import DataError, OutputError
 from perpixel.prediction import PredictedFiles, Written
 from perpixel.settings.tree import request_from
@@ -173,6 +174,18 @@ def test_a_ranking_names_its_strategy_and_what_to_do_next(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("entropy: the mean over the pixels")
     assert lines[-1] == "Next: perpixel serve run IMAGES"
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("key  3  a reason in words", ["key  3", "    a reason", "    in words"]),
+        ("1.0000  2.0000  3.0000", ["1.0000  2.0000  3.0000"]),
+        ("数据：一二三四五六七", ["数据：一二三四", "  五六七"]),
+    ],
+)
+def test_long_lines_break_at_words_on_a_narrow_terminal(line, lines):
+    assert wrapped(line, 14).split("\n") == lines
 
 
 def test_rates_are_printed(asked, capsys):

@@ -17,6 +17,7 @@ from perpixel.cli.predicting import Overwrite
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.spoken import with_language
 from perpixel.cli.typer_options import PlanArguments, TrainArguments, request, with_typer_options
+from perpixel.cli.wrapping import shown
 from perpixel.language import current, say, translated
 from perpixel.runtime.colours import paint_for
 from perpixel.settings.verb_options import (
@@ -68,7 +69,7 @@ def demo(
     """Train on generated drawings of six overlapping shapes: needs no data and no internet connection."""
     with bars() as progress:
         answer = api.demo(out, progress=progress, **asked)
-    print(translated(str(answer)))
+    print(shown(translated(str(answer))))
     print(f"\n{say('report: ')}{out / 'run' / 'report.html'}\n{say('predictions: ')}{out / 'predictions'}")
 
 
@@ -104,7 +105,7 @@ def convert(
     """Convert a folder to plain images and masks that other programs can read."""
     with bars() as progress:
         answer = api.convert(data, out, progress=progress, **asked)
-    print(translated(str(answer)))
+    print(shown(translated(str(answer))))
 
 
 @app.command()
@@ -122,7 +123,7 @@ def plan(
     with bars() as progress:
         answer = api.plan(data, out=out, pictures=pictures, progress=progress, **request(asked))
     if api.speaks():
-        print(translated(str(answer)))
+        print(shown(translated(str(answer))))
         config = f" --config {out}" if out else ""
         same = say(" with the same options") if not out and any(asked.values()) else ""
         print(f"{say('Next: ')}perpixel train {data}{config}{same}")
@@ -142,7 +143,7 @@ def find_lr(
     with bars() as progress:
         answer = api.find_lr(data, out=out, progress=progress, **request(asked))
     if api.speaks():
-        print(translated(str(answer)))
+        print(shown(translated(str(answer))))
 
 
 @app.command()
@@ -176,7 +177,7 @@ def evaluate(
     """Score a run on unseen images at native resolution."""
     with bars() as progress:
         answer = api.evaluate(run, data, language=current(), progress=progress, **asked)
-    print(translated(str(answer)))
+    print(shown(translated(str(answer))))
     print(f"{say('Next: ')}perpixel predict {run} IMAGES --out MASKS")
 
 
@@ -195,7 +196,7 @@ def compare(
     data = runs.pop() if is_data else None
     with bars() as progress:
         answer = api.compare(runs, data, language=current(), progress=progress, **asked)
-    print(translated(str(answer)))
+    print(shown(translated(str(answer))))
     print(f"{say('page: ')}{Path(asked['out'] or scores_folder(runs[-1])) / 'compare.html'}")
 
 
@@ -249,7 +250,7 @@ def doctor(
     """Report versions, hardware and extras, and try them out: ten seconds, and text for a bug report."""
     with bars() as progress:
         answer = api.doctor(self_test=self_test, progress=progress)
-    print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) if as_json else translated(str(answer)))
+    print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) if as_json else shown(translated(str(answer))))
     return 0 if answer.is_well else 1
 
 
@@ -291,7 +292,7 @@ def describe(  # noqa: PLR0913, PLR0917 # one parameter an option
     tree = over({"model": {key: name for key, name in named.items() if name}}, assign({}, set_ or []))
     size_hw = int(height), int(width)
     answer = catalogue.describe(size_hw, recipe=recipe, settings=tree, channels=channels, classes=classes)
-    print(translated(str(answer)))
+    print(shown(translated(str(answer))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
