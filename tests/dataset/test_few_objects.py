@@ -86,9 +86,12 @@ def test_class_lists_that_disagree_are_told(tmp_path):
     assert any("2 class lists name the values differently" in f.problem.what for f in scan(tmp_path).findings)
 
 
-def test_bands_in_files_of_their_own_are_asked_about(tmp_path):
-    write(tmp_path, "S2/{}_B02.tif", "labels/{}.tif", NAMES)
-    write(tmp_path, "S2/{}_B03.tif", "labels/{}.tif", NAMES)
+@pytest.mark.parametrize(
+    "bands", [("{}_B02", "{}_B03"), ("{}_B02", "{}_B03", "{}_B04"), ("red_{}", "nir_{}", "x_{}")]
+)
+def test_bands_in_files_of_their_own_are_asked_about(tmp_path, bands):
+    for band in bands:
+        write(tmp_path, f"S2/{band}.tif", "labels/{}.tif", NAMES)
     with pytest.raises(DataError, match=r"4 mask\(s\) have several images") as raised:
         scan(tmp_path)
     assert "bands of one image into one file" in str(raised.value)

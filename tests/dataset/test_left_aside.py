@@ -157,6 +157,14 @@ def test_the_mask_of_a_missing_image_is_no_second_mask_of_another(tmp_path, name
     assert [len(sample.masks) for sample in dataset.samples] == [1, 1, 1]
 
 
+def test_a_picture_among_the_masks_is_named(tmp_path):
+    plain(tmp_path, "abcd")
+    save(tmp_path / "masks" / "d.png", photo(shapes(10, 2)))
+    with pytest.raises(DataError, match=r"1 of 4 masks look like pictures: each holds more than 64") as raised:
+        scan(tmp_path)
+    assert str(tmp_path / "masks" / "d.png") in str(raised.value)
+
+
 def test_a_legend_next_to_masks_is_told(tmp_path):
     plain(tmp_path, "ABCD", "LEGEND")
     dataset = scan(tmp_path)

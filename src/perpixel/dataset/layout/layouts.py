@@ -20,7 +20,7 @@ from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder, Tree
 from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of, without_views
 from perpixel.dataset.layout.names import file_role, stem, subset_named
-from perpixel.dataset.layout.pairs import Pairs, missing_masks, pair
+from perpixel.dataset.layout.pairs import Pairs, are_bands, missing_masks, pair
 from perpixel.dataset.layout.several import class_files, mask_files_by_class, with_numbered
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
@@ -201,7 +201,7 @@ def _choose(
     if any(len(sample.masks) > 1 for sample in samples):
         findings.append(_merged(samples))
         return "objects", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
-    if not pairs.without_image and len(pairs.without_mask) > len(pairs.pairs) > 0:
+    if not pairs.without_image and len(pairs.without_mask) > len(pairs.pairs) > 0 and not are_bands(pairs):
         samples += [sample_of(folder, image, ()) for image in pairs.without_mask]
         findings.append(_mostly_unlabelled(pairs, folder))
         return "values", samples, findings, problems, ()

@@ -66,6 +66,23 @@ def plainest(masks: Sequence[Path]) -> list[Path]:
     return [mask for mask in kept if "labeltrainids" in mask.name.lower()] or kept
 
 
+def are_bands(pairs: Pairs) -> bool:
+    """Whether most masks are named like several images, and like none of them alone: a.png and a_B02, a_B03, a_B04.
+
+    >>> a, b = [Path(f"a_B{n}.png") for n in (2, 3, 4)], [Path(f"b_B{n}.png") for n in (2, 3, 4)]
+    >>> are_bands(Pairs(((a[0], Path("a.png")), (b[0], Path("b.png"))), (*a[1:], *b[1:])))
+    True
+    >>> are_bands(Pairs(((Path("a_1.png"), Path("a_1.png")),), (Path("a_2.png"), Path("a_3.png"))))
+    False
+    """
+    several = 0
+    left = {f"_{key(stem(image.name))}_" for image in pairs.without_mask}
+    for image, mask in pairs.pairs:
+        own, taken = key(stem(mask.name)), key(stem(image.name))
+        several += own != taken and f"_{own}_" in f"_{taken}_" and any(f"_{own}_" in name for name in left)
+    return 2 * several > len(pairs.pairs)
+
+
 def missing_masks(
     pairs: Pairs,
     images: Sequence[Path],

@@ -138,7 +138,7 @@ def _indices(evidence: Evidence, encoding: Encoding) -> Understood:
     if len(values) < 2:
         raise empty_masks(len(facts), {path.parent for path, _ in evidence.shapes.facts})
     if len(values) > MOST_INFERRED:
-        raise too_many(values)
+        raise too_many(values, facts=evidence.shapes.facts)
     table = {index: colour for fact in facts for index, colour in fact.palette.items()}
     names, void, told = _names(values, evidence, set(counts), table)
     findings += told
@@ -326,7 +326,7 @@ def _colours(evidence: Evidence) -> Understood:
             )
         )
     if len(colours) > MOST_INFERRED:
-        raise too_many(colours, "colours")
+        raise too_many(colours, "colours", evidence.shapes.facts)
     if len(colours) < 2:
         raise empty_masks(len(facts), {path.parent for path, _ in evidence.shapes.facts})
     if evidence.reading is None:

@@ -1,9 +1,11 @@
 """What is said of masks whose values cannot be classes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+from perpixel.dataset.layout.inventory import MaskFacts, Page
 from perpixel.errors import DataError
 from perpixel.labels.labels import Value
 
@@ -41,8 +43,19 @@ def one_class(value: int, ignored: Sequence[Value]) -> DataError:
     )
 
 
-def too_many(values: Sequence[int], what: str = "values") -> DataError:
-    """The error for masks whose values are hardly classes."""
+def too_many(
+    values: Sequence[int], what: str = "values", facts: Mapping[Page, MaskFacts] = MappingProxyType({})
+) -> DataError:
+    """The error for masks whose values are hardly classes; where few masks hold them, these are named."""
+    rich = [str(path) for (path, _), fact in facts.items() if len(fact.values) > MOST_INFERRED]
+    if rich and 2 * len(rich) < len(facts):
+        return DataError(
+            f"{len(rich)} of {len(facts)} masks look like pictures: each holds more than {MOST_INFERRED} different "
+            "values.",
+            fix="put the right masks in their place, or move them and their images out of the folder; or list the "
+            "classes in dataset.yaml.",
+            examples=rich,
+        )
     shown = [f"#{v:06X}" if what == "colours" else str(v) for v in values]
     return DataError(
         f"the masks hold {len(values):,} different {what}; at most {MOST_INFERRED} are taken for classes unasked.",
