@@ -47,6 +47,11 @@ def test_ipython_is_not_imported_to_find_out(monkeypatch):
     assert "IPython" not in sys.modules
 
 
+def test_a_finished_task_is_done(shown):
+    live_cell.LiveCell()("looking at validation images", 3, 3)
+    assert "looking at validation images: done" in shown[-1]
+
+
 def test_markup_in_a_note_is_text(shown):
     live_cell.LiveCell()("training", 1, 2, "<script>")
     assert "&lt;script&gt;" in shown[-1]

@@ -172,6 +172,7 @@ def test_values_are_found_in_a_message_and_take_their_place():
             "2 images predicted; found 3 objects of cell, median 12 px, 1 object of two words, median 2 px: out",
             "已预测 2 幅图像；找到 3 个 cell 目标，中位数 12 px，1 个 two words 目标，中位数 2 px：out",
         ),
+        ("disk: 33.5 GB free here", "磁盘：此处空闲 33.5 GB"),
         ("1 image predicted: out", "已预测 1 幅图像：out"),
         ("training fcn8s with vgg16 (fine-tuned), 3.0 M parameters", "训练 fcn8s，编码器 vgg16（微调），3.0 M 参数"),
         ("training unet (random weights), 0.1 M parameters", "训练 unet（随机权重），0.1 M 参数"),

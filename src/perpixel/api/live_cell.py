@@ -45,7 +45,7 @@ class LiveCell:
         if share < 1 and now - self._updated < UPDATED_EVERY_SECONDS:
             return
         left = f", {_clock((now - self._began) * (1 - share) / share)} left" if 0 < share < 1 else ""
-        text = html.escape(f"{task}: {share:.0%}{left}  {note}")
+        text = html.escape(f"{task}: {f'{share:.0%}' if share < 1 else 'done'}{left}  {note}")
         self._bar = (
             f'<div>{text}</div><div style="width:320px;background:#8884">'
             f'<div style="width:{100 * share:.0f}%;background:#0072b2;height:.6em"></div></div>'
