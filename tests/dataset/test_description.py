@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import yaml
@@ -93,3 +95,22 @@ def test_a_broken_description_says_so(tmp_path):
     (tmp_path / "dataset.yaml").write_text("perpixel: 1\nclasses: [")
     with pytest.raises(DataError, match="cannot be read as YAML"):
         load_description(tmp_path / "dataset.yaml")
+
+
+def test_a_description_without_its_line_is_told_also_where_the_folder_is_refused(tmp_path):
+    pairs(tmp_path)
+    (tmp_path / "dataset.yaml").write_text("pairs: pairs.csv\n")
+    told = r"dataset\.yaml is not used: it has no line perpixel: 1\."
+    assert re.search(told, str(scan(tmp_path).findings[0].problem))
+    next((tmp_path / "masks").iterdir()).unlink()
+    with pytest.raises(DataError, match=told):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["path: .\ntrain: images\nval: images\nnames: [a, b]\n", "images: [{id: 1}]\n", "[1]"]
+)
+def test_a_dataset_yaml_of_another_program_is_passed_over(tmp_path, text):
+    pairs(tmp_path)
+    (tmp_path / "dataset.yaml").write_text(text)
+    assert not any("perpixel: 1" in finding.problem.what for finding in scan(tmp_path).findings)

@@ -22,6 +22,8 @@ from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import LabelKind
 
 FILE_NAME: Final = "dataset.yaml"
+OF_OTHERS: Final = frozenset({"names", "nc", "train", "val", "test", "path", "download"})
+"""Keys of a dataset.yaml that other programs read, such as YOLO."""
 HEAD: Final = """\
 # What perpixel understood of this folder. Edit it to overrule; the masks are then read by it.
 # root: the folder, counted from this file. images, masks: which folders, where there are several.
@@ -105,6 +107,20 @@ def is_description(path: Path) -> bool:
         return path.is_file() and any(line.startswith("perpixel:") for line in text_of(path).splitlines())
     except (OSError, UnicodeDecodeError):
         return False
+
+
+def lacks_its_line(path: Path) -> bool:
+    """Whether a dataset.yaml has our keys but not the line that makes it count; YOLO's has other keys."""
+    if not path.is_file() or is_description(path):
+        return False
+    try:
+        data = parse_yaml(text_of(path), str(path))
+    except (OSError, ValueError, DataError):
+        return False
+    if not isinstance(data, dict) or set(map(str, data)) & OF_OTHERS:
+        return False
+    paths_named = all(isinstance(data[key], str) for key in ("images", "masks", "pairs") if key in data)
+    return paths_named and bool(set(map(str, data)) & (DatasetDescription.model_fields.keys() - {"root", "kind"}))
 
 
 def load_description(path: Path) -> DatasetDescription:

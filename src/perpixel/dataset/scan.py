@@ -8,7 +8,7 @@ from perpixel.dataset.annotations.drawn import other_outlines, recognise_drawn
 from perpixel.dataset.annotations.mask_places import lying_elsewhere
 from perpixel.dataset.annotations.rasters import recognise_rasters
 from perpixel.dataset.annotations.unread import way_out
-from perpixel.dataset.description import FILE_NAME, is_description, load_description
+from perpixel.dataset.description import FILE_NAME, is_description, lacks_its_line, load_description
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
 from perpixel.dataset.held_out_strokes import with_held_out_strokes
 from perpixel.dataset.layout.by_content import recognise_by_content
@@ -26,6 +26,7 @@ from perpixel.dataset.masks.drawn_labels import with_drawn
 from perpixel.dataset.masks.instance_maps import in_blocks
 from perpixel.dataset.masks.understand import Found, Stated, understand, with_counts
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
+from perpixel.dataset.sample import Finding, warning
 from perpixel.errors import DataError, Problem, is_plain
 from perpixel.files.read import read_header
 from perpixel.labels.labels import Labels
@@ -51,7 +52,12 @@ def scan(
         DataError: All that must be mended, at once.
     """
     root, stated = _stated(Path(path), labels, overrides, whole)
-    dataset = _understood(root, stated)
+    ignored = [_without_line(root / FILE_NAME)] if root == Path(path) and lacks_its_line(root / FILE_NAME) else []
+    try:
+        dataset = _understood(root, stated)
+    except DataError as error:
+        raise DataError.of([*(finding.problem for finding in ignored), *error.problems]) from error
+    dataset = replace(dataset, findings=(*ignored, *dataset.findings))
     return dataset if whole else with_held_out_strokes(in_blocks(dataset))
 
 
@@ -84,6 +90,13 @@ def _stated(path: Path, labels: Labels | None, overrides: Overrides, whole: bool
         own,
     )
     return root, stated
+
+
+def _without_line(path: Path) -> Finding:
+    return warning(
+        f"{path} is not used: it has no line perpixel: 1.",
+        "write perpixel: 1 as its first line if it is meant for perpixel; else nothing to fix.",
+    )
 
 
 def _understood(root: Path, stated: Stated) -> Dataset:

@@ -44,7 +44,7 @@ def recognise_by_content(tree: Tree) -> Layout | None:
         return None
     finding = warning(
         f"no name says which files are masks; by their pixels, of which masks have few values, {told}.",
-        "name the folders in dataset.yaml (images: NAME, masks: NAME) if this is not so.",
+        "name the folders in dataset.yaml (perpixel: 1, images: NAME, masks: NAME) if this is not so.",
         [f"{sample.image}: {sample.masks[0]}" for sample in samples],
     )
     return Layout("values", named_apart(samples), (), (finding,), tuple(problems))
@@ -93,7 +93,15 @@ def _between(folders: Sequence[Folder]) -> tuple[list[Sample], list[Problem], st
     if unclear:
         what = "several folders may hold the images, or the masks, of the same names."
         examples = tuple(sorted(set().union(*unclear)))
-        return [], [Problem(what, "name the right ones in dataset.yaml (images: NAME, masks: NAME).", examples)], ""
+        return (
+            [],
+            [
+                Problem(
+                    what, "name the right ones in dataset.yaml (perpixel: 1, images: NAME, masks: NAME).", examples
+                )
+            ],
+            "",
+        )
     samples = [
         replace(sample_of(images, image, (mask,)), split=images.place.part or masks.place.part)
         for each in found.values()

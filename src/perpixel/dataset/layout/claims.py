@@ -74,7 +74,7 @@ def shared_masks(samples: Sequence[Sample]) -> list[Problem]:
         problems.append(
             Problem(
                 f"{len(own)} file(s) are taken for an image and for a mask.",
-                "name the folders in dataset.yaml (images: NAME, masks: NAME).",
+                "name the folders in dataset.yaml (perpixel: 1, images: NAME, masks: NAME).",
                 tuple(own),
             )
         )
@@ -83,7 +83,7 @@ def shared_masks(samples: Sequence[Sample]) -> list[Problem]:
             Problem(
                 f"{len(shared)} mask(s) would serve two images each.",
                 "rename the masks so that each is like one image, or name the folder of images in dataset.yaml "
-                "(images: NAME).",
+                "(perpixel: 1, images: NAME).",
                 tuple(f"{mask}: {', '.join(map(str, sorted(images)))}" for mask, images in shared.items()),
             )
         )
@@ -133,5 +133,5 @@ def _unlabelled(home: Path, others: set[Path]) -> Finding:
 def _copies(home: Path, others: set[Path]) -> Finding:
     return warning(
         f"{home} is not used: its images have the names and the masks of those in {min(others)}.",
-        f"to use it instead, name it in dataset.yaml (images: {home.name}).",
+        f"to use it instead, name it in dataset.yaml (perpixel: 1, images: {home.name}).",
     )

@@ -186,7 +186,7 @@ def _choose(
         findings.append(
             told(
                 f"{len(candidates)} folders hold masks for {folder.path}; {best.path.name} is used.",
-                f"to use another one, name it in dataset.yaml (masks: {others[0].path.name}).",
+                f"to use another one, name it in dataset.yaml (perpixel: 1, masks: {others[0].path.name}).",
                 [candidate.path.name for candidate in candidates],
             )
         )
@@ -329,7 +329,8 @@ def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layou
         findings.append(
             info(
                 f"{len(masks)} files may be the mask of {images[0]}; {masks[0].name} is used.",
-                "to use another one, list the pairs in a CSV file and name it in dataset.yaml (pairs: FILE).",
+                "to use another one, list the pairs in a CSV file and name it in dataset.yaml (perpixel: 1, "
+                "pairs: FILE).",
                 [m.name for m in masks],
             )
         )

@@ -157,7 +157,7 @@ def _which(folder: Folder, masks: Sequence[Folder], taken: set[Path]) -> Problem
     ]
     return Problem(
         f"{len(names)} folders may hold the masks of {folder.path}.",
-        f"name the right one in dataset.yaml (masks: {Path(names[-1]).name}, or its path).",
+        f"name the right one in dataset.yaml (perpixel: 1, masks: {Path(names[-1]).name}, or its path).",
         tuple(names),
     )
 
@@ -166,5 +166,6 @@ def _which_images(folder: Folder, rival: Folder | None) -> Problem:
     assert rival is not None
     return Problem(
         f"{rival.path} and {folder.path} may both hold the images of the same masks.",
-        f"name the right one in dataset.yaml (images: {folder.path.name}); bands of one image go into one file.",
+        f"name the right one in dataset.yaml (perpixel: 1, images: {folder.path.name}); bands of one image "
+        "go into one file.",
     )

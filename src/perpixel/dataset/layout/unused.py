@@ -172,7 +172,7 @@ def _which(masks: Mapping[Path, Path], second: Mapping[Path, Path]) -> Problem:
     return Problem(
         f"{len(images)} image(s) have several masks in {home}, and their names do not say which counts.",
         "move the others out of the folder, or list the pairs in a CSV file (columns image, mask) and name it in "
-        "dataset.yaml (pairs: FILE).",
+        "dataset.yaml (perpixel: 1, pairs: FILE).",
         examples,
     )
 
@@ -181,8 +181,8 @@ def _told_second(masks: Mapping[Path, Path], second: Mapping[Path, Path]) -> Fin
     return info(
         f"{len(second)} files in {next(iter(second)).parent} are further masks of images that have one: they are not "
         "used.",
-        "to use them instead, list the pairs in a CSV file (columns image, mask) and name it in dataset.yaml (pairs: "
-        "FILE).",
+        "to use them instead, list the pairs in a CSV file (columns image, mask) and name it in "
+        "dataset.yaml (perpixel: 1, pairs: FILE).",
         [f"{file.name}: {masks[mask].name} has {mask.name}" for file, mask in second.items()],
     )
 
@@ -199,7 +199,8 @@ def _not_used(files: Iterable[Path]) -> Finding:
     listed = [str(file) for file in files]
     return info(
         f"{len(listed)} image file(s) are neither an image nor a mask of the data: they are not used.",
-        "nothing to fix if they mean nothing; else name the folders in dataset.yaml (images: NAME, masks: NAME), or "
+        "nothing to fix if they mean nothing; else name the folders in dataset.yaml (perpixel: 1, images: NAME, "
+        "masks: NAME), or "
         "list the pairs in a CSV file there (pairs: FILE).",
         listed,
     )

@@ -18,7 +18,7 @@ def empty_masks(count: int, homes: Iterable[Path] = ()) -> DataError:
     return DataError(
         f"all {count} masks are empty: every pixel has the same value.",
         fix="check that the masks were exported with their labels; if the labels lie in other folders, name these in "
-        "dataset.yaml (images: NAME, masks: NAME).",
+        "dataset.yaml (perpixel: 1, images: NAME, masks: NAME).",
         examples=sorted({str(home) for home in homes}),
     )
 
