@@ -5,6 +5,7 @@ import os
 import socket
 import traceback
 
+import lightning_fabric  # noqa: F401 # takes the process for a notebook if first imported where a test plays one
 import pytest
 import torch
 

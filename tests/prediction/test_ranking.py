@@ -63,4 +63,7 @@ def test_the_command_names_images(cells, cells_run, tmp_path, capsys):
     for name in ("a.png", "b.png"):
         Image.open(cells / "images" / "cell_0.png").save(tmp_path / name)
     assert main(["next", str(cells_run.folder), str(tmp_path), "--images", "1", "--strategy", "class-entropy"]) == 0
-    assert capsys.readouterr().out.strip().endswith((str(tmp_path / "a.png"), str(tmp_path / "b.png")))
+    heading, image, following = capsys.readouterr().out.strip().splitlines()
+    assert heading.startswith("class-entropy: ")
+    assert image.endswith((str(tmp_path / "a.png"), str(tmp_path / "b.png")))
+    assert following.startswith("Next: perpixel serve ")
