@@ -13,7 +13,7 @@ from perpixel.errors import DataError
 from perpixel.files.write import labelled, picture
 from perpixel.results import MAX_PICTURES, Picture, Result, Row, how_many
 from perpixel.runtime.json_values import JsonMapping, JsonObject
-from perpixel.split import Split, SplitPart, split
+from perpixel.split import Split, SplitPart, refuse_too_few, split
 
 ALL_PARTS: Final[tuple[SplitPart, ...]] = ("train", "val", "test", "gap")
 SEVERITIES: Final = ("error", "warning", "info")
@@ -112,7 +112,7 @@ def examine(
         path: The folder, or its dataset.yaml.
         progress: Called with (done, total) images.
         folds: Divide into so many folds.
-        divides: Whether to divide the images as training would; what it cannot divide can still be read.
+        divides: Whether to divide the images as training would; test images alone, which it refuses, can be read.
         overrides: What is stated of the folder; it counts more than its dataset.yaml.
     """
     dataset = figures = None
@@ -123,6 +123,7 @@ def examine(
         findings = list(dataset.findings)
         figures = audit(dataset, progress)
         findings = list(figures.findings)
+        refuse_too_few(dataset.samples)
         each: Sequence[int | None] = range(folds) if folds and folds > 1 else [None] if divides else []
         splits = tuple(split(dataset.samples, figures, folds=folds, fold=fold) for fold in each)
         findings += dict.fromkeys(finding for divided in splits for finding in divided.findings)

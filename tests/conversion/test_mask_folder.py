@@ -191,17 +191,14 @@ def test_the_command_converts_what_check_calls_usable(tmp_path, capsys):
     assert "a3.png" in capsys.readouterr().err
 
 
-def _one_image(root):
-    pairs(root, 1)
-
-
-def _test_images(root):
-    pairs(root / "test", 2)
-
-
-@pytest.mark.parametrize("make", [_one_image, _test_images])
-def test_what_cannot_be_divided_for_training_converts(tmp_path, make):
-    make(tmp_path / "data")
+def test_test_images_alone_convert(tmp_path):
+    pairs(tmp_path / "data" / "test", 2)
     assert not perpixel.check(tmp_path / "data").is_usable
     perpixel.convert(tmp_path / "data", tmp_path / "out")
     _same(scan(tmp_path / "data"), scan(tmp_path / "out"))
+
+
+def test_one_labelled_image_is_no_data_set(tmp_path):
+    pairs(tmp_path / "data", 1)
+    with pytest.raises(DataError, match=r"(?s)1 labelled image\(s\).*Fix: label one more"):
+        perpixel.convert(tmp_path / "data", tmp_path / "out")

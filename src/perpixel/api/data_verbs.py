@@ -68,7 +68,7 @@ def convert(
         What was written; `print` shows it.
 
     Raises:
-        DataError: What `check` calls an error, but that the images cannot be divided for training.
+        DataError: What `check` calls an error, but that all images are test images or one group.
         OutputError: `out` holds something, or cannot be written.
     """
     from perpixel.checking import examine

@@ -58,11 +58,7 @@ def split(  # noqa: PLR0913  (all but two are options)
     Raises:
         DataError: Too few samples or groups, or a pattern that does not fit the names.
     """
-    if len(samples) < 2:
-        raise DataError(
-            f"{len(samples)} labelled image(s): training and validation need at least one each.",
-            fix="label one more image, or cut the image into pieces.",
-        )
+    refuse_too_few(samples)
     if folds is not None and folds > max(len(samples), MOST_FOLDS):
         raise DataError(
             f"{len(samples)} labelled images cannot be divided into {folds} folds.",
@@ -82,6 +78,15 @@ def split(  # noqa: PLR0913  (all but two are options)
         parts |= _divided(chosen, audit, shares, np.random.default_rng(seed), group_by, findings)
     divided = Split(tuple(samples), {sample.name: parts[sample.name] for sample in samples})
     return replace(divided, findings=(*findings, *_leaks(divided, audit)))
+
+
+def refuse_too_few(samples: Sequence[Sample]) -> None:
+    """Raise DataError for less than two labelled images, which are no data set."""
+    if len(samples) < 2:
+        raise DataError(
+            f"{len(samples)} labelled image(s): training and validation need at least one each.",
+            fix="label one more image, or cut the image into pieces.",
+        )
 
 
 def _given(
