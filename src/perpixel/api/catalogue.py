@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from perpixel.api.whole_package import whole_package
+from perpixel.api.calls import verb
 from perpixel.errors import SettingsError
 from perpixel.language import say
 from perpixel.runtime.json_values import JsonMapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perpixel.settings.recipes import Recipe
 
 
-@whole_package
+@verb
 def models() -> str:
     """List the networks, their size for three channels and two classes, what each is for, and our own encoders."""
     from perpixel.models import ENCODERS, MODELS, parameters_of
@@ -49,7 +49,7 @@ def _encoders(names: Sequence[str]) -> list[str]:
     return ["encoders and their ImageNet weights:", *lines, f"and {others}{needs}"]
 
 
-@whole_package
+@verb
 def recipes(name: str | None = None) -> str:
     """List the recipes with what each trains; or one, with everything in its tutorial and its settings.
 
@@ -87,7 +87,7 @@ def _recipe_in_full(name: str, recipe: "Recipe") -> str:
     return "\n".join([*lines, *(f"  {key} = {value}" for key, value in flat(recipe.settings).items())])
 
 
-@whole_package
+@verb
 def describe(
     size_hw: tuple[int, int],
     *,

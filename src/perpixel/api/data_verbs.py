@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from perpixel.api.calls import verb
 from perpixel.api.given import PathLike
-from perpixel.api.whole_package import whole_package
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.options import with_options
 from perpixel.settings.verb_options import CheckingOptions, ConversionOptions
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from perpixel.conversion import Converted
 
 
-@whole_package
+@verb
 @with_options
 def check(
     data: PathLike,
@@ -47,7 +47,7 @@ def check(
     return write_check(answer, Path(out))
 
 
-@whole_package
+@verb
 @with_options
 def convert(
     data: PathLike,

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
+from perpixel.api.calls import verb
 from perpixel.api.evaluation_verbs import evaluate
 from perpixel.api.given import PathLike
 from perpixel.api.prediction_verbs import predict
 from perpixel.api.training_verbs import train
-from perpixel.api.whole_package import whole_package
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress
 from perpixel.settings.options import with_options
@@ -32,7 +32,7 @@ DEMO_SETTINGS: Final[JsonObject] = {
 }
 
 
-@whole_package
+@verb
 @with_options
 def demo(
     out: PathLike = "runs/demo", *, progress: Progress | None = None, **options: Unpack[DemoOptions]

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from perpixel.api.whole_package import whole_package
+from perpixel.api.calls import verb
 from perpixel.runtime.progress import Progress, silent
 
 if TYPE_CHECKING:
     from perpixel.diagnosis import Diagnosis
 
 
-@whole_package
+@verb
 def doctor(*, self_test: bool = True, progress: Progress | None = None) -> "Diagnosis":
     """Report versions, processor, precision, threads, extras, weights, memory and disk, and try them out.
 

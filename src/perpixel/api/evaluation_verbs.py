@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from perpixel.api.calls import verb
 from perpixel.api.given import PathLike, opened_run, page_language
 from perpixel.api.prediction_verbs import load
-from perpixel.api.whole_package import whole_package
 from perpixel.errors import SettingsError
 from perpixel.language import known_language
 from perpixel.runtime.progress import Progress, silent
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perpixel.store.run_folder import Run
 
 
-@whole_package
+@verb
 @with_options
 def evaluate(
     run: "Run | PathLike",
@@ -71,7 +71,7 @@ def evaluate(
     return replace(evaluation, page=page)
 
 
-@whole_package
+@verb
 @with_options
 def compare(
     runs: "Sequence[Run | PathLike]",
@@ -115,7 +115,7 @@ def _check_is_list(runs: object) -> None:
         raise SettingsError("compare takes a list of runs.", fix="write compare([first, second]).")
 
 
-@whole_package
+@verb
 @with_options
 def prune(run: "Run | PathLike", **options: Unpack[PruningOptions]) -> "PrunedLevels":
     """Measure and score every level of a supervised U-Net++, and write a model file of each.

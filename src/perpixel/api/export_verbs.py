@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from perpixel.api.calls import verb
 from perpixel.api.given import PathLike, opened_run
-from perpixel.api.whole_package import whole_package
 from perpixel.settings.options import with_options
 from perpixel.settings.verb_options import ExportingOptions
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perpixel.store.run_folder import Run
 
 
-@whole_package
+@verb
 @with_options
 def export(run: "Run | PathLike", out: PathLike, **options: Unpack[ExportingOptions]) -> "Exported":
     """Export a run to a folder for another program, and prove that it predicts there what it predicts here.
@@ -43,7 +43,7 @@ def export(run: "Run | PathLike", out: PathLike, **options: Unpack[ExportingOpti
     )
 
 
-@whole_package
+@verb
 def push(folder: PathLike, repository: str, *, private: bool = False) -> "Pushed":
     """Upload an export made for huggingface to the Hugging Face Hub, or to the server that HF_ENDPOINT names.
 

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from perpixel.api.calls import verb
 from perpixel.api.given import PathLike, model_path
-from perpixel.api.whole_package import whole_package
 from perpixel.runtime.choices import Existing
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perpixel.store.run_folder import Run
 
 
-@whole_package
+@verb
 @with_options
 def predict(  # each is one thing to ask for
     run: "Run | PathLike",
@@ -64,7 +64,7 @@ def predict(  # each is one thing to ask for
     return PredictedFiles(tuple(predictor.predict_files(paths, Path(out), outputs, progress=shown)))
 
 
-@whole_package
+@verb
 def load(run: "Run | PathLike", *, threshold: "Threshold | None" = None) -> "Predictor":
     """Load a trained model: `load(run).predict(image)` takes a path, a PIL image, an array, or a list of them.
 
@@ -83,7 +83,7 @@ def load(run: "Run | PathLike", *, threshold: "Threshold | None" = None) -> "Pre
     return load_predictor(model_path(run), PredictOptions(threshold=threshold))
 
 
-@whole_package
+@verb
 @with_options
 def next_images(
     run: "Run | PathLike",

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from perpixel.api.calls import verb
 from perpixel.api.given import PathLike, model_path
-from perpixel.api.whole_package import whole_package
 from perpixel.settings.options import with_options
 from perpixel.settings.verb_options import ListeningOptions, ServingOptions
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perpixel.store.run_folder import Run
 
 
-@whole_package
+@verb
 @with_options
 def serve(
     run: "Run | PathLike",
@@ -52,7 +52,7 @@ def serve(
     web.serve_until_stopped(build, listening, announce or (lambda _: None), needed=(model, folder))
 
 
-@whole_package
+@verb
 @with_options
 def annotate(
     images: PathLike,

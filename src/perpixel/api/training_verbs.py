@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from perpixel.api.calls import verb
 from perpixel.api.given import PathLike, page_language, settings_tree
 from perpixel.api.live_cell import shown_progress
 from perpixel.api.prediction_verbs import load
-from perpixel.api.whole_package import whole_package
 from perpixel.errors import PerpixelError, SettingsError
 from perpixel.language import current, known_language
 from perpixel.runtime.json_values import JsonMapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from perpixel.training import RangeTest, TrainingEstimate
 
 
-@whole_package
+@verb
 @with_options
 def plan(
     data: PathLike,
@@ -67,7 +67,7 @@ def plan(
     return answer
 
 
-@whole_package
+@verb
 @with_options
 def find_lr(
     data: PathLike,
@@ -108,7 +108,7 @@ def find_lr(
     return test
 
 
-@whole_package
+@verb
 @with_options
 def train(  # noqa: PLR0913 # each is one thing to ask for
     data: PathLike,

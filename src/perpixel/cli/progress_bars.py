@@ -50,7 +50,6 @@ class Bars:
             self._plainly(done / total if total else 0.0, note)
             return
         if self._shown is None and self._lasts():
-            self._wipe()
             self._shown = self._open()
         if self._shown is not None:
             progress, number = self._shown

@@ -27,9 +27,9 @@ Precision: TypeAlias = Literal["auto", "32", "bf16"]
 ProbabilityDtype: TypeAlias = Literal["uint8", "uint16", "float32"]
 """How probabilities are written."""
 RankingStrategy: TypeAlias = Literal["random", "foreground-random", "entropy", "class-entropy"]
-DEFAULT_STRATEGY: Final = "entropy"
-"""It won the simulation of `benchmarks/annotate.py`."""
 """By what images are ranked for labelling."""
+DEFAULT_STRATEGY: Final = "entropy"
+"""Of them: it won the simulation of `benchmarks/annotate.py`."""
 ScheduleName: TypeAlias = Literal["one-cycle", "cosine", "poly", "step", "constant"]
 """How the learning rate moves."""
 Subset: TypeAlias = Literal["train", "val", "test"]
