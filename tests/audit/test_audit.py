@@ -10,6 +10,7 @@ from scipy import ndimage
 import perpixel
 from folders import drawing, pairs, photograph, save
 from perpixel.audit import audit, cache_folder, from_dict, run
+from perpixel.audit.measure import measure
 from perpixel.dataset import scan
 from perpixel.dataset.duplicates import ALIKE, gray_thumbnail, near_duplicates, neighbours_alike, oriented
 from perpixel.errors import DataError
@@ -55,6 +56,32 @@ def test_of_many_images_the_intensities_are_those_of_some_drawn_at_random(tmp_pa
     perpixel.check(tmp_path / "data", tmp_path / "out")
     page = (tmp_path / "out" / "check.html").read_text(encoding="utf-8")
     assert "Intensities of 3 images, drawn at random of 7" in page
+
+
+def test_thumbnails_of_many_jpegs_are_decoded_small_and_nothing_is_lost_by_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "IMAGES_ENOUGH", 1)
+    random = np.random.default_rng(0)
+    for k in range(3):
+        scene = ndimage.zoom(random.uniform(0, 255, (9, 12, 3)), (40, 40, 1), order=1).astype(np.uint8)
+        save(tmp_path / "data" / "images" / f"{k}.jpg", scene, quality=90)
+        save(tmp_path / "data" / "masks" / f"{k}.png", (scene[..., 0] > 128).astype(np.uint8))
+    turned = Image.open(tmp_path / "data" / "images" / "2.jpg").transpose(Image.Transpose.ROTATE_90)
+    turned.save(tmp_path / "data" / "images" / "3.png")
+    save(tmp_path / "data" / "masks" / "3.png", (np.asarray(turned)[..., 0] > 128).astype(np.uint8))
+    dataset = scan(tmp_path / "data")
+    for sample in dataset.samples[:3]:
+        whole, small = (measure(dataset, sample, None, least_side=side)[1] for side in (None, 128))
+        assert not np.array_equal(whole, small)
+        assert np.corrcoef(whole.ravel(), small.ravel())[0, 1] > 0.996
+    result = audit(dataset)
+    assert result.duplicates == (("2", "3"),)
+    drawn = np.random.default_rng(0).permutation(4)[0]
+    pixels = np.asarray(Image.open(dataset.samples[drawn].image)).reshape(-1, 3)
+    np.testing.assert_allclose(result.mean, pixels.mean(axis=0), rtol=1e-9)
+    broken = tmp_path / "data" / "images" / "0.jpg"
+    broken.write_bytes(broken.read_bytes()[:-900])
+    with pytest.raises(DataError, match=r"0\.jpg"):
+        audit(dataset)
 
 
 def test_classes_are_counted_and_objects_measured(tmp_path):

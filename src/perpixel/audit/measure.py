@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.duplicates import Thumbnail, gray_thumbnail
 from perpixel.files.open_image import without_data
+from perpixel.files.pillow_images import decode
 from perpixel.files.read import decode_picture, open_image
 from perpixel.geometry.histogram import byte_histogram
 from perpixel.labels.codec import as_channels
@@ -71,26 +72,32 @@ class Intensities:
         return tuple(shares)
 
 
-def measure(dataset: Dataset, sample: Sample, intensities: Intensities | None) -> tuple[Measure, Thumbnail]:
+def measure(
+    dataset: Dataset, sample: Sample, intensities: Intensities | None, *, least_side: int | None = None
+) -> tuple[Measure, Thumbnail]:
     """Measure a sample and make it small.
 
     Args:
         dataset: Reads it.
         sample: Labelled or not.
         intensities: To which its values are added; None where those of its channels are not asked for.
+        least_side: Make the thumbnail of a JPEG decoded to no more than sides of so many pixels need.
 
     Raises:
         DataError: It cannot be decoded.
     """
     pixels = _class_pixels(dataset, sample) if sample.is_labelled else ()
-    picture = None if sample.box else decode_picture(sample.image)
+    picture = None if sample.box else decode_picture(sample.image, least_side)
     if picture is not None and picture.mode in ("L", "RGB"):
+        thumbnail = gray_thumbnail(picture)
         if intensities is None:
-            return Measure(None, pixels), gray_thumbnail(picture)
+            return Measure(None, pixels), thumbnail
+        if picture.size != (sample.width, sample.height):  # decoded small
+            picture = decode(sample.image)
         counts = np.array(picture.histogram(), np.int64).reshape(-1, 256)
         counts = np.repeat(counts, dataset.channels // len(counts), axis=0)  # gray among colour
         intensities.add_counts(counts)
-        return Measure(_from_histograms(counts), pixels), gray_thumbnail(picture)
+        return Measure(_from_histograms(counts), pixels), thumbnail
     with open_image(sample.image, sample.page) as file:
         pixels_read = file.read(*sample.box) if sample.box else file.read()
         image, nodata = as_channels(pixels_read, dataset.channels), file.nodata

@@ -14,7 +14,7 @@ from perpixel.audit.measure import Intensities, Measure, measure, pooled
 from perpixel.audit.same_picture import FinePicture, fine_picture
 from perpixel.audit.summary import Audit, ClassFigures
 from perpixel.dataset import Dataset, Finding, Sample
-from perpixel.dataset.duplicates import SIDE, near_duplicates, neighbours_alike
+from perpixel.dataset.duplicates import SIDE, SMALL, near_duplicates, neighbours_alike
 from perpixel.dataset.held_out_strokes import OPTIMISTIC, OPTIMISTIC_FIX, PARTLY, labelled_share
 from perpixel.dataset.layout.inventory import CountProgress, gathered
 from perpixel.dataset.layout.names import natural
@@ -50,9 +50,11 @@ def audit(dataset: Dataset, progress: CountProgress | None = None) -> Audit:
     intensities = Intensities(dataset.channels)
     thumbnails = np.empty((len(samples), SIDE, SIDE), np.float32)
     chosen = _drawn(len(dataset.samples))
+    least_side = SMALL // 2 if len(chosen) < len(dataset.samples) else None  # for all: copies are to look alike
 
     def measured(index: int) -> Measure:
-        measures, thumbnails[index] = measure(dataset, samples[index], intensities if index in chosen else None)
+        into = intensities if index in chosen else None
+        measures, thumbnails[index] = measure(dataset, samples[index], into, least_side=least_side)
         return measures
 
     results, problems = gathered(measured, range(len(samples)), progress)

@@ -13,6 +13,8 @@ from perpixel.shapes import ImageArray
 Thumbnail: TypeAlias = NDArray[np.float32]
 
 SIDE: Final = 32
+SMALL: Final = 8 * SIDE
+"""Pictures with a smaller side are averaged in one step; larger ones are made small in two, which is quicker."""
 COARSE_SIDE: Final = 8
 ALIKE: Final = 0.99
 """Correlation of two thumbnails from which they are near duplicates. Different pictures of a kind stay below:
@@ -27,7 +29,8 @@ def gray_thumbnail(image: ImageArray | Image.Image) -> Thumbnail:
     """Average an (H, W, C) image, or an 8-bit picture, over its channels and over SIDE × SIDE boxes."""
     if not isinstance(image, Image.Image):
         image = Image.fromarray(gray(image))
-    small = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0), np.float32)
+    gap = 2.0 if min(image.size) >= SMALL else None
+    small = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=gap), np.float32)
     mean: Thumbnail = small.reshape(SIDE, SIDE, -1).mean(axis=-1).astype(np.float32)
     return mean
 

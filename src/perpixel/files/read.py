@@ -59,13 +59,17 @@ def read_image(path: Path, page: int = 0, box: Box | None = None) -> AnyArray:
         return image.read(*box) if box else image.read()
 
 
-def decode_picture(path: Path) -> Image.Image | None:
+def decode_picture(path: Path, least_side: int | None = None) -> Image.Image | None:
     """Decode a picture as `open_image` does, without copying it into an array; None for TIFF, .npy and Zarr.
+
+    Args:
+        path: The file.
+        least_side: Where a smaller picture does, how many pixels its sides have at least; see `decode`.
 
     Raises:
         DataError: As `open_image` does.
     """
-    return decode(path) if format_of(path) == "picture" and deep_png_header(path) is None else None
+    return decode(path, least_side) if format_of(path) == "picture" and deep_png_header(path) is None else None
 
 
 def read_header(path: Path) -> Header:
