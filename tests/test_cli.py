@@ -16,6 +16,7 @@ from perpixel.cli import main
 from perpixel.cli.wrapping import wrapped
 from perpixel.errors import DataError, OutputError
 from perpixel.prediction import PredictedFiles, Written
+from perpixel.prediction.ranking import RankedImage, Ranking
 from perpixel.settings.tree import request_from
 
 
@@ -169,10 +170,12 @@ def test_a_plan_says_what_to_do_next(asked, capsys):
 
 
 def test_a_ranking_names_its_strategy_and_what_to_do_next(monkeypatch, capsys):
-    monkeypatch.setattr(api, "next_images", lambda *_, **__: "the ranking")
+    ranking = Ranking((RankedImage(Path("a.png"), 0.5),), "entropy")
+    monkeypatch.setattr(api, "next_images", lambda *_, **__: ranking)
     assert main(["next", "run", "a.png"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("entropy: the mean over the pixels")
+    assert lines[1] == "  0.5000  a.png"
     assert lines[-1] == "Next: perpixel serve run IMAGES"
 
 
@@ -181,6 +184,10 @@ def test_a_ranking_names_its_strategy_and_what_to_do_next(monkeypatch, capsys):
     [
         ("key  3  a reason in words", ["key  3", "    a reason", "    in words"]),
         ("1.0000  2.0000  3.0000", ["1.0000  2.0000  3.0000"]),
+        ("0.5  plate_1-well_2.png", ["0.5  plate_1-", "     well_2.", "     png"]),
+        ("a  1  2  3  4", ["a  1  2  3  4"]),
+        ("a  1  2  33  44", ["a  1  2  33", "", "a  44"]),
+        ("\x1b[31m一二三四五六\x1b[0m", ["\x1b[31m一二三四五六\x1b[0m"]),
         ("数据：一二三四五六七", ["数据：一二三四", "  五六七"]),
     ],
 )

@@ -97,12 +97,16 @@ def test_a_score_is_a_float_that_knows_its_interval():
 def test_a_result_of_several_is_a_list(tmp_path):
     from perpixel.prediction.ranking import RankedImage, Ranking
 
-    ranking = Ranking(tuple(RankedImage(tmp_path / f"{n}.png", n / 4) for n in (3, 2, 1)))
+    ranking = Ranking(tuple(RankedImage(tmp_path / f"{n}.png", n / 4) for n in (3, 2, 1)), "entropy")
     assert [each.score for each in ranking[:2]] == [0.75, 0.5]
     assert isinstance(ranking[:2], Ranking)
-    assert repr(ranking) == "<Ranking: 3 images to label, 3.png first>"
+    meaning = "entropy: the mean over the pixels in nats, the least sure image first"
+    assert repr(ranking) == f"<Ranking: 3 images to label, 3.png first; {meaning}>"
+    assert meaning in ranking._repr_html_()
     assert ranking.to_dict()["images"][0] == {"path": str(tmp_path / "3.png"), "score": 0.75}
-    assert len(str(ranking).splitlines()) == 3
+    assert ranking.to_dict()["strategy"] == "entropy"
+    assert str(ranking[:2]).splitlines()[0] == meaning
+    assert len(str(ranking).splitlines()) == 4
 
 
 def test_results_of_a_short_run_say_themselves(tmp_path, cells, cells_run):

@@ -58,7 +58,7 @@ def test_a_verdict_names_the_baseline_and_the_weakest_class():
 def test_the_worst_images_are_named():
     found = evaluation_of(GOOD, BLIND, GOOD, [[40, 12], [3, 45]])
     assert [name for name, _ in found.worst()] == ["1", "3", "0"]
-    assert "lowest mean IoU: 1 0.250, 3 " in str(found)
+    assert "lowest mean IoU:\n  0.250  1\n" in str(found)
 
 
 @pytest.mark.parametrize(("images", "verdict"), [(5, "undecided"), (6, "better")])

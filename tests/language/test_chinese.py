@@ -134,7 +134,14 @@ def test_a_table_is_translated_cell_by_cell_and_keeps_its_columns():
     assert (head, columns(head)) == ("类别    IoU   Dice     精确率  召回率", 37)
     assert translated(
         "decided by  calibrated (better on 2 validation images: 0.9 mean IoU calibrated, 0.8 with argmax)", "zh"
-    ) == ("判定方式    calibrated（在 2 幅验证图像上更好：校准后平均 IoU 0.9，argmax 0.8）")
+    ) == ("判定方式    calibrated（在 2 幅验证图像上更好：校准后平均 IoU 0.9，argmax 为 0.8）")
+
+
+def test_a_subset_and_a_list_are_in_chinese_too():
+    assert translated("2 images (val), pooled over pixels:", "zh") == "2 幅图像（验证集），按像素合并："
+    assert translated("extras: web (uvicorn 1); not installed: mlflow, wandb", "zh") == (
+        "可选组件：web (uvicorn 1)；未安装：mlflow、wandb"
+    )
 
 
 def test_a_value_may_be_a_sentence_and_a_named_one_is_none():

@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -6,7 +8,8 @@ import generated
 from perpixel import next_images
 from perpixel.cli import main
 from perpixel.errors import SettingsError
-from perpixel.prediction.ranking import foreground_share, image_score, pixel_entropy, rank_images
+from perpixel.prediction.ranking import SCORES, foreground_share, image_score, pixel_entropy, rank_images
+from perpixel.runtime.choices import RankingStrategy
 
 LABELS = generated.binary_labels()
 
@@ -52,6 +55,10 @@ def test_ranks_follow_the_seed_and_the_strategy(cells, cells_run):
     assert ranked == next_images(cells_run, folder, images=99, strategy="entropy", seed=2)
     assert [each.score for each in ranked] == sorted((each.score for each in ranked), reverse=True)
     assert len(ranked) == 8
+
+
+def test_what_a_score_is_is_said_for_every_strategy():
+    assert SCORES.keys() == set(get_args(RankingStrategy))
 
 
 def test_an_unknown_strategy_is_refused():

@@ -71,7 +71,9 @@ def test_the_terms_of_the_loss_are_drawn_for_every_epoch(words):
     loss, *_ = drawings(training_curves([row], epochs, words))
     labels = [each.text for each in loss.iter("{http://www.w3.org/2000/svg}text")]
     named = [
-        f"{words[part]} {term}" for term in ("bce", "focal tversky") for part in ("axis_train", "axis_validation")
+        f"{words[part]} {term}"
+        for term in (words["term_bce"], words["term_focal_tversky"])
+        for part in ("axis_train", "axis_validation")
     ]
     assert set(named) <= set(labels)
     svg = training_curves([row], epochs, words)

@@ -156,6 +156,7 @@ def test_a_number_of_steps_that_lasts_hours_is_announced_before_it_begins(cells,
         "this training lasts about 28 h on this machine, at 400 s a step; for a shorter one try `minutes=30`."
     )
     assert any(line.startswith("ready at 2") for line in opening_lines(setup))
+    assert any(line.startswith("about ") for line in opening_lines(setup))
     assert with_flags(how_long(setup)).endswith("try --minutes 30.")
     assert "大约需要 28 h" in translated(how_long(setup), "zh")
 

@@ -90,7 +90,7 @@ def check(
     else:
         from perpixel.report.check_card import check_card
 
-        typer.echo(check_card(answer, paint_for()), color=True)  # what is plain stays so
+        typer.echo(shown(check_card(answer, paint_for())), color=True)  # what is plain stays so
     return 0 if answer.is_usable else 1
 
 
@@ -215,7 +215,7 @@ def export(
     **asked: Unpack[ExportingOptions],
 ) -> None:
     """Export a run for other programs, and verify that it predicts the same there."""
-    print(translated(str(api.export(run, out, **asked))))
+    print(shown(translated(str(api.export(run, out, **asked)))))
     if asked["target"] == "huggingface":
         print(f"{say('Next: ')}perpixel push {out} OWNER/NAME")
     elif out.suffix == ".zip" or (out / "card.json").is_file():
@@ -230,7 +230,7 @@ def push(
     private: Annotated[bool, typer.Option("--private", help="make a new repository private")] = False,
 ) -> None:
     """Upload an export to the Hugging Face Hub, with the token of `hf auth login`."""
-    print(translated(str(api.push(folder, repository, private=private))))
+    print(shown(translated(str(api.push(folder, repository, private=private)))))
 
 
 @app.command()
@@ -238,7 +238,7 @@ def push(
 @with_typer_options
 def prune(run: RunFolder, **asked: Unpack[PruningOptions]) -> None:
     """Score and time each level of a deeply supervised U-Net++, and write a model file of each."""
-    print(translated(str(api.prune(run, **asked))))
+    print(shown(translated(str(api.prune(run, **asked)))))
 
 
 @app.command()
@@ -258,7 +258,7 @@ def doctor(
 @with_language
 def models() -> None:
     """List the networks and encoders, with their size and what each is for."""
-    print(translated(str(catalogue.models())))
+    print(shown(translated(str(catalogue.models()))))
 
 
 @app.command()
@@ -267,7 +267,7 @@ def recipes(
     name: Annotated[str | None, typer.Argument(help="one of them, compared with its tutorial line by line")] = None,
 ) -> None:
     """List well-known tutorials as settings, with what is fixed of each."""
-    print(translated(catalogue.recipes(name)))
+    print(shown(translated(catalogue.recipes(name))))
 
 
 @app.command()

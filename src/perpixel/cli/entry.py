@@ -13,6 +13,7 @@ from perpixel.api.whole_package import refusal_of
 from perpixel.cli.flags import with_flags
 from perpixel.cli.progress_bars import Notices
 from perpixel.cli.spoken import spoken_language, translate_help, usage_error
+from perpixel.cli.wrapping import shown
 from perpixel.errors import DataError, PerpixelError, SettingsError
 from perpixel.language import current, say, translated_error, use
 
@@ -100,19 +101,19 @@ def _exit_code(app: typer.Typer, words: list[str]) -> int:
             translate_help(command)
         result = command.main(args=words, prog_name="perpixel", standalone_mode=False)
     except PerpixelError as error:
-        print(with_flags(translated_error(error)), file=sys.stderr)
+        print(shown(with_flags(translated_error(error)), sys.stderr), file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         refusal = refusal_of(error)
         if refusal is None:
             raise
-        print(translated_error(refusal), file=sys.stderr)
+        print(shown(translated_error(refusal), sys.stderr), file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever reads the output has enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (OSError, MemoryError, OverflowError) as error:
-        print(translated_error(_of_the_machine(error)), file=sys.stderr)
+        print(shown(translated_error(_of_the_machine(error)), sys.stderr), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(say("stopped."), file=sys.stderr)
@@ -148,4 +149,5 @@ def _show(error: Any, words: Sequence[str]) -> None:
     message = usage_error(error)
     if renamed:  # which the parser's own guess, by the letters, does not know
         message = _GUESS.sub("", message)
-    print(message, *(say("Did you mean {word}?", word=each) for each in renamed), sep="\n", file=sys.stderr)
+    lines = [message, *(say("Did you mean {word}?", word=each) for each in renamed)]
+    print(shown("\n".join(lines), sys.stderr), file=sys.stderr)

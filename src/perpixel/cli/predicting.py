@@ -9,6 +9,7 @@ import typer
 from perpixel import api
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
+from perpixel.cli.wrapping import shown
 from perpixel.language import say, translated
 from perpixel.settings.prediction_options import PredictionOptions
 
@@ -41,7 +42,7 @@ def predict(
             **asked,
         )
     if written or api.speaks():  # a process may have seen tiles of what another one wrote
-        print(translated(f"{written}: {out}"))
+        print(shown(translated(f"{written}: {out}")))
         if asked["overlay"]:
             print(f"{say('overlays: ')}{out / 'overlays'}")
         print(f"{say('Next: ')}perpixel next {run} {inputs[0] if len(inputs) == 1 else 'IMAGES'}")

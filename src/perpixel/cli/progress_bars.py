@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from perpixel import api
 from perpixel.cli.flags import with_flags
+from perpixel.cli.wrapping import shown
 from perpixel.language import say, translated
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Bars:
     def say_line(self, line: str) -> None:
         """Write a line that stays, above the bar if there is one."""
         self._wipe()
+        line = shown(line, sys.stderr)
         if self._shown is None:
             print(line, file=sys.stderr, flush=True)
         else:
@@ -124,7 +126,7 @@ class Notices(logging.Handler):
         if _open_bars:
             _open_bars[-1].say_line(line)
         else:
-            print(line, file=sys.stderr, flush=True)
+            print(shown(line, sys.stderr), file=sys.stderr, flush=True)
 
 
 @contextmanager

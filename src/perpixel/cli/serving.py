@@ -1,22 +1,16 @@
 """The verbs of the server."""
 
 from pathlib import Path
-from typing import Annotated, Final, Unpack
+from typing import Annotated, Unpack
 
 import typer
 
 from perpixel import api
+from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
-from perpixel.language import say
+from perpixel.cli.wrapping import shown
+from perpixel.language import say, translated
 from perpixel.settings.verb_options import ListeningOptions, RankingOptions, ServingOptions
-
-_HEADINGS: Final = {
-    "random": "random: a number drawn for each image, the largest first",
-    "foreground-random": "foreground-random: a number drawn for each image, 1 more where the model sees foreground",
-    "entropy": "entropy: the mean over the pixels in nats, the least sure image first",
-    "class-entropy": "class-entropy: the logarithm of the mean over the classes, with noise, the least sure first",
-}
-"""What the numbers of a ranking are, by its strategy."""
 
 
 @with_typer_options
@@ -51,9 +45,10 @@ def next_images(
     **asked: Unpack[RankingOptions],
 ) -> None:
     """List the images to label next, the most useful first."""
-    ranking = api.next_images(run, inputs, **asked)
+    with bars() as progress:
+        ranking = api.next_images(run, inputs, progress=progress, **asked)
     folder = inputs[0] if len(inputs) == 1 and Path(inputs[0]).is_dir() else "IMAGES"
-    print(say(_HEADINGS[asked["strategy"]]), ranking, f"{say('Next: ')}perpixel serve {run} {folder}", sep="\n")
+    print(shown(translated(str(ranking))), f"{say('Next: ')}perpixel serve {run} {folder}", sep="\n")
 
 
 def _say_address(address: str) -> None:

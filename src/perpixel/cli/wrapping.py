@@ -3,50 +3,112 @@
 import re
 import shutil
 import sys
-from typing import Final
+from itertools import groupby
+from typing import Final, TextIO
 
 from perpixel.language import columns
 
 _GAP: Final = re.compile(r" {2,}")
+RIGHT_FROM: Final = 5
+"""Cells of a line from which it is one of a table of figures."""
+WIDEST_FIGURE: Final = 20
+"""Columns of the last cell of such a line; a longer one is prose."""
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _WIDE: Final = "\u3000-\u9fff\uff00-\uffef"
+_LETTER: Final = re.compile(f"[{_WIDE}]")
+_PIECE: Final = re.compile(r"[^-_./\\]+[-_./\\]?|[-_./\\]")
 _TOKEN: Final = re.compile(rf"[{_WIDE}]|[^\s{_WIDE}]+ ?| ")
 """Where a line may break: after a word, and between letters of Chinese."""
 
 
-def shown(text: str) -> str:
-    """The text as the terminal should show it; as it is where it goes to a file or another program."""
-    return wrapped(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text
+def shown(text: str, stream: TextIO | None = None) -> str:
+    """The text as the terminal should show it; as it is where it goes to a file or another program.
+
+    Args:
+        text: Lines.
+        stream: Where it goes; None for standard output.
+    """
+    return wrapped(text, shutil.get_terminal_size().columns) if (stream or sys.stdout).isatty() else text
 
 
 def wrapped(text: str, width: int) -> str:
     """Break the lines that are wider than a terminal; prose in the last cell of a table gets lines of its own.
+
+    Escape sequences of colours take no place.
 
     >>> print(wrapped("train.scale  1  a whole reason in words", 18))
     train.scale  1
         a whole reason
         in words
     """
-    return "\n".join(part for line in text.split("\n") for part in _lines(line, width))
+    parts: list[str] = []
+    for is_table, lines in groupby(text.split("\n"), _is_of_figures):
+        told = list(lines)
+        parts += _blocks(told, width) if is_table else [part for line in told for part in _lines(line, width)]
+    return "\n".join(parts)
+
+
+def _is_of_figures(line: str) -> bool:
+    """Whether a line belongs to a table whose columns are parted by blanks, with no prose in it."""
+    *_, last = cells = _GAP.split(line)
+    return len(cells) >= RIGHT_FROM and not line.startswith(" ") and _columns(last) <= WIDEST_FIGURE
+
+
+def _blocks(lines: list[str], width: int) -> list[str]:
+    r"""A table as it is where it fits; else its columns below each other, each time behind the first one.
+
+    >>> print("\n".join(_blocks(["name  one  two  three  four", "a       1    2      3     4"], 22)))
+    name  one  two  three
+    a       1    2      3
+    <BLANKLINE>
+    name  four
+    a        4
+    """
+    rows = [_GAP.split(line.rstrip()) for line in lines]
+    if max(map(columns, lines)) <= width or len({len(row) for row in rows}) > 1:
+        return lines
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    blocks: list[list[int]] = [[]]
+    for place in range(1, len(widths)):
+        taken = widths[0] + sum(2 + widths[each] for each in [*blocks[-1], place])
+        if blocks[-1] and taken > width:
+            blocks.append([])
+        blocks[-1].append(place)
+    told = []
+    for block in blocks:
+        told.append("")
+        for first, *figures in rows:
+            cells = [" " * (widths[place] - _columns(figures[place - 1])) + figures[place - 1] for place in block]
+            told.append("  ".join([first + " " * (widths[0] - _columns(first)), *cells]))
+    return told[1:]
+
+
+def _columns(text: str) -> int:
+    """Columns on a terminal, without the sequences that colour it."""
+    return columns(_COLOUR.sub("", text))
 
 
 def _lines(line: str, width: int) -> list[str]:
-    if columns(line) <= width:
+    if _columns(line) <= width:
         return [line]
     body = line.lstrip()
     indent = len(line) - len(body)
     *cells, last = _GAP.split(body)
     if not cells:
         return _filled(body, width, indent, indent + 2)
-    if " " not in last:  # a table of figures
-        return [line]
-    head = line[: -len(last)].rstrip()
-    return [head, *_filled(last, width, indent + 4, indent + 4)]
+    head = line[: -len(last)]
+    if " " not in last and not _LETTER.search(last):  # a figure, or a name: it is broken at its marks
+        hang = _columns(head)
+        return _filled(last, width, hang, hang, _PIECE, head) if hang <= width // 2 else [line]
+    return [head.rstrip(), *_filled(last, width, indent + 4, indent + 4)]
 
 
-def _filled(text: str, width: int, first: int, other: int) -> list[str]:
-    lines = [" " * first]
-    for token in _TOKEN.findall(text):
-        if columns(lines[-1] + token.rstrip()) > width and lines[-1].strip():
+def _filled(
+    text: str, width: int, first: int, other: int, token_: re.Pattern[str] = _TOKEN, head: str = ""
+) -> list[str]:
+    lines = [head or " " * first]
+    for token in token_.findall(text):
+        if _columns(lines[-1] + token.rstrip()) > width and lines[-1].strip() and lines[-1] != head:
             lines.append(" " * other)
         lines[-1] += token
     return [line.rstrip() for line in lines]

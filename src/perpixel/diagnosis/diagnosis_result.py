@@ -55,6 +55,8 @@ class Diagnosis(Result):
     @property
     def headline(self) -> str:
         """How many of the self-tests work."""
+        if not self.checks:
+            return "no self-test was asked for"
         works = sum(check.error is None for check in self.checks)
         return f"{works} of {len(self.checks)} self-tests work"
 
@@ -69,7 +71,8 @@ class Diagnosis(Result):
 
     def __str__(self) -> str:
         lines = [f"{name}: {value}" for name, value in self.facts.items()]
-        return "\n".join([*lines, "", *map(str, self.checks), "", f"{self.headline}."])
+        tried = ["", *map(str, self.checks), "", f"{self.headline}."] if self.checks else []
+        return "\n".join([*lines, *tried])
 
 
 def diagnose(*, self_test: bool = True, progress: Progress = silent) -> Diagnosis:

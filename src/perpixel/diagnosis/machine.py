@@ -18,6 +18,7 @@ from perpixel.runtime.hardware import automatic_memory_format, chosen_device, ha
 CORE: Final = ("torch", "numpy", "scipy", "pillow", "tifffile", "lightning-fabric", "pydantic", "safetensors")
 EXTRA: Final = re.compile(r"^([A-Za-z0-9_.-]+).*; *extra == ['\"](\w+)['\"]")
 HIDDEN: Final = ("dev",)
+MISSING: Final = "missing"
 GB: Final = 2**30
 
 
@@ -43,17 +44,23 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "missing"
+        return MISSING
 
 
 def _extras() -> str:
-    """Each extra with what it brings, and what is missing of it."""
+    """Each extra with what is here of what it brings, then what is not."""
     brings: dict[str, list[str]] = {}
     for line in requires("perpixel") or []:
         if (found := EXTRA.match(line)) and found[2] not in HIDDEN:
             brings.setdefault(found[2], []).append(found[1])
-    told = [f"{extra} ({', '.join(f'{name} {_version(name)}' for name in names)})" for extra, names in brings.items()]
-    return ", ".join(told)
+    versions = {name: _version(name) for names in brings.values() for name in names}
+    missing = [name for name, version_ in versions.items() if version_ == MISSING]
+    here = {
+        extra: [f"{name} {versions[name]}" for name in names if name not in missing]
+        for extra, names in brings.items()
+    }
+    told = ", ".join(f"{extra} ({', '.join(each)})" for extra, each in here.items() if each) or "none"
+    return told + (f"; not installed: {', '.join(missing)}" if missing else "")
 
 
 def _processor() -> str:

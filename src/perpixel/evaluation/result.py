@@ -345,9 +345,9 @@ class Evaluation(Result):
         return "\n".join([*lines, *self._conclusion()])
 
     def _conclusion(self) -> list[str]:
-        worst = ", ".join(f"{name} {score:.3f}" for name, score in self.worst())
+        worst = [f"  {score:.3f}  {name}" for name, score in self.worst()]
         page = [f"report: {self.page}"] if self.page else []
-        return ["", self.verdict, *([f"lowest mean IoU: {worst}"] if worst else []), *page]
+        return ["", self.verdict, *(["lowest mean IoU:", *worst] if worst else []), *page]
 
     def _said_units(self) -> str:
         """What the intervals are drawn over, or why there are none."""

@@ -28,7 +28,9 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "warning": ("warnings", "个警告"),
 }
 """Plural, and counter with noun in Chinese, of what is counted."""
-PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+WORDS: Final = {"train": "训练集", "val": "验证集", "test": "测试集", "all": "全部", "data": "其他数据"}
+"""Subsets of the images, where `{1:word}` in a Chinese sentence says that a value is one."""
+PLACEHOLDER: Final = re.compile(r"\{(\w+)(?::word|:list)?\}")
 NUMBERED: Final = re.compile(r"\{\d+\}")
 """Values of sentences that are recognised; those with named values are said by `say` alone."""
 GAP: Final = re.compile(r"( {2,})")
@@ -149,8 +151,12 @@ def _sentence(text: str) -> str:
 
 
 def _value(found: re.Match[str], place: re.Match[str]) -> str:
-    """A value of a sentence, which may be a sentence itself."""
+    """A value of a sentence, which may be a sentence itself, the name of a subset, or several between commas."""
     value = found[f"v{place[1]}"]
+    if place[0].endswith(":word}"):
+        return WORDS.get(value, value)
+    if place[0].endswith(":list}"):
+        return "、".join(map(_sentence, value.split(", ")))
     return _sentence(value) if " " in value else value
 
 

@@ -8,7 +8,7 @@ simulation and is the default.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,23 @@ from perpixel.files.read import read_image
 from perpixel.labels.labels import Labels
 from perpixel.prediction import Predictor
 from perpixel.results import ResultList, Row, how_many
-from perpixel.runtime.choices import DEFAULT_STRATEGY, RankingStrategy
+from perpixel.runtime.choices import DEFAULT_STRATEGY
+from perpixel.runtime.json_values import JsonObject
 
 LEAST_FOREGROUND: Final = 1e-3
 """The share of an image that has to be predicted as foreground to count as such."""
 
 NOISE: Final = 0.1
 """The scale of the Gumbel noise on the logarithm of class-entropy: similar images are not all taken."""
+
+
+SCORES: Final[dict[str, str]] = {
+    "random": "a number drawn for each image, the largest first",
+    "foreground-random": "a number drawn for each image, 1 more where the model sees foreground",
+    "entropy": "the mean over the pixels in nats, the least sure image first",
+    "class-entropy": "the logarithm of the mean over the classes, with noise, the least sure first",
+}
+"""What the score of an image is, by the strategy."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +55,36 @@ class RankedImage:
 
 @dataclass(frozen=True, repr=False)
 class Ranking(ResultList[RankedImage]):
-    """Images in the order in which to label them."""
+    """Images in the order in which to label them.
+
+    Args:
+        items: The images.
+        strategy: What their scores are.
+    """
+
+    strategy: str
+
+    @property
+    def meaning(self) -> str:
+        """What the score of an image is, in a few words."""
+        return SCORES[self.strategy]
 
     @property
     def headline(self) -> str:
-        """How many, and the first."""
+        """How many, the first, and what they are ranked by."""
         first = f", {self[0].path.name} first" if self else ""
-        return f"{how_many(len(self), 'image')} to label{first}"
+        return f"{how_many(len(self), 'image')} to label{first}; {self.strategy}: {self.meaning}"
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row an image."""
         return {"images": [{"path": each.path, "score": each.score} for each in self]}
+
+    def to_dict(self) -> JsonObject:
+        """The strategy, what its scores are, and the images."""
+        return {"strategy": self.strategy, "meaning": self.meaning} | super().to_dict()
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.strategy}: {self.meaning}", *map(str, self)])
 
 
 def rank_images(
@@ -81,10 +110,8 @@ def rank_images(
         SettingsError: There is no such strategy, or the seed is below 0.
         DataError: An image cannot be read, or is not like the training images.
     """
-    if strategy not in get_args(RankingStrategy):
-        raise SettingsError(
-            f"there is no strategy {strategy!r}.", fix=did_you_mean(strategy, get_args(RankingStrategy))
-        )
+    if strategy not in SCORES:
+        raise SettingsError(f"there is no strategy {strategy!r}.", fix=did_you_mean(strategy, SCORES))
     if seed < 0:
         raise SettingsError(f"a seed of {seed} is below 0.", fix="give a whole number from 0 up.")
     draws = np.random.default_rng(seed).random(len(paths))
@@ -97,7 +124,7 @@ def rank_images(
         ranked.append(RankedImage(path, score))
         if progress is not None:
             progress(number, len(paths))
-    return Ranking(tuple(sorted(ranked, key=lambda each: -each.score)))
+    return Ranking(tuple(sorted(ranked, key=lambda each: -each.score)), strategy)
 
 
 def image_score(probabilities: NDArray[np.float32], labels: Labels, strategy: str, drawn: float) -> float:

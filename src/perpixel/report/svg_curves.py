@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any, Final
 
@@ -242,13 +243,20 @@ def _finished(svg: str, words: Words, name: str) -> str:
     """The bare <svg>; its words are put in here, since the browser has the fonts of every script."""
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r' id="(figure|axes|patch|line2d|matplotlib\.axis|xtick|ytick|text|legend)_\d+"', "", svg)
-    svg = re.sub(r">(axis_\w+)([^<]*)</text>", lambda found: f">{escape(words[found[1]])}{found[2]}</text>", svg)
+    svg = re.sub(r">(axis_\w+)( term_[a-z_]+[a-z])?([^<]*)</text>", partial(_named, words), svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(name)}" ', 1)
+
+
+def _named(words: Words, found: re.Match[str]) -> str:
+    """An axis, with a term of the loss or none, and what stays as it is behind, such as the name of a class."""
+    term = (found[2] or "").strip()
+    told = [words[found[1]], *([words.get(term, term.removeprefix("term_").replace("_", " "))] if term else [])]
+    return f">{escape(' '.join(told))}{found[3].replace('_', ' ') if term else found[3]}</text>"
 
 
 def _both_parts(trained: Rows, history: Rows, name: str, style: str = "-") -> list[Line]:
     """A score of the training and of the validation images; a term of the loss is named and has its own style."""
-    lines, term = [], name.removeprefix("loss_").replace("_", " ") if name.startswith("loss_") else ""
+    lines, term = [], name.replace("loss_", "term_", 1) if name.startswith("loss_") else ""
     parts = (("train", "axis_train", trained, BLUE), ("validation", "axis_validation", history, ORANGE))
     for part, text, rows, colour in parts:
         values = [row.get(f"{part}_{name}", math.nan) for row in rows]

@@ -160,6 +160,16 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "axis_mean": ("mean", "平均"),
     "axis_pooled": ("all pixels", "全部像素"),
     "axis_sorted": ("image, sorted", "图像（排序后）"),
+    # terms of losses
+    "term_bce": ("BCE", "二元交叉熵"),
+    "term_cross_entropy": ("cross entropy", "交叉熵"),
+    "term_dice": ("Dice", "Dice"),
+    "term_focal": ("focal", "Focal"),
+    "term_focal_tversky": ("focal Tversky", "Focal Tversky"),
+    "term_jaccard": ("Jaccard", "Jaccard"),
+    "term_lovasz_hinge": ("Lovász hinge", "Lovász hinge"),
+    "term_lovasz_softmax": ("Lovász softmax", "Lovász softmax"),
+    "term_tversky": ("Tversky", "Tversky"),
     # scores and their definitions, as in docs/metrics.md
     "threshold": ("threshold", "阈值"),
     "predicted": ("predicted", "预测数"),

@@ -34,10 +34,11 @@ def opening_lines(setup: TrainingSetup) -> list[str]:
     shown = ", ".join(names[:CLASSES_NAMED]) + (", …" if len(names) > CLASSES_NAMED else "")
     train_images, validation_images = (len(setup.parts.part(part)) for part in ("train", "val"))
     passes = steps / session.batches.steps_per_epoch
+    about = "about " if session.settings.train.minutes is not None else ""  # the clock decides
     return [
         f"training {_network(settings)}, {parameters:.1f} M parameters",
         f"images: {train_images:,} for training, {validation_images:,} for validation; classes: {shown}",
-        f"{steps:,} steps of {train.batch_size} crops of {height} × {width} pixels on {device}: "
+        f"{about}{steps:,} steps of {train.batch_size} crops of {height} × {width} pixels on {device}: "
         f"{passes:.1f} passes over the images",
         *([f"ready at {clock}"] if (clock := _ready_at(budget)) else []),
     ]
