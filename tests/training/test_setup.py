@@ -106,12 +106,13 @@ def test_epochs_become_steps(tmp_path, cells):
     assert run.history()[-1]["epoch"] == 3
 
 
-def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch):
+def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch, caplog):
     monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: 5.0)
     monkeypatch.setattr(timing, "time_validation", lambda session: 2.0)
     monkeypatch.setattr("perpixel.training.trainer.Trainer._retime", lambda self: None)
     run = train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validation_passes=8))
     assert run.budget == {"minutes": 1}
+    assert f"about {run.settings.train.steps} steps of " in caplog.text
     assert run.settings.train.minutes is None
     assert run.settings.train.validation_passes == 4  # 15 % of the minute
     assert run.settings.train.steps == 10  # (a minute, less four validations and what the start took) / 5 s
@@ -156,7 +157,7 @@ def test_a_number_of_steps_that_lasts_hours_is_announced_before_it_begins(cells,
         "this training lasts about 28 h on this machine, at 400 s a step; for a shorter one try `minutes=30`."
     )
     assert any(line.startswith("ready at 2") for line in opening_lines(setup))
-    assert any(line.startswith("about ") for line in opening_lines(setup))
+    assert any(line.startswith("250 steps of ") for line in opening_lines(setup))
     assert with_flags(how_long(setup)).endswith("try --minutes 30.")
     assert "大约需要 28 h" in translated(how_long(setup), "zh")
 
