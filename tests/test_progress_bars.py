@@ -7,6 +7,7 @@ import pytest
 
 from perpixel.cli import progress_bars as module
 from perpixel.cli.progress_bars import bars
+from perpixel.runtime.progress import shown_while
 
 
 class Terminal(io.StringIO):
@@ -42,6 +43,16 @@ def test_a_word_stands_there_until_the_first_task(monkeypatch):
         show("reading", 1, 2)
         assert re.fullmatch(r"starting …\r +\r", written.getvalue())
     assert re.fullmatch(r"starting …\r +\r", written.getvalue())
+
+
+@pytest.mark.parametrize(("stream", "told"), [(Terminal(), r"写报告 …\r +\r"), (io.StringIO(), r"写报告 …\n")])
+def test_what_nobody_knows_the_length_of_is_named_at_once(monkeypatch, stream, told):
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(module, "say", lambda words, **values: words.format(**values))
+    monkeypatch.setattr(module, "SHOWN_AFTER_SECONDS", -1)
+    with bars() as show, shown_while("写报告", show):
+        assert stream.getvalue().startswith("写报告 …")
+    assert re.fullmatch(told, stream.getvalue())
 
 
 def test_long_work_shows_what_is_done_and_a_note(monkeypatch):

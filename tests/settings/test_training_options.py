@@ -49,10 +49,13 @@ def test_other_names_are_refused(verb, given, fix):
             r"train takes at most 2 .*not 3.\nFix: write perpixel.train\(data\),",
         ),
         (perpixel.load, r"load needs run, too"),
+        (lambda: perpixel.load("run", treshold=0.5), r"load takes no treshold.\nFix: did you mean threshold\?"),
+        (lambda: perpixel.push(folder="a", privat=True), r"push takes no privat.\nFix: did you mean private\?"),
+        (lambda: perpixel.doctor(language="zh"), r"doctor takes no language.\nFix: choose one of progress"),
         (lambda: perpixel.predict("run", "a.png", run="b"), r"predict is given run twice"),
     ],
 )
-def test_a_call_with_too_few_or_too_many_values_is_refused(call, message):
+def test_a_call_with_too_few_too_many_or_unknown_values_is_refused(call, message):
     with pytest.raises(SettingsError, match=message):
         call()
 

@@ -110,6 +110,7 @@ def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch, caplog):
     monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: 5.0)
     monkeypatch.setattr(timing, "time_validation", lambda session: 2.0)
     monkeypatch.setattr("perpixel.training.trainer.Trainer._retime", lambda self: None)
+    caplog.set_level("INFO", "perpixel")
     run = train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=1, validation_passes=8))
     assert run.budget == {"minutes": 1}
     assert f"about {run.settings.train.steps} steps of " in caplog.text

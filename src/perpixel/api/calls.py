@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from perpixel.api.whole_package import refusal_of
-from perpixel.errors import SettingsError
+from perpixel.errors import SettingsError, did_you_mean
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -18,9 +18,14 @@ ALSO: Final = {"predict": " For a mask in memory, without files: perpixel.load(r
 def verb(function: Callable[P, T]) -> Callable[P, T]:
     """Let a function of the API refuse a wrong call, and one that perpixel-runtime cannot answer."""
     signature = inspect.signature(function)
+    names = list(signature.parameters)
+    knows_options = "options" in function.__annotations__  # then `with_options` says more about an unknown name
 
     @wraps(function)
     def refusing(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not knows_options and (strangers := sorted(kwargs.keys() - names)):
+            what = f"{function.__name__} takes no {strangers[0]}."
+            raise SettingsError(what, fix=did_you_mean(strangers[0], names))
         refuse_wrong_call(function.__name__, signature, args, kwargs)
         try:
             return function(*args, **kwargs)
@@ -38,7 +43,7 @@ def refuse_wrong_call(
 ) -> None:
     """Raise SettingsError where the values do not fit the signature, in place of Python's TypeError.
 
-    Unknown names are left to `with_options`, which knows more about them.
+    Unknown names are left to the caller.
 
     Args:
         name: The function's name.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from perpixel.api.calls import verb
 from perpixel.api.given import PathLike
-from perpixel.runtime.progress import Progress, silent
+from perpixel.runtime.progress import Progress, shown_while, silent
 from perpixel.settings.options import with_options
 from perpixel.settings.verb_options import CheckingOptions, ConversionOptions
 
@@ -44,7 +44,8 @@ def check(
         return answer
     from perpixel.report.audit_page import write_check
 
-    return write_check(answer, Path(out))
+    with shown_while("writing the page", progress or silent):
+        return write_check(answer, Path(out))
 
 
 @verb

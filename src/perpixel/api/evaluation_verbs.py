@@ -10,7 +10,7 @@ from perpixel.api.given import PathLike, opened_run, page_language
 from perpixel.api.prediction_verbs import load
 from perpixel.errors import SettingsError
 from perpixel.language import known_language
-from perpixel.runtime.progress import Progress, silent
+from perpixel.runtime.progress import Progress, shown_while, silent
 from perpixel.settings.options import with_options
 from perpixel.settings.verb_options import ComparisonOptions, EvaluationOptions, PruningOptions
 
@@ -67,7 +67,8 @@ def evaluate(
         watch=gallery.add,
     )
     shown = page_language(language, opened)
-    page = write_report(opened, predictor, evaluation, data, folder, shown, gallery)
+    with shown_while("writing the report", progress or silent):
+        page = write_report(opened, predictor, evaluation, data, folder, shown, gallery)
     return replace(evaluation, page=page)
 
 
@@ -106,7 +107,9 @@ def compare(
     folder = Path(options["out"] or pairs[-1][0].evaluation_folder)
     comparison.save(folder)
     shown = page_language(language, pairs[-1][0])
-    return replace(comparison, page=write_comparison(comparison, folder / "compare.html", shown))
+    with shown_while("writing the page", progress or silent):
+        page = write_comparison(comparison, folder / "compare.html", shown)
+    return replace(comparison, page=page)
 
 
 def _check_is_list(runs: object) -> None:

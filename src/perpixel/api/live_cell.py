@@ -42,10 +42,11 @@ class LiveCell:
         if task != self._task:
             self._task, self._began = task, now
         share = done / total if total else 0.0
-        if share < 1 and now - self._updated < UPDATED_EVERY_SECONDS:
+        if total and share < 1 and now - self._updated < UPDATED_EVERY_SECONDS:
             return
         left = f", {_clock((now - self._began) * (1 - share) / share)} left" if 0 < share < 1 else ""
-        text = html.escape(f"{task}: {f'{share:.0%}' if share < 1 else 'done'}{left}  {note}")
+        told = f"{task}: {f'{share:.0%}' if share < 1 else 'done'}{left}" if total else f"{task} …"
+        text = html.escape(f"{told}  {note}")
         self._bar = (
             f'<div>{text}</div><div style="width:320px;background:#8884">'
             f'<div style="width:{100 * share:.0f}%;background:#0072b2;height:.6em"></div></div>'
@@ -93,8 +94,8 @@ class PlainLines:
         if task == self._task and now - self._told < TOLD_EVERY_SECONDS:
             return
         self._task, self._told = task, now
-        share = f"{done / total:.0%}" if total else ""
-        print(f"{task}: {share}  {note}".rstrip(), file=sys.stderr, flush=True)
+        told = f"{task}: {done / total:.0%}" if total else f"{task} …"
+        print(f"{told}  {note}".rstrip(), file=sys.stderr, flush=True)
 
 
 def shown_progress() -> Progress:

@@ -13,7 +13,7 @@ from perpixel.api.prediction_verbs import load
 from perpixel.errors import PerpixelError, SettingsError
 from perpixel.language import current, known_language
 from perpixel.runtime.json_values import JsonMapping
-from perpixel.runtime.progress import Progress, silent
+from perpixel.runtime.progress import Progress, shown_while, silent
 from perpixel.settings.options import with_options
 from perpixel.settings.training_options import PlanOptions, TrainOptions
 
@@ -167,8 +167,9 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
         single = [Run.open(folder) for folder in run.fold_folders] or [run]
         for each in single:
             _calibrated(each, progress)
-        for each in (*map(Run.open, run.fold_folders), run):
-            write_report(each, load(each), language=page_language(language, each))
+        with shown_while("writing the report", progress):
+            for each in (*map(Run.open, run.fold_folders), run):
+                write_report(each, load(each), language=page_language(language, each))
     return run
 
 

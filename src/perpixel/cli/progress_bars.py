@@ -25,8 +25,8 @@ BAR_COLUMNS: Final = 12
 class Bars:
     """One bar a task on standard error, one after the other; it appears when the task lasts more than two seconds.
 
-    Before the first task, libraries are loaded and files looked for: a word stands there meanwhile. Where standard
-    error is no terminal, a plain line a minute takes its place.
+    Before the first task, libraries are loaded and files looked for: a word stands there meanwhile, as it does while
+    nobody knows how long a task lasts. Where standard error is no terminal, a plain line a minute takes its place.
     """
 
     def __init__(self) -> None:
@@ -47,10 +47,13 @@ class Bars:
             self._printed = self._start
         if not api.speaks():
             return
+        if not total:
+            self._say_task()
+            return
         if not sys.stderr.isatty():
             self._plainly(done / total if total else 0.0, note)
             return
-        if self._shown is None and self._lasts():
+        if self._shown is None and self._lasts() and done < total:
             self._shown = self._open()
         if self._shown is not None:
             progress, number = self._shown
@@ -75,11 +78,22 @@ class Bars:
 
     def _greet(self) -> None:
         if not self._task and sys.stderr.isatty() and api.speaks():
-            self._word = say("starting …")
-            print(self._word, end="\r", file=sys.stderr, flush=True)
+            self._show_word(say("starting …"))
+
+    def _say_task(self) -> None:
+        """Name a task that may last long, and of which nobody knows how long."""
+        word = say("{task} …", task=say(self._task))
+        if sys.stderr.isatty():
+            self._show_word(word)
+        else:
+            self.say_line(word)
+
+    def _show_word(self, word: str) -> None:
+        self._word = word
+        print(word, end="\r", file=sys.stderr, flush=True)
 
     def _wipe(self) -> None:
-        """Take the first word off the terminal."""
+        """Take the word off the terminal."""
         self._greeting.cancel()
         if self._word:
             print(" " * 2 * len(self._word), end="\r", file=sys.stderr, flush=True)  # Chinese is twice as wide
