@@ -7,6 +7,7 @@ import pytest
 import perpixel.evaluation
 import perpixel.report
 from perpixel.errors import SettingsError
+from perpixel.losses import LOSSES
 from perpixel.metrics.metric_table import METRICS
 from perpixel.report.texts import LANGUAGES, TEXTS, texts
 from perpixel.runtime.choices import PartName
@@ -29,10 +30,16 @@ def test_no_text_is_left_over():
     unused = [
         key
         for key in TEXTS.keys() - METRICS.keys()
-        if not key.startswith(("about_", "part_", "decided_", "axis_train", "axis_validation", "lowest", "highest"))
+        if not key.startswith(
+            ("about_", "part_", "decided_", "axis_train", "axis_validation", "lowest", "highest", "term_")
+        )
         and len(re.findall(rf"\b{key}\b", used)) < 2
     ]
     assert unused == []
+
+
+def test_every_term_of_a_loss_has_its_word():
+    assert {key.removeprefix("term_") for key in TEXTS if key.startswith("term_")} == set().union(*LOSSES.values())
 
 
 def test_every_part_has_its_word():
