@@ -30,7 +30,9 @@ def spotted(root, counts, look):
         save(root / "masks" / f"{k}.png", target)
 
 
-@pytest.mark.parametrize("counts", [(3, 3, 3, 3), (1, 3, 2, 3, 2), (1, 2, 1, 2, 2, 1), (4, 3, 4, 2), (5, 5, 5, 5)])
+@pytest.mark.parametrize(
+    "counts", [(3, 3, 3, 3), (1, 3, 2, 3, 2), (1, 2, 1, 2, 2, 1), (4, 3, 4, 2), (5, 5, 5, 5), (4, 3), (6, 8)]
+)
 def test_few_numbers_that_look_alike_are_asked_about_and_the_answer_is_believed(tmp_path, counts):
     spotted(tmp_path, counts, lambda target: target > 0)
     with pytest.raises(DataError, match="they may number objects one by one, or be classes"):
@@ -41,7 +43,7 @@ def test_few_numbers_that_look_alike_are_asked_about_and_the_answer_is_believed(
     assert len(scan(tmp_path).labels) == max(counts) + 1
 
 
-@pytest.mark.parametrize("counts", [(3, 3, 3, 3), (1, 3, 2, 3, 2, 3)])
+@pytest.mark.parametrize("counts", [(3, 3, 3, 3), (1, 3, 2, 3, 2, 3), (3, 3)])
 def test_few_numbers_that_look_different_are_classes(tmp_path, counts):
     spotted(tmp_path, counts, lambda target: target)
     assert len(scan(tmp_path).labels) == 4
@@ -56,6 +58,20 @@ def test_a_value_far_from_counted_classes_is_asked_about_unless_it_is_named(tmp_
         scan(tmp_path)
     lines(tmp_path / "classes.csv", "value,name", "0,soil", "1,crop", f"{code},weed")
     assert scan(tmp_path).labels.names == ("soil", "crop", "weed")
+
+
+@pytest.mark.parametrize("codes", [(98, 99), (254, 255), (99, 100, 200)])
+def test_several_codes_are_asked_about_together_unless_one_is_named(tmp_path, codes):
+    values = np.array([0, 1, *codes], np.uint8)
+    count = len(values)
+    write(tmp_path, "images/{}.png", "masks/{}.png", NAMES, classes=count, as_mask=lambda t: values[t])
+    listed = ", ".join(map(str, codes))
+    with pytest.raises(
+        DataError, match=f"whether the values {listed} in the masks are classes: they stand beside 0, 1"
+    ):
+        scan(tmp_path)
+    lines(tmp_path / "dataset.yaml", "perpixel: 1", f"ignored: [{codes[-1]}]")
+    assert scan(tmp_path).labels.values == (0, 1, *codes[:-1])
 
 
 def test_colours_of_which_blue_numbers_the_objects_are_no_classes(tmp_path):

@@ -14,6 +14,7 @@ from perpixel.dataset import scan
 from perpixel.dataset.annotations.coco import decode_runs
 from perpixel.dataset.annotations.filling import even_odd
 from perpixel.errors import DataError
+from perpixel.shapes import IGNORED
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -343,3 +344,26 @@ def test_points_of_via_are_no_areas(tmp_path):
     (tmp_path / "via.json").write_text(json.dumps({"a.png-1": entry}), encoding="utf-8")
     with pytest.raises(DataError, match="1 annotations are boxes, points or lines"):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize("crowds", [1, 3])
+def test_a_few_crowds_have_no_label_where_no_object_lies_on_them(tmp_path, crowds):
+    """Where many annotations are crowds, the tool writes painted masks so, and they are objects."""
+    save(tmp_path / "a.png", photograph(drawing(0)))
+    save(tmp_path / "b.png", photograph(drawing(1)))
+    square = [[2, 2, 10, 2, 10, 10, 2, 10]]
+    annotations = [{"image_id": k % 2, "category_id": 1, "segmentation": square, "iscrowd": 0} for k in range(5)]
+    whole = {"counts": [0, 24 * 16, 24 * 16], "size": [24, 32]}  # the left half
+    annotations += [{"image_id": 0, "category_id": 1, "segmentation": whole, "iscrowd": 1}] * crowds
+    content = {
+        "images": [{"id": 0, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}],
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "cow"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    dataset = scan(tmp_path)
+    target = dataset.target(dataset.samples[0])
+    assert (target[2:10, 2:10] == 1).all()
+    assert (target[:, 16:] == 0).all()
+    assert (target[12:, :16] == (IGNORED if crowds == 1 else 1)).all()
+    assert any("1 of 6 annotations" in f.problem.what for f in dataset.findings) == (crowds == 1)

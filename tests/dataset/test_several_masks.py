@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from folder_kinds import binary, photo, shapes
 from folders import drawing, photograph, save
 from perpixel.dataset import scan
 from perpixel.errors import DataError
@@ -206,4 +207,14 @@ def test_masks_that_two_people_drew_are_asked_about(tmp_path):
         for name in ("anna", "berta"):
             save(tmp_path / "masks" / f"{case}_{name}.png", np.roll(target, len(name) - 4, 1) * np.uint8(255))
     with pytest.raises(DataError, match=r"the masks of anna and berta are nearly the same"):
+        scan(tmp_path)
+
+
+def test_numbered_files_that_are_nearly_the_same_are_versions_and_no_objects(tmp_path):
+    for k in range(4):
+        target = shapes(k, 2)
+        save(tmp_path / "images" / f"{k}.png", photo(target))
+        save(tmp_path / "masks" / f"{k}_mask.png", binary(target))
+        save(tmp_path / "masks" / f"{k}_mask_2.png", binary(np.roll(target, 1)))
+    with pytest.raises(DataError, match="mask files of one image are nearly the same in 4 of 4 images"):
         scan(tmp_path)

@@ -6,10 +6,11 @@ Source: https://cocodataset.org/#format-data and `rleFrString` in pycocotools' m
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from perpixel.dataset.annotations.placing import NO_LABEL, NamedImages, nearest
 from perpixel.dataset.layout.names import subset_named
-from perpixel.dataset.sample import Drawn, Finding, Ring, Shape, ring, warning
+from perpixel.dataset.sample import Drawn, Finding, Ring, Shape, info, ring, warning
 from perpixel.errors import DataError, Problem
 from perpixel.files.limits import MAX_PIXELS
 from perpixel.files.parse import parse_json
@@ -18,6 +19,9 @@ from perpixel.files.whole_file import text_of
 from perpixel.runtime.choices import Subset
 from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED
+
+MOST_CROWDS: Final = 0.25
+"""Of all annotations. Where more have iscrowd: 1, it only says that they are run lengths, as tools write masks."""
 
 
 def is_coco(data: Json) -> bool:
@@ -50,7 +54,7 @@ def read_coco(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Drawn
             reason = str(error) if isinstance(error, ValueError) else repr(error)
             problems.append(Problem(f"{path} is not sound COCO: {reason}.", fix))
     drawn = {image: tuple(found) for image, found in shapes.items()}
-    findings = tuple(told for path, data in files.items() for told in _told_loose(path, data))
+    findings = tuple(f for path, data in files.items() for f in (*_told_loose(path, data), *_told_crowds(path, data)))
     splits = splits if len(set(splits.values())) > 1 else {}
     return Drawn(tuple(names), drawn, tuple(problems), splits, findings=findings)
 
@@ -65,6 +69,23 @@ def _told_loose(path: Path, data: JsonObject) -> list[Finding]:
         return []
     what = f"{len(loose)} of {len(data['annotations'])} annotations in {path} are of images that it does not list."
     return [warning(what, "export it again with all its images; they are not used.", loose)]
+
+
+def _told_crowds(path: Path, data: JsonObject) -> list[Finding]:
+    """What is said of crowds, whose regions have no label."""
+    crowds = [str(a.get("id")) for a in _crowds(data)]
+    if not crowds:
+        return []
+    what = f"{len(crowds)} of {len(data['annotations'])} annotations in {path} are crowds (iscrowd: 1)."
+    fix = "write iscrowd: 0 there if each is an area of its class; as crowds they have no label outside the objects."
+    return [info(what, fix, crowds)]
+
+
+def _crowds(data: JsonObject) -> list[JsonObject]:
+    """The annotations of regions that hold many objects and what lies between them."""
+    annotations = [a for a in data["annotations"] if isinstance(a, dict)]
+    crowds = [a for a in annotations if a.get("iscrowd") == 1]
+    return crowds if len(crowds) <= MOST_CROWDS * len(annotations) else []
 
 
 def _assigned(path: Path, images: Iterable[Path], splits: dict[Path, Subset]) -> list[Problem]:
@@ -105,11 +126,13 @@ def _read_one(
         else:
             missing.append(file)
     boxes = 0
-    for annotation in data["annotations"]:
+    crowds = {id(annotation) for annotation in _crowds(data)}
+    for annotation in sorted(data["annotations"], key=lambda a: id(a) not in crowds):  # objects lie on crowds
         image = place.get(str(annotation["image_id"]))
         if image is None:
             continue
-        if shape := _shape(annotation, category[annotation["category_id"]]):
+        value = IGNORED if id(annotation) in crowds else category[annotation["category_id"]]
+        if shape := _shape(annotation, value):
             shapes[image].append(scaled(shape, *scale[str(annotation["image_id"])]))
         else:
             boxes += 1

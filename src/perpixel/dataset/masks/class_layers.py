@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,8 @@ from perpixel.labels.labels import BACKGROUND_NAMES, Labels
 from perpixel.shapes import IGNORED, TargetArray
 
 LOOKED_AT: Final = 8
+FEW_FILES: Final = 6
+"""Images with more files hold objects: nobody keeps so many versions."""
 ALIKE: Final = 0.65
 """The intersection over union of two layers from which they may be of one thing."""
 WHAT: Final = {"classes": "file", "channels": "channel", "pages": "page"}
@@ -78,6 +81,34 @@ def _refuse_readings_of_one_thing(names: Sequence[str], samples: Sequence[Sample
         "what two people drew of one.",
         fix="remove those of one person; or list the classes in dataset.yaml with kind: multilabel.",
     )
+
+
+def refuse_copies_of_objects(samples: Sequence[Sample]) -> None:
+    """Raise DataError where the files of an image, each an object, are nearly the same: versions of a mask.
+
+    Args:
+        samples: Those with two to `FEW_FILES` files are looked at, a few of them.
+    """
+    few = [sample for sample in samples if 2 <= len(sample.masks) <= FEW_FILES]
+    chosen = few[:: max(1, len(few) // LOOKED_AT)][:LOOKED_AT]
+    alike = [pair for sample in chosen if (pair := _nearly_the_same(sample))]
+    if alike and 2 * len(alike) > len(chosen):
+        raise DataError(
+            f"mask files of one image are nearly the same in {len(alike)} of {len(chosen)} images that were looked "
+            "at: they are no objects, but versions of a mask, or what several people drew.",
+            fix="move those that do not count out of the folder, or list the pairs in a CSV file (columns image, "
+            "mask) and name it in dataset.yaml (perpixel: 1, pairs: FILE).",
+            examples=alike,
+        )
+
+
+def _nearly_the_same(sample: Sample) -> str:
+    """Two files of an image that share nearly all that they cover; empty where there are none."""
+    layers = [is_set(read_mask(path, sample.mask_page).values) for path in sample.masks]
+    for (first, one), (second, other) in combinations(zip(sample.masks, layers, strict=True), 2):
+        if one.shape == other.shape and (one & other).sum() >= ALIKE * max((one | other).sum(), 1):
+            return f"{first.name} and {second.name}"
+    return ""
 
 
 def _multiclass(names: Sequence[str], *, is_full: bool) -> Labels:

@@ -123,7 +123,7 @@ class Shapes:
 
         looks: dict[int, list[NDArray[np.float32]]] = defaultdict(list)
         for page, mask in self._looked_at.items():
-            image = self._pixels(page, mask.shape)
+            image = self.image_of(page, mask.shape)
             if image is None or not (mask == 0).any():
                 continue
             image = np.nan_to_num(image, posinf=0, neginf=0)
@@ -139,11 +139,11 @@ class Shapes:
 
     def _image(self, page: Page, size: tuple[int, ...]) -> NDArray[np.float32] | None:
         """The image of a mask, each channel with spread 1; None where it cannot be read or is of another size."""
-        pixels = self._pixels(page, size)
+        pixels = self.image_of(page, size)
         return None if pixels is None else spread_to_one(pixels)
 
-    def _pixels(self, page: Page, size: tuple[int, ...]) -> NDArray[np.float32] | None:
-        """The same as it is."""
+    def image_of(self, page: Page, size: tuple[int, ...]) -> NDArray[np.float32] | None:
+        """The image of a mask, or its middle, (H, W, C); None where it cannot be read or has another size."""
         if page not in self.images:
             return None
         try:

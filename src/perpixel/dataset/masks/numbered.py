@@ -54,7 +54,7 @@ def number_objects(facts: Mapping[Page, MaskFacts], shapes: Shapes, *, named_so:
 def _run_on(inside: list[set[int]], shapes: Shapes, count: int) -> bool:
     """Whether many values, each in one piece, number the objects of each mask."""
     if len(inside) < 3:
-        return _in_few(inside, count)
+        return _in_few(inside, shapes, count)
     runs_on = all(max(numbers) == len(numbers) for numbers in inside)
     sizes = {len(numbers) for numbers in inside}
     if _have_places(shapes) or (not runs_on and _recurrence(inside) >= RECURS):
@@ -73,20 +73,21 @@ def _ask_of_few(inside: list[set[int]], shapes: Shapes, count: int) -> None:
     Classes keep to their places, or look different in the images; the number of an object says nothing of its look.
     """
     runs_on = all(max(numbers) == len(numbers) for numbers in inside)
-    if not runs_on or len(inside) < 3 or max(map(len, inside)) < 2 or shapes.contact_share(0) > ISLANDS:
+    if not runs_on or len(inside) < 2 or max(map(len, inside)) < 2 or shapes.contact_share(0) > ISLANDS:
         return
     found, pieces = shapes.pieces()
     if pieces <= found and not _have_places(shapes, 2) and not shapes.look_different():
         raise _numbers_or_classes(count)
 
 
-def _in_few(inside: list[set[int]], count: int) -> bool:
+def _in_few(inside: list[set[int]], shapes: Shapes, count: int) -> bool:
     """The same of one or two images, where only many numbers without a gap are objects."""
     runs_on = all(max(numbers) == len(numbers) for numbers in inside)
     if runs_on and count >= MANY:
         return True
     if count >= MANY or (runs_on and count >= 2 * FEW):
         raise _numbers_or_classes(count)
+    _ask_of_few(inside, shapes, count)
     return False
 
 

@@ -11,7 +11,7 @@ from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.inventory import MaskFacts, Page, look_at_masks, packed
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.layout.names import stem
-from perpixel.dataset.masks.class_layers import WHAT, layer_count, understood_layers
+from perpixel.dataset.masks.class_layers import WHAT, layer_count, refuse_copies_of_objects, understood_layers
 from perpixel.dataset.masks.classes import (
     Evidence,
     Reading,
@@ -25,6 +25,7 @@ from perpixel.dataset.masks.drawn_labels import understood_drawn
 from perpixel.dataset.masks.evidence import Shapes
 from perpixel.dataset.masks.model_conflicts import conflicts
 from perpixel.dataset.masks.numbered import number_objects
+from perpixel.dataset.masks.polarity import reversed_masks
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.dataset.sample import Sample, info
 from perpixel.errors import DataError, Problem
@@ -86,8 +87,11 @@ class Found:
 
     def shapes(self) -> Shapes:
         """A few masks to look at, with their images."""
-        images = {(p, s.mask_page): (s.image, s.page) for s in self.samples for p in s.masks if s.mask_turn == 1}
-        return Shapes.of(self.facts, images)
+        return Shapes.of(self.facts, self.images())
+
+    def images(self) -> dict[Page, Page]:
+        """The image, and its page, of each mask that is not turned against it."""
+        return {(p, s.mask_page): (s.image, s.page) for s in self.samples for p in s.masks if s.mask_turn == 1}
 
 
 def understand(found: Found, stated: Stated) -> Understood:
@@ -104,6 +108,8 @@ def understand(found: Found, stated: Stated) -> Understood:
         return understood_drawn(found.layout, found.samples, stated.overrides.unlabelled, stated.ignored, given)
     understood = Understood(given, reading) if given is not None and reading is not None else _inferred(found, stated)
     understood = replace(understood, reading=reading or understood.reading)
+    told = reversed_masks(found.facts, understood, found.images())
+    understood = replace(understood, findings=(*understood.findings, *told))
     if understood.reading in WHAT:
         _fit_layers(found, understood)
     if understood.reading == "values" or (understood.reading in WHAT and understood.labels.is_multilabel):
@@ -173,6 +179,7 @@ def _inferred(found: Found, stated: Stated) -> Understood:
     layout, facts = found.layout, found.facts
     if layout.form == "objects":
         _refuse_classes_in_objects(facts)
+        refuse_copies_of_objects(found.samples)
         return Understood(merged_objects(), "objects")
     if layout.form == "classes":
         return understood_layers(layout.classes, _values_of_files(found), found.samples, "classes")

@@ -27,6 +27,8 @@ STROKES_FROM: Final = 0.85
 """The share of the pixels from which 0 may lie around strokes."""
 FAR: Final = 90
 """From here on a value beside classes that are counted from 0 or 1 may be a code for no label."""
+MOST_CODES: Final = 3
+"""So many codes stand beside classes at most: no data, clouds, shadows."""
 SPARSE: Final = 0.95
 """The share of the pixels from which 0 may be what nobody has labelled."""
 VOID_NAMES: Final = frozenset(
@@ -91,13 +93,17 @@ def unlabelled_values(
 
 
 def _ask_for_code(seen: MaskValues, rest: set[int]) -> None:
-    """Raise DataError where one value lies far from classes that are numbered one by one: 0, 1, 2 and 254."""
-    if len(rest) < 3:
+    """Raise DataError where a few values lie far from classes that are numbered one by one: 0, 1, 2 and 98, 99."""
+    values = sorted(rest)
+    count = next((k for k, value in enumerate(values) if value != values[0] + k), len(values))
+    counted, codes = values[:count], values[count:]
+    if len(counted) < 2 or counted[0] not in (0, 1) or not 1 <= len(codes) <= MOST_CODES:
         return
-    *others, last = sorted(rest)
-    is_counted = others[0] in (0, 1) and others[-1] - others[0] == len(others) - 1
-    if is_counted and last not in seen.named and last >= max(FAR, 10 * others[-1]) and last not in (255, 65535):
-        raise question(last, f"{last} stands beside {_listed(others)}")
+    if set(codes) <= {255, 65535} or {*codes} & {*seen.named} or codes[0] < max(FAR, 10 * counted[-1]):
+        return
+    if len(codes) == 1:
+        raise question(codes[0], f"{codes[0]} stands beside {_listed(counted)}")
+    raise _question_of_codes(codes, counted)
 
 
 def absent_value(values: Sequence[str]) -> Finding:
@@ -188,6 +194,17 @@ def question(value: int, why: str) -> DataError:
         f"it is not clear whether the value {value} in the masks is a class: {why}.",
         fix=f"write a dataset.yaml into the folder with the lines 'perpixel: 1' and 'ignored: [{value}]' if the "
         "value stands for no label, or 'ignored: []' if it is a class.",
+    )
+
+
+def _question_of_codes(codes: Sequence[int], counted: Sequence[int]) -> DataError:
+    """The error that asks whether several values are classes."""
+    listed = ", ".join(map(str, codes))
+    return DataError(
+        f"it is not clear whether the values {listed} in the masks are classes: they stand beside "
+        f"{_listed(counted)}.",
+        fix=f"write a dataset.yaml into the folder with the lines 'perpixel: 1' and 'ignored: [{listed}]' with those "
+        "that stand for no label, or 'ignored: []' if all are classes.",
     )
 
 
