@@ -218,3 +218,37 @@ def test_numbered_files_that_are_nearly_the_same_are_versions_and_no_objects(tmp
         save(tmp_path / "masks" / f"{k}_mask_2.png", binary(np.roll(target, 1)))
     with pytest.raises(DataError, match="mask files of one image are nearly the same in 4 of 4 images"):
         scan(tmp_path)
+
+
+def _parts(root, lacking, *, folder="CelebAMask-HQ-mask-anno/{}/{:05}_{}.png", empty=()):
+    """Part masks of six images in two numbered folders, some of which are left out or empty; the labels."""
+    targets = []
+    for k in range(6):
+        target = shapes(k, 4)
+        save(root / "CelebA-HQ-img" / f"{k}.jpg", photo(target, k))
+        for value, name in enumerate(("hair", "l_eye", "skin"), start=1):
+            if (k, name) in (*lacking, *empty):
+                target = np.where(target == value, 0, target)
+            if (k, name) not in lacking:
+                save(root / folder.format(k // 3, k, name), binary(target, value))
+        targets.append(target)
+    return targets
+
+
+@pytest.mark.parametrize("lacking", [(), ((2, "l_eye"), (4, "hair")), ((0, "skin"), (0, "hair"), (5, "skin"))])
+def test_part_masks_in_numbered_folders_are_classes_of_which_some_are_not_there(tmp_path, lacking):
+    targets = _parts(tmp_path, lacking)
+    dataset = scan(tmp_path)
+    assert dataset.labels.names == ("background", "hair", "l eye", "skin")
+    for sample, target in zip(dataset.samples, targets, strict=True):
+        np.testing.assert_array_equal(dataset.target(sample), target)
+    assert any("no mask file of some classes" in f.problem.what for f in dataset.findings) == bool(lacking)
+
+
+def test_a_single_missing_part_and_empty_files_beside_missing_ones_are_asked_about(tmp_path):
+    _parts(tmp_path / "one", ((2, "l_eye"),))
+    with pytest.raises(DataError, match="of 1 of 6 images are not one for each of hair, l eye, skin"):
+        scan(tmp_path / "one")
+    _parts(tmp_path / "two", ((2, "l_eye"), (4, "hair")), empty=((1, "skin"),))
+    with pytest.raises(DataError, match="2 images have no mask file of some classes, and 1 mask files are empty"):
+        scan(tmp_path / "two")

@@ -93,6 +93,7 @@ class Sample:
         pixels: How many the mask has of each class, and last of those ignored, where `scan` counted them.
         strokes: Which strokes count, those that train or those that validate, where one image has both.
         is_partial: Whether nobody has labelled what lies outside the shapes; else it is the class 0.
+        absent: Where each class has a mask file, the numbers of those, from 0, that have none: they are not there.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Sample:
     pixels: tuple[int, ...] | None = None
     strokes: Literal["train", "val"] | None = None
     is_partial: bool = False
+    absent: tuple[int, ...] = ()
 
     @property
     def box(self) -> Box | None:

@@ -10,7 +10,7 @@ from perpixel.dataset.annotations.filling import fill, numbered_shapes
 from perpixel.dataset.description import save_description
 from perpixel.dataset.layout.inventory import OPAQUE_FROM, Page, painted_values
 from perpixel.dataset.layout.names import folder_place
-from perpixel.dataset.masks.class_layers import is_set, layer_count, one_class_a_pixel
+from perpixel.dataset.masks.class_layers import is_set, layer_count, one_class_a_pixel, with_absent
 from perpixel.dataset.masks.classes import Reading
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.dataset.sample import Finding, Sample
@@ -97,6 +97,7 @@ class Dataset:
         elif self.reading in ("classes", "pages", "channels"):
             bands = range(layer_count(self.labels))
             layers = [raw[0].values[..., k] for k in bands] if self.reading == "channels" else [m.values for m in raw]
+            layers = with_absent(layers, sample)
             target = self._of_layers([_presence(layer, self.labels, k, sample) for k, layer in enumerate(layers)])
         else:
             target = encode(as_written(raw[0], self.labels, self.reading), self.labels, str(sample.masks[0]))
@@ -197,9 +198,9 @@ def _presence(values: MaskArray, labels: Labels, k: int, sample: Sample) -> Targ
     ignored = np.isin(values, [v for v in labels.ignored if isinstance(v, int)])
     unknown = ~(present | ignored | (values == 0))
     if unknown.any():
+        path = sample.masks[min(k - sum(absent < k for absent in sample.absent), len(sample.masks) - 1)]
         raise DataError(
-            f"{sample.masks[min(k, len(sample.masks) - 1)]} holds {int(unknown.sum()):,} pixels that are neither 0 "
-            f"nor {labels.values[k]}.",
+            f"{path} holds {int(unknown.sum()):,} pixels that are neither 0 nor {labels.values[k]}.",
             fix="save each class's mask with 0 and one other value.",
             examples=[str(value) for value in np.unique(values[unknown])],
         )

@@ -21,7 +21,7 @@ from perpixel.dataset.layout.folder_tree import Folder, Tree
 from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of, without_views
 from perpixel.dataset.layout.names import file_role, stem, subset_named
 from perpixel.dataset.layout.pairs import Pairs, are_bands, missing_masks, pair
-from perpixel.dataset.layout.several import class_files, mask_files_by_class, with_numbered
+from perpixel.dataset.layout.several import class_files, mask_files_by_class, told_absent, told_merged, with_numbered
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
 from perpixel.runtime.choices import Subset
@@ -89,7 +89,9 @@ def _with_classes_named(layout: Layout) -> Layout:
     if not classes:
         return layout
     samples = (*ordered, *(sample for sample in layout.samples if not sample.masks))
-    return replace(layout, form="classes", classes=classes, samples=samples, problems=(*layout.problems, *unclear))
+    findings = (*layout.findings, *told_absent(ordered))
+    problems = (*layout.problems, *unclear)
+    return replace(layout, form="classes", classes=classes, samples=samples, findings=findings, problems=problems)
 
 
 def _by_folders(images: list[Folder], masks: list[Folder], instances: list[Folder]) -> Layout:
@@ -133,7 +135,12 @@ def _matched(folder: Folder, masks: list[Folder]) -> Match | None:
     beside = candidates.get((place.where, place.part)) or candidates.get((place.where, None), [])
     if beside:
         return Match(folder, *_choose(folder, beside))
-    if below := _class_folders(folder, masks):
+    below = _class_folders(folder, masks)
+    if all(f.path.name.isdigit() for f in below):  # parts of many files: 0/00000_hair.png, 1/02000_hair.png
+        files = class_files(folder, [mask for f in below for mask in f.images])
+        if files:
+            return Match(folder, "objects", files)
+    if below:
         found, wrong = _with_classes(folder, below)
         return Match(folder, "classes", found, [], wrong, tuple(f.path.name for f in below))
     return None
@@ -199,22 +206,13 @@ def _choose(
     samples, left = with_numbered(samples, pairs.without_image)
     pairs = replace(pairs, without_image=tuple(left))
     if any(len(sample.masks) > 1 for sample in samples):
-        findings.append(_merged(samples))
+        findings.append(told_merged(samples))
         return "objects", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
     if not pairs.without_image and len(pairs.without_mask) > len(pairs.pairs) > 0 and not are_bands(pairs):
         samples += [sample_of(folder, image, ()) for image in pairs.without_mask]
         findings.append(_mostly_unlabelled(pairs, folder))
         return "values", samples, findings, problems, ()
     return "values", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
-
-
-def _merged(samples: Sequence[Sample]) -> Finding:
-    several = [sample for sample in samples if len(sample.masks) > 1]
-    return info(
-        f"{len(several)} image(s) have several numbered masks: each is an object, and they are merged.",
-        "move those that do not count out of the folder.",
-        [f"{sample.image.name}: {', '.join(mask.name for mask in sample.masks)}" for sample in several],
-    )
 
 
 def _missing(pairs: Pairs, images: Folder, masks: Folder) -> list[Problem]:
@@ -345,7 +343,7 @@ def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layou
         problems.append(missing_masks(pairs, images, masks))
     samples, _ = with_numbered([sample_of(folder, i, (m,)) for i, m in pairs.pairs], pairs.without_image)
     form: Form = "objects" if any(len(sample.masks) > 1 for sample in samples) else "values"
-    findings += [_merged(samples)] if form == "objects" else []
+    findings += [told_merged(samples)] if form == "objects" else []
     samples += [replace(sample_of(folder, image, ()), split="test") for image in bare]
     return Layout(form, tuple(samples), (), tuple(findings), tuple(problems))
 

@@ -5,18 +5,22 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from perpixel.dataset.layout.class_folders import NO_CLASSES
 from perpixel.dataset.layout.folder_tree import Folder
 from perpixel.dataset.layout.matches import sample_of
-from perpixel.dataset.layout.names import INSTANCE_WORDS, MASK_WORDS, PICTURED_WORDS, stem
-from perpixel.dataset.sample import Sample
+from perpixel.dataset.layout.names import INSTANCE_WORDS, MASK_WORDS, PICTURED_WORDS, natural, stem
+from perpixel.dataset.sample import Finding, Sample, info
 from perpixel.errors import Problem
 
 GENERIC = (
     MASK_WORDS | INSTANCE_WORDS | {"object", "obj", "part", "piece", "cell", "nucleus", "polygon", "region", "roi"}
 )
 """Words that name what a file is, not which class it shows."""
+NO_CLASSES_SAID: Final = PICTURED_WORDS | NO_CLASSES
+LACKING: Final = 0.25
+"""The share of the images from which on classes without a file are taken for not shown."""
 
 
 def class_of(mask: Path, sample: Sample) -> str:
@@ -24,14 +28,16 @@ def class_of(mask: Path, sample: Sample) -> str:
 
     >>> from pathlib import Path
     >>> sample = Sample("scan", Path("case1/images/scan.png"), group="case1")
-    >>> [class_of(Path(name), sample) for name in ("liver.png", "case1_tumor.png", "mask_3.png", "0a1b.png", "b.png")]
-    ['liver', 'tumor', '', '', '']
+    >>> names = "liver.png", "case1_tumor.png", "scan_l_eye.png", "mask_3.png", "0a1b.png", "b.png"
+    >>> [class_of(Path(name), sample) for name in names]
+    ['liver', 'tumor', 'l eye', '', '', '']
     """
     name = stem(mask.name).lower()
     for own in (sample.name, stem(sample.image.name), *sample.group.split("/")):
-        name = name.replace(own.lower(), " ") if own else name
+        name = re.sub(f"(?<![a-z]){re.escape(own.lower())}(?![a-z])", " ", name) if own else name
     words = [word for word in re.split(r"[\W_]+", name) if word and not word.isdigit() and word not in GENERIC]
-    return " ".join(words) if all(word.isalpha() and len(word) > 1 for word in words) else ""
+    says = all(map(str.isalpha, words)) and any(len(word) > 1 for word in words)
+    return " ".join(words) if says else ""
 
 
 def mask_files_by_class(samples: Sequence[Sample]) -> tuple[tuple[str, ...], list[Sample], list[Problem]]:
@@ -49,6 +55,9 @@ def mask_files_by_class(samples: Sequence[Sample]) -> tuple[tuple[str, ...], lis
     classes = tuple(sorted(name for name, count in seen.items() if count > 1 and 2 * count > len(samples)))
     if len(classes) < 2:
         return (), list(samples), []
+    if _lack_some(names, seen):
+        classes = tuple(sorted(seen))
+        return classes, [_with_absent(s, found, classes) for s, found in zip(samples, names, strict=True)], []
     unclear = [
         f"{sample.image}: {', '.join(mask.name for mask in sample.masks)}"
         for sample, found in zip(samples, names, strict=True)
@@ -70,29 +79,67 @@ def mask_files_by_class(samples: Sequence[Sample]) -> tuple[tuple[str, ...], lis
     return classes, ordered, []
 
 
+def _lack_some(names: Sequence[Sequence[str]], seen: Counter[str]) -> bool:
+    """Whether files of classes are left out where an image does not show them: in many images, not in one."""
+    lacking = sum(len(each) < len(seen) for each in names)
+    are_classes = all(count > 1 and not set(name.split()) & NO_CLASSES_SAID for name, count in seen.items())
+    are_single = all(all(each) and len({*each}) == len(each) for each in names)
+    return are_classes and are_single and lacking > 1 and lacking >= LACKING * len(names)
+
+
+def _with_absent(sample: Sample, names: Sequence[str], classes: Sequence[str]) -> Sample:
+    masks = dict(zip(names, sample.masks, strict=True))
+    absent = tuple(k for k, name in enumerate(classes) if name not in masks)
+    return replace(sample, masks=tuple(masks[name] for name in classes if name in masks), absent=absent)
+
+
+def told_absent(samples: Sequence[Sample]) -> list[Finding]:
+    """What is said of classes that have no file in some images."""
+    lacking = [sample for sample in samples if sample.absent]
+    if not lacking:
+        return []
+    return [
+        info(
+            f"{len(lacking)} of {len(samples)} images have no mask file of some classes: these are not there.",
+            "move the images out of the folder in which nobody has looked for them.",
+            [f"{s.image.name}: {len(s.absent)} of {len(s.absent) + len(s.masks)} classes" for s in lacking],
+        )
+    ]
+
+
+def told_merged(samples: Sequence[Sample]) -> Finding:
+    """What is said of images with several numbered masks."""
+    several = [sample for sample in samples if len(sample.masks) > 1]
+    return info(
+        f"{len(several)} image(s) have several numbered masks: each is an object, and they are merged.",
+        "move those that do not count out of the folder.",
+        [f"{sample.image.name}: {', '.join(mask.name for mask in sample.masks)}" for sample in several],
+    )
+
+
 def class_files(folder: Folder, masks: Sequence[Path]) -> list[Sample]:
     """Samples with a mask file for each class: 7_liver.png and 7_tumor.png of 7.png; none where the files are others.
 
     Most images have several masks that begin with their names, and what these say besides recurs from image to image.
     An image that lacks one is told by `by_class`.
     """
-    by_stem = {stem(image.name): image for image in folder.images}
-    found: dict[str, list[Path]] = {name: [] for name in by_stem}
+    by_stem = {natural(stem(image.name)): image for image in folder.images}
+    found: dict[Path, list[Path]] = {image: [] for image in folder.images}
     for mask in masks:
         own = stem(mask.name)
         ends = reversed([end.start() for end in re.finditer(r"[\W_]", own)])
-        name = next((own[:end] for end in ends if own[:end] in by_stem), None)
-        if name is None:
+        name = next((begin for end in ends if (begin := natural(own[:end])) in by_stem), None)
+        if name is None or len(by_stem) < len(folder.images):
             return []
-        found[name].append(mask)
-    samples = [sample_of(folder, image, tuple(found[name])) for name, image in by_stem.items()]
+        found[by_stem[name]].append(mask)
+    samples = [sample_of(folder, image, tuple(of)) for image, of in found.items()]
     words = [[class_of(mask, sample) for mask in sample.masks] for sample in samples]
     if len(samples) < 2 or not all(all(each) for each in words) or 2 * sum(len(w) > 1 for w in words) < len(words):
         return []
-    kinds = {word for each in words for word in each}
-    is_pictured = any(set(word.split()) & (PICTURED_WORDS | NO_CLASSES) for word in kinds)
-    recurs = all(2 * sum(word in each for each in words) > len(words) for word in kinds)
-    return samples if recurs and not is_pictured and len(kinds) > 1 else []
+    seen = Counter(word for each in words for word in set(each))
+    is_pictured = any(set(word.split()) & NO_CLASSES_SAID for word in seen)
+    recurs = all(2 * count > len(words) for count in seen.values()) or _lack_some(words, seen)
+    return samples if recurs and not is_pictured and len(seen) > 1 else []
 
 
 def with_numbered(samples: Sequence[Sample], left: Sequence[Path]) -> tuple[list[Sample], list[Path]]:

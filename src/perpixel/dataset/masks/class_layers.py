@@ -14,7 +14,7 @@ from perpixel.dataset.sample import Sample, info
 from perpixel.errors import DataError
 from perpixel.files.read import read_mask
 from perpixel.labels.labels import BACKGROUND_NAMES, Labels
-from perpixel.shapes import IGNORED, TargetArray
+from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
 LOOKED_AT: Final = 8
 FEW_FILES: Final = 6
@@ -146,8 +146,16 @@ def _layers(sample: Sample, reading: Reading, count: int) -> list[NDArray[np.boo
     if reading == "pages":
         pages = [read_mask(sample.masks[0], page).values for page in range(count)]
     else:
-        pages = [read_mask(path, sample.mask_page).values for path in sample.masks]
+        pages = with_absent([read_mask(path, sample.mask_page).values for path in sample.masks], sample)
     return [is_set(layer) for layer in ([pages[0][..., k] for k in range(count)] if reading == "channels" else pages)]
+
+
+def with_absent(layers: Sequence[AnyArray], sample: Sample) -> list[AnyArray]:
+    """The layers of a sample's mask files with a layer of 0 for each class that has none."""
+    rest = iter(layers)
+    count = len(layers) + len(sample.absent)
+    empty = np.zeros(layers[0].shape[:2], np.uint8)
+    return [empty if k in sample.absent else next(rest) for k in range(count)]
 
 
 def is_set(values: NDArray[np.generic]) -> NDArray[np.bool_]:

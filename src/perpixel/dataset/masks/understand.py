@@ -137,7 +137,7 @@ def _fit_layers(found: Found, understood: Understood) -> None:
             fix="name the classes and their order as the files (or their folders) do.",
         )
     if reading == "classes":
-        odd = [str(s.image) for s in found.samples if s.masks and len(s.masks) != count]
+        odd = [str(s.image) for s in found.samples if s.masks and len(s.masks) + len(s.absent) != count]
     elif reading == "channels":
         odd = [str(path) for (path, _), fact in found.facts.items() if fact.channels != count]
     else:
@@ -245,8 +245,10 @@ def _values_of_files(found: Found) -> list[int]:
     """
     values: dict[int, int] = {}
     odd = []
+    _refuse_empty_beside_absent(found)
     for sample in found.samples:
-        for k, path in enumerate(sample.masks):
+        present = [k for k in range(len(sample.masks) + len(sample.absent)) if k not in sample.absent]
+        for k, path in zip(present, sample.masks, strict=True):
             inside = set(found.facts[path, sample.mask_page].values) - {0}
             odd += [f"{path}: {', '.join(map(str, sorted(inside)[:6]))}"] if len(inside) > 1 else []
             values[k] = max(values.get(k, 0), *inside, 0)
@@ -257,6 +259,19 @@ def _values_of_files(found: Found) -> list[int]:
             examples=odd,
         )
     return [value or IGNORED for _, value in sorted(values.items())]
+
+
+def _refuse_empty_beside_absent(found: Found) -> None:
+    """Raise DataError where some classes have an empty file in images that do not show them, and others have none."""
+    lacking = [sample for sample in found.samples if sample.absent]
+    empty = [str(path) for (path, _), fact in found.facts.items() if set(fact.values) == {0}]
+    if lacking and empty:
+        raise DataError(
+            f"{len(lacking)} images have no mask file of some classes, and {len(empty)} mask files are empty: it is "
+            "not clear whether a class without a file is not there, or nobody has looked.",
+            fix="give each image one file a class; an empty one where it is not.",
+            examples=[*[str(sample.image) for sample in lacking[:2]], *empty],
+        )
 
 
 def _of_several_pages(found: Found) -> list[Page]:
