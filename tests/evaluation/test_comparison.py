@@ -142,7 +142,7 @@ def test_the_command_prints_the_table_and_writes_the_page(tmp_path, pair, capsys
     data = generated.write_cells(tmp_path / "more", count=3, seed=9)
     assert main(["compare", *folders, str(data), "--out", str(tmp_path / "out"), "--language", "zh"]) == 0
     printed = capsys.readouterr().out
-    assert "3 幅图像（data）" in printed
+    assert "3 幅图像（其他数据）" in printed
     assert str(tmp_path / "out" / "compare.html") in printed
     assert "模型比较" in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
 

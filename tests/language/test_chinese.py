@@ -76,6 +76,32 @@ def raised():
     return told
 
 
+def reasons():
+    """Why a file cannot be read, which an error repeats, and sentences that have a name before they are raised."""
+    told = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in nodes_of(path):
+            texts = []
+            if isinstance(node, ast.Call) and path.parts[len(SOURCE.parts)] in ("files", "dataset"):
+                name = getattr(node.func, "id", "")
+                texts = node.args if name in ("unreadable", "ValueError") else []
+            elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                name = getattr(target, "id", "")
+                is_told = name in ("what", "fix") or name.endswith("_TOLD") or name == "BY_ENDING"
+                texts = getattr(node.value, "elts", getattr(node.value, "values", [node.value])) if is_told else []
+                texts = [node.value] if isinstance(node.value, ast.JoinedStr) and is_told else texts
+            lines = [line for each in texts for line in (template(each) or "").split("\n")]
+            told |= {line: path for line in lines if " " in line and not TOO_GENERAL.fullmatch(line)}
+    return told
+
+
+def test_reasons_and_ways_out_are_in_chinese():
+    found = reasons()
+    assert len(found) > 60
+    assert found.keys() - chinese().keys() == set(), "add them to language/zh.po"
+
+
 def helps(command):
     for holder in (command, *command.params):
         if text := getattr(holder, "help", None):
@@ -134,7 +160,7 @@ def test_a_table_is_translated_cell_by_cell_and_keeps_its_columns():
     assert (head, columns(head)) == ("类别    IoU   Dice     精确率  召回率", 37)
     assert translated(
         "decided by  calibrated (better on 2 validation images: 0.9 mean IoU calibrated, 0.8 with argmax)", "zh"
-    ) == ("判定方式    calibrated（在 2 幅验证图像上更好：校准后平均 IoU 0.9，argmax 为 0.8）")
+    ) == ("判定方式    calibrated（在 2 幅验证图像上更好：校准后平均 IoU 0.9，argmax 时为 0.8）")
 
 
 def test_a_subset_and_a_list_are_in_chinese_too():
@@ -176,8 +202,8 @@ def test_values_are_found_in_a_message_and_take_their_place():
     [
         ("8 images predicted; found 3 cell, median 12 px: out", "已预测 8 幅图像；找到 3 cell，中位数 12 px：out"),
         (
-            "2 images predicted; found 3 objects of cell, median 12 px, 1 object of two words, median 2 px: out",
-            "已预测 2 幅图像；找到 3 个 cell 目标，中位数 12 px，1 个 two words 目标，中位数 2 px：out",
+            "2 images predicted; found 3 objects of cell, median 12 px; 1 object of two words, median 2 px: out",
+            "已预测 2 幅图像；找到 3 个 cell 目标，中位数 12 px；1 个 two words 目标，中位数 2 px：out",
         ),
         ("disk: 33.5 GB free here", "磁盘：此处空闲 33.5 GB"),
         ("1 image predicted: out", "已预测 1 幅图像：out"),

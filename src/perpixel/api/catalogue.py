@@ -65,7 +65,7 @@ def recipes(name: str | None = None) -> str:
         return _recipe_in_full(name, recipe_named(name))
     width = max(map(len, RECIPES))
     lines = [
-        f"{name:<{width}}  {say(recipe.summary)}\n{'':<{width}}  {say('fixed')}: {say(recipe.fixes)}"
+        f"{name:<{width}}  {say(recipe.summary)}\n{'':<{width}}  {say('fixed: {what}', what=say(recipe.fixes))}"
         for name, recipe in RECIPES.items()
     ]
     return "\n".join([*lines, "", say("`perpixel recipes NAME` compares one with its tutorial, line by line.")])

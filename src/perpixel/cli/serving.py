@@ -38,7 +38,7 @@ def annotate(
 
 @with_typer_options
 def next_images(
-    run: Annotated[Path, typer.Argument(help="a run folder or a model file", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="a run folder, a model file or an export", show_default=False)],
     inputs: Annotated[
         list[str], typer.Argument(metavar="IMAGES...", help="files, folders or globs, not labelled yet")
     ],

@@ -17,7 +17,9 @@ _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _WIDE: Final = "\u3000-\u9fff\uff00-\uffef"
 _LETTER: Final = re.compile(f"[{_WIDE}]")
 _PIECE: Final = re.compile(r"[^-_./\\]+[-_./\\]?|[-_./\\]")
-_TOKEN: Final = re.compile(rf"[{_WIDE}]|[^\s{_WIDE}]+ ?| ")
+_CLOSING: Final = "，。；：、！？）》”…"
+"""What begins no line."""
+_TOKEN: Final = re.compile(rf"（?[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+ ?| ")
 """Where a line may break: after a word, and between letters of Chinese."""
 
 
@@ -108,7 +110,7 @@ def _filled(
 ) -> list[str]:
     lines = [head or " " * first]
     for token in token_.findall(text):
-        if _columns(lines[-1] + token.rstrip()) > width and lines[-1].strip() and lines[-1] != head:
+        if _columns(lines[-1] + token.rstrip()) > width and lines[-1].strip(" -") and lines[-1] != head:
             lines.append(" " * other)
         lines[-1] += token
     return [line.rstrip() for line in lines]

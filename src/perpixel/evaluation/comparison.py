@@ -146,10 +146,13 @@ class Comparison(Result):
 
     def __str__(self) -> str:
         """The table for the terminal."""
-        width = max(len("mean accuracy"), *map(len, self.score_names))
+        names = [
+            *(METRICS[name].label[0] for name in COMPARED),
+            *(f"IoU {name}" for name in self.dataset.labels.names),
+        ]
+        width = max(map(len, names))
         lines = [f"{len(self.samples)} images ({self.part}); differences from {self.names[0]}:"]
-        for i, score in enumerate(self.score_names):
-            name = score.replace("_", " ").replace("iou", "IoU", 1)
+        for i, name in enumerate(names):
             lines.append(f"{name:<{width}}  {self.names[0]}: {_spelled(self.scores[0].value[i])}")
             for place in range(1, len(self.names)):
                 gap, verdict = self.differences[place], self.verdict(place, i)

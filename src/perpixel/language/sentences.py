@@ -127,9 +127,17 @@ def _cells(text: str) -> str:
     for place, cell in enumerate(pieces[::2]):
         known = _sentence(cell)
         gap = pieces[2 * place + 1] if 2 * place + 1 < len(pieces) else ""
-        spare = " " * max(columns(cell) - columns(known), 0)
-        line += (spare + known if is_figures and place else known + (spare if gap else "")) + gap
+        spare = columns(cell) - columns(known)
+        if is_figures and place:
+            line = _spaced(line, spare) + known + gap
+        else:
+            line += known + (_spaced(gap, spare) if gap else "")
     return line
+
+
+def _spaced(text: str, spare: int) -> str:
+    """A text with so many blanks more at its end, or less, of which two are left."""
+    return text + " " * spare if spare > 0 else text[: max(len(text) + spare, len(text.rstrip()) + 2)]
 
 
 def columns(text: str) -> int:
@@ -156,7 +164,7 @@ def _value(found: re.Match[str], place: re.Match[str]) -> str:
     if place[0].endswith(":word}"):
         return WORDS.get(value, value)
     if place[0].endswith(":list}"):
-        return "、".join(map(_sentence, value.split(", ")))
+        return value.replace(", ", "、")
     return _sentence(value) if " " in value else value
 
 

@@ -83,7 +83,7 @@ class PredictedFiles(ResultList[Written]):
         ]
         if missing := [name for name, (_, sizes) in counts.items() if not sizes]:
             found += [f"none of {', '.join(missing)}"]
-        end = f"; found {', '.join(found)}" if found else ""
+        end = f"; found {'; '.join(found)}" if found else ""
         return f"{how_many(len(self) - skipped, 'image')} predicted{left}{end}"
 
     @property

@@ -47,7 +47,7 @@ def image_facts(dataset: "Dataset") -> list[str]:
     return [
         counted(len(dataset.samples), "image"),
         *([counted(len(dataset.unlabelled), "unlabelled image")] if dataset.unlabelled else []),
-        counted(dataset.channels, "channel") + f" ({dataset.dtype})",
+        *([counted(dataset.channels, "channel") + f" ({dataset.dtype})"] if dataset.dtype else []),
     ]
 
 
