@@ -8,11 +8,12 @@ import pytest
 import annotation_kinds
 import folder_kinds
 import more_folder_kinds
+import published_kinds
 from perpixel.dataset import scan
 from perpixel.errors import DataError
 from perpixel.shapes import IGNORED
 
-KINDS = folder_kinds.KINDS | annotation_kinds.KINDS | more_folder_kinds.KINDS
+KINDS = folder_kinds.KINDS | annotation_kinds.KINDS | more_folder_kinds.KINDS | published_kinds.KINDS
 
 
 def _understood(root):

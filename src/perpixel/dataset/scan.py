@@ -7,7 +7,7 @@ from pathlib import Path
 from perpixel.dataset.annotations.drawn import other_outlines, recognise_drawn
 from perpixel.dataset.annotations.mask_places import lying_elsewhere
 from perpixel.dataset.annotations.rasters import recognise_rasters
-from perpixel.dataset.annotations.unread import way_out
+from perpixel.dataset.annotations.unread import DEFAULT, way_out
 from perpixel.dataset.description import FILE_NAME, is_description, lacks_its_line, load_description
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
 from perpixel.dataset.held_out_strokes import with_held_out_strokes
@@ -157,7 +157,9 @@ def _layout(tree: Tree, stated: Stated) -> Layout:
     if tree.problems:
         raise DataError.of(tree.problems)
     if not images:
-        raise DataError(f"{tree.root} holds no images.", fix="give the folder that holds images/ and masks/.")
+        told = way_out([file for folder in tree.folders for file in folder.others])
+        fix = "give the folder that holds images/ and masks/." if told == DEFAULT else told
+        raise DataError(f"{tree.root} holds no images.", fix=fix)
     raise DataError(
         f"{len(images):,} image(s) under {tree.root}, but no masks were found.",
         examples=[str(image) for image in images],

@@ -1,10 +1,12 @@
-"""Polygons as SuperAnnotate, Datumaro, ISAT and the first LabelMe write them.
+"""Polygons as SuperAnnotate, Datumaro, ISAT, Encord, the first LabelMe and the data set xBD write them.
 
 Sources: https://doc.superannotate.com (vector projects), https://open-edge-platform.github.io/datumaro (the format
 `datumaro`), https://github.com/CSAILVision/LabelMeAnnotationTool (annotation files),
-https://github.com/yatengLG/ISAT_with_segment_anything (its JSON).
+https://github.com/yatengLG/ISAT_with_segment_anything (its JSON), https://docs.encord.com (label export),
+https://xview2.org (labels of xBD).
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,3 +94,38 @@ def isat(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
         for item in objects
     )
     return [Annotated(str(info["name"]), tuple(areas), info.get("height"), info.get("width"))]
+
+
+def xbd(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
+    """NAME.json of xBD: well-known text in pixels; the class is the damage where it is known, else what it is."""
+    features = data.get("features") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(features, dict) or not isinstance(features.get("xy"), list):
+        return None
+    meta = data["metadata"]
+    areas = []
+    for item in features["xy"]:
+        said = item["properties"]
+        rings = [
+            [corner.split()[:2] for corner in text.split(",")] for text in re.findall(r"\(([^()]+)\)", item["wkt"])
+        ]
+        outline = tuple(ring((float(x), float(y)) for x, y in each) for each in rings)
+        is_area = item["wkt"].lstrip().startswith("POLYGON")
+        areas.append(Outline(str(said.get("subtype") or said["feature_type"]), (outline,) if is_area else ()))
+    return [Annotated(str(meta.get("img_name", "")), tuple(areas), meta.get("height"), meta.get("width"))]
+
+
+def encord(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
+    """A list of Encord's label rows, or one: corners in shares of the width and the height."""
+    rows = data if isinstance(data, list) else [data]
+    if not rows or not all(isinstance(row, dict) and isinstance(row.get("data_units"), dict) for row in rows):
+        return None
+    found = []
+    for unit in (unit for row in rows for unit in row["data_units"].values()):
+        height, width = unit["height"], unit["width"]
+        areas = []
+        for item in unit["labels"].get("objects", []):
+            corners = item["polygon"] if isinstance(item.get("polygon"), dict) else {}
+            points = [(corners[k]["x"] * width, corners[k]["y"] * height) for k in sorted(corners, key=int)]
+            areas.append(Outline(str(item["name"]), ((ring(points),),) if len(points) >= 3 else ()))
+        found.append(Annotated(str(unit["data_title"]), tuple(areas), height, width))
+    return found

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +21,8 @@ from perpixel.dataset.annotations.ilastik import ilastik_labels
 from perpixel.dataset.annotations.labelled_shapes import IGNORED_NAMES, LABELLED_BACKGROUNDS
 from perpixel.dataset.annotations.labkit import labkit_labels, labkit_raster
 from perpixel.dataset.annotations.placing import NamedImages, placed_bitmap, runs_of
-from perpixel.dataset.annotations.plain_polygons import datumaro, isat, labelme_xml, superannotate
-from perpixel.dataset.annotations.via import is_via, via_images, via_table
+from perpixel.dataset.annotations.plain_polygons import datumaro, encord, isat, labelme_xml, superannotate, xbd
+from perpixel.dataset.annotations.via import ellipse, is_via, via_images, via_table
 from perpixel.dataset.layout.names import natural
 from perpixel.dataset.sample import Drawn, Shape, ring
 from perpixel.errors import DataError, Problem
@@ -175,6 +176,10 @@ def _cvat_area(element: Element, height: int, width: int) -> Outline:
         return Outline(
             label, _pairs([[float(v) for v in p.split(",")] for p in element.get("points", "").split(";")])
         )
+    if element.tag == "ellipse":
+        turn = math.radians(float(element.get("rotation", 0)))
+        sizes = {key: float(element.get(key, "nan")) for key in ("cx", "cy", "rx", "ry")}
+        return Outline(label, ((ellipse(sizes, sizes["rx"], sizes["ry"], turn),),))
     if element.tag == "mask":
         left, top, across, down = (int(float(element.get(key, 0))) for key in ("left", "top", "width", "height"))
         runs = [int(run) for run in element.get("rle", "").split(",")]
@@ -256,12 +261,16 @@ def _cityscapes(data: Json, path: Path, images: Sequence[Path]) -> list[Annotate
 
 
 def _aperio(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
-    """Aperio ImageScope, as MoNuSeg has it. Regions are of the class of their layer, if it has a name."""
+    """Aperio ImageScope, as MoNuSeg has it. Regions are of the class of their layer, if it has a name.
+
+    MoNuSAC names the class as an attribute; one called Description, which every layer has, is none.
+    """
     if data is None or data.tag != "Annotations" or data.find("Annotation") is None:
         return None
     areas = []
     for layer in data.iter("Annotation"):
-        label = layer.get("Name") or ""
+        said = (attribute.get("Name", "") for attribute in layer.iterfind("Attributes/Attribute"))
+        label = layer.get("Name") or next((name for name in said if name not in ("", "Description")), "")
         for region in layer.iter("Region"):
             points = [(float(v.get("X", "nan")), float(v.get("Y", "nan"))) for v in region.iter("Vertex")]
             areas.append(Outline(label, _pairs(points)))
@@ -269,13 +278,14 @@ def _aperio(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
 
 
 def _darwin(data: Json, _: Path, __: Sequence[Path]) -> list[Annotated] | None:
-    """V7 Darwin 2."""
+    """V7 Darwin 2. The paths of a polygon are its parts and holes: what an even number of them holds is outside."""
     if not isinstance(data, dict) or not isinstance(data.get("item"), dict) or "annotations" not in data:
         return None
     areas = []
     for item in data["annotations"]:
         paths = (item.get("polygon") or {}).get("paths", [])
-        areas.append(Outline(str(item["name"]), tuple((ring((p["x"], p["y"]) for p in path),) for path in paths)))
+        rings = tuple(ring((p["x"], p["y"]) for p in path) for path in paths)
+        areas.append(Outline(str(item["name"]), (rings,) if rings else ()))
     return [Annotated(str(data["item"]["name"]), tuple(areas))]
 
 
@@ -316,6 +326,8 @@ FORMATS: Final[dict[str, tuple[str, Reader]]] = {
     "SuperAnnotate": (".json", superannotate),
     "Datumaro": (".json", datumaro),
     "ISAT": (".json", isat),
+    "xBD": (".json", xbd),
+    "Encord": (".json", encord),
     "CVAT": (".xml", _cvat),
     "LabelMe's XML": (".xml", labelme_xml),
     "Aperio": (".xml", _aperio),

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Final
 
 DEFAULT: Final = "put them into images/ and masks/ with equal names, or name them NAME.png and NAME_mask.png."
+ANNOTATED: Final = (
+    "{} and its like are of no format that is read: export the annotations as COCO, or save them as PNG masks."
+)
 BY_ENDING: Final = {
     ".roi": "these are regions of ImageJ: save them as masks (ROI Manager, then Process > Binary > Create Mask).",
     ".zip": "if the archives hold masks or regions, unpack them, or save the regions as masks.",
@@ -23,6 +26,10 @@ BY_ENDING: Final = {
     ".gpkg": "export the GeoPackage as GeoJSON.",
     ".kml": "export the outlines as GeoJSON.",
     ".gml": "export the outlines as GeoJSON.",
+    ".heic": "save the images as JPEG or PNG: HEIC is not read.",
+    ".heif": "save the images as JPEG or PNG: HEIC is not read.",
+    ".avif": "save the images as JPEG or PNG: AVIF is not read.",
+    ".jxl": "save the images as JPEG or PNG: JPEG XL is not read.",
     ".mp4": "save the frames as images, under the names of their masks.",
     ".avi": "save the frames as images, under the names of their masks.",
 }
@@ -40,7 +47,11 @@ def way_out(files: Sequence[Path], images: Sequence[Path] = ()) -> str:
             "a table holds run lengths: decode them to PNG masks, one for each image, or convert them to COCO first."
         )
     endings = {path.suffix.lower() for path in files}
-    return next((told for ending, told in BY_ENDING.items() if ending in endings), DEFAULT)
+    if told := next((told for ending, told in BY_ENDING.items() if ending in endings), ""):
+        return told
+    stems = {image.stem for image in images}
+    annotated = [path.name for path in files if path.suffix.lower() in {".json", ".xml"} and path.stem in stems]
+    return ANNOTATED.format(annotated[0]) if annotated else DEFAULT
 
 
 def _holds_run_lengths(path: Path) -> bool:

@@ -148,14 +148,14 @@ def _outline(shape: JsonMapping) -> Ring | None:
             x, y, width, height = (float(shape[key]) for key in ("x", "y", "width", "height"))
             return ring([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
         case "circle":
-            return _ellipse(shape, float(shape["r"]), float(shape["r"]), 0.0)
+            return ellipse(shape, float(shape["r"]), float(shape["r"]), 0.0)
         case "ellipse":
-            return _ellipse(shape, float(shape["rx"]), float(shape["ry"]), float(shape.get("theta", 0.0)))
+            return ellipse(shape, float(shape["rx"]), float(shape["ry"]), float(shape.get("theta", 0.0)))
     return None
 
 
-def _ellipse(shape: JsonMapping, across: float, down: float, turn: float) -> Ring:
-    """An ellipse as corners: half axes in pixels, turned by radians."""
+def ellipse(shape: JsonMapping, across: float, down: float, turn: float) -> Ring:
+    """An ellipse around `cx` and `cy` as corners: half axes in pixels, turned by radians."""
     corners = []
     for k in range(CORNERS):
         angle = 2 * math.pi * k / CORNERS

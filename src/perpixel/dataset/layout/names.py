@@ -24,7 +24,7 @@ IMAGE_WORDS: Final = _words(
 MASK_WORDS: Final = _words(
     "masks mask msks msk labels label annotations annotation annots annot anno trimaps trimap gt gts "
     "groundtruth groundtruths truth segmentations segmentation segmentationclass seg segs target targets y manual "
-    "lbl lbls labelids gtfine matte "
+    "lbl lbls labelids gtfine matte semantics "
     "ann anns lab labs labelled labeled labeling labelling strokes scribbles labeltrainids trainids semseg cameraseg "
     "掩码 掩膜 掩模 标签 标注 真值 分割 蒙版 遮罩 標籤 標註 掩碼 マスク ラベル "
     "masken maske masques masque mascaras máscaras maschere etiquetas"
@@ -36,7 +36,9 @@ PICTURED_WORDS: Final = _words(
     "human superpixels"
 )
 """In the name of a mask folder: masks made to be looked at; the plain ones beside them are preferred."""
-DERIVED_WORDS: Final = _words("edge edges boundary boundaries contour contours skeleton distance instance instances")
+DERIVED_WORDS: Final = _words(
+    "edge edges boundary boundaries contour contours skeleton distance instance instances eroded noboundary watershed"
+)
 """In the name of a mask folder: made from the masks, for other tasks."""
 
 SUBSET_OF_WORD: Final[dict[str, Subset]] = {
@@ -255,6 +257,8 @@ def _folder(name: str) -> tuple[Role | None, Subset | None, str]:
     if role is not None and part is None and (short := [w for w in rest if w.lower() in SHORT_PARTS]):
         part = SHORT_PARTS[short[0].lower()]
         rest.remove(short[0])
+    if role == "image" and re.fullmatch(r"data[_\- ]?([A-Z]|\d{1,2})", name):
+        return None, None, name  # dataA and dataB hold images with their masks
     if role == "mask" and part is None and {w.lower() for w in rest} == {"ground"}:
         rest = []
     return role, part, "_".join(rest)
