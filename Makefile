@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # The tests start many processes: each would compile perpixel anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test check slow docs docs-test test-numbers test-matrix measures clean
+.PHONY: setup demo test long check slow docs docs-test test-numbers test-matrix measures clean
 
 setup: $(INSTALLED)
 
@@ -21,6 +21,10 @@ demo: setup
 test: setup
 	$(BIN)/pytest -n auto --dist worksteal
 
+# Those that start processes or a browser, or run exported models in other runtimes.
+long: setup
+	$(BIN)/pytest -n auto --dist worksteal -m long
+
 slow: setup
 	$(BIN)/pytest -m slow
 
@@ -28,7 +32,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --dist worksteal --hypothesis-profile thorough --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not gpu" --hypothesis-profile thorough --cov --cov-report=term
 
 # How large and how tangled the code is, each measure with its limit.
 measures: setup
@@ -38,7 +42,7 @@ docs: setup
 	$(BIN)/mkdocs build --strict
 
 docs-test: setup
-	$(BIN)/pytest -m "slow or not slow" tests/docs
+	$(BIN)/pytest -m "not gpu" tests/docs
 
 # The tests as other processors and other numbers of threads would run them.
 test-matrix: setup

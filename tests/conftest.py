@@ -5,6 +5,9 @@ import os
 import signal
 from contextlib import contextmanager
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers, and the processes that tests start, share the cores
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its core to others
+
 import hypothesis
 import pytest
 import torch
@@ -13,8 +16,6 @@ import generated
 
 gc.disable()  # until all is collected: imports only add objects, and looking at all of them each time takes seconds
 torch.set_num_threads(1)
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start: workers share the cores
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # of the workers: a thread that waits leaves its core to others
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import ONNX Runtime themselves report nothing
 for profile, examples in (("quick", 25), ("thorough", 200)):
     hypothesis.settings.register_profile(  # how fast a busy machine draws examples says nothing of the code

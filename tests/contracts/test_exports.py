@@ -14,6 +14,8 @@ from perpixel.prediction import PredictOptions, Predictor
 from perpixel.prediction.onnx_engine import onnxruntime_graph
 from prediction.networks import codec_for
 
+pytestmark = pytest.mark.long
+
 SIZES = ((1, 1), (31, 31), (32, 32), (33, 33), (250, 301), (600, 40))
 QUICK_SIZES = ((1, 1), (33, 33), (600, 40))
 KINDS = (("multiclass", "uint8", 1.0), ("multilabel", "uint16", 0.5), ("multiclass", "float32", 0.375))

@@ -5,12 +5,15 @@ import json
 import tempfile
 from pathlib import Path
 
+import pytest
+
 import perpixel
 from perpixel.cli import main
 from perpixel.diagnosis import self_test
 from perpixel.diagnosis.diagnosis_result import Diagnosis, diagnose
 
 
+@pytest.mark.long
 def test_everything_that_is_installed_works_here(capsys):
     assert main(["doctor", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

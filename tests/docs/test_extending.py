@@ -12,6 +12,8 @@ import pytest
 
 import perpixel
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n# (.+?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINE = re.compile(r"a line of (\w+) in (\S+)")

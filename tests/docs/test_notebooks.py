@@ -40,6 +40,7 @@ def test_a_notebook_says_first_what_one_learns_and_is_executed(path):
     assert sum("text/html" in each.get("data", {}) for cell in code for each in cell["outputs"]) >= 3
 
 
+@pytest.mark.long
 def test_the_smallest_notebook_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}

@@ -170,6 +170,7 @@ TRY = """() => {
 }"""
 
 
+@pytest.mark.long
 @needs_chromium
 def test_the_page_works_in_a_browser(tmp_path, found, pair):
     page = write_comparison(found, tmp_path / "compare.html")

@@ -27,6 +27,8 @@ from perpixel.store.bundle import Bundle
 from perpixel.store.model_file import set_calibration
 from perpixel.training import train_run
 
+pytestmark = pytest.mark.long
+
 WRITERS = {"cells": write_cells, "land": write_land, "shapes": write_overlapping}
 FITTED = {
     "cells": Calibration(1.7, (0.6, 0.4), 2, 0.5, 0.6),

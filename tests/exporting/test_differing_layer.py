@@ -12,6 +12,8 @@ from perpixel.exporting.differing_layer import first_differing_layer
 from perpixel.exporting.graphs import write_onnx
 
 onnx = pytest.importorskip("onnx")
+
+pytestmark = pytest.mark.long
 IMAGE = np.random.default_rng(0).integers(0, 256, (70, 90, 3)).astype(np.float32) / 255
 
 

@@ -9,6 +9,8 @@ from perpixel.cli import main
 from perpixel.errors import RunError
 from served import served
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def bundle(cells_run, tmp_path_factory):

@@ -91,6 +91,7 @@ assert perpixel.load(sys.argv[1]).predict(np.zeros((30, 20, 3), np.uint8)).mask.
 """
 
 
+@pytest.mark.long
 def test_without_torch_the_same_files_are_written(bundle, cells_run, cells, tmp_path):
     command = [sys.executable, "-c", WITHOUT_TORCH, str(bundle), str(cells / "images"), str(tmp_path / "bundle")]
     subprocess.run(command, check=True, timeout=60, env=with_home(tmp_path / "home"))
@@ -205,6 +206,7 @@ def test_a_runtime_that_lacks_something_says_what(operator, opset, message):
         onnx_engine.onnxruntime_graph(model.SerializeToString())
 
 
+@pytest.mark.long
 def test_openvino_predicts_the_bundle(bundle, cells_run):
     pytest.importorskip("openvino")
     image = np.random.default_rng(0).integers(0, 256, (70, 60, 3), np.uint8)
@@ -232,6 +234,7 @@ def test_a_bundle_is_scored_where_a_run_is(bundle, cells_run, cells, tmp_path):
         perpixel.evaluate(bundle)
 
 
+@pytest.mark.long
 def test_deepness_gets_what_its_code_reads(cells_run, tmp_path):
     import onnx
 
@@ -245,6 +248,7 @@ def test_deepness_gets_what_its_code_reads(cells_run, tmp_path):
     assert 0 < metadata["standardization_mean"][0] < 1
 
 
+@pytest.mark.long
 def test_the_model_card_of_hugging_face_is_read_by_its_library(cells_run, cells, tmp_path):
     hub = pytest.importorskip("huggingface_hub")
     run = tmp_path / "run"

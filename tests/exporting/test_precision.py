@@ -16,6 +16,8 @@ from perpixel.runtime.race import Race
 from perpixel.store.bundle import Bundle
 
 onnx = pytest.importorskip("onnx")
+
+pytestmark = pytest.mark.long
 IMAGE = np.random.default_rng(0).integers(0, 256, (50, 61, 3), np.uint8)
 
 

@@ -12,6 +12,8 @@ from perpixel.errors import OutputError, RunError
 
 hub = pytest.importorskip("huggingface_hub")
 
+pytestmark = pytest.mark.long
+
 
 class FakeHub(BaseHTTPRequestHandler):
     """Makes repositories, takes every file as a regular one, keeps what is committed."""

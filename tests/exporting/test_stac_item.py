@@ -13,6 +13,8 @@ from perpixel.training import train_run
 
 rasterio = pytest.importorskip("rasterio")
 
+pytestmark = pytest.mark.long
+
 
 def write_map(folder):
     """Eight GeoTIFFs in a row, 24 pixels of half a metre each, in UTM zone 33."""

@@ -51,6 +51,7 @@ def remount(disk, option):
     subprocess.run(["mount", "-o", f"remount,{option}", str(disk)], check=True)
 
 
+@pytest.mark.long
 def test_a_few_kills_of_a_training_lose_nothing(verbs, tmp_path):
     killed(verbs["train"], tmp_path, 3, first=without_curves)
 

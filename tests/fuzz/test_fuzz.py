@@ -19,6 +19,7 @@ def ends_well(cases, folder):
     assert outcome.slowest[0] < SECONDS
 
 
+@pytest.mark.long
 def test_damaged_files_are_read_or_refused(tmp_path):
     """So many that each subject is met; more of them are slow."""
     ends_well(600, tmp_path)

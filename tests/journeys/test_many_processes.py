@@ -3,11 +3,14 @@
 import re
 
 import numpy as np
+import pytest
 import tifffile
 
 from forked import joined
 from perpixel.cli import main
 from perpixel.files.read import read_image
+
+pytestmark = pytest.mark.long
 
 
 def test_two_processes_predict_a_folder_with_a_stack(cells, cells_run, tmp_path, capfd):

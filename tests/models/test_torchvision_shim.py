@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from perpixel.models import torchvision_shim
@@ -27,6 +28,7 @@ def test_skips_libraries_that_do_not_load(tmp_path):
     assert not torchvision_shim._load_operators(tmp_path)
 
 
+@pytest.mark.long
 def test_perpixel_models_import_neither_torchvision_nor_timm():
     code = """
 import sys, torch

@@ -20,6 +20,8 @@ from prediction.networks import LooksAround, codec_for, image_of
 from prediction.test_files import files_in, geotiff, png
 from prediction.test_resume import OUTPUTS, contents
 
+pytestmark = pytest.mark.long
+
 TILES = PredictOptions(tile_px=64, overlap_px=16, whole_px=1)
 ALL = replace(OUTPUTS, probabilities="float32")
 SOME = Outputs(probabilities="float32", overlay=True, areas=True, existing="skip")

@@ -46,6 +46,7 @@ def evaluated(tmp_path_factory):
     return run, predictor, evaluate_run(run, predictor, part="all", watch=pictures.add), pictures
 
 
+@pytest.mark.long
 @needs_chromium
 @pytest.mark.parametrize(("language", "width"), [("en", 1200), pytest.param("zh", 500, marks=pytest.mark.slow)])
 def test_the_page_works_in_a_browser(tmp_path, evaluated, language, width):  # no window is narrower than 500

@@ -23,6 +23,8 @@ from perpixel.training import ranks, resume_run, train_run
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
 
+pytestmark = pytest.mark.long
+
 TOLERANCE = 1e-5
 
 

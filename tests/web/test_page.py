@@ -15,7 +15,7 @@ from page_tools import canvas_place, label_values, layer_values, paint
 from perpixel.cli import main
 from served import served
 
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.long, needs_chromium]
 
 DROP = """
 const bytes = Uint8Array.from(atob("%s"), (letter) => letter.charCodeAt(0));

@@ -323,6 +323,7 @@ def test_a_missing_extra_is_told(monkeypatch):
         pass
 
 
+@pytest.mark.long
 def test_the_command_says_where_the_page_is(cells_run):
     code = f"from perpixel.cli import main; main(['serve', {str(cells_run.folder)!r}, '--port', '0'])"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
