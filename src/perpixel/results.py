@@ -37,10 +37,6 @@ BAR_COLOUR: Final = "#0072b2"
 class Score(float):
     """A figure, NaN where it is undefined, and where it may lie: an ordinary float that knows its interval.
 
-    Args:
-        value: The figure.
-        interval: Low and high end; None where there is none.
-
     >>> score = Score(0.8, (0.7, 0.9))
     >>> score > 0.5, score.interval, f"{score:.3f}"
     (True, (0.7, 0.9), '0.800')
@@ -51,7 +47,12 @@ class Score(float):
     interval: tuple[float, float] | None
 
     def __new__(cls, value: float, interval: tuple[float, float] | None = None) -> Self:
-        """Make a float of it."""
+        """Make a float of it.
+
+        Args:
+            value: The figure.
+            interval: Low and high end; None where there is none.
+        """
         score = super().__new__(cls, value)
         score.interval = interval
         return score
