@@ -132,7 +132,23 @@ def equal_places_in_parts(root: Path) -> Truth:
     return Truth(labels)
 
 
+def cihp(root: Path) -> Truth:
+    """Classes in a folder whose name says nothing, beside numbered objects."""
+    labels = write(root, "Training/Images/{}.jpg", "Training/Category_ids/{}.png", FOUR)
+    for image, target in labels.items():
+        save(root / f"Training/Instance_ids/{Path(image).stem}.png", ndimage.label(target)[0].astype(np.uint8))
+    return Truth(must_ask=True)
+
+
+def named_by_subset(root: Path) -> Truth:
+    """EPFL's stacks, and images whose names begin with their subset."""
+    names = [f"{part}_{k}" for part in ("train", "test") for k in range(3)]
+    return Truth(write(root, "images/{}.png", "masks/{}.png", names), (), {"train": 3, "test": 3})
+
+
 KINDS: dict[str, Kind] = {
+    "cihp": cihp,
+    "named_by_subset": named_by_subset,
     "xbd": xbd,
     "encord": encord,
     "darwin_hole": darwin_hole,

@@ -18,6 +18,7 @@ from perpixel.dataset.layout.affixes import companions, named_after
 from perpixel.dataset.layout.claims import claimed_once, without_strays
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder, Tree
+from perpixel.dataset.layout.instance_rivals import rivals_of_instances
 from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of, without_views
 from perpixel.dataset.layout.names import file_role, stem, subset_named
 from perpixel.dataset.layout.pairs import Pairs, are_bands, missing_masks, pair
@@ -58,6 +59,8 @@ def recognise(tree: Tree) -> Layout | None:
     images = [f for f in folders if f.images and f.place.role not in ("mask", "instance")]
     if images and (masks or instances):
         layout = _by_folders(images, masks or instances, instances if masks else [])
+        rivals = rivals_of_instances(images, [] if masks else instances)
+        layout = replace(layout, problems=(*layout.problems, *rivals))
         if any(sample.masks for sample in layout.samples) or layout.problems:
             return _with_classes_named(layout)
     named = _by_names(tree.folders)

@@ -117,7 +117,7 @@ def with_subsets(samples: Sequence[Sample], tree: Tree) -> tuple[tuple[Sample, .
     known = [each for each in by_folder if each is not None]
     assigned = _chosen(known)
     if assigned is None:
-        return tuple(samples), [_disagree(known)] if known else []
+        return (tuple(samples), [_disagree(known)]) if known else _by_file_names(samples)
     found, source, twice, lost = assigned
     counts = Counter(found.values())
     findings = [
@@ -136,6 +136,19 @@ def with_subsets(samples: Sequence[Sample], tree: Tree) -> tuple[tuple[Sample, .
         )
     findings += _told_gaps(samples, found, source, lost)
     return tuple(s if s.split else replace(s, split=found.get(s.image)) for s in samples), findings
+
+
+def _by_file_names(samples: Sequence[Sample]) -> tuple[tuple[Sample, ...], list[Finding]]:
+    """The subsets that the images' own names say, where each says one: training.tif and testing.tif."""
+    parts = [subset_named(stem(sample.image.name)) for sample in samples]
+    counts = Counter(part for part in parts if part is not None)
+    if None in parts or len(counts) < 2 or "train" not in counts or any(sample.split for sample in samples):
+        return tuple(samples), []
+    told = info(
+        f"the names of the images say the subsets: {', '.join(f'{counts[p]} {p}' for p in sorted(counts))}.",
+        "list the images in train.txt and val.txt if the names mean something else.",
+    )
+    return tuple(replace(s, split=part) for s, part in zip(samples, parts, strict=True)), [told]
 
 
 def _told_gaps(

@@ -23,6 +23,7 @@ from perpixel.dataset.masks.classes import (
 )
 from perpixel.dataset.masks.drawn_labels import understood_drawn
 from perpixel.dataset.masks.evidence import Shapes
+from perpixel.dataset.masks.hollow import hollow_masks
 from perpixel.dataset.masks.model_conflicts import conflicts
 from perpixel.dataset.masks.numbered import number_objects
 from perpixel.dataset.masks.polarity import reversed_masks
@@ -108,7 +109,7 @@ def understand(found: Found, stated: Stated) -> Understood:
         return understood_drawn(found.layout, found.samples, stated.overrides.unlabelled, stated.ignored, given)
     understood = Understood(given, reading) if given is not None and reading is not None else _inferred(found, stated)
     understood = replace(understood, reading=reading or understood.reading)
-    told = reversed_masks(found.facts, understood, found.images())
+    told = reversed_masks(found.facts, understood, found.images()) + hollow_masks(understood, found.shapes())
     understood = replace(understood, findings=(*understood.findings, *told))
     if understood.reading in WHAT:
         _fit_layers(found, understood)
