@@ -150,3 +150,28 @@ def test_what_is_not_read_names_the_way_out(tmp_path, kind, way_out):
         lines(tmp_path / "train.csv", "id,annotation,width,height", "a,1 2 57 3 113 4,56,40")
     with pytest.raises(DataError, match=way_out):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize("count", [4, 7])
+def test_numbers_that_occur_in_one_mask_each_are_asked_about(tmp_path, count):
+    for k in range(count):
+        target = shapes(k, 2).astype(np.uint16)
+        save(tmp_path / "images" / f"{k}.png", photo(target))
+        save(tmp_path / "masks" / f"{k}.png", target * (1000 + 37 * k))
+    with pytest.raises(DataError, match="they may number objects one by one, or be classes"):
+        scan(tmp_path)
+
+
+def test_a_class_named_like_no_label_is_told(tmp_path):
+    write(tmp_path, "images/{}.png", "masks/{}.png", NAMES)
+    lines(tmp_path / "classes.csv", "value,name", "0,unlabeled", "1,road", "2,grass")
+    assert any("are named like pixels without a label" in f.problem.what for f in scan(tmp_path).findings)
+
+
+@pytest.mark.parametrize(("same", "is_told"), [(range(5), True), ((0, 1), False), ((), False)])
+def test_one_mask_under_the_names_of_many_images_is_told(tmp_path, same, is_told):
+    write(tmp_path, "images/{}.png", "masks/{}.png", numbers(6))
+    lines(tmp_path / "classes.txt", "soil", "crop", "weed")
+    for k in same:
+        save(tmp_path / "masks" / f"{k:04}.png", shapes(99))
+    assert any("masks are the same as others" in f.problem.what for f in scan(tmp_path).findings) == is_told

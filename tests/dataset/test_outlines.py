@@ -367,3 +367,23 @@ def test_a_few_crowds_have_no_label_where_no_object_lies_on_them(tmp_path, crowd
     assert (target[:, 16:] == 0).all()
     assert (target[12:, :16] == (IGNORED if crowds == 1 else 1)).all()
     assert any("1 of 6 annotations" in f.problem.what for f in dataset.findings) == (crowds == 1)
+
+
+@pytest.mark.parametrize(("shift", "category", "asks"), [(0, 1, True), (2, 1, True), (9, 1, False), (0, 2, False)])
+def test_coco_files_of_one_thing_are_asked_about(tmp_path, shift, category, asks):
+    """Two people's outlines of the same; not those of other objects, nor of another class."""
+    for name in ("a", "b"):
+        save(tmp_path / f"{name}.png", photograph(drawing(ord(name))))
+    for file, by, of in (("anna", 0, 1), ("berta", shift, category)):
+        ring = [2 + by, 2, 14 + by, 2, 14 + by, 14, 2 + by, 14]
+        content = {
+            "images": [{"id": 0, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}],
+            "annotations": [{"image_id": k, "category_id": of, "segmentation": [ring]} for k in (0, 1)],
+            "categories": [{"id": 1, "name": "cow"}, {"id": 2, "name": "calf"}],
+        }
+        (tmp_path / f"{file}.json").write_text(json.dumps(content))
+    if asks:
+        with pytest.raises(DataError, match="hold nearly the same outlines of 2 images"):
+            scan(tmp_path)
+    else:
+        assert len(scan(tmp_path).samples) == 2

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from perpixel.dataset.annotations.drawn_twice import drawn_twice
 from perpixel.dataset.annotations.placing import NO_LABEL, NamedImages, nearest
 from perpixel.dataset.layout.names import subset_named
 from perpixel.dataset.sample import Drawn, Finding, Ring, Shape, info, ring, warning
@@ -42,21 +43,45 @@ def read_coco(files: Mapping[Path, JsonObject], images: Sequence[Path]) -> Drawn
     """
     problems: list[Problem] = []
     shapes: dict[Path, list[Shape]] = {}
+    files, passed_over = _without_key_points(files)
     names = _categories(files)
     by_name = NamedImages(images)
     splits: dict[Path, Subset] = {}
+    of_file: dict[Path, Mapping[Path, Sequence[Shape]]] = {}
     for path, data in files.items():
         try:
+            before = {image: len(found) for image, found in shapes.items()}
             listed, found = _read_one(path, data, names, by_name, shapes)
             problems += [*found, *_assigned(path, listed, splits)]
+            of_file[path] = {image: shapes[image][before.get(image, 0) :] for image in listed}
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             fix = "export the annotations again, at the size of their images or as polygons."
             reason = str(error) if isinstance(error, ValueError) else repr(error)
             problems.append(Problem(f"{path} is not sound COCO: {reason}.", fix))
+    problems += drawn_twice(of_file)
     drawn = {image: tuple(found) for image, found in shapes.items()}
     findings = tuple(f for path, data in files.items() for f in (*_told_loose(path, data), *_told_crowds(path, data)))
     splits = splits if len(set(splits.values())) > 1 else {}
-    return Drawn(tuple(names), drawn, tuple(problems), splits, findings=findings)
+    return Drawn(tuple(names), drawn, tuple(problems), splits, findings=(*passed_over, *findings))
+
+
+def _without_key_points(files: Mapping[Path, JsonObject]) -> tuple[Mapping[Path, JsonObject], list[Finding]]:
+    """The files without those of key points (person_keypoints_val2017.json) whose images others list."""
+
+    def listed(data: JsonObject) -> set[str]:
+        return {str(entry.get("file_name")) for entry in data["images"] if isinstance(entry, dict)}
+
+    points = {
+        p: d for p, d in files.items() if any(isinstance(a, dict) and "keypoints" in a for a in d["annotations"])
+    }
+    kept = {path: data for path, data in files.items() if path not in points}
+    others = {name for data in kept.values() for name in listed(data)}
+    aside = [str(path) for path, data in points.items() if listed(data) <= others]
+    if not aside:
+        return files, []
+    what = f"{len(aside)} files hold key points of images whose outlines others hold: they are not used."
+    told = info(what, "move the others out of the folder to use them.", aside)
+    return {path: data for path, data in files.items() if str(path) not in aside}, [told]
 
 
 def _told_loose(path: Path, data: JsonObject) -> list[Finding]:

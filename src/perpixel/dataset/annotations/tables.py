@@ -22,7 +22,7 @@ SETTINGS: Final = frozenset(
     | {"dataset.yml", "meta.yaml", "meta.yml"}
 )
 """Files of many things, one of which may be the classes."""
-CLASS_KEYS: Final = ("classes", "names", "labels", "categories")
+CLASS_KEYS: Final = ("classes", "names", "labels", "categories", "id2label")
 NO_OBJECT: Final = frozenset(
     {"background", "bg", "back", "none", "nothing", "void", "ignore", "other", "others", "unlabeled", "unlabelled"}
     | {"unknown", "backgrounds", "clutter", "rest", "empty", "0", "hintergrund", "fondo", "fond", "背景"}

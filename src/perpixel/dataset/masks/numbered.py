@@ -34,13 +34,15 @@ def number_objects(facts: Mapping[Page, MaskFacts], shapes: Shapes, *, named_so:
     Raises:
         DataError: Many values, each in one piece, may be either.
     """
-    if any(fact.kind != "index" or fact.palette or fact.lossy for fact in facts.values()):
+    if any(fact.kind != "index" or fact.lossy for fact in facts.values()):
         return False
     values = {value for fact in facts.values() for value in fact.values}
     if len(values) < (2 if named_so else 3) or 0 not in values or min(values) < 0:
         return False
     inside = [numbers for fact in facts.values() if (numbers := set(fact.values) - {0})]
-    if len(values) <= FEW and not named_so:
+    if not named_so:
+        _ask_of_lone(inside, shapes, len(values))
+    if (len(values) <= FEW or any(fact.palette for fact in facts.values())) and not named_so:
         _ask_of_few(inside, shapes, len(values))
         return False
     found, pieces = shapes.pieces()
@@ -77,6 +79,15 @@ def _ask_of_few(inside: list[set[int]], shapes: Shapes, count: int) -> None:
         return
     found, pieces = shapes.pieces()
     if pieces <= found and not _have_places(shapes, 2) and not shapes.look_different():
+        raise _numbers_or_classes(count)
+
+
+def _ask_of_lone(inside: list[set[int]], shapes: Shapes, count: int) -> None:
+    """Raise DataError where each number occurs in one mask only, in one piece: the number of an object, anywhere."""
+    if len(inside) < 4 or count >= MANY or sum(map(len, inside)) > len(set().union(*inside)):
+        return
+    found, pieces = shapes.pieces()
+    if pieces <= found:
         raise _numbers_or_classes(count)
 
 

@@ -27,8 +27,10 @@ from perpixel.dataset.masks.hollow import hollow_masks
 from perpixel.dataset.masks.model_conflicts import conflicts
 from perpixel.dataset.masks.numbered import number_objects
 from perpixel.dataset.masks.polarity import reversed_masks
+from perpixel.dataset.masks.repeated import repeated_masks
+from perpixel.dataset.masks.void import VOID_NAMES
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
-from perpixel.dataset.sample import Sample, info
+from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import DataError, Problem
 from perpixel.labels.labels import Labels, Value
 from perpixel.shapes import IGNORED
@@ -110,7 +112,10 @@ def understand(found: Found, stated: Stated) -> Understood:
     understood = Understood(given, reading) if given is not None and reading is not None else _inferred(found, stated)
     understood = replace(understood, reading=reading or understood.reading)
     told = reversed_masks(found.facts, understood, found.images()) + hollow_masks(understood, found.shapes())
+    told += repeated_masks(found.facts) if understood.reading != "classes" else []
     understood = replace(understood, findings=(*understood.findings, *told))
+    if stated.labels is None:
+        understood = replace(understood, findings=(*understood.findings, *_told_void(understood.labels)))
     if understood.reading in WHAT:
         _fit_layers(found, understood)
     if understood.reading == "values" or (understood.reading in WHAT and understood.labels.is_multilabel):
@@ -120,6 +125,19 @@ def understand(found: Found, stated: Stated) -> Understood:
         if problems:
             raise DataError.of(problems)
     return understood
+
+
+def _told_void(labels: Labels) -> list[Finding]:
+    """Warn of classes whose names say that nobody has labelled them."""
+    named = [
+        f"{name}: {value}"
+        for name, value in zip(labels.names, labels.values, strict=True)
+        if name.strip("_ ").lower() in VOID_NAMES
+    ]
+    if not named:
+        return []
+    what = f"{len(named)} class(es) are named like pixels without a label, and are learnt like the others."
+    return [warning(what, "state their values as ignored in dataset.yaml if nobody has labelled them.", named)]
 
 
 def _fit_layers(found: Found, understood: Understood) -> None:
