@@ -31,6 +31,9 @@ from perpixel.dataset import scan
 from perpixel.files.read import read_image
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, count
+from perpixel.models.strokes.pixel_features import Maps, frozen_encoder
+from perpixel.models.strokes.pixel_head import Head
+from perpixel.models.strokes.stroke_learner import StrokeLearner
 from perpixel.prediction import Predictor
 from perpixel.prediction.load import load_predictor
 from perpixel.prediction.ranking import image_score
@@ -38,8 +41,6 @@ from perpixel.settings.tree import request_from
 from perpixel.shapes import IGNORED
 from perpixel.training import train_run
 from perpixel.web.held_out import LabelledImage
-from perpixel.web.preview import Head, Maps, Previewer
-from perpixel.web.previews import made_encoder
 from perpixel.web.training_job import write_dataset
 
 SETS = ("dsb2018", "isbi2012", "dubai_aerial", "farmland_agoro")
@@ -142,7 +143,7 @@ class Preview:
     """The page's preview."""
 
     def __init__(self, classes: int, like: "Preview | None" = None) -> None:
-        self.previewer = Previewer(made_encoder(), classes, most_blocks=10**6)
+        self.previewer = StrokeLearner(frozen_encoder(), classes, most_blocks=10**6)
         if like is not None:  # features are computed once
             self.previewer._maps = like.previewer._maps
         self.head: Head | None = None
@@ -201,7 +202,7 @@ def filters(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 @torch.inference_mode()
 def frozen(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The first two feature maps of a frozen encoder of the image at three scales, enlarged."""
-    encoder = made_encoder().eval()
+    encoder = frozen_encoder()
     whole = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
     mean, std = (torch.tensor(each).view(1, 3, 1, 1) for each in (encoder.mean, encoder.std))
     maps = []

@@ -268,6 +268,34 @@ def test_a_prediction_averages_over_the_flips_that_were_learnt(augment, median_h
     assert planned({"augment": augment}, median_hw=median_hw).predict.tta == views
 
 
-@pytest.mark.parametrize(("labelled", "centred"), [(1.0, False), (0.5, False), (0.3, True), (0.009, True)])
+@pytest.mark.parametrize(("labelled", "centred"), [(1.0, False), (0.5, False), (0.3, True), (0.009, False)])
 def test_views_are_centred_on_labels_where_most_pixels_have_none(labelled, centred):
     assert planned(labelled=labelled).train.labelled_crops is centred
+
+
+@pytest.mark.parametrize(
+    ("facts", "model", "minutes", "is_extended"),
+    [
+        ({"labelled": 0.009}, {}, None, True),
+        ({"labelled": 0.2}, {}, None, False),
+        ({"labelled": 0.009, "kind": "multilabel"}, {}, None, False),
+        ({"labelled": 0.009, "is_like_photographs": False}, {}, None, False),
+        ({"labelled": 0.009}, {"fine_tune_from": "runs/base"}, None, False),
+        ({"labelled": 0.009, "pixels": 4_000_000}, {}, 1.0, True),
+        ({"labelled": 0.009, "pixels": 4_100_000}, {}, 1.0, False),
+        ({"labelled": 0.009, "pixels": 200_000_001}, {}, None, False),
+    ],
+)
+def test_strokes_are_carried_on_where_that_is_cheap_and_the_learner_sees_the_images(
+    facts, model, minutes, is_extended
+):
+    train = {"steps": 100} if minutes is None else {"minutes": minutes}
+    request = request_from({"model": model, "train": train})
+    settings = plan_for(request, replace(FACTS, **facts), PlayedTimings(lambda settings: 0.0)).settings
+    assert settings.train.propagate_strokes is is_extended
+    assert settings.train.labelled_crops is not is_extended
+
+
+def test_strokes_are_not_carried_on_without_the_weights_of_the_learner(monkeypatch):
+    monkeypatch.setattr(rules, "packaged_path", lambda name: None)
+    assert not planned(labelled=0.009).train.propagate_strokes

@@ -12,6 +12,8 @@ from perpixel.labels.labels import is_multilabel
 from perpixel.losses.balance import LARGEST, median_frequency, positive_weight
 from perpixel.losses.table import WEIGHED
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, MODELS
+from perpixel.models.strokes.pixel_features import ENCODER
+from perpixel.models.weights import packaged_path
 from perpixel.planning.facts import SCALES, Facts
 from perpixel.planning.timings import Timings
 from perpixel.runtime.distributed import started_processes
@@ -59,6 +61,14 @@ LARGEST_TURNED: Final = 384 * 384
 """Up to which it may look at eight flips and turns: 0.001 to 0.003 of IoU on nuclei, at twice the cost."""
 RARE_BELOW: Final = 0.02
 """Share of the labelled pixels below which a class is rare."""
+STROKES_BELOW: Final = 0.1
+"""Share of the pixels with a label below which labels are strokes, and no whole images with some parts left out."""
+PROPAGATION_S_PER_MPX: Final = 3.0
+"""Seconds that a core takes to carry the strokes of a million pixels on."""
+PROPAGATION_SHARE: Final = 0.2
+"""Of the budget that it may take, at most."""
+PROPAGATED_PX: Final = 200_000_000
+"""Pixels of all training images up to which it is done: their labels are kept in memory."""
 
 
 def _encoder(facts: Facts, request: Request, timings: Timings) -> tuple[str | None, str]:
@@ -211,7 +221,24 @@ def _rare(facts: Facts, request: Request, timings: Timings) -> tuple[float, str]
     return 1 / 3, f"rare: {', '.join(rare)}; a third of the views is centred on a pixel of a class drawn by rarity"
 
 
+def _propagate_strokes(facts: Facts, request: Request, timings: Timings) -> tuple[bool, str]:
+    if facts.labelled >= STROKES_BELOW:
+        return False, f"{facts.labelled:.0%} of the pixels have a label"
+    if is_multilabel(facts.kind) or not facts.is_like_photographs:
+        return False, "the quick learner knows images of 8 bit with one channel or three, and one class a pixel"
+    if request.model.fine_tune_from is not None:
+        return False, "the run that is trained on knows more than strokes tell"
+    if packaged_path(ENCODER) is None:
+        return False, f"the weights of {ENCODER}, on whose features strokes are carried on, are not installed"
+    seconds, minutes = PROPAGATION_S_PER_MPX * facts.pixels / 1e6, request.train.minutes
+    if facts.pixels > PROPAGATED_PX or (minutes is not None and seconds > PROPAGATION_SHARE * 60 * minutes):
+        return False, f"{facts.pixels / 1e6:,.0f} million pixels would take too much of the time"
+    return True, f"{facts.labelled:.1%} of the pixels have a label, and strokes tell of their surroundings, too"
+
+
 def _labelled_crops(facts: Facts, request: Request, timings: Timings) -> tuple[bool, str]:
+    if request.train.propagate_strokes:
+        return False, "the labels are carried on from the strokes"
     if facts.labelled >= PARTLY:
         return False, f"{facts.labelled:.0%} of the pixels have a label"
     return True, f"{facts.labelled:.1%} of the pixels have a label: views are centred on these, classes alike"
@@ -268,6 +295,7 @@ RULES: Final[dict[str, Rule]] = {
     "train.memory_format": _memory_format,
     "train.precision": _precision,
     "train.class_balanced_fraction": _rare,
+    "train.propagate_strokes": _propagate_strokes,
     "train.labelled_crops": _labelled_crops,
     "augment.vertical_flip": _vertical,
     "augment.quarter_turns": _turns,

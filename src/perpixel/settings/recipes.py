@@ -57,6 +57,7 @@ _TUTORIAL: Final = {
     "scale": 1.0,
     "class_balanced_fraction": 0.0,
     "labelled_crops": False,
+    "propagate_strokes": False,
     "class_weights": "none",
 }
 _ONE_LOOK: Final = {"tta": "none"}

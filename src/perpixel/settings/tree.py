@@ -140,6 +140,11 @@ class TrainSettings(SettingsSection):
     labelled_crops: bool = Field(
         default=False, description="centre each view near a labelled pixel, of the image's classes alike"
     )
+    propagate_strokes: bool = Field(
+        default=False,
+        description="extend the labels of partly labelled training images to pixels whose class a quick learner is "
+        "sure of",
+    )
     hard_example_fraction: Share = Field(
         default=0.0, description="share of the views from images by how much of them was answered wrongly lately"
     )

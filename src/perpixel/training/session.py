@@ -26,6 +26,7 @@ from perpixel.training.fine_tuning import Base, take_over
 from perpixel.training.loading.batches import Batch, Batches, PixelStore, batches_ahead
 from perpixel.training.loggers import watched
 from perpixel.training.optimiser import optimiser_for
+from perpixel.training.propagating import PropagatedLabels
 from perpixel.training.ranks import ranks_for
 from perpixel.training.schedule import LearningRate, StepSchedule, learning_rate_share
 from perpixel.training.step import StepResult, hardware_for, loss_for, loss_of, set_training_mode
@@ -43,9 +44,10 @@ class Session:
         parts: Training and validation samples.
         card: What the network is.
         base: What its weights are taken from, instead of the public ones of its encoder.
+        labels: What training takes instead of the labels in the files.
 
     Attributes:
-        notes: What was taken from the base, in sentences.
+        notes: What was taken from the base, and which labels were extended, in sentences.
         dataset: Where images are read from.
         loss: (logits, target) → scalar, over all processes.
         validation_loss: The same, of this process.
@@ -61,6 +63,7 @@ class Session:
         parts: tuple[Sequence[Sample], Sequence[Sample]],
         card: ModelCard,
         base: Base | None = None,
+        labels: PropagatedLabels | None = None,
     ) -> None:
         train = settings.train
         self.card = card
@@ -85,11 +88,13 @@ class Session:
         self.optimiser = optimiser_for(network, train)
         self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
         self._module.mark_forward_method("training_outputs")
-        labels = card.codec.labels
-        self.loss = loss_for(train, labels, reduce=self.ranks.reduce)
-        self.validation_loss = loss_for(train, labels)
-        self.monitored = monitored(train.monitored.name, train.monitored.options, labels)
-        store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb)
+        classes = card.codec.labels
+        self.loss = loss_for(train, classes, reduce=self.ranks.reduce)
+        self.validation_loss = loss_for(train, classes)
+        self.monitored = monitored(train.monitored.name, train.monitored.options, classes)
+        labels = labels or PropagatedLabels()
+        self.notes += labels.notes
+        store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb, labels.targets)
         self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)
 
     @property

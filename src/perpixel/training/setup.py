@@ -23,6 +23,7 @@ from perpixel.split import Split, split
 from perpixel.store.run_folder import Run
 from perpixel.training.fine_tuning import Base, as_base, normalised_as
 from perpixel.training.loggers import refuse_missing
+from perpixel.training.propagating import propagated_labels
 from perpixel.training.public_weights import with_public_file, with_weights_at_hand
 from perpixel.training.ranks import ranks_for
 from perpixel.training.session import Session
@@ -101,7 +102,7 @@ def prepare_training(data: Path, request: Request, progress: Progress = silent) 
         plan = ranks.once(partial(with_weights_at_hand, plan))
     take_threads(plan.settings)
     _refuse_frozen_chance(plan.settings, base)
-    return TrainingSetup(parts, _session(plan.settings, found, parts, base), started, plan)
+    return TrainingSetup(parts, _session(plan.settings, found, parts, base, progress), started, plan)
 
 
 def reopen_training(run: Run, progress: Progress = silent) -> TrainingSetup:
@@ -117,7 +118,7 @@ def reopen_training(run: Run, progress: Progress = silent) -> TrainingSetup:
     else:  # it was stopped between its first two files
         parts = _parts(run.settings, found)
         ranks.once(lambda: parts.save(run.split_path))
-    session = _session(run.settings, found, parts, _base(run.settings))
+    session = _session(run.settings, found, parts, _base(run.settings), progress)
     budget = None if run.settings.train.steps is None else FittedBudget(run.settings)
     return TrainingSetup(parts, session, started, budget=budget)
 
@@ -197,8 +198,10 @@ def _warn(findings: Iterable[Finding]) -> None:
             LOGGER.warning("%s", finding.problem)
 
 
-def _session(settings: Settings, found: _Data, parts: Split, base: Base | None) -> Session:
+def _session(settings: Settings, found: _Data, parts: Split, base: Base | None, progress: Progress) -> Session:
     card = card_of(settings, found.dataset, found.figures)
     if base is not None:
         card = normalised_as(card, base)
-    return Session(settings, found.dataset, (parts.part("train"), parts.part("val")), card, base)
+    train, validation = parts.part("train"), parts.part("val")
+    labels = propagated_labels(found.dataset, train, progress) if settings.train.propagate_strokes else None
+    return Session(settings, found.dataset, (train, validation), card, base, labels)

@@ -9,15 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.models import ENCODERS
-from perpixel.models.base import Encoder
-from perpixel.models.weights import load_encoder_weights
+from perpixel.models.strokes.pixel_features import frozen_encoder
+from perpixel.models.strokes.stroke_learner import StrokeLearner, blocks_in, place_of_block
 from perpixel.shapes import IGNORED
 from perpixel.web.prediction_layers import TilePlace
-from perpixel.web.preview import Previewer, blocks_in, place_of_block
 from perpixel.web.tiles import TILE_PX, Pyramid
 
-ENCODER: Final = "efficientnet_lite0"
 MOST_BLOCKS: Final = 4
 """Blocks of one view that are predicted at once; a view of more of the image is told to come closer."""
 
@@ -39,10 +36,10 @@ class PreviewStore:
 
     def __init__(self, classes: int) -> None:
         self._classes = classes
-        self._previewer: Previewer | None = None
+        self._learner: StrokeLearner | None = None
         self._shown: OrderedDict[str, _Shown] = OrderedDict()
         self._lock = Lock()
-        self._wanted: Callable[[Previewer], None] | None = None
+        self._wanted: Callable[[StrokeLearner], None] | None = None
 
     def want(
         self, image_id: str, shape: tuple[int, int], box: tuple[int, int, int, int], read: Callable[[], Pyramid]
@@ -59,10 +56,10 @@ class PreviewStore:
             Whether nothing was noted, so that `prepare` has to be called.
         """
 
-        def computed(previewer: Previewer) -> None:
+        def computed(learner: StrokeLearner) -> None:
             blocks = blocks_in(box, shape)
             for row, column in blocks if len(blocks) <= MOST_BLOCKS else ():
-                previewer.maps((image_id, row, column), shape, read().region)
+                learner.maps((image_id, row, column), shape, read().region)
 
         with self._lock:
             was_idle, self._wanted = self._wanted is None, computed
@@ -92,8 +89,8 @@ class PreviewStore:
         blocks = blocks_in(box, labels.shape)
         if len(blocks) > MOST_BLOCKS:
             raise LookupError("zoom in for a preview: it is computed for at most four blocks of 1,024 pixels.")
-        previewer = self._made()
-        head = previewer.learn(image_id, labels, pixels.region)
+        learner = self._made()
+        head = learner.learn(image_id, labels, pixels.region)
         if head is None:
             raise LookupError("a preview needs strokes of two classes.")
         with self._lock:
@@ -102,7 +99,7 @@ class PreviewStore:
             while len(self._shown) > MOST_KEPT:
                 self._shown.popitem(last=False)
         for row, column in blocks:
-            maps = previewer.maps((image_id, row, column), labels.shape, pixels.region)
+            maps = learner.maps((image_id, row, column), labels.shape, pixels.region)
             shown.mask[place_of_block(row, column, labels.shape)] = head.predict(maps)
         shown.version += 1
         return shown.version
@@ -114,15 +111,8 @@ class PreviewStore:
         rows = slice(place.row * side, (place.row + 1) * side, step)
         return mask[rows, place.column * side : (place.column + 1) * side : step].copy()
 
-    def _made(self) -> Previewer:
+    def _made(self) -> StrokeLearner:
         """The encoder is loaded with the first preview."""
-        if self._previewer is None:
-            self._previewer = Previewer(made_encoder(), self._classes)
-        return self._previewer
-
-
-def made_encoder() -> Encoder:
-    """The frozen encoder of every preview, with its public weights."""
-    encoder: Encoder = ENCODERS[ENCODER](in_channels=3)
-    load_encoder_weights(encoder, ENCODER, "auto")
-    return encoder.requires_grad_(False)
+        if self._learner is None:
+            self._learner = StrokeLearner(frozen_encoder(), self._classes)
+        return self._learner

@@ -4,9 +4,10 @@ Images are decoded once and kept, as they lie in the file, within a bounded part
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -47,12 +48,21 @@ class PixelStore:
         samples: The samples, addressed by their place.
         scale: Working resolution over native resolution, in (0, 1].
         limit_mb: Memory for decoded samples, in MiB; what does not fit is decoded each time.
+        targets: By the name of a sample, instead of what its file holds.
     """
 
-    def __init__(self, dataset: Dataset, samples: Sequence[Sample], scale: float, limit_mb: int) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        samples: Sequence[Sample],
+        scale: float,
+        limit_mb: int,
+        targets: Mapping[str, TargetArray] = MappingProxyType({}),
+    ) -> None:
         self._dataset = dataset
         self._samples = tuple(samples)
         self._scale = scale
+        self._targets = targets
         self._left = limit_mb * 2**20
         self._kept: dict[int, tuple[AnyArray, TargetArray]] = {}
 
@@ -81,6 +91,7 @@ class PixelStore:
 
     def _read(self, sample: Sample) -> tuple[AnyArray, TargetArray]:
         pixels, target = self._dataset.labelled_image(sample)
+        target = self._targets.get(sample.name, target)
         image = np.ascontiguousarray(pixels.transpose(2, 0, 1))
         if self._scale == 1:
             return image, target

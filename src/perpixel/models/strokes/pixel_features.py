@@ -1,4 +1,4 @@
-"""What a preview sees of each pixel: filters of the image at six scales, and the feature maps of a frozen encoder.
+"""What the quick learner sees of a pixel: filters of the image at six scales, and a frozen encoder's feature maps.
 
 The filters are those that pixel classifiers use: smoothed colours, the strength of edges, and the eigenvalues of the
 Hessian. Coarse ones are computed and kept at a coarse resolution.
@@ -13,7 +13,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from perpixel.models import ENCODERS
 from perpixel.models.base import Encoder
+from perpixel.models.weights import load_encoder_weights
+
+ENCODER: Final = "efficientnet_lite0"
 
 SIGMAS: Final = ((0.5, 1.0), (1.0, 2.0), (2.0, 4.0))
 """Of the filters at full, half and quarter resolution, in pixels of that resolution."""
@@ -57,6 +61,13 @@ class FeatureGroups:
     filters: Tensor
     fine: Tensor
     every: Tensor
+
+
+def frozen_encoder() -> Encoder:
+    """The encoder of every quick learner, with its public weights. Raises as `load_encoder_weights`."""
+    encoder: Encoder = ENCODERS[ENCODER](in_channels=3)
+    load_encoder_weights(encoder, ENCODER, "auto")
+    return encoder.requires_grad_(False).eval()
 
 
 @torch.no_grad()

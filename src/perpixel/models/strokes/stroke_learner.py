@@ -1,6 +1,6 @@
 """A prediction from a few strokes within a second: features that are computed once, and a quick learner on them.
 
-The features of each block of an image are computed when it is opened and kept. Every stroke fits the head again, to
+The features of each block of an image are computed once and kept. Every stroke fits the head again, to
 the features of at most SAMPLES labelled pixels a class of each block.
 
 Where every labelled block holds every class, as images of cells do, the encoder's mean of a block says how it was
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from perpixel.models.base import Encoder
+from perpixel.models.strokes.pixel_features import Maps, extracted, feature_groups
+from perpixel.models.strokes.pixel_head import Head, fitted_head
 from perpixel.shapes import IGNORED
-from perpixel.web.preview_features import Maps, extracted, feature_groups
-from perpixel.web.preview_head import Head, fitted_head
 
 BLOCK_PX: Final = 1024
 MARGIN_PX: Final = 64
@@ -46,8 +46,8 @@ class _Rows:
     means: Tensor
 
 
-class Previewer:
-    """Features and labelled pixels of the images that are being painted.
+class StrokeLearner:
+    """Features and labelled pixels of images.
 
     Args:
         encoder: In evaluation mode; it sees three channels.
@@ -62,15 +62,17 @@ class Previewer:
         self._rows: dict[BlockKey, _Rows] = {}
 
     def learn(self, image_id: str, labels: NDArray[np.uint8], read: Read) -> Head | None:
-        """Fit the head to everything that is labelled, this image's labels as they are now.
+        """Fit the head to everything that is labelled: `note`, then `fitted`."""
+        self.note(image_id, labels, read)
+        return self.fitted()
+
+    def note(self, image_id: str, labels: NDArray[np.uint8], read: Read) -> None:
+        """Take an image's labels as they are now, instead of what was noted of it before.
 
         Args:
             image_id: Of the image.
             labels: (H, W) class indices, IGNORED for none.
             read: Reads its pixels.
-
-        Returns:
-            The head; None while there are labels of fewer than two classes.
         """
         for key in [key for key in self._rows if key[0] == image_id]:
             if (labels[_block(key[1], key[2], labels.shape)] == IGNORED).all():
@@ -80,13 +82,17 @@ class Previewer:
             key, mark = (image_id, row, column), hash(part.tobytes())
             if key not in self._rows or self._rows[key].mark != mark:
                 self._rows[key] = _Rows(mark, *self._sampled(self.maps(key, labels.shape, read), part))
-        present = [set(rows.target.tolist()) for rows in self._rows.values()]
+
+    def fitted(self, image_id: str | None = None) -> Head | None:
+        """Fit a head to what was noted of all images, or of one; None while it is of fewer than two classes."""
+        noted = [rows for key, rows in self._rows.items() if image_id in (None, key[0])]
+        present = [set(rows.target.tolist()) for rows in noted]
         every = set().union(*present)
         if len(every) < 2:
             return None
         centred = all(each == every for each in present)
-        features = torch.cat([rows.features - rows.means * centred for rows in self._rows.values()])
-        target = torch.cat([rows.target for rows in self._rows.values()])
+        features = torch.cat([rows.features - rows.means * centred for rows in noted])
+        target = torch.cat([rows.target for rows in noted])
         return fitted_head(features, target, self.classes, self._groups, centred)
 
     def maps(self, key: BlockKey, shape: tuple[int, ...], read: Read) -> Maps:

@@ -1,4 +1,4 @@
-"""The features and the quick learner of a preview."""
+"""The features of pixels and the quick learner on them, as the page shows them."""
 
 import numpy as np
 import pytest
@@ -6,16 +6,15 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 import generated
+from perpixel.models.strokes import pixel_head
+from perpixel.models.strokes.pixel_features import COLOURS, FILTERS, SIGMAS, extracted, feature_groups, frozen_encoder
+from perpixel.models.strokes.stroke_learner import StrokeLearner
 from perpixel.shapes import IGNORED
-from perpixel.web import preview_head
-from perpixel.web.preview import Previewer
-from perpixel.web.preview_features import COLOURS, FILTERS, SIGMAS, extracted, feature_groups
-from perpixel.web.previews import made_encoder
 
 
 @pytest.fixture(scope="module")
 def encoder():
-    return made_encoder().eval()
+    return frozen_encoder()
 
 
 def picture(height, width, seed=0):
@@ -61,18 +60,18 @@ def test_a_few_strokes_find_the_rest_strip_by_strip_as_at_once(encoder, monkeypa
     for k in (0, 1):
         y, x = np.argwhere(truth == k)[:: (truth == k).sum() // 40].T
         labels[y, x] = k
-    previewer = Previewer(encoder, 2)
+    learner = StrokeLearner(encoder, 2)
 
     def read(top, left, height, width):
         return pixels[top : top + height, left : left + width]
 
-    head = previewer.learn("a", labels, read)
-    maps = previewer.maps(("a", 0, 0), hw, read)
+    head = learner.learn("a", labels, read)
+    maps = learner.maps(("a", 0, 0), hw, read)
     found = head.predict(maps)
     assert (found == truth).mean() > 0.95
     shares = head.probabilities(maps)
     torch.testing.assert_close(shares.sum(0), torch.ones(hw))
-    monkeypatch.setattr(preview_head, "STRIP_PX", 10)
+    monkeypatch.setattr(pixel_head, "STRIP_PX", 10)
     torch.testing.assert_close(head.probabilities(maps), shares, atol=1e-5, rtol=0)
 
 
@@ -90,14 +89,14 @@ def test_the_look_of_a_block_tells_nothing_where_each_holds_every_class(encoder,
     """Light and dark images: with both classes in each, or one class in the light and one in the dark."""
     light, truth = picture(96, 96)
     pictures = {"light": light, "dark": light // 3}
-    previewer = Previewer(encoder, 2)
+    learner = StrokeLearner(encoder, 2)
     for k, (name, pixels) in enumerate(pictures.items()):
         labels = np.full(truth.shape, IGNORED, np.uint8)
         labels[::5, ::5] = truth[::5, ::5] if mixed else k
-        head = previewer.learn(name, labels, lambda y, x, h, w, p=pixels: p[y : y + h, x : x + w])
+        head = learner.learn(name, labels, lambda y, x, h, w, p=pixels: p[y : y + h, x : x + w])
     assert head.centred is mixed
     for k, name in enumerate(pictures):
-        found = head.predict(previewer.maps((name, 0, 0), truth.shape, None))
+        found = head.predict(learner.maps((name, 0, 0), truth.shape, None))
         assert (found == (truth if mixed else k)).mean() > 0.95
 
 
@@ -105,8 +104,8 @@ def test_steps_are_those_of_adamw():
     torch.manual_seed(0)
     ours = [torch.randn(3, 4), torch.randn(5)]
     theirs = [each.clone().requires_grad_() for each in ours]
-    adam = preview_head._AdamW(ours)
-    reference = torch.optim.AdamW(theirs, lr=preview_head.LEARNING_RATE, weight_decay=preview_head.WEIGHT_DECAY)
+    adam = pixel_head._AdamW(ours)
+    reference = torch.optim.AdamW(theirs, lr=pixel_head.LEARNING_RATE, weight_decay=pixel_head.WEIGHT_DECAY)
     for _ in range(5):
         gradients = tuple(torch.randn_like(each) for each in ours)
         adam.step(gradients)

@@ -1,4 +1,4 @@
-"""The quick learner of a preview: small networks of two layers on the features of labelled pixels, averaged.
+"""The quick learner: small networks of two layers on the features of labelled pixels, averaged.
 
 Some see the filters of the image only, some the fine maps of the encoder as well, some all of its maps: which of them
 is right depends on the images, and few strokes do not tell. Their first layers are linear, so each level of the
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perpixel.web.preview_features import FeatureGroups, Maps
+from perpixel.models.strokes.pixel_features import FeatureGroups, Maps
 
 MEMBERS: Final = 2
 """Networks for each group of features."""

@@ -1,0 +1,71 @@
+"""The labels of partly labelled training images, extended before the first step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perpixel.dataset import Dataset, Sample
+from perpixel.dataset.layout.folder import nodata_of
+from perpixel.errors import SettingsError
+from perpixel.files.open_image import without_data
+from perpixel.labels.labels import is_multilabel
+from perpixel.models.strokes import Stroked, propagated
+from perpixel.planning.facts import is_like_photographs
+from perpixel.runtime.progress import Progress
+from perpixel.shapes import IGNORED, TargetArray
+
+
+@dataclass(frozen=True)
+class PropagatedLabels:
+    """Labels that training takes instead of those of the files.
+
+    Args:
+        targets: (H, W) by the name of the sample.
+        notes: What was extended, in sentences.
+    """
+
+    targets: Mapping[str, TargetArray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def propagated_labels(dataset: Dataset, samples: Sequence[Sample], progress: Progress) -> PropagatedLabels:
+    """Extend the labels of training images to the pixels whose class is nearly sure.
+
+    Args:
+        dataset: Reads them.
+        samples: The training images; those that validate keep the labels that a person gave.
+        progress: Called as the work goes on.
+
+    Raises:
+        DataError: An image cannot be read.
+        SettingsError: The images are not of 8 bit and one channel or three, or the labels overlap.
+    """
+    if is_multilabel(dataset.labels.kind) or not is_like_photographs(dataset):
+        raise SettingsError(
+            "train.propagate_strokes needs images of 8 bit with one channel or three, and one class a pixel.",
+            fix="set train.propagate_strokes to false.",
+        )
+    stroked = [
+        Stroked(sample.name, partial(_read, dataset, sample), sample.height * sample.width) for sample in samples
+    ]
+    targets = dict(propagated(stroked, len(dataset.labels), progress))
+    for sample in samples:
+        nodata = nodata_of(sample)
+        empty = None if nodata is None else without_data(dataset.image(sample), nodata)
+        if empty is not None:
+            targets[sample.name][empty] = IGNORED
+    known = sum(int((target != IGNORED).sum()) for target in targets.values())
+    share = known / max(1, sum(target.size for target in targets.values()))
+    return PropagatedLabels(
+        targets,
+        (f"the strokes were carried on to {share:.0%} of the training pixels; validation sees the strokes alone.",),
+    )
+
+
+def _read(dataset: Dataset, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    image, target = dataset.labelled_image(sample)
+    pixels = np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)).astype(np.uint8, copy=False))
+    return pixels, target
