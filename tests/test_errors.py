@@ -25,3 +25,18 @@ def test_close_names_are_suggested_and_long_lists_cut():
     assert did_you_mean("unett", ["unet", "fcn8s"]) == "did you mean unet?"
     text = did_you_mean("qqqq", [f"name{n:04}" for n in range(1000)])
     assert text.endswith("name0029 and 970 more.")
+
+
+def test_many_problems_that_one_sentence_repairs_are_told_as_one_message():
+    problems = [Problem(f"{number}.png has 3 channels.", "give images of 1.") for number in range(7)]
+    error = DataError.of([*problems, Problem("b is damaged.", "restore it.")])
+    assert len(error.problems) == 8
+    assert str(error).splitlines()[4:] == [
+        "4.png has 3 channels.",
+        "… and 2 more",
+        "Fix: give images of 1.",
+        "",
+        "b is damaged.",
+        "Fix: restore it.",
+    ]
+    assert str(DataError.of(problems[:5])).count("Fix: ") == 5

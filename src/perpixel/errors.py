@@ -11,6 +11,7 @@ sentence that repairs it. All problems of one kind are collected and raised once
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
@@ -88,8 +89,26 @@ class PerpixelError(Exception):
         assert problems, "an error needs a problem"
         error = cls(problems[0].what, fix=problems[0].fix, examples=problems[0].examples)
         error.problems = problems
-        error.args = ("\n\n".join(map(str, problems)),)
+        error.args = (_message(problems),)
         return error
+
+
+def _message(problems: Sequence[Problem]) -> str:
+    """All problems; of more than five that one sentence repairs, the first five, and that sentence once."""
+    alike = Counter(each.fix for each in problems if not each.examples)
+    groups: dict[str | int, list[Problem]] = {}
+    for number, each in enumerate(problems):
+        is_of_many = not each.examples and alike[each.fix] > EXAMPLES_SHOWN
+        groups.setdefault(each.fix if is_of_many else number, []).append(each)
+    return "\n\n".join(_of_group(group) for group in groups.values())
+
+
+def _of_group(group: Sequence[Problem]) -> str:
+    if len(group) == 1:
+        return str(group[0])
+    lines = [each.what for each in group[:EXAMPLES_SHOWN]]
+    more = len(group) - EXAMPLES_SHOWN
+    return "\n".join(map(printable, [*lines, f"… and {more:,} more", f"Fix: {group[0].fix}"]))
 
 
 class DataError(PerpixelError):

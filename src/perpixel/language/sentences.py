@@ -82,7 +82,7 @@ def translated(text: str, language: Language | None = None) -> str:
 
 def translated_error(error: "PerpixelError", language: Language | None = None) -> str:
     """The whole message of an error."""
-    return translated("\n\n".join(map(str, error.problems)), language)
+    return translated(str(error), language)
 
 
 @cache
