@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 from folder_kinds import binary, lines, numbers, photo, save, shapes, write
 from perpixel.dataset import scan
@@ -175,3 +176,22 @@ def test_one_mask_under_the_names_of_many_images_is_told(tmp_path, same, is_told
     for k in same:
         save(tmp_path / "masks" / f"{k:04}.png", shapes(99))
     assert any("masks are the same as others" in f.problem.what for f in scan(tmp_path).findings) == is_told
+
+
+@pytest.mark.parametrize("in_colour", [False, True])
+def test_a_line_between_all_others_is_asked_about_and_the_answer_is_believed(tmp_path, in_colour):
+    """PASCAL VOC's border, where the palette is lost."""
+    colours = np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [224, 224, 192]], np.uint8)
+
+    def as_mask(target):
+        borders = ndimage.maximum_filter(target, 3) != ndimage.minimum_filter(target, 3)
+        return colours[np.where(borders, 4, target)] if in_colour else np.where(borders, 4, target).astype(np.uint8)
+
+    write(tmp_path, "images/{}.png", "masks/{}.png", NAMES, classes=4, as_mask=as_mask)
+    value = "#E0E0C0" if in_colour else "4"
+    with pytest.raises(DataError, match=f"{value} in the masks is a class: it lies between all others"):
+        scan(tmp_path)
+    lines(tmp_path / "dataset.yaml", "perpixel: 1", f'ignored: ["{value}"]' if in_colour else f"ignored: [{value}]")
+    assert len(scan(tmp_path).labels) == 4
+    lines(tmp_path / "dataset.yaml", "perpixel: 1", "ignored: []")
+    assert len(scan(tmp_path).labels) == 5

@@ -10,7 +10,7 @@ from perpixel.dataset.annotations.known_sets import KNOWN_SETS
 from perpixel.dataset.annotations.tables import ClassTable
 from perpixel.dataset.layout.inventory import MaskFacts, packed, total, unpacked
 from perpixel.dataset.masks.evidence import Shapes
-from perpixel.dataset.masks.mixtures import are_two_scales, refuse_colours, refuse_mixtures
+from perpixel.dataset.masks.mixtures import are_two_scales, ask_for_border, refuse_colours, refuse_mixtures
 from perpixel.dataset.masks.refusals import MOST_INFERRED, empty_masks, one_class, smoothed, too_many
 from perpixel.dataset.masks.void import (
     ISLANDS,
@@ -331,6 +331,8 @@ def _colours(evidence: Evidence) -> Understood:
         raise empty_masks(len(facts), {path.parent for path, _ in evidence.shapes.facts})
     if evidence.reading is None:
         refuse_colours(colours, facts, evidence.shapes)
+    if evidence.reading is None and evidence.ignored is None and not stated:
+        ask_for_border(evidence.shapes)
     ignored = tuple(unpacked(colour) for colour in colours if colour in stated)
     as_values = tuple(unpacked(colour) for colour in colours if colour not in stated)
     names = tuple("background" if c == (0, 0, 0) else f"#{packed(c):06X}" for c in as_values)

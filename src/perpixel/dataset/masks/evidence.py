@@ -27,6 +27,10 @@ STEP_PX: Final = 3
 HALF_RANGE: Final = 1 << 31
 BY_CHANCE: Final = 0.001
 """Images look so different under other values with this probability where the values mean nothing."""
+BETWEEN_OTHERS: Final = 0.02
+"""Where one value lies between all others, this share of the contacts is of the others, and of its pixels inside."""
+WIDEST: Final = 7
+"""Such a line is narrower, in pixels; that of PASCAL VOC has 5."""
 FLAT: Final = 24
 """Gray levels that differ less within 3 × 3 pixels are a plateau, not a step from one class to another."""
 
@@ -105,6 +109,21 @@ class Shapes:
         every = sum(self.contacts.values())
         with_rest = sum(count for pair, count in self.contacts.items() if rest in pair)
         return 1 - with_rest / every if every else 0.0
+
+    def border_value(self) -> int | None:
+        """The value, not 0, that lies as a thin line between all others, at least three; None if none does."""
+        from scipy import ndimage
+
+        every = sum(self.contacts.values())
+        for value in {v for pair in self.contacts for v in pair} - {0}:
+            met = [(pair, count) for pair, count in self.contacts.items() if value in pair]
+            if len(met) < 3 or sum(count for _, count in met) < (1 - BETWEEN_OTHERS) * every:
+                continue
+            wide = np.ones((WIDEST, WIDEST), bool)
+            inner = sum(int(np.sum(ndimage.binary_erosion(np.equal(a, value), wide))) for a in self.arrays)
+            if inner <= BETWEEN_OTHERS * self.interiors[value][0]:
+                return value
+        return None
 
     def border_contrast(self, rest: int) -> float:
         """How much more the images change across the borders of `rest` than elsewhere, as a ratio; NaN if unknown.

@@ -7,7 +7,7 @@ from typing import Final
 from perpixel.dataset.layout.inventory import MaskFacts
 from perpixel.dataset.masks.evidence import Shapes
 from perpixel.dataset.masks.refusals import blended, coloured_objects, numbered_colours, smoothed
-from perpixel.dataset.masks.void import is_even
+from perpixel.dataset.masks.void import BETWEEN, is_even
 from perpixel.errors import DataError
 
 MOST_LEVELS: Final = 20
@@ -67,6 +67,17 @@ def refuse_colours(colours: Sequence[int], facts: Sequence[MaskFacts], shapes: S
         raise numbered_colours(counted)
     if once := _of_objects(facts):
         raise coloured_objects(once, len(colours))
+
+
+def ask_for_border(shapes: Shapes) -> None:
+    """Raise DataError where one colour lies between all others, as PASCAL VOC's does, which stands for no label."""
+    value = shapes.border_value()
+    if value is not None:
+        raise DataError(
+            f"it is not clear whether the colour #{value:06X} in the masks is a class: {BETWEEN}.",
+            fix="write a dataset.yaml into the folder with the lines 'perpixel: 1' and 'ignored: "
+            f"[\"#{value:06X}\"]' if it stands for no label, or 'ignored: []' if it is a class.",
+        )
 
 
 def _blends(colours: Sequence[int], facts: Sequence[MaskFacts], shapes: Shapes) -> list[int]:

@@ -31,6 +31,7 @@ MOST_CODES: Final = 3
 """So many codes stand beside classes at most: no data, clouds, shadows."""
 SPARSE: Final = 0.95
 """The share of the pixels from which 0 may be what nobody has labelled."""
+BETWEEN: Final = "it lies between all others, along their borders only"
 VOID_NAMES: Final = frozenset(
     {"__ignore__", "ignore", "ignored", "void", "unlabeled", "unlabelled", "nodata", "no data"}
 )
@@ -87,6 +88,8 @@ def unlabelled_values(
         if len(rest) >= 3 and value == max(rest) and (reason := _why_greatest_is_no_class(seen, rest, value)):
             why[value] = reason
     _ask_for_code(seen, set(seen.counts) - set(why))
+    if not why and not seen.named and (border := seen.shapes.border_value()) is not None:
+        raise question(border, BETWEEN)
     if 0 in set(seen.counts) - set(why) - set(seen.named) and is_beside_strokes(seen, set(seen.counts) - set(why)):
         raise stroke_question(seen.share(0))
     return tuple(why), [*_told(seen, why), *absent]
