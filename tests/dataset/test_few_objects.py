@@ -6,6 +6,7 @@ import tifffile
 from scipy import ndimage
 
 from folder_kinds import binary, lines, numbers, photo, save, shapes, write
+from folders import save_palette
 from perpixel.dataset import scan
 from perpixel.errors import DataError
 
@@ -195,3 +196,19 @@ def test_a_line_between_all_others_is_asked_about_and_the_answer_is_believed(tmp
     assert len(scan(tmp_path).labels) == 4
     lines(tmp_path / "dataset.yaml", "perpixel: 1", "ignored: []")
     assert len(scan(tmp_path).labels) == 5
+
+
+@pytest.mark.parametrize("told", ["folder", "list", ""])
+def test_few_values_of_a_palette_are_classes_where_a_folder_or_a_list_says_so(tmp_path, told):
+    folder = "SegmentationClass" if told == "folder" else "masks"
+    for k in range(4):
+        target = spots(k, 3)
+        save(tmp_path / "images" / f"{k}.png", photo(target > 0, k))
+        save_palette(tmp_path / folder / f"{k}.png", target, ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)))
+    if told == "list":
+        lines(tmp_path / "labelmap.txt", "bg:0,0,0::", "a:128,0,0::", "b:0,128,0::", "c:128,128,0::")
+    if told:
+        assert len(scan(tmp_path).labels) == 4
+    else:
+        with pytest.raises(DataError, match="they may number objects one by one, or be classes"):
+            scan(tmp_path)

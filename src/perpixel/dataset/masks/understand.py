@@ -37,6 +37,8 @@ from perpixel.shapes import IGNORED
 
 NUMBERED_BY_NAME: Final = re.compile(r".*_cp_masks|man_seg\d+")
 """Stems of files in which Cellpose and the Cell Tracking Challenge number objects."""
+SAYS_CLASSES: Final = re.compile(r"class|semantic|sem_?seg|categor", re.IGNORECASE)
+"""In the name of a folder of masks: their values are classes."""
 BINARY: Final[frozenset[Reading]] = frozenset({"halves", "nonzero", "alpha"})
 """Readings that make background (0) and foreground (255) of whatever the masks hold."""
 
@@ -235,7 +237,7 @@ def _by_values(found: Found, stated: Stated) -> Understood:
     named_so = all(path.parent in named or NUMBERED_BY_NAME.fullmatch(path.stem) for path, _ in facts)
     if stated.reading is None and (several := _of_several_pages(found)):
         return _of_pages(found, several, tables)
-    is_listed = any(table.for_values(present) is not None for table in tables)
+    is_listed = _are_named(tables, facts, present) or all(SAYS_CLASSES.search(path.parent.name) for path, _ in facts)
     unlabelled = stated.overrides.unlabelled
     is_open = stated.reading is None and not unlabelled
     if is_open and not is_listed and number_objects(facts, shapes, named_so=named_so):
@@ -254,6 +256,12 @@ def _by_values(found: Found, stated: Stated) -> Understood:
         return inferred
     values = [v for v in inferred.labels.values if isinstance(v, int)]
     return understood_layers(inferred.labels.names, values, found.samples, "channels")
+
+
+def _are_named(tables: Sequence[ClassTable], facts: Mapping[Page, MaskFacts], present: Sequence[int]) -> bool:
+    """Whether a class list names the values, or the colours of their palette."""
+    palette = {colour for fact in facts.values() for colour in fact.palette.values()}
+    return any(t.for_values(present) is not None or (palette and t.for_colours(palette) is not None) for t in tables)
 
 
 def _values_of_files(found: Found) -> list[int]:
