@@ -276,3 +276,16 @@ def test_parts_with_different_class_folders_are_refused(tmp_path):
             save(tmp_path / part / "masks" / name / "a.png", drawing(0, 2) * 255)
     with pytest.raises(DataError, match="the folders of masks hold different classes"):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize(("folders", "names"), [((0,), ("foreground",)), ((1, 2), ("class 1", "class 2"))])
+def test_folders_of_masks_named_by_numbers_are_classes_in_words(tmp_path, folders, names):
+    for number in range(4):
+        target = drawing(number, 1 + len(folders))
+        save(tmp_path / "images" / f"{number}.png", photograph(target))
+        for k, folder in enumerate(folders, start=1):
+            save(tmp_path / "masks" / str(folder) / f"{number}.png", (target == k).astype(np.uint8) * 255)
+    dataset = scan(tmp_path)
+    assert dataset.labels.names == ("background", *names)
+    assert (dataset.target(dataset.samples[0]) == drawing(0, 1 + len(folders))).all()
+    assert any(names[0] in finding.problem.what for finding in dataset.findings)

@@ -47,7 +47,7 @@ def understood_layers(
         DataError: A mask cannot be read.
     """
     seen = _seen([sample for sample in samples if sample.masks], reading, len(names))
-    what = WHAT[reading]
+    names, what = _in_words(names), WHAT[reading]
     if seen.overlaps:
         _refuse_readings_of_one_thing(names, [sample for sample in samples if sample.masks], reading)
         told = info(
@@ -56,12 +56,22 @@ def understood_layers(
             [seen.overlaps],
         )
         return Understood(multilabel(names, values), reading, (told,))
+    if len(names) == 1:
+        told = info(f"the masks are of one class, {names[0]}.", "write kind and classes into dataset.yaml to rename it.")
+        return Understood(_multiclass(names, is_full=seen.is_full), reading, (told,))
     told = info(
         f"the masks have a {what} a class, and no pixel has two of {', '.join(names)}: each pixel has one class "
         "(multiclass).",
         "write kind: multilabel and the classes into dataset.yaml if they may overlap in other images.",
     )
     return Understood(_multiclass(names, is_full=seen.is_full), reading, (told,))
+
+
+def _in_words(names: Sequence[str]) -> Sequence[str]:
+    """Names of layers that are bare numbers, as of folders 0, 1, 2, say that they are classes."""
+    if not all(name.isdecimal() for name in names):
+        return names
+    return ["foreground"] if len(names) == 1 else [f"class {name}" for name in names]
 
 
 def _refuse_readings_of_one_thing(names: Sequence[str], samples: Sequence[Sample], reading: Reading) -> None:
