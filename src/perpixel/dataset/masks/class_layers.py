@@ -57,7 +57,9 @@ def understood_layers(
         )
         return Understood(multilabel(names, values), reading, (told,))
     if len(names) == 1:
-        told = info(f"the masks are of one class, {names[0]}.", "write kind and classes into dataset.yaml to rename it.")
+        told = info(
+            f"the masks are of one class, {names[0]}.", "write kind and classes into dataset.yaml to rename it."
+        )
         return Understood(_multiclass(names, is_full=seen.is_full), reading, (told,))
     told = info(
         f"the masks have a {what} a class, and no pixel has two of {', '.join(names)}: each pixel has one class "
