@@ -13,7 +13,7 @@ from perpixel.errors import SettingsError
 from perpixel.models.strokes import Stroked, propagated
 from perpixel.runtime.progress import silent
 from perpixel.shapes import IGNORED
-from perpixel.training import train_run
+from perpixel.training import propagating, train_run
 from perpixel.training.propagating import propagated_labels
 from perpixel.training.session import Session
 
@@ -109,3 +109,11 @@ def test_what_the_learner_cannot_see_is_refused(tmp_path):
     dataset = scan(generated.write_overlapping(tmp_path / "data"))
     with pytest.raises(SettingsError, match="one class a pixel"):
         propagated_labels(dataset, dataset.samples, silent)
+
+
+def test_where_the_learner_is_unsure_the_strokes_stay_as_they_are(strokes, monkeypatch):
+    monkeypatch.setattr(propagating, "LEAST_SURE", 1.01)
+    dataset = scan(strokes)
+    labels = propagated_labels(dataset, dataset.samples, silent)
+    assert not labels.targets
+    assert "so the strokes are not carried on" in labels.notes[0]

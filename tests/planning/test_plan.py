@@ -268,7 +268,7 @@ def test_a_prediction_averages_over_the_flips_that_were_learnt(augment, median_h
     assert planned({"augment": augment}, median_hw=median_hw).predict.tta == views
 
 
-@pytest.mark.parametrize(("labelled", "centred"), [(1.0, False), (0.5, False), (0.3, True), (0.009, False)])
+@pytest.mark.parametrize(("labelled", "centred"), [(1.0, False), (0.5, False), (0.3, True), (0.009, True)])
 def test_views_are_centred_on_labels_where_most_pixels_have_none(labelled, centred):
     assert planned(labelled=labelled).train.labelled_crops is centred
 
@@ -293,7 +293,6 @@ def test_strokes_are_carried_on_where_that_is_cheap_and_the_learner_sees_the_ima
     request = request_from({"model": model, "train": train})
     settings = plan_for(request, replace(FACTS, **facts), PlayedTimings(lambda settings: 0.0)).settings
     assert settings.train.propagate_strokes is is_extended
-    assert settings.train.labelled_crops is not is_extended
 
 
 def test_strokes_are_not_carried_on_without_the_weights_of_the_learner(monkeypatch):

@@ -248,7 +248,7 @@ def test_features_are_computed_before_a_preview_asks_for_them(server):
     done = Event()
     server.service.worker.soon(done.set)
     assert done.wait(60)
-    assert (image_id, 0, 0) in server.service.previews._previewer._maps
+    assert (image_id, 0, 0) in server.service.previews._learner._maps
 
 
 def test_the_model_may_fill_what_is_not_labelled(cells, cells_run, tmp_path):

@@ -237,8 +237,6 @@ def _propagate_strokes(facts: Facts, request: Request, timings: Timings) -> tupl
 
 
 def _labelled_crops(facts: Facts, request: Request, timings: Timings) -> tuple[bool, str]:
-    if request.train.propagate_strokes:
-        return False, "the labels are carried on from the strokes"
     if facts.labelled >= PARTLY:
         return False, f"{facts.labelled:.0%} of the pixels have a label"
     return True, f"{facts.labelled:.1%} of the pixels have a label: views are centred on these, classes alike"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,10 @@ from perpixel.models.strokes import Stroked, propagated
 from perpixel.planning.facts import is_like_photographs
 from perpixel.runtime.progress import Progress
 from perpixel.shapes import IGNORED, TargetArray
+
+LEAST_SURE: Final = 0.7
+"""Of the training pixels, those that the learner has to be sure of. On nuclei it was of 91 %, and the network
+trained on its labels was better; on photographs of pets of 38 %, and it was worse: what is sure is what is easy."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,11 @@ def propagated_labels(dataset: Dataset, samples: Sequence[Sample], progress: Pro
             targets[sample.name][empty] = IGNORED
     known = sum(int((target != IGNORED).sum()) for target in targets.values())
     share = known / max(1, sum(target.size for target in targets.values()))
+    if share < LEAST_SURE:
+        only = (
+            f"a quick learner is sure of {share:.0%} of the training pixels only, so the strokes are not carried on."
+        )
+        return PropagatedLabels(notes=(only,))
     return PropagatedLabels(
         targets,
         (f"the strokes were carried on to {share:.0%} of the training pixels; validation sees the strokes alone.",),

@@ -17,7 +17,7 @@ from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
 from perpixel.runtime.hardware import is_out_of_memory
-from perpixel.settings.tree import Settings
+from perpixel.settings.tree import Settings, changed
 from perpixel.shapes import AnyArray
 from perpixel.store.model_file import ModelCard
 from perpixel.training.averaging import Average, StateDict
@@ -94,8 +94,9 @@ class Session:
         self.monitored = monitored(train.monitored.name, train.monitored.options, classes)
         labels = labels or PropagatedLabels()
         self.notes += labels.notes
+        views = changed(settings, {"train.labelled_crops": False}).train if labels.targets else train
         store = PixelStore(dataset, parts[0], card.scale, settings.data.cache_mb, labels.targets)
-        self.batches = Batches(store, card.codec, train, settings.augment, settings.seed)
+        self.batches = Batches(store, card.codec, views, settings.augment, settings.seed)
 
     @property
     def judged(self) -> SegmentationModel:

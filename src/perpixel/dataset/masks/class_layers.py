@@ -47,7 +47,7 @@ def understood_layers(
         DataError: A mask cannot be read.
     """
     seen = _seen([sample for sample in samples if sample.masks], reading, len(names))
-    names, what = _in_words(names), WHAT[reading]
+    names, what = in_words(names), WHAT[reading]
     if seen.overlaps:
         _refuse_readings_of_one_thing(names, [sample for sample in samples if sample.masks], reading)
         told = info(
@@ -69,11 +69,11 @@ def understood_layers(
     return Understood(_multiclass(names, is_full=seen.is_full), reading, (told,))
 
 
-def _in_words(names: Sequence[str]) -> Sequence[str]:
+def in_words(names: Sequence[str]) -> tuple[str, ...]:
     """Names of layers that are bare numbers, as of folders 0, 1, 2, say that they are classes."""
     if not all(name.isdecimal() for name in names):
-        return names
-    return ["foreground"] if len(names) == 1 else [f"class {name}" for name in names]
+        return tuple(names)
+    return ("foreground",) if len(names) == 1 else tuple(f"class {name}" for name in names)
 
 
 def _refuse_readings_of_one_thing(names: Sequence[str], samples: Sequence[Sample], reading: Reading) -> None:

@@ -11,7 +11,13 @@ from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.inventory import MaskFacts, Page, look_at_masks, packed
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.layout.names import stem
-from perpixel.dataset.masks.class_layers import WHAT, layer_count, refuse_copies_of_objects, understood_layers
+from perpixel.dataset.masks.class_layers import (
+    WHAT,
+    in_words,
+    layer_count,
+    refuse_copies_of_objects,
+    understood_layers,
+)
 from perpixel.dataset.masks.classes import (
     Evidence,
     Reading,
@@ -152,7 +158,7 @@ def _fit_layers(found: Found, understood: Understood) -> None:
         else tuple(labels.names[labels.values.index(k)] for k in range(1, count + 1) if k in labels.values)
     )
     listed = found.layout.classes
-    if reading == "classes" and listed and listed != names:
+    if reading == "classes" and listed and names not in (listed, in_words(listed)):
         raise DataError(
             f"the masks are of the classes {', '.join(listed)}, not of {', '.join(names)}.",
             fix="name the classes and their order as the files (or their folders) do.",
