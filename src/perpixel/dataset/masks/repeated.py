@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 from perpixel.dataset.layout.inventory import MaskFacts, Page
 from perpixel.dataset.sample import Finding, warning
+from perpixel.files.whole_file import content_of
 
 LEAST: Final = 3
 """So many masks that are the same are told; two may be those of a copy."""
@@ -22,7 +24,8 @@ def repeated_masks(facts: Mapping[Page, MaskFacts]) -> list[Finding]:
     same: dict[bytes, list[str]] = defaultdict(list)
     for paths in alike.values():
         for path in paths if len(paths) >= LEAST else ():
-            same[blake2b(path.read_bytes(), digest_size=16).digest()].append(str(path))
+            with suppress(OSError):  # too large to be read at once, or gone: then nothing is said of it
+                same[blake2b(content_of(path), digest_size=16).digest()].append(str(path))
     found = [paths for paths in same.values() if len(paths) >= LEAST]
     if not found:
         return []
