@@ -5,6 +5,7 @@ import pytest
 
 from folder_kinds import numbers, photo, save, shapes
 from perpixel.dataset import scan
+from perpixel.dataset.masks import evidence
 
 NAMES = numbers(8)
 
@@ -24,6 +25,11 @@ def told(root, altered, mask=lambda target: 1 - target, look=lambda target: targ
 @pytest.mark.parametrize("scale", [1, 255])
 def test_reversed_masks_are_named(tmp_path, altered, scale):
     assert told(tmp_path, altered, scale=scale) == [f"{NAMES[k]}.png" for k in altered]
+
+
+def test_of_large_images_the_middle_is_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence, "LARGEST_SIDE", shapes(0, 2).shape[0] - 10)
+    assert told(tmp_path, (3,)) == [f"{NAMES[3]}.png"]
 
 
 def test_masks_of_the_background_among_which_one_is_reversed_are_told_alike(tmp_path):

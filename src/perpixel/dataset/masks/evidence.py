@@ -66,7 +66,7 @@ class Shapes:
 
     @cached_property
     def _looked_at(self) -> dict[Page, AnyArray]:
-        found = {page: _middle(array) for page, array in self.drawn.items()}
+        found = {page: middle(array) for page, array in self.drawn.items()}
         for page in self.pages:
             try:
                 values = painted_values(read_mask(*page))
@@ -75,7 +75,7 @@ class Shapes:
             if values.ndim == 3 and values.shape[2] == 3:
                 values = values.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
             if values.ndim == 2:
-                found[page] = _middle(values)
+                found[page] = middle(values)
         return found
 
     @cached_property
@@ -216,7 +216,8 @@ def _corner(size: tuple[int, int]) -> tuple[int, int]:
     return max(0, (size[0] - LARGEST_SIDE) // 2), max(0, (size[1] - LARGEST_SIDE) // 2)
 
 
-def _middle(values: AnyArray) -> AnyArray:
+def middle(values: AnyArray) -> AnyArray:
+    """What is looked at of a mask: its middle where it is large."""
     top, left = _corner((values.shape[0], values.shape[1]))
     return values[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from perpixel.dataset.layout.inventory import MaskFacts, Page, painted_values
 from perpixel.dataset.masks.classes import Reading, Understood
-from perpixel.dataset.masks.evidence import Shapes, spread_to_one
+from perpixel.dataset.masks.evidence import Shapes, middle, spread_to_one
 from perpixel.dataset.sample import Finding, warning
 from perpixel.errors import DataError
 from perpixel.files.read import read_mask
@@ -21,6 +21,9 @@ READINGS: Final[frozenset[Reading]] = frozenset({"values", "halves", "nonzero"})
 FULL, EMPTY = 0.8, 0.2
 """Shares of the frame of an image that are covered in a reversed mask, and in the others."""
 LOOKED_AT: Final = 8
+MOST_LOOKED_AT: Final = 32
+SIDE_COMPARED: Final = 128
+"""Pixels a side that tell inside and outside apart as well as all of them."""
 OF_ONE_MIND: Final = 0.75
 """The share of the images in which the foreground is brighter, or darker, if that tells anything."""
 
@@ -43,16 +46,17 @@ def reversed_masks(
         return []
     shares = {page: _covered(fact, understood.reading) for page, fact in facts.items()}
     suspects = _beyond_the_middle(shares)
-    others = [page for page in shares if page not in suspects]
     if not suspects:
         return []
+    few = frozenset(suspects)
+    others = [page for page in shares if page not in few]
     shapes = Shapes(facts, images=images)
     usual = [_look(page, shapes) for page in others[:: max(1, len(others) // LOOKED_AT)][:LOOKED_AT]]
     frame = float(np.median([frame for frame, _ in usual if frame is not None] or [np.nan]))
     if not (frame <= EMPTY or frame >= FULL):
         return []
     direction = _direction([contrast for _, contrast in usual if contrast is not None])
-    looks = {page: _look(page, shapes) for page in suspects}
+    looks = {page: _look(page, shapes) for page in _most_like_a_reverse(suspects, others, shares)}
     found = [page for page, look in looks.items() if _is_reverse(*look, covered=frame >= FULL, direction=direction)]
     if not found:
         return []
@@ -82,6 +86,14 @@ def _beyond_the_middle(shares: Mapping[Page, float]) -> list[Page]:
     return few if few and len(few) <= MOST_TURNED * len(shares) and len(many) >= LEAST_MASKS - 1 else []
 
 
+def _most_like_a_reverse(
+    suspects: Sequence[Page], others: Sequence[Page], shares: Mapping[Page, float]
+) -> Sequence[Page]:
+    """Those that cover what the others leave uncovered, nearly; not so many that decoding them again takes long."""
+    expected = 1 - float(np.median([shares[page] for page in others]))
+    return sorted(suspects, key=lambda page: abs(shares[page] - expected))[:MOST_LOOKED_AT]
+
+
 def _look(page: Page, shapes: Shapes) -> tuple[float | None, NDArray[np.float64] | None]:
     """How much of the frame a mask covers, and how the image inside it differs from outside, (C,)."""
     try:
@@ -91,10 +103,13 @@ def _look(page: Page, shapes: Shapes) -> tuple[float | None, NDArray[np.float64]
     if mask.ndim != 2:
         return None, None
     frame = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    mask = middle(mask)
     pixels = shapes.image_of(page, mask.shape)
+    coarse = max(1, min(mask.shape) // SIDE_COMPARED)
+    mask = mask[::coarse, ::coarse]
     if pixels is None or mask.all() or not mask.any():
         return float(frame.mean()), None
-    pixels = np.nan_to_num(spread_to_one(pixels), posinf=0, neginf=0)
+    pixels = np.nan_to_num(spread_to_one(pixels[::coarse, ::coarse]), posinf=0, neginf=0)
     return float(frame.mean()), (pixels[mask].mean(axis=0) - pixels[~mask].mean(axis=0)).astype(np.float64)
 
 
