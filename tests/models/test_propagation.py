@@ -111,9 +111,20 @@ def test_what_the_learner_cannot_see_is_refused(tmp_path):
         propagated_labels(dataset, dataset.samples, silent)
 
 
-def test_where_the_learner_is_unsure_the_strokes_stay_as_they_are(strokes, monkeypatch):
+@pytest.mark.parametrize(("tried", "looked_at"), [(8, [7]), (2, [2])])
+def test_where_the_learner_is_unsure_the_strokes_stay_as_they_are(strokes, monkeypatch, tried, looked_at):
+    """A few images show it, where there are more."""
+    seen = []
+
+    def watched(images, *others):
+        seen.append(len(images))
+        return propagated(images, *others)
+
+    monkeypatch.setattr(propagating, "propagated", watched)
     monkeypatch.setattr(propagating, "LEAST_SURE", 1.01)
+    monkeypatch.setattr(propagating, "TRIED", tried)
     dataset = scan(strokes)
     labels = propagated_labels(dataset, dataset.samples, silent)
     assert not labels.targets
     assert "so the strokes are not carried on" in labels.notes[0]
+    assert seen == looked_at
