@@ -184,7 +184,9 @@ def test_an_error_leaves_nothing_behind(tmp_path):
 def test_the_command_converts_what_check_calls_usable(tmp_path, capsys):
     pairs(tmp_path / "data", 4)
     assert main(["convert", str(tmp_path / "data"), str(tmp_path / "out")]) == 0
-    assert "4 labelled and 0 unlabelled image(s) converted" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "4 labelled and 0 unlabelled image(s) converted" in said
+    assert f"Next: perpixel check {tmp_path / 'out'}" in said
     assert perpixel.check(tmp_path / "out").is_usable
     (tmp_path / "data" / "images" / "a3.png").write_bytes(b"\x89PNG broken")
     assert main(["convert", str(tmp_path / "data"), str(tmp_path / "other")]) == 1

@@ -106,6 +106,7 @@ def convert(
     with bars() as progress:
         answer = api.convert(data, out, progress=progress, **asked)
     print(shown(translated(str(answer))))
+    print(f"{say('Next: ')}perpixel check {out}")
 
 
 @app.command()
