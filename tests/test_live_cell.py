@@ -41,6 +41,16 @@ def test_elsewhere_there_are_lines(capsys):
     assert capsys.readouterr().err == "training: 0%  loss 0\nevaluating: 25%\n"
 
 
+def test_in_chinese_every_word_is(shown, capsys):
+    cell = live_cell.LiveCell("zh")
+    cell("training", 3, 3)
+    cell.scores({"validation_mean_iou": 0.5}, 7)
+    assert "训练：完成" in shown[-1]
+    assert "验证集平均 IoU 0.500，最佳 0.500" in shown[-1]
+    live_cell.PlainLines("zh")("training", 1, 4)
+    assert capsys.readouterr().err == "训练：25%\n"
+
+
 def test_ipython_is_not_imported_to_find_out(monkeypatch):
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     assert not live_cell.in_notebook()

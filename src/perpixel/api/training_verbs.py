@@ -149,9 +149,9 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.settings.tree import request_from
     from perpixel.store.run_folder import Run, new_folder
 
-    progress = progress or (shown_progress() if speaks() else silent)
-    tree = settings_tree(settings, recipe, options)
     known_language(language)  # a wrong one costs no time
+    progress = progress or (shown_progress(language) if speaks() else silent)
+    tree = settings_tree(settings, recipe, options)
     if resume:
         if out is None:
             raise SettingsError("resume needs the run to go on with.", fix="give its folder as `out`.")
