@@ -23,7 +23,7 @@ test: setup
 
 # Those that start processes or a browser, or run exported models in other runtimes.
 long: setup
-	$(BIN)/pytest -n auto --dist worksteal -m long
+	$(BIN)/pytest -n auto --dist worksteal -m "long and not slow and not gpu"
 
 slow: setup
 	$(BIN)/pytest -m slow
