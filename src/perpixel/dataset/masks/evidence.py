@@ -31,6 +31,8 @@ BETWEEN_OTHERS: Final = 0.02
 """Where one value lies between all others, this share of the contacts is of the others, and of its pixels inside."""
 WIDEST: Final = 7
 """Such a line is narrower, in pixels; that of PASCAL VOC has 5."""
+KEEPS_PLACE: Final = 0.5
+"""How far the places of one value are spread, as a share of how far all are: below, a value has its place."""
 FLAT: Final = 24
 """Gray levels that differ less within 3 × 3 pixels are a plateau, not a step from one class to another."""
 
@@ -134,13 +136,23 @@ class Shapes:
         return border_contrast((image, inside) for image, inside in pictures if image is not None)
 
     def look_different(self) -> bool:
-        """Whether the images look different where values differ, by a one-way analysis of variance of their means.
-
-        The mean of each value in each image is taken as its difference from where 0 is, so that lighting counts less.
-        """
+        """Whether the images look different where values differ, by a one-way analysis of variance of their means."""
         from scipy.stats import f_oneway
 
-        looks: dict[int, list[NDArray[np.float32]]] = defaultdict(list)
+        looks = ([mean for mean, _ in each] for each in self.looks().values())
+        groups = [np.array(each) for each in looks if len(each) >= 2]
+        if len(groups) < 2:
+            return False
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return bool((f_oneway(*groups, axis=0).pvalue < BY_CHANCE).any())
+
+    def looks(self) -> dict[int, list[tuple[NDArray[np.float32], NDArray[np.float32]]]]:
+        """Of each value but 0 the mean and the deviation (C,) of its pixels in each image that shows it.
+
+        The mean is taken as its difference from where 0 is, so that lighting counts less.
+        """
+        looks: dict[int, list[tuple[NDArray[np.float32], NDArray[np.float32]]]] = defaultdict(list)
         for page, mask in self._looked_at.items():
             image = self.image_of(page, mask.shape)
             if image is None or not (mask == 0).any():
@@ -148,13 +160,9 @@ class Shapes:
             image = np.nan_to_num(image, posinf=0, neginf=0)
             rest = image[mask == 0].mean(axis=0)
             for value in {*np.unique(mask).tolist()} - {0}:
-                looks[value].append(image[mask == value].mean(axis=0) - rest)
-        groups = [np.array(each) for each in looks.values() if len(each) >= 2]
-        if len(groups) < 2:
-            return False
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            return bool((f_oneway(*groups, axis=0).pvalue < BY_CHANCE).any())
+                seen = image[mask == value]
+                looks[value].append((seen.mean(axis=0) - rest, seen.std(axis=0)))
+        return looks
 
     def _image(self, page: Page, size: tuple[int, ...]) -> NDArray[np.float32] | None:
         """The image of a mask, each channel with spread 1; None where it cannot be read or is of another size."""
@@ -209,6 +217,15 @@ class Shapes:
             for value, y, x in zip(values, row / height, column / width, strict=True):
                 centres[int(value)].append((float(y), float(x)))
         return {value: np.array(centre) for value, centre in centres.items()}
+
+    def keep_places(self, least: int = 3) -> bool:
+        """Whether each of at least so many values keeps to its place in the images, down and across, as teeth do."""
+        places = [centre for centre in self.places().values() if len(centre) >= 3]
+        if len(places) < least:
+            return False
+        within = np.sqrt(np.mean([centre.var(axis=0) for centre in places], axis=0))
+        every = np.concatenate(places).std(axis=0)
+        return bool((within < KEEPS_PLACE * np.maximum(every, 1e-9)).all())
 
 
 def _corner(size: tuple[int, int]) -> tuple[int, int]:

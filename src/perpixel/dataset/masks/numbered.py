@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-import numpy as np
-
 from perpixel.dataset.layout.inventory import MaskFacts, Page
 from perpixel.dataset.masks.evidence import Shapes
+from perpixel.dataset.masks.tracked import are_tracked
 from perpixel.dataset.masks.void import ISLANDS
 from perpixel.errors import DataError
 
@@ -21,8 +20,10 @@ PIECES: Final = 1.2
 """Objects have one number each: more pieces to a value, and the values are classes."""
 RECURS: Final = 0.8
 """Of the images, the share in which a class that is always there occurs."""
-KEEPS_PLACE: Final = 0.5
-"""How far the places of one value are spread, as a share of how far all are: below, a value has its place."""
+NUMBERS_FIX: Final = (
+    "write a dataset.yaml into the folder with the lines 'perpixel: 1' and 'reading: instances' if they number "
+    "objects, or 'reading: values' if they are classes."
+)
 
 
 def number_objects(facts: Mapping[Page, MaskFacts], shapes: Shapes, *, named_so: bool) -> bool:
@@ -32,7 +33,7 @@ def number_objects(facts: Mapping[Page, MaskFacts], shapes: Shapes, *, named_so:
     Classes recur, with gaps, and each has its place where there are many.
 
     Raises:
-        DataError: Many values, each in one piece, may be either.
+        DataError: Values, each in one piece, may be either.
     """
     if any(fact.kind != "index" or fact.lossy for fact in facts.values()):
         return False
@@ -42,6 +43,8 @@ def number_objects(facts: Mapping[Page, MaskFacts], shapes: Shapes, *, named_so:
     inside = [numbers for fact in facts.values() if (numbers := set(fact.values) - {0})]
     if not named_so:
         _ask_of_lone(inside, shapes, len(values))
+        if len(values) <= TOO_MANY and are_tracked(shapes):
+            raise _tracked(len(values))
     if (len(values) <= FEW or any(fact.palette for fact in facts.values())) and not named_so:
         _ask_of_few(inside, shapes, len(values))
         return False
@@ -59,7 +62,7 @@ def _run_on(inside: list[set[int]], shapes: Shapes, count: int) -> bool:
         return _in_few(inside, shapes, count)
     runs_on = all(max(numbers) == len(numbers) for numbers in inside)
     sizes = {len(numbers) for numbers in inside}
-    if _have_places(shapes) or (not runs_on and _recurrence(inside) >= RECURS):
+    if shapes.keep_places() or (not runs_on and _recurrence(inside) >= RECURS):
         return False
     if (runs_on and len(sizes) >= 3) or (count >= MANY and _recurrence(inside) <= 1.5 / len(inside)):
         return True
@@ -78,7 +81,7 @@ def _ask_of_few(inside: list[set[int]], shapes: Shapes, count: int) -> None:
     if not runs_on or len(inside) < 2 or max(map(len, inside)) < 2 or shapes.contact_share(0) > ISLANDS:
         return
     found, pieces = shapes.pieces()
-    if pieces <= found and not _have_places(shapes, 2) and not shapes.look_different():
+    if pieces <= found and not shapes.keep_places(2) and not shapes.look_different():
         raise _numbers_or_classes(count)
 
 
@@ -107,19 +110,16 @@ def _recurrence(inside: list[set[int]]) -> float:
     return sum(map(len, inside)) / len(set().union(*inside)) / len(inside)
 
 
-def _have_places(shapes: Shapes, least: int = 3) -> bool:
-    """Whether each of at least so many values keeps to its place in the images, down and across, as teeth do."""
-    places = [centre for centre in shapes.places().values() if len(centre) >= 3]
-    if len(places) < least:
-        return False
-    within = np.sqrt(np.mean([centre.var(axis=0) for centre in places], axis=0))
-    every = np.concatenate(places).std(axis=0)
-    return bool((within < KEEPS_PLACE * np.maximum(every, 1e-9)).all())
+def _tracked(count: int) -> DataError:
+    return DataError(
+        f"the masks hold {count} values, each in one piece; from image to image they move on as in a film, and "
+        "several look alike: they may number objects one by one, or be classes.",
+        fix=NUMBERS_FIX,
+    )
 
 
 def _numbers_or_classes(count: int) -> DataError:
     return DataError(
         f"the masks hold {count} values, each in one piece: they may number objects one by one, or be classes.",
-        fix="write a dataset.yaml into the folder with the lines 'perpixel: 1' and 'reading: instances' if they "
-        "number objects, or 'reading: values' if they are classes.",
+        fix=NUMBERS_FIX,
     )
