@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,19 @@ from perpixel import api, cli
 from perpixel.cli import main
 from perpixel.cli.wrapping import wrapped
 from perpixel.errors import DataError, OutputError
+from perpixel.language import columns
 from perpixel.prediction import PredictedFiles, Written
 from perpixel.prediction.ranking import RankedImage, Ranking
 from perpixel.settings.tree import request_from
+
+
+class Rates:
+    """What a test of learning rates answers."""
+
+    suggested = 0.0123
+
+    def __str__(self):
+        return "the rates"
 
 
 @pytest.fixture
@@ -33,7 +44,7 @@ def asked(monkeypatch):
     note("train", SimpleNamespace(folder=Path("runs/cells")))
     note("evaluate", "the table")
     note("plan", "the plan")
-    note("find_lr", "the rates")
+    note("find_lr", Rates())
     note("predict", PredictedFiles((Written(Path("a.png"), ()), Written(Path("b.png"), ()))))
     return calls
 
@@ -189,6 +200,10 @@ def test_a_ranking_names_its_strategy_and_what_to_do_next(monkeypatch, capsys):
         ("a  1  2  33  44", ["a  1  2  33", "", "a  44"]),
         ("\x1b[31m一二三四五六\x1b[0m", ["\x1b[31m一二三四五六\x1b[0m"]),
         ("数据：一二三四五六七", ["数据：一二三四", "  五六七"]),
+        ("- images/0123456789abcdef.png: no mask", ["- images/", "  0123456789ab", "  cdef.png: no", "  mask"]),
+        ("a  one two three", ["a  one two", "   three"]),
+        ("Next: perpixel train a/folder/of/images", ["Next: perpixel train a/folder/of/images"]),
+        ("bb  a    1  22  3\ncc  aaa  4   5  6", ["bb  a    1  22", "cc  aaa  4   5", "", "bb  3", "cc  6"]),
     ],
 )
 def test_long_lines_break_at_words_on_a_narrow_terminal(line, lines):
@@ -198,14 +213,20 @@ def test_long_lines_break_at_words_on_a_narrow_terminal(line, lines):
 def test_rates_are_printed(asked, capsys):
     options = ("--minutes", "3", "--model", "fcn8s", "--encoder", "vgg16", "--seed", "4", "--out", "r.png")
     assert main(["find-lr", "data", *options, "--set", "train.scale=0.5"]) == 0
-    assert capsys.readouterr().out == "the rates\n"
+    same = "perpixel train data --set train.learning_rate=1.2e-02 with the same options"
+    assert capsys.readouterr().out == f"the rates\npicture: r.png\nNext: {same}\n"
     tree = {"train": {"minutes": 3.0, "scale": 0.5}, "seed": 4}
     tree["model"] = {"name": "fcn8s", "encoder": "vgg16"}
     assert asked["find_lr"] == ((Path("data"),), {"recipe": None, "settings": tree, "out": Path("r.png")})
 
 
 @pytest.mark.parametrize(
-    ("verb", "rank", "said"), [("find-lr", "0", "the rates\n"), ("find-lr", "1", ""), ("plan", "1", "")]
+    ("verb", "rank", "said"),
+    [
+        ("find-lr", "0", "the rates\nNext: perpixel train data --set train.learning_rate=1.2e-02\n"),
+        ("find-lr", "1", ""),
+        ("plan", "1", ""),
+    ],
 )
 def test_of_several_processes_the_first_one_speaks(asked, capsys, monkeypatch, verb, rank, said):
     monkeypatch.setenv("RANK", rank)
@@ -281,6 +302,18 @@ def test_the_version_is_printed(command):
         [sys.executable, *command, "--version"], capture_output=True, text=True, encoding="utf-8", check=True
     )
     assert done.stdout == f"perpixel {perpixel.__version__}\n"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("verb", [None, *typer.main.get_command(cli.app).commands])
+def test_help_fits_a_narrow_terminal_and_speaks_no_python(verb, language, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main([*filter(None, [verb]), "-h", "--language", language]) == 0
+    text = capsys.readouterr().out
+    assert max(map(columns, text.splitlines())) <= 60
+    assert re.search(r"<(int|str|path|float|list)\b|INTEGER|x>=|\{|\.\.\.$|\[default|\[required", text) is None
+    if language == "zh":
+        assert re.search(r"\b(default|required|Options|OPTIONS|Show|Install)\b", text) is None
 
 
 @pytest.mark.parametrize("asked", [["-h"], ["train", "-h"]])

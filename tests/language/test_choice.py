@@ -62,7 +62,7 @@ def test_errors_help_and_wrong_usage_speak_the_language(capsys):
     assert "没有选项 --epoch" in capsys.readouterr().err
     assert main(["train", "--help", "--language", "zh"]) == 0
     said = capsys.readouterr().out
-    assert "图像与掩膜所在的文件夹，或一个 dataset.yaml  [必填]" in said
+    assert "图像与掩膜所在的文件夹，或一个 dataset.yaml" in said
     assert "选项：" in said
     assert "显示此说明并退出" in said
     assert current() == "en"

@@ -1,4 +1,6 @@
+import logging
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 import perpixel
 from generated import TINY, contents, tiny_settings
 from perpixel.errors import OutputError, RunError
+from perpixel.report.range_figure import range_figure
 from perpixel.training import RangeTest
 from perpixel.training.lr_finder import DIVERGED, HIGHEST, LOWEST, STEPS, WINDOW, smoothed_losses, tried
 from perpixel.training.schedule import LearningRate
@@ -77,14 +80,14 @@ def test_the_suggestion_is_where_the_mean_falls_steepest(middle):
     lines = [np.polyfit(range(WINDOW), test.smoothed[n : n + WINDOW], 1)[0] for n in range(STEPS - WINDOW + 1)]
     assert test.suggested == RATES[int(np.argmin(lines)) + WINDOW // 2]
     assert middle < test.suggested < 5 * middle  # smoothing lags
-    assert f": train.learning_rate={test.suggested:.1e}" in str(test)
+    assert f"at a learning rate of {test.suggested:.1e}" in str(test)
 
 
 @pytest.mark.parametrize("losses", [[1.0] * STEPS, np.linspace(1, 2, STEPS).tolist()])
 def test_a_loss_that_never_falls_suggests_nothing(losses):
     test = RangeTest(tuple(RATES), tuple(losses))
     assert test.suggested is None
-    assert str(test).endswith("the loss fell at none of these rates")
+    assert str(test).endswith("the loss fell at none of these learning rates")
 
 
 def test_the_steps_are_those_of_training(cells):
@@ -105,6 +108,23 @@ def test_the_verb_writes_its_picture_and_nothing_else(tmp_path, cells):
     assert contents(cells) == before
     with Image.open(tmp_path / "new" / "rates.png") as picture:
         assert (picture.format, picture.size) == ("PNG", (960, 600))
+
+
+@pytest.mark.parametrize(
+    ("fonts", "labels"), [(["SimHei"], ("学习率", "损失")), (["DejaVu Sans"], ("learning rate", "loss"))]
+)
+def test_the_picture_is_in_the_language_that_is_spoken_where_a_font_has_its_letters(
+    fonts, labels, monkeypatch, tmp_path, caplog
+):
+    drawn = []
+    monkeypatch.setattr("matplotlib.font_manager.fontManager.get_font_names", lambda: fonts)
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *_, **__: drawn.extend(figure.axes))
+    monkeypatch.setattr("perpixel.report.range_figure.replacing", nullcontext)
+    monkeypatch.setattr("perpixel.language.choice._chosen", ["zh"])
+    with caplog.at_level(logging.INFO, "perpixel"):
+        range_figure(RangeTest(tuple(RATES), tuple(np.linspace(1, 0.1, STEPS))), tmp_path / "rates.png")
+    assert [(panel.get_xlabel(), panel.get_ylabel()) for panel in drawn] == [labels]
+    assert ("labelled in English" in caplog.text) == (labels[1] == "loss")
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_steps(tmp_path, cells):

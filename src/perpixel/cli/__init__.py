@@ -31,7 +31,7 @@ from perpixel.settings.verb_options import (
 )
 
 app = typer.Typer(
-    help="Semantic segmentation of 2-D images: folder → audit → plan → train → evaluate → report → predict.",
+    help="Semantic segmentation of 2-D images: check → plan → train → evaluate → predict.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
@@ -56,7 +56,7 @@ def perpixel(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
     ] = False,
 ) -> None:
-    """Semantic segmentation of 2-D images: folder → audit → plan → train → evaluate → report → predict."""
+    """Semantic segmentation of 2-D images: check → plan → train → evaluate → predict."""
 
 
 @app.command()
@@ -145,6 +145,11 @@ def find_lr(
         answer = api.find_lr(data, out=out, progress=progress, **request(asked))
     if api.speaks():
         print(shown(translated(str(answer))))
+        if out:
+            print(f"{say('picture: ')}{out}")
+        if answer.suggested is not None:
+            same = say(" with the same options") if any(asked.values()) else ""
+            print(f"{say('Next: ')}perpixel train {data} --set train.learning_rate={answer.suggested:.1e}{same}")
 
 
 @app.command()
@@ -187,7 +192,10 @@ def evaluate(
 @with_typer_options
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN RUN... [DATA]", help="run folders or exports, then data or none")
+        list[Path],
+        typer.Argument(
+            metavar="RUN RUN... [DATA]", help="run folders or exports, then a labelled folder if you like"
+        ),
     ],
     **asked: Unpack[ComparisonOptions],
 ) -> None:
@@ -267,7 +275,7 @@ def models() -> None:
 def recipes(
     name: Annotated[str | None, typer.Argument(help="one of them, compared with its tutorial line by line")] = None,
 ) -> None:
-    """List well-known tutorials as settings, with what is fixed of each."""
+    """List well-known tutorials as settings, with what is fixed in each."""
     print(shown(translated(catalogue.recipes(name))))
 
 

@@ -11,8 +11,9 @@ import typer
 
 from perpixel.api.whole_package import refusal_of
 from perpixel.cli.flags import with_flags
+from perpixel.cli.help_page import dress_help
 from perpixel.cli.progress_bars import Notices
-from perpixel.cli.spoken import spoken_language, translate_help, usage_error
+from perpixel.cli.spoken import spoken_language, usage_error
 from perpixel.cli.wrapping import shown
 from perpixel.errors import DataError, PerpixelError, SettingsError
 from perpixel.language import current, say, translated_error, use
@@ -97,8 +98,7 @@ def run_application(app: typer.Typer, arguments: Sequence[str] | None) -> int:
 def _exit_code(app: typer.Typer, words: list[str]) -> int:
     try:
         command = typer.main.get_command(app)
-        if current() != "en":
-            translate_help(command)
+        dress_help(command)
         result = command.main(args=words, prog_name="perpixel", standalone_mode=False)
     except PerpixelError as error:
         print(shown(with_flags(translated_error(error)), sys.stderr), file=sys.stderr)

@@ -19,7 +19,12 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is th
 @with_typer_options
 def predict(
     run: Annotated[Path, typer.Argument(help="a run folder, a model file or an export", show_default=False)],
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="files, folders, globs, - for a list")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...", help="files, folders or globs; - reads a list of them from standard input"
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="the folder to write to", show_default=False)],
     resume: Annotated[bool, typer.Option("--resume", help="skip images whose outputs are complete")] = False,
     overwrite: Overwrite = False,

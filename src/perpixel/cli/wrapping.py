@@ -6,7 +6,7 @@ import sys
 from itertools import groupby
 from typing import Final, TextIO
 
-from perpixel.language import columns
+from perpixel.language import columns, say
 
 _GAP: Final = re.compile(r" {2,}")
 RIGHT_FROM: Final = 5
@@ -70,6 +70,7 @@ def _blocks(lines: list[str], width: int) -> list[str]:
     if max(map(columns, lines)) <= width or len({len(row) for row in rows}) > 1:
         return lines
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    are_left = [len(set(starts)) == 1 for starts in zip(*map(_starts, lines), strict=True)]
     blocks: list[list[int]] = [[]]
     for place in range(1, len(widths)):
         taken = widths[0] + sum(2 + widths[each] for each in [*blocks[-1], place])
@@ -80,9 +81,19 @@ def _blocks(lines: list[str], width: int) -> list[str]:
     for block in blocks:
         told.append("")
         for first, *figures in rows:
-            cells = [" " * (widths[place] - _columns(figures[place - 1])) + figures[place - 1] for place in block]
-            told.append("  ".join([first + " " * (widths[0] - _columns(first)), *cells]))
+            cells = [_padded(figures[place - 1], widths[place], are_left[place]) for place in block]
+            told.append("  ".join([_padded(first, widths[0], True), *cells]).rstrip())
     return told[1:]
+
+
+def _starts(line: str) -> list[int]:
+    """The column where each cell begins."""
+    return [0, *(_columns(line[: gap.end()]) for gap in _GAP.finditer(line.rstrip()))]
+
+
+def _padded(cell: str, width: int, is_left: bool) -> str:
+    spare = " " * (width - _columns(cell))
+    return cell + spare if is_left else spare + cell
 
 
 def _columns(text: str) -> int:
@@ -91,26 +102,46 @@ def _columns(text: str) -> int:
 
 
 def _lines(line: str, width: int) -> list[str]:
-    if _columns(line) <= width:
+    if _columns(line) <= width or line.startswith(f"{say('Next: ')}perpixel "):  # a command is copied whole
         return [line]
     body = line.lstrip()
     indent = len(line) - len(body)
     *cells, last = _GAP.split(body)
     if not cells:
-        return _filled(body, width, indent, indent + 2)
+        return filled(body, width, indent, indent + 2)
     head = line[: -len(last)]
+    hang = _columns(head)
     if " " not in last and not _LETTER.search(last):  # a figure, or a name: it is broken at its marks
-        hang = _columns(head)
-        return _filled(last, width, hang, hang, _PIECE, head) if hang <= width // 2 else [line]
-    return [head.rstrip(), *_filled(last, width, indent + 4, indent + 4)]
+        return filled(last, width, hang, hang, _PIECE, head) if hang <= width // 2 else [line]
+    if hang <= width // 4:  # its text stands beside it
+        return filled(last, width, hang, hang, head=head)
+    return [head.rstrip(), *filled(last, width, indent + 4, indent + 4)]
 
 
-def _filled(
-    text: str, width: int, first: int, other: int, token_: re.Pattern[str] = _TOKEN, head: str = ""
+def filled(
+    text: str, width: int, first: int, other: int, token: re.Pattern[str] = _TOKEN, head: str = ""
 ) -> list[str]:
+    """Lines of a text that are no wider than a terminal.
+
+    Args:
+        text: On one line.
+        width: Columns of the terminal.
+        first: Indent of the first line.
+        other: Indent of the others.
+        token: What stays together, unless it is wider than a line; a path breaks at its marks then.
+        head: What the first line begins with, in place of its indent.
+    """
     lines = [head or " " * first]
-    for token in token_.findall(text):
-        if _columns(lines[-1] + token.rstrip()) > width and lines[-1].strip(" -") and lines[-1] != head:
-            lines.append(" " * other)
-        lines[-1] += token
+    room = width - max(first, other)
+    for whole in token.findall(text):
+        for part in [whole] if _columns(whole.rstrip()) <= room else _parts(whole, room):
+            if _columns(lines[-1] + part.rstrip()) > width and lines[-1].strip(" -") and lines[-1] != head:
+                lines.append(" " * other)
+            lines[-1] += part
     return [line.rstrip() for line in lines]
+
+
+def _parts(path: str, room: int) -> list[str]:
+    """A path in parts that fit, split at its marks, and a name that is wider than a line where the line ends."""
+    room = max(room, 1)
+    return [piece[start : start + room] for piece in _PIECE.findall(path) for start in range(0, len(piece), room)]

@@ -83,14 +83,13 @@ class NetworkDescription(Result):
                 layer.name,
                 layer.kind,
                 " × ".join(map(str, layer.output_shape)),
-                f"{layer.parameters:,}" if layer.parameters else "",
-                f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
+                f"{layer.parameters:,}" if layer.parameters else "–",
+                f"{layer.multiply_adds:,}" if layer.multiply_adds else "–",
             )
             for layer in self.layers
         ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(_align, row, widths, range(5))).rstrip() for row in rows]
-        rule = "-" * max(map(len, lines))
+        lines = ["  ".join(map(_align, row, widths, range(5))) for row in rows]
         sums = (
             f"{self.title}, input {' × '.join(map(str, self.input_shape))}",
             f"parameters     {self.parameters:>18,}",
@@ -98,7 +97,7 @@ class NetworkDescription(Result):
             f"training needs {self.training_bytes / 2**20:>18,.0f} MiB in float32 with Adam, "
             f"{self.activation_bytes / 2**20:,.0f} of them feature maps",
         )
-        return "\n".join([lines[0], rule, *lines[1:], rule, *sums])
+        return "\n".join([*lines, "", *sums])
 
 
 def describe_network(

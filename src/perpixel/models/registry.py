@@ -77,7 +77,7 @@ MODELS: Final[dict[str, ModelEntry]] = {
         encoder="vgg16",
     ),
     "segnet": ModelEntry(
-        summary="SegNet (2017): a decoder without skips that unpools by the places of the maxima; sharp, and lean",
+        summary="SegNet (2017): no skip connections, unpooling by max-pooling indices; sharp edges, little memory",
         on_encoder=SegNet,
         encoder="vgg16_bn",
     ),

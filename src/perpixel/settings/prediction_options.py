@@ -10,7 +10,7 @@ from perpixel.settings.options import Option
 ThresholdOption = Annotated[
     float | ThresholdWord | None,
     Option(
-        help="how probabilities become classes; else as validation says",
+        help="how probabilities become classes; by default as chosen on the validation images",
         more='"calibrated" by what was fitted on validation images, "argmax" for the most probable class, or a '
         "number from which a class is taken",
         metavar="calibrated|argmax|0.5",
@@ -30,7 +30,7 @@ class PredictionOptions(TypedDict, total=False):
         Option(help="also image, truth of this data set and prediction, in a row", metavar="DATA"),
     ]
     areas: Annotated[bool, Option(help="also a table of areas, CSV", default=False)]
-    probabilities: Annotated[ProbabilityDtype | None, Option(help="also a TIFF with a band a class")]
+    probabilities: Annotated[ProbabilityDtype | None, Option(help="also a TIFF with one band per class")]
     polygons: Annotated[PolygonFormat | None, Option(help="also the outlines of the objects")]
     instances: Annotated[
         InstanceMethod | None,
@@ -42,12 +42,12 @@ class PredictionOptions(TypedDict, total=False):
     zarr: Annotated[bool, Option(help="also the class indices as OME-Zarr", default=False)]
     simplify_px: Annotated[float, Option(help="polygon simplification tolerance (px)", least=0, default=0.0)]
     least_px: Annotated[int, Option(help="area of the smallest object that is kept (px)", least=0, default=0)]
-    also: Annotated[Sequence[str], Option(help="also another output of the table", default=())]
+    also: Annotated[Sequence[str], Option(help="also another output, by its name", default=())]
     tta: Annotated[
         Tta | None,
         Option(help="average over 1, 2, 4 or 8 flips and quarter turns; else as the model was planned"),
     ]
     backend: Annotated[
         Backend,
-        Option(help="on a CPU; auto takes the faster that agrees", default="torch"),
+        Option(help="what computes on a CPU; auto takes the fastest that agrees", default="torch"),
     ]

@@ -89,7 +89,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     ),
     "fcn-vgg-pets": Recipe(
         summary="VGG16 with skips on photographs of pets: pet, background and border, a fifth held out",
-        fixes="labels by nearest neighbour, scores at native size, IoU of every class beside the accuracy",
+        fixes="labels by nearest neighbour, scores at native size, the IoU of every class next to the accuracy",
         settings={
             "data": _EIGHT_TO_ONE_TO_ONE,
             "predict": _ONE_LOOK,
@@ -110,7 +110,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     ),
     "unet-shapes": Recipe(
         summary="U-Net without normalisation on drawings of six shapes that overlap (`perpixel demo` writes some)",
-        fixes="the learning rate drops after 25 whole epochs, the scores are of drawings that chose nothing",
+        fixes="the learning rate drops after 25 whole epochs, scores come from a held-out test set",
         settings={
             "data": _EIGHT_TO_ONE_TO_ONE,
             "predict": _ONE_LOOK,

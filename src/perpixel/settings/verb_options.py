@@ -100,7 +100,7 @@ class ExportingOptions(TypedDict, total=False):
     precision: Annotated[
         ExportPrecision,
         Option(
-            help="of the weights; refused if it loses too much",
+            help="number format of the weights; refused if the scores drop too much",
             more='"fp16" halves the weights, "int8" quantises convolutions; one that loses more than 0.005 of the '
             "mean IoU on the run's validation images is refused",
             default="float32",

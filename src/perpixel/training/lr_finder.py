@@ -65,8 +65,8 @@ class RangeTest(Result):
     def headline(self) -> str:
         """The rate that it suggests."""
         if (best := self.suggested) is None:
-            return "the loss fell at none of these rates"
-        return f"the loss falls steepest at {best:.1e}: train.learning_rate={best:.1e}"
+            return "the loss fell at none of these learning rates"
+        return f"the loss falls steepest at a learning rate of {best:.1e}"
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row a step."""
@@ -79,8 +79,8 @@ class RangeTest(Result):
 
     def __str__(self) -> str:
         places = np.unique(np.linspace(0, len(self.rates) - 1, SHOWN).round().astype(int))
-        rows = [f"{self.rates[place]:>8.1e}  {self.smoothed[place]:.4f}" for place in places]
-        return "\n".join([f"{'rate':>8}  smoothed loss", *rows, "", self.headline])
+        rows = [f"{self.rates[place]:>13.1e}  {self.smoothed[place]:.4f}" for place in places]
+        return "\n".join(["learning rate  smoothed loss", *rows, "", self.headline])
 
 
 def range_test(data: Path, request: Request, progress: Progress = silent) -> RangeTest:
