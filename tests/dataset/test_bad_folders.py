@@ -33,7 +33,7 @@ def test_all_problems_come_in_one_answer_grouped(tmp_path):
     assert "… and 3 more" in text
     assert "a9.png cannot be read: it is truncated or damaged" in text
     assert "1 of 20 images in" in text
-    assert "has no mask in" in text
+    assert "has no mask for" in text
     assert "1 link(s) lead nowhere" in text
 
 

@@ -110,7 +110,7 @@ def test_labels_of_another_kind_and_loose_annotations_are_told(tmp_path):
 def test_a_class_that_an_image_lacks_is_asked_about_with_the_way_out(tmp_path):
     masks(tmp_path, "masks/tree/{}.png", "masks/road/{}.png")
     (tmp_path / "masks" / "road" / f"{NAMES[1]}.png").unlink()
-    with pytest.raises(DataError, match=r"1 of 3 images in .* has no mask in .*road") as raised:
+    with pytest.raises(DataError, match=r"road.* has no mask for 1 of 3 images in ") as raised:
         scan(tmp_path)
     assert "add an empty mask (0 everywhere)" in str(raised.value)
 
@@ -176,7 +176,7 @@ def test_a_legend_next_to_masks_is_told(tmp_path):
 def test_one_image_more_is_no_band(tmp_path, names, more):
     plain(tmp_path, names)
     save(tmp_path / "images" / f"{more}.png", photo(shapes(30, 2)))
-    with pytest.raises(DataError, match=r"1 of 4 images in .* has no mask") as raised:
+    with pytest.raises(DataError, match="has no mask for 1 of 4 images in ") as raised:
         scan(tmp_path)
     assert "several images" not in str(raised.value)
 

@@ -185,7 +185,7 @@ def test_both_languages_name_the_same_values():
 
 def test_values_are_found_in_a_message_and_take_their_place():
     error = DataError(
-        "1 of 240 images in cells/images has no mask in cells/masks.",
+        "cells/masks has no mask for 1 of 240 images in cells/images.",
         fix="rename the mask to match, or move the unlabelled image out of the folder.",
         examples=["tile_007.png"],
     )

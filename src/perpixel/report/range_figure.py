@@ -63,7 +63,7 @@ def _drawn(test: RangeTest, language: Language) -> Any:
     return figure
 
 
-def _letters() -> tuple[Language, dict[str, Any]]:
+def _letters() -> tuple[Language, Any]:
     """The language that can be drawn here, and the font for it."""
     from matplotlib.font_manager import fontManager
 

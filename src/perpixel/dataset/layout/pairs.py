@@ -92,11 +92,11 @@ def missing_masks(
     """What to say of images without a mask beside others that have one."""
     names = [mask.name for mask in masks]
     examples = []
-    for image in pairs.without_mask:
+    for image in sorted(pairs.without_mask):
         close = get_close_matches(image.name, names, n=1, cutoff=0.5) if len(names) < 5000 else []
         examples.append(f"{image.name}: closest mask is {close[0]}" if close else str(image))
     return Problem(
-        f"{len(pairs.without_mask)} of {len(images)} images in {images[0].parent} has no mask in {masks[0].parent}.",
+        f"{masks[0].parent} has no mask for {len(pairs.without_mask)} of {len(images)} images in {images[0].parent}.",
         fix=fix,
         examples=tuple(examples),
     )
