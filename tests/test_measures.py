@@ -153,6 +153,8 @@ def test_each_set_of_choices_is_written_once(capsys):
 
 CALLED_FROM_OUTSIDE = {"detect", "emit", "get_next", "to_frame", "tutorial_table"}
 """By CVAT, logging, ONNX Runtime, users, and by the test that holds the walks' tables to the recipes."""
+CALLED_FROM_OUTSIDE |= {"write_usage", "write_heading", "write_text", "write_dl"}
+"""By the parser of the command line, which has its help laid out."""
 
 
 def names_used():
