@@ -72,7 +72,8 @@ class Audit:
 
     def to_dict(self) -> JsonObject:
         """Plain numbers, strings, lists and dicts, ready for JSON (NaN as null)."""
-        plain: JsonObject = _without_nan(asdict(self))
+        nested = {name: [asdict(each) for each in getattr(self, name)] for name in ("classes", "findings")}
+        plain: JsonObject = _without_nan({**vars(self), **nested})
         return plain
 
 

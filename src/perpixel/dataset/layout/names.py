@@ -89,6 +89,8 @@ SUBSET_OF_WORD: Final[dict[str, Subset]] = {
     "addestramento": "train",
     "convalida": "val",
 }
+_PREFIXES: Final = sorted(SUBSET_OF_WORD, key=len, reverse=True)
+
 SHORT_PARTS: Final[dict[str, Subset]] = {"tr": "train", "va": "val", "vl": "val", "ts": "test", "te": "test"}
 """They count next to a word of role only: imagesTr, labels_ts."""
 NAMES_KEPT: Final = 1 << 16
@@ -301,7 +303,7 @@ def _word(word: str) -> tuple[Role | None, Subset | None]:
             return role, None
     if word in SUBSET_OF_WORD:
         return None, SUBSET_OF_WORD[word]
-    for prefix in sorted(SUBSET_OF_WORD, key=len, reverse=True):
+    for prefix in _PREFIXES:
         if word.startswith(prefix):
             rest, _ = _word(word[len(prefix) :])
             if rest or word[len(prefix) :] in FILLERS:

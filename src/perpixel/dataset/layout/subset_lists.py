@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 from unicodedata import normalize
@@ -140,9 +141,10 @@ def with_subsets(samples: Sequence[Sample], tree: Tree) -> tuple[tuple[Sample, .
 
 def _by_file_names(samples: Sequence[Sample]) -> tuple[tuple[Sample, ...], list[Finding]]:
     """The subsets that the images' own names say, where each says one: training.tif and testing.tif."""
-    parts = [subset_named(stem(sample.image.name)) for sample in samples]
-    counts = Counter(part for part in parts if part is not None)
-    if None in parts or len(counts) < 2 or "train" not in counts or any(sample.split for sample in samples):
+    said = (subset_named(stem(sample.image.name)) for sample in samples)
+    parts = [part for part in takewhile(bool, said) if part]
+    counts = Counter(parts)
+    if len(parts) < len(samples) or len(counts) < 2 or "train" not in counts or any(s.split for s in samples):
         return tuple(samples), []
     told = info(
         f"the names of the images say the subsets: {', '.join(f'{counts[p]} {p}' for p in sorted(counts))}.",
