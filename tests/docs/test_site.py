@@ -60,7 +60,7 @@ def test_no_fence_is_left_as_text(site):
 
 
 def test_no_source_of_the_site_is_published(site):
-    assert [path.name for path in site.rglob("*.py")] == []
+    assert [path.name for path in site.rglob("*.py*")] == []
 
 
 def test_every_chapter_of_a_page_is_a_heading_on_the_site(pages):

@@ -7,6 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
+import perpixel
+from generated import TINY
 from perpixel.prediction.predictor import Predictor
 from prediction.networks import LooksAround, codec_for, image_of
 
@@ -56,3 +58,14 @@ def test_a_dark_image_of_8_bits_is_of_no_other_depth_unless_it_is_0_and_1(caplog
     with caplog.at_level(logging.WARNING):
         predictor.probabilities(image)
     assert ("times those of the training images" in caplog.text) == is_said
+
+
+def test_no_image_of_the_own_data_is_said_to_look_unlike_them(tmp_path, cells, monkeypatch, caplog):
+    monkeypatch.setattr("perpixel.prediction.arrays.unlike_training", lambda *_: {"scale": "too dark"})
+    with caplog.at_level(logging.WARNING):
+        run = perpixel.train(cells, tmp_path / "run", settings=TINY)
+        perpixel.evaluate(run)
+        perpixel.compare([run, run], out=tmp_path)
+        assert "too dark" not in caplog.text
+        perpixel.evaluate(run, cells, out=tmp_path)
+    assert caplog.text.count("too dark") == 1

@@ -99,6 +99,7 @@ def calibrate(
     dataset = scan(run.data, predictor.codec.labels, overrides=stated_by(run.settings.data))
     samples = evenly(Split.load(run.split_path, dataset.samples).part("val"), VALIDATION_IMAGES)
     fitting = Fitting(predictor.codec.labels)
+    predictor.is_on_own_data = True
     for number, sample in enumerate(samples, start=1):
         image, target = dataset.labelled_image(sample)
         fitting.add(predictor.probabilities(image, str(sample.image)), target)

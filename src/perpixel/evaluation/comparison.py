@@ -202,6 +202,8 @@ def compared(
     samples = dataset.samples if data is not None else _common([run for run, _ in runs], dataset, part)
     scored: list[tuple[Counts, ...]] = []
     apart = FurthestApart()
+    for _, predictor in runs:
+        predictor.is_on_own_data = data is None
     for sample in samples:
         answers = [_predicted(predictor, dataset, sample) for _, predictor in runs]
         scored.append(tuple(counts for counts, _ in answers))

@@ -118,6 +118,7 @@ def preview(run: Run, predictor: Predictor) -> Gallery:
     """What the report of a run shows before anything is evaluated: validation images. Raises DataError."""
     dataset = scan(run.data, predictor.codec.labels, overrides=stated_by(run.settings.data))
     validation = Split.load(run.split_path, dataset.samples).part("val")
+    predictor.is_on_own_data = True
     shown = {"validation_images": _predicted(dataset, predictor, validation)}
     return Gallery(dataset, shown | unlabelled_of(dataset, predictor))
 

@@ -73,6 +73,7 @@ def evaluate_run(  # noqa: PLR0913 # each is one thing to ask for
     stated = Overrides(unlabelled=unlabelled)
     stated = stated if data is not None else stated.over(stated_by(run.settings.data))
     dataset = scan(data or run.data, labels, whole=data is not None, overrides=stated)
+    predictor.is_on_own_data = data is None
     task = _Task(predictor, dataset, _inside(labels, inside), watch)
     samples = task.dataset.samples if data is not None else samples_of_part(run, task.dataset, part)
     if not samples:

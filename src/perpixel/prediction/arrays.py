@@ -86,6 +86,7 @@ class ArrayPredictor:
         decision: How probabilities become classes, and why so.
         backend: What runs the network and why, once that is decided: with the first image of many tiles.
         largest_px: Pixels of the largest image whose need of memory was told.
+        is_on_own_data: Whether the images are those of the run's data: then none is said to look unlike them.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class ArrayPredictor:
         self.calibration = calibration
         self.backend = ""
         self.largest_px = 0
+        self.is_on_own_data = False
         self._said: set[str] = set()
         if isinstance(network, WindowEngine):
             self.inference = network
@@ -278,7 +280,7 @@ class ArrayPredictor:
             DataError: Another number of channels, or another dtype.
         """
         for kind, sentence in unlike_training(image, self.codec, name).items():
-            if kind not in self._said:
+            if kind not in self._said and not self.is_on_own_data:
                 self._said.add(kind)
                 LOGGER.warning("%s", sentence)
 

@@ -239,7 +239,9 @@ class Session:
         options = PredictOptions(
             scale=self.card.scale, precision=self._hardware.precision, device=self._hardware.device
         )
-        return Predictor(self.judged, self.card.codec, options=options)
+        predictor = Predictor(self.judged, self.card.codec, options=options)
+        predictor.is_on_own_data = True
+        return predictor
 
     def state(self) -> StateDict:
         """All that steps change, by name; the tensors themselves."""
