@@ -44,6 +44,7 @@ def asked(monkeypatch):
     note("train", SimpleNamespace(folder=Path("runs/cells")))
     note("evaluate", "the table")
     note("plan", "the plan")
+    note("export", "the export")
     note("find_lr", Rates())
     note("predict", PredictedFiles((Written(Path("a.png"), ()), Written(Path("b.png"), ()))))
     return calls
@@ -172,6 +173,19 @@ def test_evaluate_prints_the_table(asked, capsys):
     assert (named["split"], named["out"]) == ("val", Path("o"))
 
 
+@pytest.mark.parametrize(
+    ("target", "out", "then"),
+    [
+        ("web", "page", f"open {Path('page') / 'index.html'} in a browser"),
+        ("huggingface", "hub", "perpixel push hub OWNER/NAME"),
+        ("onnx", "a.zip", "perpixel predict a.zip IMAGES --out MASKS"),
+    ],
+)
+def test_an_export_says_what_to_do_next(asked, capsys, target, out, then):
+    assert main(["export", "run", "--out", out, "--for", target]) == 0
+    assert capsys.readouterr().out == f"the export\nNext: {then}\n"
+
+
 def test_a_plan_says_what_to_do_next(asked, capsys):
     assert main(["plan", "data", "--out", "plan.yaml"]) == main(["plan", "data", "--steps", "3"]) == 0
     assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("Next: ")] == [
@@ -197,13 +211,13 @@ def test_a_ranking_names_its_strategy_and_what_to_do_next(monkeypatch, capsys):
         ("1.0000  2.0000  3.0000", ["1.0000  2.0000  3.0000"]),
         ("0.5  plate_1-well_2.png", ["0.5  plate_1-", "     well_2.", "     png"]),
         ("a  1  2  3  4", ["a  1  2  3  4"]),
-        ("a  1  2  33  44", ["a  1  2  33", "", "a  44"]),
+        ("a  1  2  33  44", ["a  1  2  33", "", "a  44", ""]),
         ("\x1b[31m一二三四五六\x1b[0m", ["\x1b[31m一二三四五六\x1b[0m"]),
         ("数据：一二三四五六七", ["数据：一二三四", "  五六七"]),
         ("- images/0123456789abcdef.png: no mask", ["- images/", "  0123456789ab", "  cdef.png: no", "  mask"]),
         ("a  one two three", ["a  one two", "   three"]),
         ("Next: perpixel train a/folder/of/images", ["Next: perpixel train a/folder/of/images"]),
-        ("bb  a    1  22  3\ncc  aaa  4   5  6", ["bb  a    1  22", "cc  aaa  4   5", "", "bb  3", "cc  6"]),
+        ("bb  a    1  22  3\ncc  aaa  4   5  6", ["bb  a    1  22", "cc  aaa  4   5", "", "bb  3", "cc  6", ""]),
     ],
 )
 def test_long_lines_break_at_words_on_a_narrow_terminal(line, lines):

@@ -153,8 +153,8 @@ def test_what_there_is_to_choose_from_is_in_chinese():
 
 def test_a_table_is_translated_cell_by_cell_and_keeps_its_columns():
     assert translated("train.loss     none         as asked for", "zh") == "train.loss     none         按您的要求"
-    assert translated("  mean IoU        0.97  –  (without looking at the image: 0.46)", "zh") == (
-        "  平均 IoU        0.97  –  （不看图像：0.46）"
+    assert translated("  mean IoU        0.97  –  (a baseline that ignores the image: 0.46)", "zh") == (
+        "  平均 IoU        0.97  –  （不看图像的基线：0.46）"
     )
     head = translated("class   IoU   Dice  precision  recall", "zh")
     assert (head, columns(head)) == ("类别    IoU   Dice     精确率  召回率", 37)

@@ -156,3 +156,10 @@ def test_the_croplands_flips_are_the_texts_shares_and_exclude_each_other():
     augment = request_from(RECIPES["unet-cropland"].settings).augment
     assert augment.one_flip
     assert augment.horizontal_flip == augment.vertical_flip == pytest.approx(0.6 / 2.2)
+
+
+def test_a_recipe_is_shown_with_values_as_yaml_has_them():
+    lines = catalogue.recipes("unetpp-nuclei").splitlines()
+    assert "  model.encoder = null" in lines
+    assert "  augment.quarter_turns = true" in lines
+    assert not [line for line in lines if line.endswith("×")]  # whoever prints breaks the lines

@@ -1,12 +1,12 @@
 """What there is to choose from: networks, encoders and recipes."""
 
-import textwrap
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from perpixel.api.calls import verb
 from perpixel.errors import SettingsError
-from perpixel.language import say
+from perpixel.language import columns, say
 from perpixel.runtime.json_values import JsonMapping
 
 if TYPE_CHECKING:
@@ -76,15 +76,18 @@ def _recipe_in_full(name: str, recipe: "Recipe") -> str:
     from perpixel.settings.tree import flat
     from perpixel.settings.tutorials import TUTORIALS
 
-    def wrapped(text: str, before: str) -> str:
-        return textwrap.fill(say(text), 116, initial_indent=before, subsequent_indent=" " * len(before))
-
     lines = [f"{name}: {say(recipe.summary)}", ""]
     for line in TUTORIALS[name]:
-        lines.append(wrapped(line.text, f"{say(line.verdict):<10} "))
-        lines += [wrapped(line.here, f"{'':<10} → ")] if line.here else []
+        verdict = say(line.verdict)
+        lines.append(f"{verdict}{' ' * (11 - columns(verdict))}{say(line.text)}")
+        lines += [f"{'':<11}→ {say(line.here)}"] if line.here else []
     lines += ["", say("settings:")]
-    return "\n".join([*lines, *(f"  {key} = {value}" for key, value in flat(recipe.settings).items())])
+    return "\n".join([*lines, *(f"  {key} = {_as_yaml(value)}" for key, value in flat(recipe.settings).items())])
+
+
+def _as_yaml(value: object) -> str:
+    """A value as YAML, as a setting is given."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @verb

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from perpixel.api.calls import verb
 from perpixel.api.given import PathLike, opened_run
+from perpixel.runtime.progress import Progress, shown_while, silent
 from perpixel.settings.options import with_options
 from perpixel.settings.verb_options import ExportingOptions
 
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
 @verb
 @with_options
-def export(run: "Run | PathLike", out: PathLike, **options: Unpack[ExportingOptions]) -> "Exported":
+def export(
+    run: "Run | PathLike", out: PathLike, *, progress: Progress | None = None, **options: Unpack[ExportingOptions]
+) -> "Exported":
     """Export a run to a folder for another program, and prove that it predicts there what it predicts here.
 
     Args:
         run: A finished run, or its folder.
         out: The folder to write, or a file whose name ends in .zip.
+        progress: Called with a task, how much of it is done, of how much, and a note; nothing is shown without.
         **options: For which program, and in what precision; see docs/export.md.
 
     Returns:
@@ -33,14 +37,15 @@ def export(run: "Run | PathLike", out: PathLike, **options: Unpack[ExportingOpti
     from perpixel.exporting import export_run
 
     images = options["images"]
-    return export_run(
-        opened_run(run),
-        Path(out),
-        target=options["target"],
-        images=None if images is None else [str(each) for each in images],
-        precision=options["precision"],
-        overwrite=options["overwrite"],
-    )
+    with shown_while("exporting and verifying", progress or silent):
+        return export_run(
+            opened_run(run),
+            Path(out),
+            target=options["target"],
+            images=None if images is None else [str(each) for each in images],
+            precision=options["precision"],
+            overwrite=options["overwrite"],
+        )
 
 
 @verb

@@ -71,6 +71,7 @@ def demo(
         answer = api.demo(out, progress=progress, **asked)
     print(shown(translated(str(answer))))
     print(f"\n{say('report: ')}{out / 'run' / 'report.html'}\n{say('predictions: ')}{out / 'predictions'}")
+    print(f"{say('Next: ')}perpixel check DATA")
 
 
 @app.command()
@@ -207,6 +208,7 @@ def compare(
         answer = api.compare(runs, data, language=current(), progress=progress, **asked)
     print(shown(translated(str(answer))))
     print(f"{say('page: ')}{Path(asked['out'] or scores_folder(runs[-1])) / 'compare.html'}")
+    print(f"{say('Next: ')}perpixel predict RUN IMAGES --out MASKS")
 
 
 app.command()(with_language(predicting.predict))
@@ -224,9 +226,13 @@ def export(
     **asked: Unpack[ExportingOptions],
 ) -> None:
     """Export a run for other programs, and verify that it predicts the same there."""
-    print(shown(translated(str(api.export(run, out, **asked)))))
+    with bars() as progress:
+        answer = api.export(run, out, progress=progress, **asked)
+    print(shown(translated(str(answer))))
     if asked["target"] == "huggingface":
         print(f"{say('Next: ')}perpixel push {out} OWNER/NAME")
+    elif asked["target"] == "web" and out.suffix != ".zip":
+        print(f"{say('Next: ')}{say('open {page} in a browser', page=out / 'index.html')}")
     elif out.suffix == ".zip" or (out / "card.json").is_file():
         print(f"{say('Next: ')}perpixel predict {out} IMAGES --out MASKS")
 

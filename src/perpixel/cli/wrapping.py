@@ -65,6 +65,7 @@ def _blocks(lines: list[str], width: int) -> list[str]:
     <BLANKLINE>
     name  four
     a        4
+    <BLANKLINE>
     """
     rows = [_GAP.split(line.rstrip()) for line in lines]
     if max(map(columns, lines)) <= width or len({len(row) for row in rows}) > 1:
@@ -83,7 +84,7 @@ def _blocks(lines: list[str], width: int) -> list[str]:
         for first, *figures in rows:
             cells = [_padded(figures[place - 1], widths[place], are_left[place]) for place in block]
             told.append("  ".join([_padded(first, widths[0], True), *cells]).rstrip())
-    return told[1:]
+    return [*told[1:], ""]
 
 
 def _starts(line: str) -> list[int]:

@@ -333,7 +333,7 @@ class Evaluation(Result):
         whole = self.dataset_intervals
         for score in metrics_of("dataset", listed=True):
             name, place, value = METRICS[score].label[0], DATASET_SCORES.index(score), compute(score, pooled)
-            note = f"  (without looking at the image: {blind:.4f})" if score == "mean_iou" else ""
+            note = f"  (a baseline that ignores the image: {blind:.4f})" if score == "mean_iou" else ""
             lines.append(f"  {name:<15} {_spelled(value)}  {_span(whole.low[place], whole.high[place])}{note}")
         if self.caveat:
             lines.append(f"  {self.caveat}")
