@@ -76,6 +76,7 @@ def test_from_no_model_to_a_better_one_on_the_page(tmp_path):
         assert status["images"][1] >= LEAST_COMPARED
         assert status["is_better"] is (status["difference"][1] > 0)
         name = "trained/2" if status["is_better"] else "trained/1"
+        tab.wait("document.querySelector('#layer option[value=both]')")  # there are two models now
         tab.wait(f"document.getElementById('model-name').textContent.endsWith('{name}')")
         tab.evaluate(
             "const s = document.getElementById('layer'); s.value = 'both'; s.dispatchEvent(new Event('change'))"

@@ -153,7 +153,7 @@ def test_a_training_gives_a_model_and_can_be_stopped(tmp_path):
     settled = []
     images = labelled(tmp_path / "cells", 8)
     job = TrainingJob(tmp_path / "trained", lambda run, _, is_better: settled.append((run, is_better)))
-    job.start(images, generated.binary_labels(), 0.2, None, None)
+    job.start(images, generated.binary_labels(), 0.5, None, None)
     while job.is_running:
         time.sleep(0.2)
     assert (job.status.state, job.status.is_better) == ("done", True), job.status.message
