@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from PIL import Image
 
 from annotation_kinds import drawn, dump, filled, outlines
 from folder_kinds import Kind, Truth, bare, coloured, lines, numbers, photo, save, shapes, write
@@ -104,6 +105,26 @@ def bdd100k_whole(root: Path) -> Truth:
             )
         labels |= found
     return Truth(labels, (), {"train": 4, "val": 2})
+
+
+def _drivable(*, beside: bool = False, pictured: bool = False, other_task: bool = False) -> Kind:
+    """BDD100K's drivable areas: the images' folder says how many there are, that of the masks their task."""
+
+    def make(root: Path) -> Truth:
+        home = "labels/drivable" if beside else "drivable"
+        labels = {}
+        for part in ("train", "val"):
+            names = [f"{part}{k}" for k in range(3)]
+            image, mask = f"images/100k/{part}/{{}}.jpg", f"{home}/masks/{part}/{{}}.png"
+            labels |= write(root, image, mask, names, as_mask=lambda t: np.array([2, 0, 1], np.uint8)[t])
+            for path in (root / home / "masks" / part).iterdir() if pictured else ():
+                colours = coloured(np.array(Image.open(path)), ((219, 94, 86), (86, 211, 219), (0, 0, 0)))
+                save(root / home / "colormaps" / part / path.name, colours)
+            if other_task:
+                write(root, f"images/10k/{part}/{{}}.jpg", f"labels/sem_seg/masks/{part}/{{}}.png", ["x1", "x2"])
+        return Truth(labels, (), {"train": 3, "val": 3}, must_ask=other_task)
+
+    return make
 
 
 def nnunet_ignore(root: Path) -> Truth:
@@ -308,6 +329,10 @@ KINDS: dict[str, Kind] = {
     "json_split": json_split,
     "cod10k": cod10k,
     "bdd100k_whole": bdd100k_whole,
+    "drivable": _drivable(),
+    "drivable_in_colours_too": _drivable(pictured=True),
+    "drivable_labels": _drivable(beside=True, pictured=True),
+    "drivable_and_scenes": _drivable(beside=True, other_task=True),
     "nnunet_ignore": nnunet_ignore,
     "spacenet": spacenet,
     "list_of_files": list_of_files,

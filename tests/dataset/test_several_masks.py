@@ -216,7 +216,7 @@ def test_numbered_files_that_are_nearly_the_same_are_versions_and_no_objects(tmp
         save(tmp_path / "images" / f"{k}.png", photo(target))
         save(tmp_path / "masks" / f"{k}_mask.png", binary(target))
         save(tmp_path / "masks" / f"{k}_mask_2.png", binary(np.roll(target, 1)))
-    with pytest.raises(DataError, match="mask files of one image are nearly the same in 4 of 4 images"):
+    with pytest.raises(DataError, match="mask files of one image cover much of the same in 4 of 4 images"):
         scan(tmp_path)
 
 
@@ -252,3 +252,48 @@ def test_a_single_missing_part_and_empty_files_beside_missing_ones_are_asked_abo
     _parts(tmp_path / "two", ((2, "l_eye"), (4, "hair")), empty=((1, "skin"),))
     with pytest.raises(DataError, match="2 images have no mask file of some classes, and 1 mask files are empty"):
         scan(tmp_path / "two")
+
+
+@pytest.mark.parametrize("shift", [1, 4])
+@pytest.mark.parametrize("slices", [1, 3])
+@pytest.mark.parametrize("people", ["mask-{}", "masks_{}", "masks_reader{}"])
+def test_folders_of_masks_by_several_people_are_asked_about_and_the_answer_is_believed(
+    tmp_path, people, slices, shift
+):
+    for nodule in range(3):
+        home = tmp_path / "LIDC-IDRI-0001" / f"nodule-{nodule}"
+        for k in range(slices):
+            target = shapes(10 * nodule + k, 2)
+            save(home / "images" / f"slice-{k}.png", photo(target))
+            for person in range(4):
+                mask = binary(np.roll(target, shift * person, 1))
+                save(home / people.format(person) / f"slice-{k}.png", mask)
+    with pytest.raises(DataError, match="4 folders may hold the masks of"):
+        scan(tmp_path)
+    (tmp_path / "dataset.yaml").write_text(f"perpixel: 1\nmasks: {people.format(2)}\n", encoding="utf-8")
+    assert {sample.masks[0].parent.name for sample in scan(tmp_path).samples} == {people.format(2)}
+
+
+@pytest.mark.parametrize("shift", [1, 3])
+def test_numbered_masks_beside_their_one_image_are_objects_unless_they_cover_the_same(tmp_path, shift):
+    for case in range(3):
+        target = shapes(case, 4)
+        for kind in ("objects", "people"):
+            home = tmp_path / kind / f"case{case}"
+            save(home / "image.png", photo(target))
+            for k in range(3):
+                of_person = binary(np.roll(target, shift * k, 1))
+                save(home / f"mask-{k}.png", of_person if kind == "people" else binary(target, k + 1))
+    dataset = scan(tmp_path / "objects")
+    assert (dataset.reading, {len(sample.masks) for sample in dataset.samples}) == ("objects", {3})
+    with pytest.raises(DataError, match=r"mask files of one image cover much of the same in [23] of 3 images"):
+        scan(tmp_path / "people")
+
+
+def test_masks_of_classes_beside_their_one_image_are_classes(tmp_path):
+    for case in range(3):
+        target = shapes(case, 3)
+        save(tmp_path / f"case{case}" / "image.png", photo(target))
+        for k, name in enumerate(("liver", "tumor"), 1):
+            save(tmp_path / f"case{case}" / f"{name}_mask.png", binary(target, k))
+    assert scan(tmp_path).labels.names == ("background", "liver", "tumor")

@@ -111,11 +111,12 @@ def _understood(root: Path, stated: Stated) -> Dataset:
     report.problems += [*problems, *lying_elsewhere(samples, facts, tree)]
     samples = fitted(samples, headers, facts, report, stated.overrides.mask_orientation)
     channels, dtype = one_kind(samples, headers, report)
-    if not any(sample.is_labelled for sample in samples) and not report.problems:
+    labelled = any(sample.is_labelled for sample in samples)
+    if not labelled and not report.problems:
         report.problems.append(Problem("no image has a mask.", "put the masks in a folder masks/ next to images/."))
     used = {page: facts[page] for page in dict.fromkeys(page for s in samples for page in pages[s.name])}
     try:
-        understood = understand(Found(tree, layout, samples, used), stated) if samples else None
+        understood = understand(Found(tree, layout, samples, used), stated) if labelled else None
         if understood is not None and understood.reading == "drawn":
             samples = with_drawn(samples, layout, understood)
     except DataError as error:

@@ -1,6 +1,7 @@
-"""Folders beside numbered objects that may hold the classes, under names that say nothing: Category_ids, parsing."""
+"""Folders under names that say nothing, whose files have few values: Category_ids, parsing, colormaps."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from perpixel.dataset.layout.folder_tree import Folder
@@ -23,7 +24,7 @@ def rivals_of_instances(images: Sequence[Folder], instances: Sequence[Folder]) -
     stems = [{stem(file.name) for file in folder.images} for folder in instances]
     homes = {folder.path.parent for folder in instances}
     unnamed = [folder for folder in images if folder.place.role is None and folder.path.parent in homes]
-    rivals = [f for f in unnamed if {stem(file.name) for file in f.images} in stems and _holds_labels(f)]
+    rivals = [f for f in unnamed if {stem(file.name) for file in f.images} in stems and _holds_labels(f.images[0])]
     if not rivals or not any(folder.place.role == "image" for folder in images):
         return []
     return [
@@ -36,10 +37,22 @@ def rivals_of_instances(images: Sequence[Folder], instances: Sequence[Folder]) -
     ]
 
 
-def _holds_labels(folder: Folder) -> bool:
-    """Whether the first file has few values."""
+def without_pictured(images: Sequence[Folder]) -> list[Folder]:
+    """Leave out what is no picture where a folder is called images: colormaps/ beside masks/ is of the masks."""
+    if not any(folder.place.role == "image" for folder in images):
+        return list(images)
+    return [folder for folder in images if folder.place.role == "image" or not _are_labels(folder)]
+
+
+def _are_labels(folder: Folder) -> bool:
+    """Whether the first file and the last have few values."""
+    return all(map(_holds_labels, {folder.images[0], folder.images[-1]}))
+
+
+def _holds_labels(file: Path) -> bool:
+    """Whether a file has few values."""
     try:
-        facts = mask_facts(read_mask(folder.images[0]))
+        facts = mask_facts(read_mask(file))
     except DataError:
         return False
     return facts.kind != "channels" and not facts.lossy and 2 <= len(facts.values) <= MOST_VALUES

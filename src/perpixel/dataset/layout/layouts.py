@@ -18,11 +18,18 @@ from perpixel.dataset.layout.affixes import companions, named_after
 from perpixel.dataset.layout.claims import claimed_once, without_strays
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder, Tree
-from perpixel.dataset.layout.instance_rivals import rivals_of_instances
-from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of, without_views
+from perpixel.dataset.layout.instance_rivals import rivals_of_instances, without_pictured
+from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of, which_of_equals, without_views
 from perpixel.dataset.layout.names import file_role, stem, subset_named
 from perpixel.dataset.layout.pairs import Pairs, are_bands, missing_masks, pair
-from perpixel.dataset.layout.several import class_files, mask_files_by_class, told_absent, told_merged, with_numbered
+from perpixel.dataset.layout.several import (
+    class_files,
+    mask_files_by_class,
+    masks_of_one_image,
+    told_absent,
+    told_merged,
+    with_numbered,
+)
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
 from perpixel.runtime.choices import Subset
@@ -58,7 +65,7 @@ def recognise(tree: Tree) -> Layout | None:
     instances = [f for f in folders if f.images and f.place.role == "instance"]
     images = [f for f in folders if f.images and f.place.role not in ("mask", "instance")]
     if images and (masks or instances):
-        layout = _by_folders(images, masks or instances, instances if masks else [])
+        layout = _by_folders(without_pictured(images), masks or instances, instances if masks else [])
         rivals = rivals_of_instances(images, [] if masks else instances)
         layout = replace(layout, problems=(*layout.problems, *rivals))
         if any(sample.masks for sample in layout.samples) or layout.problems:
@@ -192,20 +199,13 @@ def _choose(
     if files := class_files(folder, best.images):
         return "objects", files, findings, [], ()
     if others:
-        told = warning if best.place.rest else info
-        findings.append(
-            told(
-                f"{len(candidates)} folders hold masks for {folder.path}; {best.path.name} is used.",
-                f"to use another one, name it in dataset.yaml (perpixel: 1, masks: {others[0].path.name}).",
-                [candidate.path.name for candidate in candidates],
-            )
-        )
+        findings.append(_told_others(folder, best, candidates, others))
     if len(folder.images) == 1 and len(best.images) > 1:
         return "objects", [sample_of(folder, folder.images[0], best.images)], findings, list(pairs.problems), ()
     samples = [sample_of(folder, image, (mask,)) for image, mask in pairs.pairs]
     pairs, passed_over = _without_companions(pairs)
     findings += passed_over
-    problems = list(pairs.problems)
+    problems = [*pairs.problems, *which_of_equals(folder, best, others)]
     samples, left = with_numbered(samples, pairs.without_image)
     pairs = replace(pairs, without_image=tuple(left))
     if any(len(sample.masks) > 1 for sample in samples):
@@ -216,6 +216,15 @@ def _choose(
         findings.append(_mostly_unlabelled(pairs, folder))
         return "values", samples, findings, problems, ()
     return "values", samples, findings, [*problems, *_missing(pairs, folder, best)], ()
+
+
+def _told_others(folder: Folder, best: Folder, candidates: Sequence[Folder], others: Sequence[Folder]) -> Finding:
+    told = warning if best.place.rest else info
+    return told(
+        f"{len(candidates)} folders hold masks for {folder.path}; {best.path.name} is used.",
+        f"to use another one, name it in dataset.yaml (perpixel: 1, masks: {others[0].path.name}).",
+        [candidate.path.name for candidate in candidates],
+    )
 
 
 def _missing(pairs: Pairs, images: Folder, masks: Folder) -> list[Problem]:
@@ -326,16 +335,9 @@ def instances_of(sample: Sample, offered: Sequence[Path]) -> tuple[Path, ...]:
 def _named_masks(folder: Folder, images: list[Path], masks: list[Path]) -> Layout:
     findings: list[Finding] = []
     if len(images) == 1 and len(masks) > 1:
-        masks = sorted(masks, key=lambda m: (len(m.name), m.name))
-        findings.append(
-            info(
-                f"{len(masks)} files may be the mask of {images[0]}; {masks[0].name} is used.",
-                "to use another one, list the pairs in a CSV file and name it in dataset.yaml (perpixel: 1, "
-                "pairs: FILE).",
-                [m.name for m in masks],
-            )
-        )
-        masks = masks[:1]
+        masks, findings = masks_of_one_image(images[0], masks)
+        if len(masks) > 1:
+            return Layout("objects", (sample_of(folder, images[0], tuple(masks)),))
     if files := class_files(replace(folder, images=tuple(images)), masks):
         return Layout("objects", tuple(files), (), tuple(findings))
     pairs, bare = _without_test(pair(images, masks), masks)

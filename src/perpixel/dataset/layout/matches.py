@@ -5,18 +5,26 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder
-from perpixel.dataset.layout.names import DERIVED_WORDS, PICTURED_WORDS, FolderPlace, stem
-from perpixel.dataset.layout.pairs import pair
+from perpixel.dataset.layout.names import DERIVED_WORDS, PICTURED_WORDS, SECOND_CHOICE, FolderPlace, key_words, stem
+from perpixel.dataset.layout.pairs import FIRST_CHOICE, pair
 from perpixel.dataset.sample import Finding, Sample, Shape
 from perpixel.errors import Problem
 from perpixel.runtime.choices import Subset
 
 Form: TypeAlias = Literal["values", "objects", "classes", "drawn"]
 """How the masks of a sample are to be read: one file of values, one file an object, one file a class, outlines."""
+
+
+FIRST: Final = frozenset({"1st", "1stho", "first", "gold", "fine"})
+"""In the name of a folder of masks: it counts before others that are like it."""
+SIZE: Final = re.compile(r"\d+(k|p|px|x\d+)")
+"""A folder that says how many or how large its images are: 100k, 480p, 256x256."""
+LATER: Final = frozenset({"2nd", "2ndho", "second", "silver", "coarse", "3rd", "third"})
+"""It counts after others."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ def related(
             for mask in masks
             if is_near(folder.place, mask.place) and (match := _whole_match(folder, mask, taken)) is not None
         ]
+        fitting = [fit for fit in fitting if not _is_pictured(fit[1])] or fitting
         places = {where for _, where in fitting}
         if len(places) > 1 or (rival := _rival(folder, [m for m, _ in fitting], matches)):
             problems.append(_which(folder, masks, taken) if len(places) > 1 else _which_images(folder, rival))
@@ -77,7 +86,18 @@ def related(
             parted = [m for m, _ in fitting if not _images_of(m) & _images_of(best)]
             chosen = [best, *parted] if folder.place.part is None else [best]
             matches[folder.path] = replace(best, samples=[s for m in chosen for s in m.samples])
-    return matches, problems
+    return matches, [*problems, *_of_several_tasks(list(matches.values()))]
+
+
+def _of_several_tasks(matches: Sequence[Match]) -> list[Problem]:
+    """Ask where two folders of images have masks whose paths differ by more than theirs: drivable/ and sem_seg/."""
+    tasks: dict[tuple[str, ...], Match] = {}
+    for match in matches:
+        for masks in match.of:
+            tasks.setdefault(tuple(w for w in masks.place.where if w not in match.folder.place.where), match)
+    if len(tasks) < 2:
+        return []
+    return [_one_of(min(tasks.values(), key=lambda m: m.folder.path).folder, [m.of[0].path for m in tasks.values()])]
 
 
 def plainness(folder: Folder) -> tuple[bool, bool, bool, str]:
@@ -101,10 +121,16 @@ def without_views(masks: Sequence[Folder]) -> list[Folder]:
     return [folder for folder in masks if folder.path.name not in names]
 
 
+def _is_pictured(where: Sequence[str]) -> bool:
+    """Whether a place is that of masks made from others, to be looked at or for another task."""
+    return bool({word for name in where for word in key_words(name)} & (PICTURED_WORDS | DERIVED_WORDS))
+
+
 def is_near(first: FolderPlace, second: FolderPlace) -> bool:
     """Whether two places are of one subset, or of any, and one lies along the path of the other."""
+    one, other = ([name for name in place.where if not SIZE.fullmatch(name)] for place in (first, second))
     same_part = first.part == second.part or None in (first.part, second.part)
-    return same_part and (_is_within(first.where, second.where) or _is_within(second.where, first.where))
+    return same_part and (_is_within(one, other) or _is_within(other, one))
 
 
 def _is_within(few: Sequence[str], many: Sequence[str]) -> bool:
@@ -152,13 +178,36 @@ def _rival(folder: Folder, fitting: Sequence[Match], matches: Mapping[Path, Matc
 
 
 def _which(folder: Folder, masks: Sequence[Folder], taken: set[Path]) -> Problem:
-    names = [
-        str(mask.path) for mask in masks if is_near(folder.place, mask.place) and _whole_match(folder, mask, taken)
-    ]
+    homes = [mask for mask in masks if is_near(folder.place, mask.place) and _whole_match(folder, mask, taken)]
+    return _one_of(folder, [mask.path for mask in homes])
+
+
+def which_of_equals(folder: Folder, best: Folder, others: Sequence[Folder]) -> list[Problem]:
+    """Ask which masks count where nothing ranks one folder before another: mask-0 and mask-1, masks_A and masks_B.
+
+    Args:
+        folder: Of the images.
+        best: The folder of masks that comes first by its name.
+        others: The others that hold masks of the same images.
+    """
+
+    def words(masks: Folder) -> set[str]:
+        return {*key_words(masks.place.rest)}
+
+    equals = [other for other in others if plainness(other)[:3] == plainness(best)[:3]]
+    equals = [other for other in equals if not (words(other) - words(best)) & (SECOND_CHOICE | LATER)]
+    if not equals or not best.place.rest or words(best) & (FIRST_CHOICE | FIRST):
+        return []
+    return [_one_of(folder, [masks.path for masks in (best, *equals)])]
+
+
+def _one_of(folder: Folder, masks: Sequence[Path]) -> Problem:
+    *others, last = masks
+    own = next((name for name in reversed(last.parts) if not any(name in path.parts for path in others)), last.name)
     return Problem(
-        f"{len(names)} folders may hold the masks of {folder.path}.",
-        f"name the right one in dataset.yaml (perpixel: 1, masks: {Path(names[-1]).name}, or its path).",
-        tuple(names),
+        f"{len(masks)} folders may hold the masks of {folder.path}.",
+        f"name the right one in dataset.yaml (perpixel: 1, masks: {own}, or its path).",
+        tuple(map(str, masks)),
     )
 
 

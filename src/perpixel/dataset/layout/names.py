@@ -41,6 +41,19 @@ DERIVED_WORDS: Final = _words(
 )
 """In the name of a mask folder: made from the masks, for other tasks."""
 
+LEGEND: Final = frozenset({"legend", "legende", "colorkey", "colourkey", "colorbar", "colourbar", "palette", "图例"})
+"""In the name of a file next to masks: it shows what their colours mean."""
+
+SECOND_CHOICE: Final = (
+    PICTURED_WORDS
+    | DERIVED_WORDS
+    | LEGEND
+    | INSTANCE_WORDS
+    | {"old", "backup", "bak", "copy", "kopie", "copie", "copia", "draft", "tmp", "prediction", "predictions", "pred"}
+    | {"confidence", "certainty", "probability", "prob", "weight", "weights", "dist", "depth", "panoptic", "polygons"}
+)
+"""In the name of a file: made from the mask, or left over from earlier work."""
+
 SUBSET_OF_WORD: Final[dict[str, Subset]] = {
     "train": "train",
     "training": "train",

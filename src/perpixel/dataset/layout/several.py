@@ -10,7 +10,15 @@ from typing import Final
 from perpixel.dataset.layout.class_folders import NO_CLASSES
 from perpixel.dataset.layout.folder_tree import Folder
 from perpixel.dataset.layout.matches import sample_of
-from perpixel.dataset.layout.names import INSTANCE_WORDS, MASK_WORDS, PICTURED_WORDS, natural, stem
+from perpixel.dataset.layout.names import (
+    INSTANCE_WORDS,
+    MASK_WORDS,
+    PICTURED_WORDS,
+    SECOND_CHOICE,
+    key_words,
+    natural,
+    stem,
+)
 from perpixel.dataset.sample import Finding, Sample, info
 from perpixel.errors import Problem
 
@@ -115,6 +123,27 @@ def told_merged(samples: Sequence[Sample]) -> Finding:
         "move those that do not count out of the folder.",
         [f"{sample.image.name}: {', '.join(mask.name for mask in sample.masks)}" for sample in several],
     )
+
+
+def masks_of_one_image(image: Path, masks: Sequence[Path]) -> tuple[list[Path], list[Finding]]:
+    """Of several masks beside one image the plainest, mask of mask and mask_old; all where none is plainer.
+
+    >>> [m.name for m in masks_of_one_image(Path("a.png"), [Path("mask_old.png"), Path("mask.png")])[0]]
+    ['mask.png']
+    >>> [m.name for m in masks_of_one_image(Path("a.png"), [Path("mask-1.png"), Path("mask-0.png")])[0]]
+    ['mask-0.png', 'mask-1.png']
+    """
+    masks = sorted(masks, key=lambda m: (len(m.name), m.name))
+    names = [stem(mask.name) for mask in masks]
+    is_plainer = all(re.match(rf"{re.escape(names[0])}(?![^\W_])", name) for name in names[1:])
+    if not is_plainer and not any(SECOND_CHOICE & {*key_words(name)} for name in names):
+        return masks, []
+    told = info(
+        f"{len(masks)} files may be the mask of {image}; {masks[0].name} is used.",
+        "to use another one, list the pairs in a CSV file and name it in dataset.yaml (perpixel: 1, pairs: FILE).",
+        [m.name for m in masks],
+    )
+    return masks[:1], [told]
 
 
 def class_files(folder: Folder, masks: Sequence[Path]) -> list[Sample]:

@@ -8,31 +8,10 @@ from typing import Final
 
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.layouts import Layout
-from perpixel.dataset.layout.names import (
-    DERIVED_WORDS,
-    INSTANCE_WORDS,
-    MASK_WORDS,
-    PICTURED_WORDS,
-    key,
-    key_words,
-    stem,
-)
+from perpixel.dataset.layout.names import LEGEND, MASK_WORDS, SECOND_CHOICE, key, key_words, stem
 from perpixel.dataset.layout.pairs import FIRST_CHOICE, pair
 from perpixel.dataset.sample import Finding, info, warning
 from perpixel.errors import Problem
-
-LEGEND: Final = frozenset({"legend", "legende", "colorkey", "colourkey", "colorbar", "colourbar", "palette", "图例"})
-"""In the name of a file next to masks: it shows what their colours mean."""
-
-SECOND_CHOICE: Final = (
-    PICTURED_WORDS
-    | DERIVED_WORDS
-    | LEGEND
-    | INSTANCE_WORDS
-    | {"old", "backup", "bak", "copy", "kopie", "copie", "copia", "draft", "tmp", "prediction", "predictions", "pred"}
-    | {"confidence", "certainty", "probability", "prob", "weight", "weights", "dist", "depth", "panoptic", "polygons"}
-)
-"""In the name of a file: made from the mask, or left over from earlier work."""
 
 VERSIONS: Final = SECOND_CHOICE | FIRST_CHOICE | MASK_WORDS | {"new", "neu", "version", "rev", "fixed", "edited"}
 """In the name of a mask behind that of its image: another mask of this image, not the mask of another image."""

@@ -21,6 +21,8 @@ FEW_FILES: Final = 6
 """Images with more files hold objects: nobody keeps so many versions."""
 ALIKE: Final = 0.65
 """The intersection over union of two layers from which they may be of one thing."""
+OVERLAP: Final = 0.25
+"""Objects of an image share less of what they cover."""
 WHAT: Final = {"classes": "file", "channels": "channel", "pages": "page"}
 
 
@@ -96,7 +98,7 @@ def _refuse_readings_of_one_thing(names: Sequence[str], samples: Sequence[Sample
 
 
 def refuse_copies_of_objects(samples: Sequence[Sample]) -> None:
-    """Raise DataError where the files of an image, each an object, are nearly the same: versions of a mask.
+    """Raise DataError where the files of an image, each an object, cover much of the same: versions of a mask.
 
     Args:
         samples: Those with two to `FEW_FILES` files are looked at, a few of them.
@@ -106,8 +108,8 @@ def refuse_copies_of_objects(samples: Sequence[Sample]) -> None:
     alike = [pair for sample in chosen if (pair := _nearly_the_same(sample))]
     if alike and 2 * len(alike) > len(chosen):
         raise DataError(
-            f"mask files of one image are nearly the same in {len(alike)} of {len(chosen)} images that were looked "
-            "at: they are no objects, but versions of a mask, or what several people drew.",
+            f"mask files of one image cover much of the same in {len(alike)} of {len(chosen)} images that were "
+            "looked at: they are no objects, but versions of a mask, or what several people drew.",
             fix="move those that do not count out of the folder, or list the pairs in a CSV file (columns image, "
             "mask) and name it in dataset.yaml (perpixel: 1, pairs: FILE).",
             examples=alike,
@@ -115,10 +117,10 @@ def refuse_copies_of_objects(samples: Sequence[Sample]) -> None:
 
 
 def _nearly_the_same(sample: Sample) -> str:
-    """Two files of an image that share nearly all that they cover; empty where there are none."""
+    """Two files of an image that share much of what they cover; empty where there are none."""
     layers = [is_set(read_mask(path, sample.mask_page).values) for path in sample.masks]
     for (first, one), (second, other) in combinations(zip(sample.masks, layers, strict=True), 2):
-        if one.shape == other.shape and (one & other).sum() >= ALIKE * max((one | other).sum(), 1):
+        if one.shape == other.shape and (one & other).sum() >= OVERLAP * max((one | other).sum(), 1):
             return f"{first.name} and {second.name}"
     return ""
 
