@@ -49,7 +49,7 @@ CHECKPOINTS = (5, 10, 20)
 TEST_CROPS = 10
 CORRECTIONS = 2
 STROKE_PX = 40
-NETWORK_STEPS = 100
+NETWORK_STEPS = 200
 TREES, QUICK_TREES = 100, 30
 """Of the forests: where they are scored, and while strokes are drawn, where a forest of all trees takes the same time
 for nearly the same strokes."""
@@ -259,7 +259,7 @@ def simulated(method: Preview | Forest, crops: Sequence[Crop], score: Score) -> 
 
 
 def trained(crops: Sequence[Crop], drawn: Sequence[Mask], score: Score) -> float:
-    """The mean IoU of the default network after a few steps on the strokes."""
+    """The mean IoU of the default network after a few steps on the strokes, carried on where the learner is sure."""
     with tempfile.TemporaryDirectory() as name:
         folder, images = Path(name), []
         for number, (crop, target) in enumerate(zip(crops, drawn, strict=True)):
@@ -268,7 +268,7 @@ def trained(crops: Sequence[Crop], drawn: Sequence[Mask], score: Score) -> float
             Image.fromarray(crop.image).save(path)
             images.append(LabelledImage(path.name, path, target, str(number)))
         write_dataset(folder / "data", images, score.labels)
-        settings = {"crop_hw": [128, 128], "batch_size": 4, "steps": NETWORK_STEPS}
+        settings = {"crop_hw": [128, 128], "batch_size": 4, "steps": NETWORK_STEPS, "propagate_strokes": True}
         run = train_run(folder / "data", folder / "run", request_from({"train": settings, "seed": 0}))
         return score(Network(load_predictor(run.folder)))
 
