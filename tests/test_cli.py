@@ -216,7 +216,7 @@ def test_a_ranking_names_its_strategy_and_what_to_do_next(monkeypatch, capsys):
         ("数据：一二三四五六七", ["数据：一二三四", "  五六七"]),
         ("- images/0123456789abcdef.png: no mask", ["- images/", "  0123456789ab", "  cdef.png: no", "  mask"]),
         ("a  one two three", ["a  one two", "   three"]),
-        ("Next: perpixel train a/folder/of/images", ["Next: perpixel train a/folder/of/images"]),
+        ("\x1b[1mNext: \x1b[0mperpixel train a/folder", ["\x1b[1mNext: \x1b[0mperpixel train a/folder"]),
         ("bb  a    1  22  3\ncc  aaa  4   5  6", ["bb  a    1  22", "cc  aaa  4   5", "", "bb  3", "cc  6", ""]),
     ],
 )

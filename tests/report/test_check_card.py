@@ -1,6 +1,8 @@
 """What `check` prints."""
 
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +37,12 @@ def test_the_card_says_images_classes_split_and_what_is_next(answer):
     assert "by folder: 3 groups" in card
     assert card.endswith(f"Next: perpixel train {answer.path}")
     assert "\x1b" not in card
+
+
+def test_the_card_names_the_page_and_a_command_to_copy(answer):
+    written = replace(answer, path=Path("my cells"), page=Path("checked/check.html"))
+    lines = check_card(written, unpainted).splitlines()
+    assert lines[-2:] == [f"page: {written.page}", 'Next: perpixel train "my cells"']
 
 
 def test_the_card_is_said_in_chinese(answer):

@@ -13,6 +13,7 @@ from perpixel.api import catalogue
 from perpixel.api.given import scores_folder
 from perpixel.cli import predicting, serving
 from perpixel.cli.entry import run_application
+from perpixel.cli.next_step import say_next
 from perpixel.cli.predicting import Overwrite
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.spoken import with_language
@@ -71,7 +72,7 @@ def demo(
         answer = api.demo(out, progress=progress, **asked)
     print(shown(translated(str(answer))))
     print(f"\n{say('report: ')}{out / 'run' / 'report.html'}\n{say('predictions: ')}{out / 'predictions'}")
-    print(f"{say('Next: ')}perpixel check DATA")
+    say_next("check", "DATA")
 
 
 @app.command()
@@ -107,7 +108,7 @@ def convert(
     with bars() as progress:
         answer = api.convert(data, out, progress=progress, **asked)
     print(shown(translated(str(answer))))
-    print(f"{say('Next: ')}perpixel check {out}")
+    say_next("check", out)
 
 
 @app.command()
@@ -126,9 +127,9 @@ def plan(
         answer = api.plan(data, out=out, pictures=pictures, progress=progress, **request(asked))
     if api.speaks():
         print(shown(translated(str(answer))))
-        config = f" --config {out}" if out else ""
+        config = ["--config", out] if out else []
         same = say(" with the same options") if not out and any(asked.values()) else ""
-        print(f"{say('Next: ')}perpixel train {data}{config}{same}")
+        say_next("train", data, *config, note=same)
 
 
 @app.command("find-lr")
@@ -150,7 +151,7 @@ def find_lr(
             print(f"{say('picture: ')}{out}")
         if answer.suggested is not None:
             same = say(" with the same options") if any(asked.values()) else ""
-            print(f"{say('Next: ')}perpixel train {data} --set train.learning_rate={answer.suggested:.1e}{same}")
+            say_next("train", data, "--set", f"train.learning_rate={answer.suggested:.1e}", note=same)
 
 
 @app.command()
@@ -170,7 +171,7 @@ def train(
         )
     if api.speaks():
         print(say("run: ") + str(run.folder), say("report: ") + str(run.folder / "report.html"), sep="\n")
-        print(f"{say('Next: ')}perpixel evaluate {run.folder}")
+        say_next("evaluate", run.folder)
 
 
 @app.command()
@@ -185,7 +186,7 @@ def evaluate(
     with bars() as progress:
         answer = api.evaluate(run, data, language=current(), progress=progress, **asked)
     print(shown(translated(str(answer))))
-    print(f"{say('Next: ')}perpixel predict {run} IMAGES --out MASKS")
+    say_next("predict", run, "IMAGES", "--out", "MASKS")
 
 
 @app.command()
@@ -208,7 +209,7 @@ def compare(
         answer = api.compare(runs, data, language=current(), progress=progress, **asked)
     print(shown(translated(str(answer))))
     print(f"{say('page: ')}{Path(asked['out'] or scores_folder(runs[-1])) / 'compare.html'}")
-    print(f"{say('Next: ')}perpixel predict RUN IMAGES --out MASKS")
+    say_next("predict", "RUN", "IMAGES", "--out", "MASKS")
 
 
 app.command()(with_language(predicting.predict))
@@ -230,11 +231,11 @@ def export(
         answer = api.export(run, out, progress=progress, **asked)
     print(shown(translated(str(answer))))
     if asked["target"] == "huggingface":
-        print(f"{say('Next: ')}perpixel push {out} OWNER/NAME")
+        say_next("push", out, "OWNER/NAME")
     elif asked["target"] == "web" and out.suffix != ".zip":
         print(f"{say('Next: ')}{say('open {page} in a browser', page=out / 'index.html')}")
     elif out.suffix == ".zip" or (out / "card.json").is_file():
-        print(f"{say('Next: ')}perpixel predict {out} IMAGES --out MASKS")
+        say_next("predict", out, "IMAGES", "--out", "MASKS")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated, Unpack
 import typer
 
 from perpixel import api
+from perpixel.cli.next_step import say_next
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
 from perpixel.cli.wrapping import shown
@@ -50,7 +51,7 @@ def predict(
         print(shown(translated(f"{written}: {out}")))
         if asked["overlay"]:
             print(f"{say('overlays: ')}{out / 'overlays'}")
-        print(f"{say('Next: ')}perpixel next {run} {inputs[0] if len(inputs) == 1 else 'IMAGES'}")
+        say_next("next", run, inputs[0] if len(inputs) == 1 else "IMAGES")
 
 
 def _with_lists(inputs: list[str]) -> list[str]:

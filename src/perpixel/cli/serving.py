@@ -6,6 +6,7 @@ from typing import Annotated, Unpack
 import typer
 
 from perpixel import api
+from perpixel.cli.next_step import say_next
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
 from perpixel.cli.wrapping import shown
@@ -48,7 +49,8 @@ def next_images(
     with bars() as progress:
         ranking = api.next_images(run, inputs, progress=progress, **asked)
     folder = inputs[0] if len(inputs) == 1 and Path(inputs[0]).is_dir() else "IMAGES"
-    print(shown(translated(str(ranking))), f"{say('Next: ')}perpixel serve {run} {folder}", sep="\n")
+    print(shown(translated(str(ranking))))
+    say_next("serve", run, folder)
 
 
 def _say_address(address: str) -> None:

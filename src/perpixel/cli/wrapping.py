@@ -103,7 +103,8 @@ def _columns(text: str) -> int:
 
 
 def _lines(line: str, width: int) -> list[str]:
-    if _columns(line) <= width or line.startswith(f"{say('Next: ')}perpixel "):  # a command is copied whole
+    is_command = _COLOUR.sub("", line).startswith(f"{say('Next: ')}perpixel ")
+    if _columns(line) <= width or is_command:  # which is copied whole
         return [line]
     body = line.lstrip()
     indent = len(line) - len(body)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from perpixel.language import columns, counted, say, translated
 from perpixel.language.choice import Language
 from perpixel.runtime.colours import Paint
+from perpixel.runtime.shell_words import shell_word
 
 if TYPE_CHECKING:
     from perpixel.audit import Audit
@@ -39,7 +40,8 @@ def check_card(answer: "Check", paint: Paint) -> str:
         mark, colour = MARKS[finding.severity]
         head, *rest = translated(str(finding.problem)).splitlines()
         lines += ["", f"{paint(mark, colour, is_bold=True)} {head}", *(f"  {line}" for line in rest)]
-    return "\n".join([*lines, "", _next(answer, paint)])
+    page = [f"{say('page: ')}{answer.page}"] if answer.page else []
+    return "\n".join([*lines, "", *page, _next(answer, paint)])
 
 
 def image_facts(dataset: "Dataset") -> list[str]:
@@ -148,7 +150,7 @@ def _how_divided(reasons: Iterable[str]) -> str:
 
 
 def _next(answer: "Check", paint: Paint) -> str:
-    shown = f'"{answer.path}"' if " " in str(answer.path) else str(answer.path)
+    shown = shell_word(answer.path)
     if answer.is_usable:
         told = f"perpixel train {shown}"
     elif any(f.severity == "error" for f in answer.findings):
