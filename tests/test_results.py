@@ -150,3 +150,23 @@ def test_types_of_results_are_loaded_when_they_are_asked_for():
         assert getattr(importlib.import_module(module), name) is getattr(perpixel, name)
     with pytest.raises(AttributeError, match="module 'perpixel' has no attribute 'Evaluatoin'"):
         _ = perpixel.Evaluatoin
+
+
+@dataclass(frozen=True, repr=False)
+class Numbers(Result):
+    """One table that is empty, and one that is not."""
+
+    @property
+    def headline(self):
+        return "two tables"
+
+    def to_dict(self):
+        return {}
+
+    def tables(self):
+        return {"none": [], "rates": [{"rate": 1e-6, "loss": 0.5, "zero": 0.0}]}
+
+
+def test_a_card_shows_the_first_table_that_holds_something_and_small_numbers():
+    card = Numbers()._repr_html_()
+    assert [f"<td>{value}</td>" in card for value in ("1.0e-06", "0.500", "0.000")] == [True] * 3

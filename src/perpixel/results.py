@@ -28,6 +28,8 @@ Row: TypeAlias = JsonMapping
 
 MAX_ROWS: Final = 12
 """Of a table in a notebook; the frame has all."""
+TINY: Final = 1e-3
+"""A number below it is shown by its exponent: three decimals would say 0."""
 MAX_PICTURES: Final = 4
 PICTURE_PX: Final = 150
 """Longer side of a picture in a notebook."""
@@ -136,7 +138,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """The card of a notebook: headline, main table with bars, pictures, link to the page."""
-        rows = next(iter(self.tables().values()), ())
+        rows = next(filter(None, self.tables().values()), ())
         shown = (_pictures_html(self.pictures()), _link_html(self.page))
         return f"<div><b>{_escaped(self.headline)}</b>{_table_html(rows, self.bar)}{''.join(shown)}</div>"
 
@@ -249,6 +251,8 @@ def _spelled(value: Json) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):
+        if 0 < abs(value) < TINY:
+            return f"{float(value):.1e}"
         return f"{float(value):.4g}" if abs(value) >= 1 else f"{float(value):.3f}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 

@@ -190,7 +190,7 @@ def test_what_the_figures_say_is_found(tmp_path):
         save(tmp_path / "data" / "images" / f"a{number}.png", flat + number * np.uint8([1, 0, 0]))
     save(tmp_path / "data" / "masks" / "a0.png", np.zeros((24, 32), np.uint8))
     said = " ".join(finding.problem.what for finding in audit(scan(tmp_path / "data")).findings)
-    assert "1 of 4 masks hold the background only" in said
+    assert "the background alone fills 1 of 4 masks" in said
     assert "2 channel(s) have one value everywhere" in said
     assert "pair(s) of images show the same" in said
 

@@ -59,7 +59,7 @@ EXPECTED = {
     ),
     "oxford_pets": Expected(
         139, ("pet", "background", "border"), (1, 2, 3), parts={"train": 111, "val": 14, "test": 14},
-        findings=("recognised as Oxford-IIIT Pet", "1 of 139 masks hold the background only"),
+        findings=("recognised as Oxford-IIIT Pet", "the background alone fills 1 of 139 masks"),
     ),
     "farmland_agoro": Expected(
         30, **TWO, instances=True, parts={"train": 24, "val": 3, "test": 3},
@@ -78,7 +78,7 @@ EXPECTED = {
         findings=(
             "2 files may be the mask", "masks are used, and those of GeoJSON",
             "cut into 25 blocks of about 170 × 170 pixels, 13 pixels apart",
-            "3 of 25 masks hold the background only",
+            "the background alone fills 3 of 25 masks",
         ),
     ),
     "geotiff/landsat7_tutorial": Expected(

@@ -147,7 +147,7 @@ def test_each_image_counts_once_where_strokes_are_held_out(tmp_path, monkeypatch
     assert answer.audit.ignored_pixels == sum((mask == 0).sum() for mask in masks)
     assert [figures.images for figures in answer.audit.classes] == [2, 2]
     assert any(f"{share:.1%} of the pixels of the masks have a label" in f.problem.what for f in answer.findings)
-    assert not any("hold the background only" in f.problem.what for f in answer.findings)
+    assert not any("the background alone fills" in f.problem.what for f in answer.findings)
     assert facts_of(answer.dataset, answer.audit, answer.dataset.samples).labelled == pytest.approx(share)
     written = convert(data, tmp_path / "out", unlabelled=0)
     assert written.labelled == 2

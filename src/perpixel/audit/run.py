@@ -228,7 +228,7 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
             Finding(
                 severity,
                 Problem(
-                    f"{len(result.empty)} of {len(dataset.samples)} masks hold the background only.",
+                    f"the background alone fills {len(result.empty)} of {len(dataset.samples)} masks.",
                     "nothing to fix if these images show nothing; else draw their masks.",
                     result.empty,
                 ),

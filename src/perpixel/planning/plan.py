@@ -1,5 +1,6 @@
 """A plan: every setting that decides a training, and why it has its value."""
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,8 +38,10 @@ class Choice:
 
     @property
     def shown(self) -> str:
-        """The value as a person reads it."""
-        return " + ".join(map(str, self.value)) if self.key == "train.loss" else str(self.value)
+        """The value as a person reads it, and writes it in YAML."""
+        if self.key == "train.loss":
+            return " + ".join(map(str, self.value))
+        return self.value if isinstance(self.value, str) else json.dumps(self.value)
 
     def __str__(self) -> str:
         return f"{self.key} = {self.shown}: {self.reason}."
