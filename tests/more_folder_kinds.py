@@ -6,7 +6,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from annotation_kinds import drawn, dump, filled, outlines
+from annotation_kinds import coco, drawn, dump, filled, outlines
 from folder_kinds import Kind, Truth, bare, coloured, lines, numbers, photo, save, shapes, write
 
 FOUR = numbers(4)
@@ -125,6 +125,29 @@ def _drivable(*, beside: bool = False, pictured: bool = False, other_task: bool 
         return Truth(labels, (), {"train": 3, "val": 3}, must_ask=other_task)
 
     return make
+
+
+def _cvat_in_colours(image: str, mask: str, other: str) -> Kind:
+    """CVAT's exports as KITTI and as Cityscapes: indices beside colours; the list counts its colours from 0 on."""
+
+    def make(root: Path) -> Truth:
+        colours = ((0, 0, 0), (128, 64, 128), (244, 35, 232))
+        labels = write(root, image, mask, FOUR)
+        for path, target in labels.items():
+            save(root / other.format(Path(path).stem.removesuffix("_leftImg8bit")), coloured(target, colours))
+        rows = zip(colours, ("background", "belt", "crate"), strict=True)
+        lines(root / "label_colors.txt", *[f"{' '.join(map(str, colour))} {name}" for colour, name in rows])
+        return Truth(labels, ("belt", "crate"))
+
+    return make
+
+
+def livecell(root: Path) -> Truth:
+    """The images' folder names two subsets, the files of outlines one each."""
+    items, labels = drawn(root, "images/livecell_train_val_images/A172/{}.tif")
+    dump(root / "livecell_coco_train.json", coco(items[:3]))
+    dump(root / "livecell_coco_val.json", coco(items[3:]))
+    return Truth(labels, (), {"train": 3, "val": 1})
 
 
 def nnunet_ignore(root: Path) -> Truth:
@@ -329,6 +352,15 @@ KINDS: dict[str, Kind] = {
     "json_split": json_split,
     "cod10k": cod10k,
     "bdd100k_whole": bdd100k_whole,
+    "cvat_as_kitti": _cvat_in_colours(
+        "default/image_2/{}.png", "default/semantic/{}.png", "default/semantic_rgb/{}.png"
+    ),
+    "cvat_as_cityscapes": _cvat_in_colours(
+        "imgsFine/leftImg8bit/default/{}_leftImg8bit.png",
+        "gtFine/default/{}_gtFine_labelIds.png",
+        "gtFine/default/{}_gtFine_color.png",
+    ),
+    "livecell": livecell,
     "drivable": _drivable(),
     "drivable_in_colours_too": _drivable(pictured=True),
     "drivable_labels": _drivable(beside=True, pictured=True),

@@ -80,7 +80,7 @@ class ClassTable:
         if not named and all(entry.colour and len({*entry.colour}) == 1 for entry in self.entries):
             named = {entry.colour[0]: entry.name for entry in self.entries if entry.colour}
             named = {0: "background", **named}  # Supervisely's gray levels leave out the background
-        if not named and not self.colours:
+        if not named and (not self.colours or self._is_of_cvat):
             named = dict(enumerate(self.names, start=-1 if self.names[0] == "__ignore__" else 0))
             if max(values, default=0) == len(self.names) and not self.has_background:
                 named = {0: "background", **dict(enumerate(self.names, start=1))}
@@ -90,6 +90,12 @@ class ClassTable:
             if all(value % scale == 0 and value // scale in named for value in values):
                 return {value: named[value // scale] for value in values}
         return None
+
+    @property
+    def _is_of_cvat(self) -> bool:
+        """Whether it is the list of CVAT's exports as KITTI and Cityscapes: it counts from a black background on."""
+        is_black = self.has_background and self.entries[0].colour == (0, 0, 0)
+        return is_black and self.path.name == "label_colors.txt"
 
     @property
     def is_uncertain(self) -> bool:

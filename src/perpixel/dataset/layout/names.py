@@ -256,7 +256,7 @@ def natural(name: str) -> tuple[tuple[int, str], ...]:
 
 def _folder(name: str) -> tuple[Role | None, Subset | None, str]:
     role: Role | None = None
-    part: Subset | None = None
+    parts: set[Subset] = set()
     rest: list[str] = []
     name = unicodedata.normalize("NFC", name)
     if semantic := re.fullmatch(r"semantic(?:[_\- ](rgb|colou?r|ids?|gt))?", name, re.IGNORECASE):
@@ -267,7 +267,8 @@ def _folder(name: str) -> tuple[Role | None, Subset | None, str]:
             role = found_role
         elif (not found_role and not found_part) or (found_role == "image" and role is not None):
             rest.append(word)
-        part = found_part or part
+        parts |= {found_part} if found_part else set()
+    part = next(iter(parts)) if len(parts) == 1 else None  # train_val_images are of both
     rest = [word for word in rest if word.lower() not in FILLERS]
     if role is not None and part is None and (short := [w for w in rest if w.lower() in SHORT_PARTS]):
         part = SHORT_PARTS[short[0].lower()]

@@ -229,7 +229,10 @@ def _names(
             )
         )
     masks = [path.stem for path, _ in evidence.shapes.facts]
+    listed = {name.lower() for table in evidence.tables for name in table.names}
     for known in KNOWN_SETS:
+        if listed and not listed & {name.lower() for name in known.names.values()}:
+            continue  # a list beside the data names other classes
         if known.fits(evidence.folders, evidence.images, masks) and seen <= set(known.names) | set(known.void):
             void = tuple(value for value in values if value in known.void)
             examples = tuple(f"{v}: {known.names.get(v, 'ignored')}" for v in sorted({*known.names, *known.void}))
