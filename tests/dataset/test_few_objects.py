@@ -154,6 +154,25 @@ def test_what_is_not_read_names_the_way_out(tmp_path, kind, way_out):
         scan(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("export.json", '{"assets": {"x": {"regions": [{"type": "POLYGON", "points": [{"x": 1, "y": 2}]}]}}}'),
+        (
+            "data.json",
+            '[{"jsonResponse": {"JOB": {"annotations": [{"boundingPoly": [{"normalizedVertices": []}]}]}}}]',
+        ),
+        ("polygons.jsonl", '{"id": "a", "annotations": [{"type": "vessel", "coordinates": [[[1, 2], [3, 4]]]}]}'),
+        ("a_shapes.csv", "index,shape-type,vertex-index,axis-0,axis-1\n0,polygon,0,1.5,2.5\n"),
+    ],
+)
+def test_outlines_of_no_format_that_is_read_name_the_way_out(tmp_path, name, text):
+    save(tmp_path / "a.png", photo(binary(spots(0, 2))))
+    lines(tmp_path / name, text)
+    with pytest.raises(DataError, match=f"{name} and its like are of no format that is read"):
+        scan(tmp_path)
+
+
 @pytest.mark.parametrize("count", [4, 7])
 def test_numbers_that_occur_in_one_mask_each_are_asked_about(tmp_path, count):
     for k in range(count):

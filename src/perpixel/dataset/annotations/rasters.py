@@ -1,6 +1,7 @@
 """Georeferenced rasters: which is the label of which, and whether they lie in the same place."""
 
 from perpixel.dataset.layout.folder_tree import Tree
+from perpixel.dataset.layout.instance_rivals import holds_labels
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.layout.matches import sample_of
 from perpixel.dataset.sample import info
@@ -9,7 +10,10 @@ from perpixel.files.read import GeoReference, Header, read_header
 
 
 def recognise_rasters(tree: Tree) -> Layout | None:
-    """Recognise folders of two georeferenced rasters on one grid, of which one has a single band of integers."""
+    """Recognise folders of two georeferenced rasters on one grid, of which one has a single band of few values.
+
+    Bytes are labels; a band of 16 or 32 bits, as GIS programs write, if it holds few whole numbers: heights do not.
+    """
     samples, findings = [], []
     for folder in tree.folders:
         if len(folder.images) != 2:
@@ -18,9 +22,12 @@ def recognise_rasters(tree: Tree) -> Layout | None:
             headers = {path: read_header(path) for path in folder.images}
         except DataError:
             continue
-        labels = [path for path, h in headers.items() if h.channels == 1 and h.dtype == "uint8"]
         first, second = headers.values()
-        if len(labels) != 1 or not _one_grid(first, second):
+        if not _one_grid(first, second):
+            continue
+        bands = [path for path, header in headers.items() if header.channels == 1]
+        labels = [path for path in bands if headers[path].dtype == "uint8"] or list(filter(holds_labels, bands))
+        if len(labels) != 1:
             continue
         image = next(path for path in folder.images if path != labels[0])
         samples.append(sample_of(folder, image, (labels[0],)))

@@ -9,6 +9,10 @@ DEFAULT: Final = "put them into images/ and masks/ with equal names, or name the
 ANNOTATED: Final = (
     "{} and its like are of no format that is read: export the annotations as COCO, or save them as PNG masks."
 )
+OUTLINES_IN: Final = frozenset({".json", ".jsonl", ".csv", ".xml"})
+OUTLINES: Final = re.compile(rb"polygon|vertices|vertex|\"coordinates\"|\"points\"", re.IGNORECASE)
+"""Words of files of outlines, whatever their format."""
+LOOKED_AT: Final = 20_000
 BY_ENDING: Final = {
     ".roi": "these are regions of ImageJ: save them as masks (ROI Manager, then Process > Binary > Create Mask).",
     ".zip": "if the archives hold masks or regions, unpack them, or save the regions as masks.",
@@ -51,7 +55,17 @@ def way_out(files: Sequence[Path], images: Sequence[Path] = ()) -> str:
         return told
     stems = {image.stem for image in images}
     annotated = [path.name for path in files if path.suffix.lower() in {".json", ".xml"} and path.stem in stems]
+    annotated += [path.name for path in files if path.suffix.lower() in OUTLINES_IN and _says_outlines(path)]
     return ANNOTATED.format(annotated[0]) if annotated else DEFAULT
+
+
+def _says_outlines(path: Path) -> bool:
+    """Whether a file begins with the words of a tool that draws outlines, as those of VoTT, Kili and napari do."""
+    try:
+        with path.open("rb") as file:
+            return bool(OUTLINES.search(file.read(LOOKED_AT)))
+    except OSError:
+        return False
 
 
 def _holds_run_lengths(path: Path) -> bool:

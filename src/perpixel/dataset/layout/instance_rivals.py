@@ -24,7 +24,7 @@ def rivals_of_instances(images: Sequence[Folder], instances: Sequence[Folder]) -
     stems = [{stem(file.name) for file in folder.images} for folder in instances]
     homes = {folder.path.parent for folder in instances}
     unnamed = [folder for folder in images if folder.place.role is None and folder.path.parent in homes]
-    rivals = [f for f in unnamed if {stem(file.name) for file in f.images} in stems and _holds_labels(f.images[0])]
+    rivals = [f for f in unnamed if {stem(file.name) for file in f.images} in stems and holds_labels(f.images[0])]
     if not rivals or not any(folder.place.role == "image" for folder in images):
         return []
     return [
@@ -46,11 +46,11 @@ def without_pictured(images: Sequence[Folder]) -> list[Folder]:
 
 def _are_labels(folder: Folder) -> bool:
     """Whether the first file and the last have few values."""
-    return all(map(_holds_labels, {folder.images[0], folder.images[-1]}))
+    return all(map(holds_labels, {folder.images[0], folder.images[-1]}))
 
 
-def _holds_labels(file: Path) -> bool:
-    """Whether a file has few values."""
+def holds_labels(file: Path) -> bool:
+    """Whether a file has few values, as masks have; one that cannot be read has not."""
     try:
         facts = mask_facts(read_mask(file))
     except DataError:
