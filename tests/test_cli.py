@@ -41,7 +41,7 @@ def asked(monkeypatch):
             api, name, lambda *values, progress, **named: calls.update({name: (values, named)}) or answer
         )
 
-    note("train", SimpleNamespace(folder=Path("runs/cells")))
+    note("train", SimpleNamespace(folder=Path("runs/cells"), outcome=lambda: (94, 0.9194)))
     note("evaluate", "the table")
     note("plan", "the plan")
     note("export", "the export")
@@ -163,6 +163,16 @@ def test_the_options_of_a_verb_are_those_of_its_function(verb, function):
             name in {"out", "pictures", "resume", "overwrite"}
             or f"{name}: {words[0].upper()}{words[1:]}" in documented
         )
+
+
+def test_a_training_says_how_far_it_came_and_what_is_next(asked, capsys):
+    assert main(["train", "data"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "trained for 94 steps; best validation mean IoU 0.919",
+        f"run: {Path('runs/cells')}",
+        f"report: {Path('runs/cells/report.html')}",
+        f"Next: perpixel evaluate {Path('runs/cells')}",
+    ]
 
 
 def test_evaluate_prints_the_table(asked, capsys):

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Unpack
 
@@ -19,7 +20,7 @@ from perpixel.cli.progress_bars import bars
 from perpixel.cli.spoken import with_language
 from perpixel.cli.typer_options import PlanArguments, TrainArguments, request, with_typer_options
 from perpixel.cli.wrapping import shown
-from perpixel.language import current, say, translated
+from perpixel.language import counted, current, say, translated
 from perpixel.runtime.colours import paint_for
 from perpixel.settings.verb_options import (
     CheckingOptions,
@@ -170,6 +171,11 @@ def train(
             data, out, resume=resume, overwrite=overwrite, language=current(), progress=progress, **request(asked)
         )
     if api.speaks():
+        steps, best = run.outcome()
+        if not isnan(best):
+            trained = counted(steps, "step")
+            told = say("trained for {steps}; best validation mean IoU {best}", steps=trained, best=f"{best:.3f}")
+            print(shown(told))
         print(say("run: ") + str(run.folder), say("report: ") + str(run.folder / "report.html"), sep="\n")
         say_next("evaluate", run.folder)
 

@@ -180,7 +180,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "decided_by": ("How probabilities become classes", "概率如何变为类别"),
     "decided_calibrated": (
-        "calibrated: from the thresholds on that validation images chose",
+        "calibrated: by thresholds chosen on validation images",
         "已校准：采用验证图像选出的阈值",
     ),
     "decided_argmax": ("argmax: the most probable class", "argmax：概率最高的类别"),

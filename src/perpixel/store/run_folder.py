@@ -67,14 +67,18 @@ class Run(Result):
     @property
     def headline(self) -> str:
         """Network, steps and the best validation."""
-        model, rows = self.settings.model, self.history()
+        model, (trained, best) = self.settings.model, self.outcome()
         encoder = f" on {model.encoder}" if model.encoder else ""
-        steps = f", {how_many(int(rows[-1]['step']), 'step')}" if rows else ""
-        scores = [
-            row["validation_mean_iou"] for row in rows if not math.isnan(row.get("validation_mean_iou", math.nan))
-        ]
-        best = f", best validation mean IoU {max(scores):.3f}" if scores else ""
-        return f"{self.folder}: {model.name}{encoder}{steps}{best}"
+        steps = f", {how_many(trained, 'step')}" if trained else ""
+        score = "" if math.isnan(best) else f", best validation mean IoU {best:.3f}"
+        return f"{self.folder}: {model.name}{encoder}{steps}{score}"
+
+    def outcome(self) -> tuple[int, float]:
+        """Steps up to the last validation, 0 before the first, and the best mean IoU; NaN where there is none."""
+        rows = self.history()
+        scores = [row.get("validation_mean_iou", math.nan) for row in rows]
+        known = [score for score in scores if not math.isnan(score)]
+        return int(rows[-1]["step"]) if rows else 0, max(known, default=math.nan)
 
     @property
     def page(self) -> Path | None:
