@@ -48,7 +48,7 @@ def test_a_folder_becomes_a_model_numbers_a_page_and_masks(tmp_path, capsys, wri
     data = write(tmp_path / "data")
     run = trained(data, tmp_path / "run")
     told = capsys.readouterr()
-    assert told.out.splitlines()[0].split() == ["run:", run]
+    assert told.out.splitlines()[1].split() == ["run:", run]
     assert told.err.count("validation ") == 2 + 2  # plain lines where nobody looks: each validation, and its loss
     assert "\r" not in told.err
 
