@@ -179,8 +179,9 @@ def _told_stacks(samples: Sequence[Sample], stacks: Sequence[Sequence[int]]) -> 
     """How images that follow one another are divided."""
     inside = sum(map(len, stacks))
     return info(
-        f"{inside} images follow one another, as the slices of a stack or the frames of a film do (stacks or "
-        f"films: {len(stacks)}): each subset gets a block of neighbours, and an image between two blocks is left out.",
+        f"{inside} images follow one another, as the slices of a stack or the frames of a film do "
+        f"(stacks or films: {len(stacks)}): each subset gets a block of neighbours, and an image between two blocks "
+        "is left out.",
         "set data.group_by where they belong together otherwise.",
         [samples[stack[0]].group or samples[stack[0]].image.name for stack in stacks],
     )
