@@ -104,10 +104,14 @@ class Answer(list):
     """What the command line may print of any answer."""
 
     folder, is_usable = Path("run"), True
-    path, findings, dataset, audit, splits = Path("data"), (), None, None, ()
+    path, findings, dataset, audit, splits, page = Path("data"), (), None, None, (), None
+    suggested = None
 
     def table(self):
         return ""
+
+    def outcome(self):
+        return 2, 0.5
 
 
 def follow(words):
