@@ -40,9 +40,10 @@ def test_a_band_of_few_whole_numbers_is_the_labels_and_its_nodata_none(tmp_path,
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
-def test_heights_are_no_labels(tmp_path, dtype):
+@pytest.mark.parametrize(("least", "steepness"), [(200, 1), (200, 20), (1, 20), (0, 16)])
+def test_heights_are_no_labels(tmp_path, dtype, least, steepness):
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     _raster(tmp_path / "ortho.tif", photo(shapes(1, 4, HEIGHT, WIDTH)))
-    _raster(tmp_path / "surface.tif", (200 + 3 * rows + columns).astype(dtype))
+    _raster(tmp_path / "surface.tif", (least + (rows + columns) // steepness).astype(dtype))
     with pytest.raises(DataError, match="no masks were found"):
         scan(tmp_path)

@@ -1,18 +1,28 @@
 """Georeferenced rasters: which is the label of which, and whether they lie in the same place."""
 
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
 from perpixel.dataset.layout.folder_tree import Tree
 from perpixel.dataset.layout.instance_rivals import holds_labels
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.layout.matches import sample_of
 from perpixel.dataset.sample import info
 from perpixel.errors import DataError
-from perpixel.files.read import GeoReference, Header, read_header
+from perpixel.files.read import GeoReference, Header, read_header, read_mask
+
+FEW: Final = 3
+"""So few numbers from 0 or 1 on are no heights."""
+UNEVEN: Final = 0.05
+"""From this share of the steps between neighbours on that are of more than 1, numbers are no heights."""
 
 
 def recognise_rasters(tree: Tree) -> Layout | None:
     """Recognise folders of two georeferenced rasters on one grid, of which one has a single band of few values.
 
-    Bytes are labels; a band of 16 or 32 bits, as GIS programs write, if it holds few whole numbers: heights do not.
+    Bytes are labels; a band of 16 or 32 bits, as GIS programs write, if its numbers are classes and no heights.
     """
     samples, findings = [], []
     for folder in tree.folders:
@@ -26,7 +36,7 @@ def recognise_rasters(tree: Tree) -> Layout | None:
         if not _one_grid(first, second):
             continue
         bands = [path for path, header in headers.items() if header.channels == 1]
-        labels = [path for path in bands if headers[path].dtype == "uint8"] or list(filter(holds_labels, bands))
+        labels = [path for path in bands if headers[path].dtype == "uint8"] or list(filter(_are_classes, bands))
         if len(labels) != 1:
             continue
         image = next(path for path in folder.images if path != labels[0])
@@ -38,6 +48,26 @@ def recognise_rasters(tree: Tree) -> Layout | None:
             )
         )
     return Layout("values", tuple(samples), (), tuple(findings)) if samples else None
+
+
+def _are_classes(path: Path) -> bool:
+    """Whether a band holds few whole numbers from 0 or 1 on, and its neighbours differ by more than 1: no heights."""
+    if not holds_labels(path):
+        return False
+    mask = read_mask(path)
+    known = mask.values != mask.nodata
+    values = np.unique(mask.values[known])
+    if mask.values.ndim > 2 or not len(values) or values[0] not in (0, 1):
+        return False
+    steps = [
+        np.abs(np.diff(mask.values.astype(float), axis=axis))[
+            known[1:] & known[:-1] if axis == 0 else known[:, 1:] & known[:, :-1]
+        ]
+        for axis in (0, 1)
+    ]
+    changes = np.concatenate(steps)
+    changes = changes[changes > 0]
+    return len(values) <= FEW or not len(changes) or bool((changes > 1).mean() > UNEVEN)
 
 
 def elsewhere(
