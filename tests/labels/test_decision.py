@@ -59,7 +59,7 @@ def test_tensors_are_decided_as_arrays_are(labels, thresholds):
     ("labels", "asked", "message"),
     [
         (TWO, "calibrated", r"the model has no calibration.*\nFix: give a number"),
-        (SEVERAL, "argmax", r"argmax takes one class a pixel.*\nFix: give a number"),
+        (SEVERAL, "argmax", r"argmax takes one class per pixel.*\nFix: give a number"),
         (THREE, 0.3, r"one threshold cannot choose among 3 classes.*\nFix: give calibrated or argmax"),
         (TWO, 1.5, r"the threshold 1.5 is not in 0..1.\nFix: give calibrated"),
         (TWO, "calibrate", r"the threshold 'calibrate' is not in 0..1"),

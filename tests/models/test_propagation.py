@@ -107,7 +107,7 @@ def test_pixels_without_data_get_no_label(tmp_path):
 
 def test_what_the_learner_cannot_see_is_refused(tmp_path):
     dataset = scan(generated.write_overlapping(tmp_path / "data"))
-    with pytest.raises(SettingsError, match="one class a pixel"):
+    with pytest.raises(SettingsError, match="one class per pixel"):
         propagated_labels(dataset, dataset.samples, silent)
 
 

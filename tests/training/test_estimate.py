@@ -24,7 +24,7 @@ def test_minutes_become_the_steps_that_they_hold(cells, monkeypatch):
     assert "0.50 s a step and 2 validations of 1.0 s" in told
     assert "5 images to train on, 2 to validate, 1 to test" in told
     assert "train.memory_format" in told
-    assert "predicted is the most probable class; images of up to 1,536 × 1,536 pixels" in told
+    assert "the most probable class is predicted; images of up to 1,536 × 1,536 pixels" in told
     for choice in planned.plan.choices:
         assert choice.key in told
         assert choice.reason in told

@@ -90,7 +90,7 @@ def decide(labels: Labels, asked: Threshold | None, calibration: Calibration | N
     if asked == "argmax":
         if labels.is_multilabel:
             raise SettingsError(
-                "argmax takes one class a pixel, and these classes overlap.", fix="give a number such as 0.5."
+                "argmax takes one class per pixel, and these classes overlap.", fix="give a number such as 0.5."
             )
         return Decision("argmax", (), "as asked for")
     thresholds = _of_number(labels, asked)

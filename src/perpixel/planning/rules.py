@@ -74,7 +74,10 @@ PROPAGATED_PX: Final = 200_000_000
 def _encoder(facts: Facts, request: Request, timings: Timings) -> tuple[str | None, str]:
     name = request.model.name
     if name in MODELS and MODELS[name].plain is not None and MODELS[name].on_encoder is not None:
-        return DEFAULT_ENCODER, "small, fast, and has seen ImageNet: its weights are at hand without a network"
+        return (
+            DEFAULT_ENCODER,
+            "small, fast and pretrained on ImageNet: its weights are installed and need no internet connection",
+        )
     return None, f"{name} has its own"
 
 
@@ -150,7 +153,7 @@ def _encoder_lr_factor(facts: Facts, request: Request, timings: Timings) -> tupl
 def _loss(facts: Facts, request: Request, timings: Timings) -> tuple[Mapping[str, float], str]:
     if is_multilabel(facts.kind):
         return LOSS[facts.kind], "classes overlap: BCE for every pixel of every class, Dice for every class alike"
-    return LOSS[facts.kind], "one class a pixel: cross entropy for every pixel, Dice for every class alike"
+    return LOSS[facts.kind], "one class per pixel: cross entropy for every pixel, Dice for every class alike"
 
 
 def _class_weights(facts: Facts, request: Request, timings: Timings) -> tuple[str | Mapping[str, float], str]:
@@ -225,7 +228,7 @@ def _propagate_strokes(facts: Facts, request: Request, timings: Timings) -> tupl
     if facts.labelled >= STROKES_BELOW:
         return False, f"{facts.labelled:.0%} of the pixels have a label"
     if is_multilabel(facts.kind) or not facts.is_like_photographs:
-        return False, "the quick learner knows images of 8 bit with one channel or three, and one class a pixel"
+        return False, "the quick learner knows images of 8 bit with one channel or three, and one class per pixel"
     if request.model.fine_tune_from is not None:
         return False, "the run that is trained on knows more than strokes tell"
     if packaged_path(ENCODER) is None:
@@ -248,10 +251,10 @@ def _tta(facts: Facts, request: Request, timings: Timings) -> tuple[str, str]:
     if not request.augment.horizontal_flip:
         return "none", "the network has seen no flipped images"
     if not request.augment.vertical_flip:
-        return "hflip", "the network has learnt mirrored images, and the mean over both is the surer answer"
+        return "hflip", "the network has learnt mirrored images, and the mean over both is more reliable"
     if request.augment.quarter_turns and facts.median_hw[0] * facts.median_hw[1] <= LARGEST_TURNED:
-        return "d4", "the images are small, and the mean over the eight flips and turns learnt is the surer answer"
-    return "flips", "the network has learnt flipped images, and the mean over all four is the surer answer"
+        return "d4", "the images are small, and the mean over the eight learnt flips and turns is more reliable"
+    return "flips", "the network has learnt flipped images, and the mean over all four is more reliable"
 
 
 def _rare_classes(facts: Facts) -> list[str]:

@@ -100,8 +100,8 @@ class TrainingEstimate(Result):
         answer = "each class from a probability of 0.5 on" if multilabel else "the most probable class"
         side, tile = math.isqrt(options.whole_px), options.tile_px
         return (
-            f"predicted is {answer}; images of up to {side:,} × {side:,} pixels as scaled are seen whole, "
-            f"larger ones in tiles of {tile:,} × {tile:,} that share {options.overlap_px}"
+            f"{answer} is predicted; images of up to {side:,} × {side:,} pixels after scaling are seen whole, "
+            f"larger ones in tiles of {tile:,} × {tile:,} that overlap by {options.overlap_px}"
         )
 
     def _pace(self) -> str:

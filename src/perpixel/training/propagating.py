@@ -53,7 +53,7 @@ def propagated_labels(dataset: Dataset, samples: Sequence[Sample], progress: Pro
     """
     if is_multilabel(dataset.labels.kind) or not is_like_photographs(dataset):
         raise SettingsError(
-            "train.propagate_strokes needs images of 8 bit with one channel or three, and one class a pixel.",
+            "train.propagate_strokes needs images of 8 bit with one channel or three, and one class per pixel.",
             fix="set train.propagate_strokes to false.",
         )
     stroked = [
