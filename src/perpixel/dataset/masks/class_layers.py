@@ -1,5 +1,6 @@
 """A file, a channel or a page a class: multiclass where no pixel has two of them, multilabel where one has."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -22,7 +23,7 @@ FEW_FILES: Final = 6
 ALIKE: Final = 0.65
 """The intersection over union of two layers from which they may be of one thing."""
 OVERLAP: Final = 0.25
-"""Objects of an image share less of what they cover."""
+"""Objects of an image, told apart by numbers, share less of what they cover."""
 WHAT: Final = {"classes": "file", "channels": "channel", "pages": "page"}
 
 
@@ -120,9 +121,14 @@ def _nearly_the_same(sample: Sample) -> str:
     """Two files of an image that share much of what they cover; empty where there are none."""
     layers = [is_set(read_mask(path, sample.mask_page).values) for path in sample.masks]
     for (first, one), (second, other) in combinations(zip(sample.masks, layers, strict=True), 2):
-        if one.shape == other.shape and (one & other).sum() >= OVERLAP * max((one | other).sum(), 1):
+        least = OVERLAP if _differ_by_number(first.stem, second.stem) else ALIKE
+        if one.shape == other.shape and (one & other).sum() >= least * max((one | other).sum(), 1):
             return f"{first.name} and {second.name}"
     return ""
+
+
+def _differ_by_number(first: str, second: str) -> bool:
+    return re.sub(r"\d+", "0", first) == re.sub(r"\d+", "0", second)
 
 
 def _multiclass(names: Sequence[str], *, is_full: bool) -> Labels:
