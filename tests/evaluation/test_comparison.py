@@ -121,7 +121,9 @@ def test_runs_on_other_data_need_a_folder_to_meet_on(tmp_path, pair):
     data = generated.write_cells(tmp_path / "more", seed=9)
     run = train_run(data, tmp_path / "run", generated.tiny_settings(steps=1, validation_passes=1))
     both = [pair[0], (run, load_predictor(run.folder))]
-    with pytest.raises(DataError, match=r"(?s)1 of 2 runs were trained on other data.*Fix: name a labelled folder"):
+    with pytest.raises(
+        DataError, match=r"(?s)not all of the 2 runs were trained on the data of.*Fix: name a labelled folder"
+    ):
         compared(both)
     assert len(compared(both, data).samples) == 8
 

@@ -231,7 +231,7 @@ def _common(runs: Sequence[Run], dataset: Dataset, part: PartName) -> tuple[Samp
     """The images that are in this part of every run; so none was trained on the test images."""
     if others := [str(run.folder) for run in runs if run.data != runs[0].data]:
         raise DataError(
-            f"{len(others)} of {len(runs)} runs were trained on other data than {runs[0].folder}.",
+            f"not all of the {len(runs)} runs were trained on the data of {runs[0].folder}.",
             fix="name a labelled folder behind the runs, which all of them are scored on.",
             examples=others,
         )
