@@ -94,3 +94,19 @@ def test_organs_in_the_films_of_several_patients_are_classes(tmp_path):
     for k in range(5):
         write_film(tmp_path, frames("drift", 6, count=4, seed=k), (0, 60, 60, 60, 60, 60, 60), f"patient{k}")
     assert len(scan(tmp_path).labels) == 7
+
+
+def test_many_classes_that_look_alike_and_keep_their_places_are_classes(tmp_path):
+    """Teeth of several people: as many, as large and as bright in each."""
+    random = np.random.default_rng(0)
+    for k in range(6):
+        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+        for number in range(24):
+            row, column = (
+                3 + 11 * (number // 6) + random.integers(0, 3),
+                3 + 11 * (number % 6) + random.integers(0, 3),
+            )
+            mask[row : row + 6, column : column + 6] = 11 + number
+        save(tmp_path / "images" / f"{k}.png", picture((mask > 0).astype(int), (0, 60), k))
+        save(tmp_path / "masks" / f"{k}.png", mask)
+    assert len(scan(tmp_path).labels) == 25

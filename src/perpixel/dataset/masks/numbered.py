@@ -43,7 +43,7 @@ def number_objects(facts: Mapping[Page, MaskFacts], shapes: Shapes, *, named_so:
     inside = [numbers for fact in facts.values() if (numbers := set(fact.values) - {0})]
     if not named_so:
         _ask_of_lone(inside, shapes, len(values))
-        if len(values) <= TOO_MANY and are_tracked(shapes):
+        if len(values) < MANY and are_tracked(shapes):
             raise _tracked(len(values))
     if (len(values) <= FEW or any(fact.palette for fact in facts.values())) and not named_so:
         _ask_of_few(inside, shapes, len(values))
