@@ -119,15 +119,28 @@ def test_minutes_become_steps_that_fit(tmp_path, cells, monkeypatch, caplog):
     assert run.settings.train.steps == 10  # (a minute, less four validations and what the start took) / 5 s
 
 
-def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch):
-    monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: 4.0)
-    monkeypatch.setattr(timing, "time_validation", lambda session: 20.0)
-    message = (
-        r"train.minutes = 0.5 holds 2 training steps of 4 s next to one validation, which lasts 20 s.\n"
-        r"Fix: give at least 1.7 minutes, or fewer or smaller validation images."
-    )
+@pytest.mark.parametrize(
+    ("step", "validation", "message"),
+    [
+        (
+            60.0,
+            90.0,
+            r"train.minutes = 5 holds 3 training steps of 60 s next to one validation, which lasts 90 s.\n"
+            r"Fix: give at least 2[12][.\d]* minutes, or smaller crops or batches.",
+        ),
+        (
+            3.0,
+            330.0,
+            r"train.minutes = 5 holds 0 training steps of 3 s next to one validation, which lasts 330 s.\n"
+            r"Fix: give at least [67][.\d]* minutes, or fewer or smaller validation images.",
+        ),
+    ],
+)
+def test_a_budget_too_small_says_how_much_is_needed(tmp_path, cells, monkeypatch, step, validation, message):
+    monkeypatch.setattr(timing, "time_step", lambda session, *_, **__: step)
+    monkeypatch.setattr(timing, "time_validation", lambda session: validation)
     with pytest.raises(SettingsError, match=message):
-        train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=0.5))
+        train_run(cells, tmp_path / "run", tiny_settings(steps=None, minutes=5))
     assert not (tmp_path / "run").exists()
 
 

@@ -94,10 +94,14 @@ def fit_budget(session: Session, started: float, progress: Progress = silent) ->
     steps = math.floor((left - validations * validation_seconds) / step_seconds)
     if steps < LEAST_STEPS:
         needed = (budget - left + validation_seconds + 2 * LEAST_STEPS * step_seconds) / 60
+        least = f"{math.ceil(needed * 10) / 10:g}"
+        are_slow = LEAST_STEPS * step_seconds > validation_seconds
         raise SettingsError(
-            f"train.minutes = {train.minutes:g} holds {max(steps, 0)} training steps of {step_seconds:.2g} s next to "
-            f"one validation, which lasts {validation_seconds:.2g} s.",
-            fix=f"give at least {math.ceil(needed * 10) / 10:g} minutes, or fewer or smaller validation images.",
+            f"train.minutes = {train.minutes:g} holds {max(steps, 0)} training steps of {_short(step_seconds)} s "
+            f"next to one validation, which lasts {_short(validation_seconds)} s.",
+            fix=f"give at least {least} minutes, or smaller crops or batches."
+            if are_slow
+            else f"give at least {least} minutes, or fewer or smaller validation images.",
         )
     frozen = {"minutes": None, "steps": steps, "validation_passes": validations, "accumulate": session.accumulate}
     fitted = changed(settings, {f"train.{name}": value for name, value in frozen.items()})
@@ -293,3 +297,12 @@ def _step(train: TrainSettings, card: ModelCard, shape: tuple[int, int, int]) ->
             ) from error
 
     return step
+
+
+def _short(seconds: float) -> str:
+    """Two digits that count.
+
+    >>> _short(0.1734), _short(334.0)
+    ('0.17', '330')
+    """
+    return f"{float(f'{seconds:.2g}'):g}"
