@@ -95,12 +95,12 @@ def fit_budget(session: Session, started: float, progress: Progress = silent) ->
     if steps < LEAST_STEPS:
         needed = (budget - left + validation_seconds + 2 * LEAST_STEPS * step_seconds) / 60
         least = f"{math.ceil(needed * 10) / 10:g}"
-        are_slow = LEAST_STEPS * step_seconds > validation_seconds
+        are_steps_slow = LEAST_STEPS * step_seconds > validation_seconds
         raise SettingsError(
             f"train.minutes = {train.minutes:g} holds {max(steps, 0)} training steps of {_short(step_seconds)} s "
             f"next to one validation, which lasts {_short(validation_seconds)} s.",
             fix=f"give at least {least} minutes, or smaller crops or batches."
-            if are_slow
+            if are_steps_slow
             else f"give at least {least} minutes, or fewer or smaller validation images.",
         )
     frozen = {"minutes": None, "steps": steps, "validation_passes": validations, "accumulate": session.accumulate}

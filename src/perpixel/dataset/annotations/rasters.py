@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 
 from perpixel.dataset.layout.folder_tree import Tree
-from perpixel.dataset.layout.instance_rivals import holds_labels
 from perpixel.dataset.layout.layouts import Layout
 from perpixel.dataset.layout.matches import sample_of
+from perpixel.dataset.layout.unnamed_folders import holds_labels
 from perpixel.dataset.sample import info
 from perpixel.errors import DataError
 from perpixel.files.read import GeoReference, Header, read_header, read_mask

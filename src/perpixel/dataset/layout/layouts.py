@@ -18,7 +18,6 @@ from perpixel.dataset.layout.affixes import companions, named_after
 from perpixel.dataset.layout.claims import claimed_once, without_strays
 from perpixel.dataset.layout.class_folders import class_folders
 from perpixel.dataset.layout.folder_tree import Folder, Tree
-from perpixel.dataset.layout.instance_rivals import rivals_of_instances, without_pictured
 from perpixel.dataset.layout.matches import Form, Match, plainness, related, sample_of, which_of_equals, without_views
 from perpixel.dataset.layout.names import file_role, stem, subset_named
 from perpixel.dataset.layout.pairs import Pairs, are_bands, missing_masks, pair
@@ -30,6 +29,7 @@ from perpixel.dataset.layout.several import (
     told_merged,
     with_numbered,
 )
+from perpixel.dataset.layout.unnamed_folders import rivals_of_instances, without_pictured
 from perpixel.dataset.sample import Finding, Sample, info, warning
 from perpixel.errors import Problem
 from perpixel.runtime.choices import Subset

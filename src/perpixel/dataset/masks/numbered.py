@@ -5,7 +5,7 @@ from typing import Final
 
 from perpixel.dataset.layout.inventory import MaskFacts, Page
 from perpixel.dataset.masks.evidence import Shapes
-from perpixel.dataset.masks.tracked import are_tracked
+from perpixel.dataset.masks.tracked import PIECES, are_tracked
 from perpixel.dataset.masks.void import ISLANDS
 from perpixel.errors import DataError
 
@@ -16,8 +16,6 @@ MANY: Final = 20
 """So many classes, each in one piece, are asked about where nothing tells that they are classes."""
 TOO_MANY: Final = 64
 """More values than this, each in one piece, are no classes."""
-PIECES: Final = 1.2
-"""Objects have one number each: more pieces to a value, and the values are classes."""
 RECURS: Final = 0.8
 """Of the images, the share in which a class that is always there occurs."""
 NUMBERS_FIX: Final = (
