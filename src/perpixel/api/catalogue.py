@@ -1,6 +1,5 @@
 """What there is to choose from: networks, encoders and recipes."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -73,6 +72,7 @@ def recipes(name: str | None = None) -> str:
 
 def _recipe_in_full(name: str, recipe: "Recipe") -> str:
     """Its comparison with the tutorial, and its settings."""
+    from perpixel.settings.text import as_yaml
     from perpixel.settings.tree import flat
     from perpixel.settings.tutorials import TUTORIALS
 
@@ -82,12 +82,7 @@ def _recipe_in_full(name: str, recipe: "Recipe") -> str:
         lines.append(f"{verdict}{' ' * (11 - columns(verdict))}{say(line.text)}")
         lines += [f"{'':<11}→ {say(line.here)}"] if line.here else []
     lines += ["", say("settings:")]
-    return "\n".join([*lines, *(f"  {key} = {_as_yaml(value)}" for key, value in flat(recipe.settings).items())])
-
-
-def _as_yaml(value: object) -> str:
-    """A value as YAML, as a setting is given."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return "\n".join([*lines, *(f"  {key} = {as_yaml(value)}" for key, value in flat(recipe.settings).items())])
 
 
 @verb

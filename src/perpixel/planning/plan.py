@@ -1,6 +1,5 @@
 """A plan: every setting that decides a training, and why it has its value."""
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +7,7 @@ from perpixel.planning.facts import Facts
 from perpixel.planning.rules import RULES
 from perpixel.planning.timings import Timings
 from perpixel.runtime.json_values import Json
+from perpixel.settings.text import as_yaml
 from perpixel.settings.tree import Request, Settings, changed, decided
 
 LEFT_OPEN: Final[tuple[Json, ...]] = ("auto", "balanced", {}, ())
@@ -41,7 +41,7 @@ class Choice:
         """The value as a person reads it, and writes it in YAML."""
         if self.key == "train.loss":
             return " + ".join(map(str, self.value))
-        return self.value if isinstance(self.value, str) else json.dumps(self.value)
+        return as_yaml(self.value)
 
     def __str__(self) -> str:
         return f"{self.key} = {self.shown}: {self.reason}."

@@ -1,5 +1,6 @@
 """Settings as text: files of YAML, and assignments such as `train.learning_rate=3e-4`."""
 
+import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -69,6 +70,15 @@ def to_yaml(settings: Settings, reasons: Mapping[str, str] | None = None) -> str
                 lines.append(f"  # {reason}\n")
             lines.append(textwrap.indent(yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True), "  "))
     return "".join(lines)
+
+
+def as_yaml(value: object) -> str:
+    """A value as it is written in YAML, on one line.
+
+    >>> as_yaml((64, 64)), as_yaml(False), as_yaml("adam")
+    ('[64, 64]', 'false', 'adam')
+    """
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _parsed(value: str, assignment: str) -> Json:
