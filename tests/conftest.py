@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers, and the processes that tests start, share the cores
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its core to others
+os.environ["LC_ALL"] = "C.UTF-8"  # tests speak English, here and in the processes that they start
 
 import hypothesis
 import pytest
@@ -80,6 +81,15 @@ def with_curves(_no_curves):
 def curves(with_curves):
     """Pages of this test show the curves."""
     with with_curves():
+        yield
+
+
+@pytest.fixture
+def _in_chinese():
+    """This test hears Chinese."""
+    from perpixel.language import speaking
+
+    with speaking("zh"):
         yield
 
 

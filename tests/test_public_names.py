@@ -46,6 +46,7 @@ PUBLIC = (
         "annotate",
         "next_images",
         "train",
+        "use_language",
     ),
 )
 FUNCTIONS = [name for name in PUBLIC if name[0].islower()]

@@ -3,6 +3,7 @@
 import copy
 import importlib
 import json
+import re
 import sys
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -12,10 +13,16 @@ import pytest
 
 import perpixel
 from perpixel.errors import SettingsError
+from perpixel.language import speaking
 from perpixel.results import MAX_PICTURES, MAX_ROWS, Picture, Result, ResultList, Score
 from test_public_names import RESULTS
 
 TYPES = [getattr(perpixel, name) for name in RESULTS if name not in ("Predictor", "Score", "Scores")]
+CHINESE = re.compile("[一-鿿]")
+NAMES = re.compile(r"\S*/\S*|\b\w+[._]\w+\b")
+"""Paths, names of files and of settings."""
+ENGLISH = re.compile(r"[a-z]{2,} [a-z]+ [a-z]{2,}")
+"""Three words in a row."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,6 +150,32 @@ def test_results_of_a_short_run_say_themselves(tmp_path, cells, cells_run):
         _ = evaluation.classes["foreground"].io
     with pytest.raises(AttributeError, match="an Evaluation has no mean_io"):
         _ = evaluation.mean_io
+
+
+def test_results_speak_chinese_and_their_keys_do_not_change(tmp_path, cells, cells_run):
+    results = [
+        perpixel.check(cells, tmp_path / "check"),
+        perpixel.check(tmp_path / "none"),
+        perpixel.plan(cells, steps=3),
+        cells_run,
+        perpixel.evaluate(cells_run, split="all", out=tmp_path / "evaluation"),
+        perpixel.compare([cells_run, cells_run], split="all", out=tmp_path),
+        perpixel.predict(cells_run, cells / "images", tmp_path / "masks"),
+        perpixel.load(cells_run).predict(sorted((cells / "images").iterdir())[:2]),
+        perpixel.next_images(cells_run, [cells / "images"]),
+        perpixel.convert(cells, tmp_path / "converted"),
+        perpixel.doctor(self_test=False),
+    ]
+    left = {}
+    for result in results:
+        in_english = repr(result), str(result), result.to_dict(), result.tables()
+        with speaking("zh"):
+            assert CHINESE.search(repr(result))
+            assert CHINESE.search(result._repr_html_())
+            assert (result.to_dict(), result.tables()) == in_english[2:]
+            left[type(result).__name__] = ENGLISH.findall(NAMES.sub("", f"{result!r} {result}"))
+        assert (repr(result), str(result)) == in_english[:2]
+    assert {name: words for name, words in left.items() if words} == {}
 
 
 def test_types_of_results_are_loaded_when_they_are_asked_for():

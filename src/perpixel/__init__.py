@@ -27,6 +27,7 @@ from perpixel.api import (
     push,
     serve,
     train,
+    use_language,
 )
 from perpixel.errors import DataError, OutputError, PerpixelError, RunError, SettingsError
 from perpixel.results import Score
@@ -121,4 +122,5 @@ __all__ = [
     "push",
     "serve",
     "train",
+    "use_language",
 ]

@@ -11,11 +11,17 @@ from perpixel.dataset.layout.inventory import CountProgress
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.errors import DataError
 from perpixel.files.write import labelled, picture
-from perpixel.results import MAX_PICTURES, Picture, Result, Row, how_many
+from perpixel.language import counted, say, translated
+from perpixel.results import MAX_PICTURES, Picture, Result, Row
 from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.split import Split, SplitPart, refuse_too_few, split
 
-ALL_PARTS: Final[tuple[SplitPart, ...]] = ("train", "val", "test", "gap")
+PART_WORDS: Final[dict[SplitPart, str]] = {
+    "train": "training",
+    "val": "validation",
+    "test": "test",
+    "gap": "left out",
+}
 SEVERITIES: Final = ("error", "warning", "info")
 
 
@@ -47,14 +53,23 @@ class Check(Result):
         return self.dataset is not None and all(finding.severity != "error" for finding in self.findings)
 
     @property
+    def verdict(self) -> str:
+        """Whether it is usable."""
+        if self.is_usable:
+            return say("{path} can be used.", path=self.path)
+        return say("{path} cannot be used yet.", path=self.path)
+
+    @property
     def headline(self) -> str:
         """Whether it is usable, and what is in it or what is wrong."""
         if self.dataset is None or not self.is_usable:
-            return f"{self.path} is not usable yet: {self.findings[0].problem.what}"
+            problem = translated(self.findings[0].problem.what)
+            return say("{path} is not usable yet: {problem}", path=self.path, problem=problem)
         data = self.dataset
-        found = f"{how_many(len(data.samples), 'pair')}, {how_many(len(data.labels), data.labels.kind + ' class')}"
-        warnings = sum(finding.severity == "warning" for finding in self.findings)
-        return f"{self.path} is usable: {found}" + (f", {how_many(warnings, 'warning')}" if warnings else "")
+        found = [counted(len(data.samples), "pair"), counted(len(data.labels), f"{data.labels.kind} class")]
+        if warnings := sum(finding.severity == "warning" for finding in self.findings):
+            found.append(counted(warnings, "warning"))
+        return say("{path} is usable: {found}", path=self.path, found=say(", ").join(found))
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row a class, and a row a finding."""
@@ -90,11 +105,12 @@ class Check(Result):
             **({"folds": parts} if len(parts) > 1 else {}),
         }
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """The findings, and what was understood."""
         lines = [f"{finding.severity}: {finding.problem}\n" for finding in self.findings]
         if self.dataset is not None:
             lines += summary(self.dataset, self.splits)
-        lines.append(f"{self.path} is {'usable' if self.is_usable else 'not usable yet'}.")
+        lines.append(self.verdict)
         return "\n".join(lines)
 
 
@@ -139,16 +155,24 @@ def summary(dataset: Dataset, splits: Sequence[Split]) -> list[str]:
     classes = ", ".join(
         f"{name} = {spelled_value(value)}" for name, value in zip(labels.names, labels.values, strict=True)
     )
+    images = [counted(len(dataset.samples), "pair"), counted(len(dataset.unlabelled), "unlabelled image")]
+    channels = say("{channels} of {dtype}", channels=counted(dataset.channels, "channel"), dtype=dataset.dtype)
     lines = [
-        f"{len(dataset.samples):,} pairs, {len(dataset.unlabelled):,} unlabelled images; "
-        f"{dataset.channels} channel(s) of {dataset.dtype}.",
-        f"{labels.kind} classes: {classes}."
-        + (f" Ignored: {', '.join(map(spelled_value, labels.ignored))}." if labels.ignored else ""),
+        say(", ").join([*images, channels]),
+        f"{counted(len(labels), f'{labels.kind} class')}{say(': ')}{classes}",
     ]
+    if labels.ignored:
+        lines.append(say("ignored: {values}", values=", ".join(map(spelled_value, labels.ignored))))
     for fold, divided in enumerate(splits):
-        counts = ", ".join(f"{part} {divided.counts[part]:,}" for part in ALL_PARTS if divided.counts[part])
-        lines.append(f"fold {fold}: {counts}." if len(splits) > 1 else f"{counts}.")
+        name = say("split") if len(splits) == 1 else say("fold {number}", number=fold)
+        lines.append(f"{name}{say(': ')}{parts_told(divided)}")
     return lines
+
+
+def parts_told(divided: Split) -> str:
+    """How many images each part of a split has, in the language that is spoken."""
+    counts = divided.counts
+    return say(", ").join(f"{say(told)} {counts[part]:,}" for part, told in PART_WORDS.items() if counts[part])
 
 
 def class_rows(dataset: Dataset, figures: Audit) -> list[JsonMapping]:

@@ -10,39 +10,19 @@ sentence that repairs it. All problems of one kind are collected and raised once
     └── OutputError     what cannot be written
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from typing import Self
 
+from perpixel.language import translated
+from perpixel.language.plain_text import printable
+
 EXAMPLES_SHOWN = 5
 NAMES_SHOWN = 30
 FAR_FROM_BEST = 0.15
 """Words this much less like a mistaken one than the best are not meant."""
-_STEERING = re.compile(
-    "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
-)
-"""Control characters but for the line break, those that turn the direction of writing, and what is no UTF-8."""
-
-
-def printable(text: str) -> str:
-    r"""The text with what would steer a terminal written out: escapes, bells, overwriting and turned-round letters.
-
-    >>> print(printable("a\x1b[2Jb"))
-    a\x1b[2Jb
-    """
-    return _STEERING.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
-
-
-def is_plain(name: str) -> bool:
-    r"""Whether a name is UTF-8 and holds no line break and nothing else that would steer a terminal.
-
-    >>> is_plain("a b.png"), is_plain("a\nb.png"), is_plain("\udcff.png")
-    (True, False, False)
-    """
-    return "\n" not in name and _STEERING.search(name) is None
 
 
 @dataclass(frozen=True)
@@ -64,19 +44,26 @@ class Problem:
     fix: str
     examples: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    def in_english(self) -> str:
+        """Its lines, whatever language is spoken."""
         lines = [self.what, *(f"  - {example}" for example in self.examples[:EXAMPLES_SHOWN])]
         if (more := len(self.examples) - EXAMPLES_SHOWN) > 0:
             lines.append(f"  … and {more:,} more")
         return "\n".join(map(printable, [*lines, f"Fix: {self.fix}"]))
 
+    def __str__(self) -> str:
+        return translated(self.in_english())
+
 
 class PerpixelError(Exception):
-    """Base of every error that the user can mend; its text is the whole message."""
+    """Base of every error that the user can mend; its text is the whole message, in the language that is spoken."""
 
     def __init__(self, what: str, *, fix: str, examples: Sequence[str] = ()) -> None:
         self.problems: tuple[Problem, ...] = (Problem(what, fix, tuple(examples)),)
-        super().__init__(str(self.problems[0]))
+        super().__init__(self.problems[0].in_english())
+
+    def __str__(self) -> str:
+        return translated(self.args[0])
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the message, without the way through the library that led to it."""
@@ -105,7 +92,7 @@ def _message(problems: Sequence[Problem]) -> str:
 
 def _of_group(group: Sequence[Problem]) -> str:
     if len(group) == 1:
-        return str(group[0])
+        return group[0].in_english()
     lines = [each.what for each in group[:EXAMPLES_SHOWN]]
     more = len(group) - EXAMPLES_SHOWN
     return "\n".join(map(printable, [*lines, f"… and {more:,} more", f"Fix: {group[0].fix}"]))

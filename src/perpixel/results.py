@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Self, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
-from perpixel.errors import SettingsError, did_you_mean, printable
+from perpixel.errors import SettingsError, did_you_mean
+from perpixel.language import say, translated
+from perpixel.language.plain_text import printable
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 
 if TYPE_CHECKING:
@@ -130,11 +132,15 @@ class Result:
             raise SettingsError(f"there is no table {name!r}.", fix=did_you_mean(name, tables))
         return pd.DataFrame([dict(row) for row in tables[name]])
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """The result in lines; what of them is in English, `str` and `print` translate."""
         return self.headline
 
+    def __str__(self) -> str:
+        return translated(self.text())
+
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {printable(self.headline)}>"
+        return f"<{type(self).__name__}: {translated(self.headline)}>"
 
     def _repr_html_(self) -> str:
         """The card of a notebook: headline, main table with bars, pictures, link to the page."""
@@ -172,7 +178,8 @@ class ResultList(Result, Sequence[T]):
         name, rows = next(iter(self.tables().items()))
         return {"schema": 1, name: [{key: plain(value) for key, value in row.items()} for row in rows]}
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """An item a line."""
         return "\n".join(map(str, self.items))
 
 
@@ -233,7 +240,7 @@ def _table_html(rows: Sequence[Row], bar: str) -> str:
         for row in rows[:MAX_ROWS]
     )
     more = len(rows) - MAX_ROWS
-    rest = f"<div>… and {more:,} more</div>" if more > 0 else ""
+    rest = f"<div>{say('… and {more} more', more=f'{more:,}')}</div>" if more > 0 else ""
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{rest}"
 
 
@@ -277,7 +284,8 @@ def _link_html(page: Path | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(printable(text))
+    """A text for a page, in the language that is spoken; a word alone is a name and stays."""
+    return html.escape(translated(text) if " " in text else printable(text))
 
 
 __all__ = ["Picture", "Result", "ResultList", "Row", "Score", "how_many", "picture_uri", "plain"]

@@ -185,7 +185,7 @@ def test_the_command_converts_what_check_calls_usable(tmp_path, capsys):
     pairs(tmp_path / "data", 4)
     assert main(["convert", str(tmp_path / "data"), str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert "4 labelled and 0 unlabelled image(s) converted" in said
+    assert "4 labelled images converted: " in said
     assert f"Next: perpixel check {tmp_path / 'out'}" in said
     assert perpixel.check(tmp_path / "out").is_usable
     (tmp_path / "data" / "images" / "a3.png").write_bytes(b"\x89PNG broken")

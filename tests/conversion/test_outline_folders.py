@@ -119,5 +119,5 @@ def test_rings_and_runs_hold_the_pixels_of_a_region(seed):
 def test_the_command_knows_the_formats(tmp_path, capsys):
     data(tmp_path / "data")
     assert main(["convert", str(tmp_path / "data"), str(tmp_path / "out"), "--to", "coco"]) == 0
-    assert "6 labelled and 0 unlabelled" in capsys.readouterr().out
+    assert "6 labelled images converted: " in capsys.readouterr().out
     assert (tmp_path / "out" / "annotations" / "instances.json").is_file()

@@ -13,7 +13,7 @@ import typer
 import perpixel
 from perpixel import cli
 from perpixel.errors import DataError
-from perpixel.language import columns, counted, say, translated, translated_error
+from perpixel.language import columns, counted, say, speaking, translated
 from perpixel.language.catalogue_file import entries
 from perpixel.language.sentences import PLACEHOLDER, chinese
 from syntax import nodes_of
@@ -145,10 +145,11 @@ def test_reasons_of_the_plan_are_in_chinese():
 
 def test_what_there_is_to_choose_from_is_in_chinese():
     from perpixel.models import MODELS
+    from perpixel.prediction.ranking import SCORES
     from perpixel.settings.recipes import RECIPES
 
     recipes = [text for each in RECIPES.values() for text in (each.summary, each.fixes)]
-    assert {*recipes, *(each.summary for each in MODELS.values())} - chinese().keys() == set()
+    assert {*recipes, *SCORES.values(), *(each.summary for each in MODELS.values())} - chinese().keys() == set()
 
 
 def test_a_table_is_translated_cell_by_cell_and_keeps_its_columns():
@@ -171,9 +172,8 @@ def test_a_subset_and_a_list_are_in_chinese_too():
 
 
 def test_a_value_may_be_a_sentence_and_a_named_one_is_none():
-    assert translated("3 images predicted; found 13 nuclei, median 359 px: m", "zh") == (
-        "已预测 3 幅图像；找到 13 nuclei，中位数 359 px：m"
-    )
+    told = "m.png cannot be read: it is truncated or damaged (broken data stream)."
+    assert translated(told, "zh") == "无法读取 m.png：文件不完整或已损坏（broken data stream）。"
     assert translated("labels of the north and the south", "zh") == "labels of the north and the south"
 
 
@@ -189,24 +189,20 @@ def test_values_are_found_in_a_message_and_take_their_place():
         fix="rename the mask to match, or move the unlabelled image out of the folder.",
         examples=["tile_007.png"],
     )
-    assert translated_error(error, "zh") == (
+    with speaking("zh"):
+        told = str(error)
+    assert told == (
         "cells/images 的 240 幅图像中有 1 幅在 cells/masks 中没有掩膜。\n"
         "  - tile_007.png\n"
         "修正：请改掩膜的名称使之对应，或把无标注的图像移出该文件夹。"
     )
-    assert translated_error(error, "en") == str(error)
+    assert str(error) == error.args[0] == error.problems[0].in_english()
 
 
 @pytest.mark.parametrize(
     ("english", "chinese_"),
     [
-        ("8 images predicted; found 3 cell, median 12 px: out", "已预测 8 幅图像；找到 3 cell，中位数 12 px：out"),
-        (
-            "2 images predicted; found 3 objects of cell, median 12 px; 1 object of two words, median 2 px: out",
-            "已预测 2 幅图像；找到 3 个 cell 目标，中位数 12 px；1 个 two words 目标，中位数 2 px：out",
-        ),
         ("disk: 33.5 GB free here", "磁盘：此处空闲 33.5 GB"),
-        ("1 image predicted: out", "已预测 1 幅图像：out"),
         ("training fcn8s with vgg16 (fine-tuned), 3.0 M parameters", "训练 fcn8s，编码器 vgg16（微调），3.0 M 参数"),
         ("training unet (random weights), 0.1 M parameters", "训练 unet（随机权重），0.1 M 参数"),
         ("The weights of runs/a (fcn32s, vgg16) are taken over.", "沿用 runs/a（fcn32s，vgg16）的权重。"),

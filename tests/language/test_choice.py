@@ -2,10 +2,11 @@
 
 import pytest
 
+import perpixel
 from perpixel.cli import main
 from perpixel.cli.spoken import spoken_language
 from perpixel.errors import SettingsError
-from perpixel.language import current, known_language, language_of
+from perpixel.language import current, language_of
 from perpixel.settings.tree import request_from
 from perpixel.store.run_folder import Run
 
@@ -48,9 +49,19 @@ def test_variables_go_by_their_order_and_windows_has_names_of_its_own(monkeypatc
     assert language_of({}) == "zh"
 
 
-def test_an_unknown_language_is_refused():
-    with pytest.raises(SettingsError, match="there is no language klingon"):
-        known_language("klingon")
+def test_python_speaks_the_language_of_the_system_unless_somebody_chose(monkeypatch):
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    with pytest.raises(SettingsError, match="没有语言 klingon") as raised:
+        perpixel.use_language("klingon")
+    assert raised.value._render_traceback_()[0].startswith("SettingsError: 没有语言 klingon")
+    perpixel.use_language("en")
+    try:
+        assert str(raised.value).startswith("there is no language klingon")
+        assert main(["check", "no-such-folder", "--language", "zh"]) == 1
+        assert current() == "en"
+    finally:
+        perpixel.use_language(None)
+    assert current() == "zh"
 
 
 def test_errors_help_and_wrong_usage_speak_the_language(capsys):

@@ -9,7 +9,6 @@ import pytest
 
 import perpixel
 from folders import save
-from perpixel.language import use
 from perpixel.report.check_card import check_card
 from perpixel.runtime.colours import paint_for, painted, unpainted
 
@@ -45,12 +44,9 @@ def test_the_card_names_the_page_and_a_command_to_copy(answer):
     assert lines[-2:] == [f"page: {written.page}", 'Next: perpixel train "my cells"']
 
 
+@pytest.mark.usefixtures("_in_chinese")
 def test_the_card_is_said_in_chinese(answer):
-    use("zh")
-    try:
-        card = check_card(answer, unpainted)
-    finally:
-        use("en")
+    card = check_card(answer, unpainted)
     assert "12 幅图像" in card
     assert "按文件夹：3 组" in card
     assert f"下一步：perpixel train {answer.path}" in card

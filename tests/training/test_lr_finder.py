@@ -9,6 +9,7 @@ from PIL import Image
 import perpixel
 from generated import TINY, contents, tiny_settings
 from perpixel.errors import OutputError, RunError
+from perpixel.language import speaking
 from perpixel.report.range_figure import range_figure
 from perpixel.training import RangeTest
 from perpixel.training.lr_finder import DIVERGED, HIGHEST, LOWEST, STEPS, WINDOW, smoothed_losses, tried
@@ -120,8 +121,7 @@ def test_the_picture_is_in_the_language_that_is_spoken_where_a_font_has_its_lett
     monkeypatch.setattr("matplotlib.font_manager.fontManager.get_font_names", lambda: fonts)
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *_, **__: drawn.extend(figure.axes))
     monkeypatch.setattr("perpixel.report.range_figure.replacing", nullcontext)
-    monkeypatch.setattr("perpixel.language.choice._chosen", ["zh"])
-    with caplog.at_level(logging.INFO, "perpixel"):
+    with caplog.at_level(logging.INFO, "perpixel"), speaking("zh"):
         range_figure(RangeTest(tuple(RATES), tuple(np.linspace(1, 0.1, STEPS))), tmp_path / "rates.png")
     assert [(panel.get_xlabel(), panel.get_ylabel()) for panel in drawn] == [labels]
     assert ("labelled in English" in caplog.text) == (labels[1] == "loss")

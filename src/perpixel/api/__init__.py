@@ -1,10 +1,11 @@
-"""One function a verb; each is also a command of the same name."""
+"""One function a verb; each is also a command of the same name, but `load` and `use_language`."""
 
 from perpixel.api.data_verbs import check, convert
 from perpixel.api.demo_verb import demo
 from perpixel.api.doctor_verb import doctor
 from perpixel.api.evaluation_verbs import compare, evaluate, prune
 from perpixel.api.export_verbs import export, push
+from perpixel.api.language_choice import use_language
 from perpixel.api.prediction_verbs import load, next_images, predict
 from perpixel.api.serving_verbs import annotate, serve
 from perpixel.api.training_verbs import find_lr, plan, speaks, train
@@ -28,4 +29,5 @@ __all__ = [
     "serve",
     "speaks",
     "train",
+    "use_language",
 ]

@@ -9,8 +9,8 @@ from perpixel.api.calls import verb
 from perpixel.api.given import PathLike, opened_run, page_language
 from perpixel.api.prediction_verbs import load
 from perpixel.errors import SettingsError
-from perpixel.language import known_language
 from perpixel.runtime.progress import Progress, shown_while, silent
+from perpixel.settings.known_language import refuse_unknown_language
 from perpixel.settings.options import with_options
 from perpixel.settings.verb_options import ComparisonOptions, EvaluationOptions, PruningOptions
 
@@ -48,7 +48,7 @@ def evaluate(
     from perpixel.report import write_report
     from perpixel.report.image_gallery import ImageGallery
 
-    known_language(language)  # a wrong one costs no time
+    refuse_unknown_language(language)  # a wrong one costs no time
     opened = opened_run(run)
     if data is None and opened.is_exported:
         raise SettingsError(f"{opened.folder} holds no images.", fix="name a labelled folder to score it on.")
@@ -98,7 +98,7 @@ def compare(
     from perpixel.evaluation import compared
     from perpixel.report import write_comparison
 
-    known_language(language)  # a wrong one costs no time
+    refuse_unknown_language(language)  # a wrong one costs no time
     _check_is_list(runs)
     pairs = [(run, load(run)) for run in map(opened_run, runs)]
     folder = Path(data) if data else None

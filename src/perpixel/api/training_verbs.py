@@ -11,9 +11,10 @@ from perpixel.api.given import PathLike, page_language, settings_tree
 from perpixel.api.live_cell import shown_progress
 from perpixel.api.prediction_verbs import load
 from perpixel.errors import PerpixelError, SettingsError
-from perpixel.language import current, known_language
+from perpixel.language import current
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, shown_while, silent
+from perpixel.settings.known_language import refuse_unknown_language
 from perpixel.settings.options import with_options
 from perpixel.settings.training_options import PlanOptions, TrainOptions
 
@@ -149,7 +150,7 @@ def train(  # noqa: PLR0913 # each is one thing to ask for
     from perpixel.settings.tree import request_from
     from perpixel.store.run_folder import Run, new_folder
 
-    known_language(language)  # a wrong one costs no time
+    refuse_unknown_language(language)  # a wrong one costs no time
     progress = progress or (shown_progress(language) if speaks() else silent)
     tree = settings_tree(settings, recipe, options)
     if resume:

@@ -71,7 +71,7 @@ def demo(
     """Train on generated drawings of six overlapping shapes: needs no data and no internet connection."""
     with bars() as progress:
         answer = api.demo(out, progress=progress, **asked)
-    print(shown(translated(str(answer))))
+    print(shown(str(answer)))
     print(f"\n{say('report: ')}{out / 'run' / 'report.html'}\n{say('predictions: ')}{out / 'predictions'}")
     say_next("check", "DATA")
 
@@ -108,7 +108,7 @@ def convert(
     """Convert a folder to plain images and masks that other programs can read."""
     with bars() as progress:
         answer = api.convert(data, out, progress=progress, **asked)
-    print(shown(translated(str(answer))))
+    print(shown(str(answer)))
     say_next("check", out)
 
 
@@ -127,7 +127,7 @@ def plan(
     with bars() as progress:
         answer = api.plan(data, out=out, pictures=pictures, progress=progress, **request(asked))
     if api.speaks():
-        print(shown(translated(str(answer))))
+        print(shown(str(answer)))
         config = ["--config", out] if out else []
         same = say(" with the same options") if not out and any(asked.values()) else ""
         say_next("train", data, *config, note=same)
@@ -147,7 +147,7 @@ def find_lr(
     with bars() as progress:
         answer = api.find_lr(data, out=out, progress=progress, **request(asked))
     if api.speaks():
-        print(shown(translated(str(answer))))
+        print(shown(str(answer)))
         if out:
             print(f"{say('picture: ')}{out}")
         if answer.suggested is not None:
@@ -191,7 +191,7 @@ def evaluate(
     """Score a run on unseen images at native resolution."""
     with bars() as progress:
         answer = api.evaluate(run, data, language=current(), progress=progress, **asked)
-    print(shown(translated(str(answer))))
+    print(shown(str(answer)))
     say_next("predict", run, "IMAGES", "--out", "MASKS")
 
 
@@ -213,7 +213,7 @@ def compare(
     data = runs.pop() if is_data else None
     with bars() as progress:
         answer = api.compare(runs, data, language=current(), progress=progress, **asked)
-    print(shown(translated(str(answer))))
+    print(shown(str(answer)))
     print(f"{say('page: ')}{Path(asked['out'] or scores_folder(runs[-1])) / 'compare.html'}")
     say_next("predict", "RUN", "IMAGES", "--out", "MASKS")
 
@@ -235,7 +235,7 @@ def export(
     """Export a run for other programs, and verify that it predicts the same there."""
     with bars() as progress:
         answer = api.export(run, out, progress=progress, **asked)
-    print(shown(translated(str(answer))))
+    print(shown(str(answer)))
     if asked["target"] == "huggingface":
         say_next("push", out, "OWNER/NAME")
     elif asked["target"] == "web" and out.suffix != ".zip":
@@ -252,7 +252,7 @@ def push(
     private: Annotated[bool, typer.Option("--private", help="make a new repository private")] = False,
 ) -> None:
     """Upload an export to the Hugging Face Hub, with the token of `hf auth login`."""
-    print(shown(translated(str(api.push(folder, repository, private=private)))))
+    print(shown(str(api.push(folder, repository, private=private))))
 
 
 @app.command()
@@ -260,7 +260,7 @@ def push(
 @with_typer_options
 def prune(run: RunFolder, **asked: Unpack[PruningOptions]) -> None:
     """Score and time each level of a deeply supervised U-Net++, and write a model file of each."""
-    print(shown(translated(str(api.prune(run, **asked)))))
+    print(shown(str(api.prune(run, **asked))))
 
 
 @app.command()
@@ -272,7 +272,7 @@ def doctor(
     """Report versions, hardware and extras, and try them out: ten seconds, and text for a bug report."""
     with bars() as progress:
         answer = api.doctor(self_test=self_test, progress=progress)
-    print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) if as_json else shown(translated(str(answer))))
+    print(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) if as_json else shown(str(answer)))
     return 0 if answer.is_well else 1
 
 
@@ -280,7 +280,7 @@ def doctor(
 @with_language
 def models() -> None:
     """List the networks and encoders, with their size and what each is for."""
-    print(shown(translated(str(catalogue.models()))))
+    print(shown(translated(catalogue.models())))
 
 
 @app.command()
@@ -314,7 +314,7 @@ def describe(  # noqa: PLR0913, PLR0917 # one parameter an option
     tree = over({"model": {key: name for key, name in named.items() if name}}, assign({}, set_ or []))
     size_hw = int(height), int(width)
     answer = catalogue.describe(size_hw, recipe=recipe, settings=tree, channels=channels, classes=classes)
-    print(shown(translated(str(answer))))
+    print(shown(str(answer)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

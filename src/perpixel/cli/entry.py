@@ -16,7 +16,7 @@ from perpixel.cli.progress_bars import Notices
 from perpixel.cli.spoken import spoken_language, usage_error
 from perpixel.cli.wrapping import shown
 from perpixel.errors import DataError, PerpixelError, SettingsError
-from perpixel.language import current, say, translated_error, use
+from perpixel.language import say, speaking
 
 RENAMED_WORDS: Final = {
     "rates": "find-lr",
@@ -83,16 +83,14 @@ def run_application(app: typer.Typer, arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal of few letters shows ? and does not fail
             stream.reconfigure(errors="replace")
-    before = current()
-    use(spoken_language(words, os.environ))
     logger, notices = logging.getLogger("perpixel"), Notices()
     logger.addHandler(notices)
     logger.setLevel(logging.INFO)
     try:
-        return _exit_code(app, words)
+        with speaking(spoken_language(words, os.environ)):
+            return _exit_code(app, words)
     finally:
         logger.removeHandler(notices)
-        use(before)
 
 
 def _exit_code(app: typer.Typer, words: list[str]) -> int:
@@ -101,19 +99,19 @@ def _exit_code(app: typer.Typer, words: list[str]) -> int:
         dress_help(command)
         result = command.main(args=words, prog_name="perpixel", standalone_mode=False)
     except PerpixelError as error:
-        print(shown(with_flags(translated_error(error)), sys.stderr), file=sys.stderr)
+        print(shown(with_flags(str(error)), sys.stderr), file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         refusal = refusal_of(error)
         if refusal is None:
             raise
-        print(shown(translated_error(refusal), sys.stderr), file=sys.stderr)
+        print(shown(str(refusal), sys.stderr), file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever reads the output has enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (OSError, MemoryError, OverflowError) as error:
-        print(shown(translated_error(_of_the_machine(error)), sys.stderr), file=sys.stderr)
+        print(shown(str(_of_the_machine(error)), sys.stderr), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(say("stopped."), file=sys.stderr)

@@ -10,7 +10,7 @@ from perpixel.cli.next_step import say_next
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
 from perpixel.cli.wrapping import shown
-from perpixel.language import say, translated
+from perpixel.language import say
 from perpixel.settings.verb_options import ListeningOptions, RankingOptions, ServingOptions
 
 
@@ -49,7 +49,7 @@ def next_images(
     with bars() as progress:
         ranking = api.next_images(run, inputs, progress=progress, **asked)
     folder = inputs[0] if len(inputs) == 1 and Path(inputs[0]).is_dir() else "IMAGES"
-    print(shown(translated(str(ranking))))
+    print(shown(str(ranking)))
     say_next("serve", run, folder)
 
 

@@ -11,6 +11,7 @@ from perpixel.dataset import Dataset
 from perpixel.dataset.layout.inventory import CountProgress
 from perpixel.errors import OutputError
 from perpixel.files.atomic_folder import folder_beside, give_name
+from perpixel.language import counted, say
 from perpixel.results import Result
 from perpixel.runtime.choices import ConvertedTo
 from perpixel.runtime.json_values import JsonObject
@@ -41,7 +42,10 @@ class Converted(Result):
     @property
     def headline(self) -> str:
         """What was written, and where."""
-        return f"{self.labelled:,} labelled and {self.unlabelled:,} unlabelled image(s) converted: {self.folder}"
+        images = [counted(self.labelled, "labelled image")]
+        if self.unlabelled:
+            images.append(counted(self.unlabelled, "unlabelled image"))
+        return say("{images} converted: {folder}", images=say(" and ").join(images), folder=self.folder)
 
     def to_dict(self) -> JsonObject:
         """Folder and numbers of images."""

@@ -27,9 +27,10 @@ from perpixel.dataset.masks.instance_maps import in_blocks
 from perpixel.dataset.masks.understand import Found, Stated, understand, with_counts
 from perpixel.dataset.overrides import NOTHING_STATED, Overrides
 from perpixel.dataset.sample import Finding, warning
-from perpixel.errors import DataError, Problem, is_plain
+from perpixel.errors import DataError, Problem
 from perpixel.files.read import read_header
 from perpixel.labels.labels import Labels
+from perpixel.language.plain_text import is_plain
 
 
 def scan(

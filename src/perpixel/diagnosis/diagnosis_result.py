@@ -69,7 +69,8 @@ class Diagnosis(Result):
         """Ready for JSON."""
         return {"facts": dict(self.facts), "checks": [asdict(check) for check in self.checks]}
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """A fact a line, then a self-test a line."""
         lines = [f"{name}: {value}" for name, value in self.facts.items()]
         tried = ["", *map(str, self.checks), "", f"{self.headline}."] if self.checks else []
         return "\n".join([*lines, *tried])

@@ -105,6 +105,7 @@ def _export(folder: Path) -> None:
 
 def told(error: Exception, folder: Path) -> str:
     """An error in one line, without the names of folders."""
-    text = str(error).replace(str(folder), "…").replace(str(Path.home()), "~")
+    message = error.args[0] if isinstance(error, PerpixelError) else str(error)  # a bug report is in English
+    text = message.replace(str(folder), "…").replace(str(Path.home()), "~")
     line = " ".join(text.split()) or "no message"
     return line if isinstance(error, PerpixelError) else f"{type(error).__name__}: {line}"

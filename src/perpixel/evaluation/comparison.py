@@ -19,6 +19,7 @@ from perpixel.evaluation.image_score import pixel_score
 from perpixel.evaluation.scoring import answer_of, groups_of_samples, samples_of_part
 from perpixel.files.atomic import write_text
 from perpixel.labels.labels import Value
+from perpixel.language import counted, say
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
 from perpixel.metrics.counts import Float64s
 from perpixel.metrics.metric_table import METRICS, compute, metrics_of
@@ -71,10 +72,13 @@ class Comparison(Result):
     def headline(self) -> str:
         """Who is compared on what, and who has the highest mean IoU."""
         best = int(np.argmax([np.nan_to_num(found.value[0], nan=-1.0) for found in self.scores]))
-        value = _spelled(self.scores[best].value[0])
-        images = how_many(len(self.counts[0].true_positive), "image")
-        return (
-            f"{how_many(len(self.names), 'run')} on {images} ({self.part}): {self.names[best]} has mean IoU {value}"
+        return say(
+            "{runs} on {images} ({part}): {best} has mean IoU {score}",
+            runs=counted(len(self.names), "run"),
+            images=counted(len(self.counts[0].true_positive), "image"),
+            part=self.part,
+            best=self.names[best],
+            score=_spelled(self.scores[best].value[0]),
         )
 
     def tables(self) -> dict[str, Sequence[Row]]:
@@ -144,14 +148,14 @@ class Comparison(Result):
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         write_text(folder / "compare.json", text + "\n")
 
-    def __str__(self) -> str:
+    def text(self) -> str:
         """The table for the terminal."""
         names = [
             *(METRICS[name].label[0] for name in COMPARED),
             *(f"IoU {name}" for name in self.dataset.labels.names),
         ]
         width = max(map(len, names))
-        lines = [f"{len(self.samples)} images ({self.part}); differences from {self.names[0]}:"]
+        lines = [f"{how_many(len(self.samples), 'image')} ({self.part}); differences from {self.names[0]}:"]
         for i, name in enumerate(names):
             lines.append(f"{name:<{width}}  {self.names[0]}: {_spelled(self.scores[0].value[i])}")
             for place in range(1, len(self.names)):

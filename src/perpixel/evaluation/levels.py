@@ -9,10 +9,11 @@ import torch
 from perpixel.errors import RunError
 from perpixel.evaluation.scoring import evaluate_run
 from perpixel.files.atomic import cannot_write
+from perpixel.language import counted, say
 from perpixel.models import PrunedLevel, measure_levels
 from perpixel.models.unetplusplus import UNetPlusPlus
 from perpixel.prediction import PredictOptions, Predictor
-from perpixel.results import ResultList, Row, how_many
+from perpixel.results import ResultList, Row
 from perpixel.runtime.choices import PartName
 from perpixel.store.model_file import ModelCard, load_model, save_model
 from perpixel.store.run_folder import Run, refuse_exported
@@ -50,7 +51,12 @@ class PrunedLevels(ResultList[ScoredLevel]):
     def headline(self) -> str:
         """How many levels, and the best."""
         best = max(self, key=lambda level: level.mean_iou)
-        return f"{how_many(len(self), 'level')}, the best mean IoU {best.mean_iou:.3f} at level {best.cost.level}"
+        return say(
+            "{levels}, the best mean IoU {score} at level {level}",
+            levels=counted(len(self), "level"),
+            score=f"{best.mean_iou:.3f}",
+            level=best.cost.level,
+        )
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row a level."""

@@ -20,6 +20,7 @@ from perpixel.files.atomic import write_text
 from perpixel.files.write import overlay, picture
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.labels.labels import Labels
+from perpixel.language import counted, say
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
 from perpixel.metrics.counts import Float64s
 from perpixel.metrics.metric_table import METRICS, compute, metrics_of
@@ -160,7 +161,8 @@ class Evaluation(Result):
         """Mean IoU, its interval, and over how many images."""
         low_high = self.mean_iou.interval
         span = f" [{low_high[0]:.3f}, {low_high[1]:.3f}]" if low_high else ""
-        return f"mean IoU {_spelled(self.mean_iou)}{span} on {how_many(len(self.images), 'image')} ({self.part})"
+        score, images = f"{_spelled(self.mean_iou)}{span}", counted(len(self.images), "image")
+        return say("mean IoU {score} on {images} ({part})", score=score, images=images, part=self.part)
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row a class, a row a score of all classes, a row an image."""
@@ -311,7 +313,7 @@ class Evaluation(Result):
         write_text(folder / "metrics.json", text + "\n")
         write_text(folder / "images.csv", csv_table(self.rows()))
 
-    def __str__(self) -> str:
+    def text(self) -> str:
         """The table for the terminal."""
         pooled, between = self.stacked.pooled, self.class_intervals
         width = max(len("class"), *map(len, self.labels.names))

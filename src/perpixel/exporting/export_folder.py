@@ -58,7 +58,7 @@ class Exported(Result):
         tried = [each.to_dict() for each in self.tried]
         return {"schema": 1, **about, "parities": [asdict(each) for each in self.parities], "tried": tried}
 
-    def __str__(self) -> str:
+    def text(self) -> str:
         """The proof in a line for each program."""
         lines = [self.headline]
         for each in self.parities:

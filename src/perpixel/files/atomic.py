@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Final
 
-from perpixel.errors import OutputError, is_plain
+from perpixel.errors import OutputError
+from perpixel.language.plain_text import is_plain
 
 WRITING: Final = ".writing-"
 """How the name of a file begins that is not whole yet."""

@@ -14,7 +14,8 @@ from typing import Final, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from perpixel.errors import DataError, is_plain
+from perpixel.errors import DataError
+from perpixel.language.plain_text import is_plain
 from perpixel.runtime.json_values import Json, JsonObject
 from perpixel.shapes import IGNORED, MAX_CLASSES, LabelKind, TargetArray
 

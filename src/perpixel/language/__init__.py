@@ -4,18 +4,17 @@ Whoever speaks to people calls `say` with a sentence and its values. What other 
 errors and findings, is recognised again by `translated`, so that they need to know nothing of languages.
 """
 
-from perpixel.language.choice import LANGUAGES, current, known_language, language_of, use
-from perpixel.language.sentences import columns, counted, say, translated, translated_error
+from perpixel.language.choice import LANGUAGES, current, language_of, speaking, use
+from perpixel.language.sentences import columns, counted, say, translated
 
 __all__ = [
     "LANGUAGES",
     "columns",
     "counted",
     "current",
-    "known_language",
     "language_of",
     "say",
+    "speaking",
     "translated",
-    "translated_error",
     "use",
 ]

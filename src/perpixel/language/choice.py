@@ -1,33 +1,38 @@
-"""Which language is spoken: one for the process, English unless somebody chose."""
+"""Which language is spoken: one for the process, that of the system unless somebody chose."""
 
 import locale
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, Literal, TypeAlias
-
-from perpixel.errors import SettingsError, did_you_mean
 
 Language: TypeAlias = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
 VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 """Where a system says its language, the first that is set decides."""
 
-_chosen: list[Language] = ["en"]
+_chosen: list[Language | None] = [None]
 
 
 def current() -> Language:
     """The language that is spoken."""
-    return _chosen[0]
+    return _chosen[0] or language_of(os.environ)
 
 
-def use(language: Language) -> None:
-    """Speak a language from now on."""
+def use(language: Language | None) -> None:
+    """Speak a language from now on; None is that of the system."""
     _chosen[0] = language
 
 
-def known_language(language: str | None) -> None:
-    """Raise SettingsError for a language that is not spoken; None is no choice."""
-    if language is not None and language not in LANGUAGES:
-        raise SettingsError(f"there is no language {language}.", fix=did_you_mean(language, LANGUAGES))
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Speak a language for the length of a block."""
+    before = _chosen[0]
+    use(language)
+    try:
+        yield
+    finally:
+        use(before)
 
 
 def language_of(environment: Mapping[str, str]) -> Language:

@@ -3,15 +3,12 @@
 import re
 from functools import cache, partial
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from unicodedata import east_asian_width
 
-from perpixel.errors import printable
 from perpixel.language.catalogue_file import entries
 from perpixel.language.choice import Language, current
-
-if TYPE_CHECKING:
-    from perpixel.errors import PerpixelError
+from perpixel.language.plain_text import printable
 
 NOUNS: Final[dict[str, tuple[str, str]]] = {
     "image": ("images", "幅图像"),
@@ -26,6 +23,14 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "pixel": ("pixels", "个像素"),
     "error": ("errors", "个错误"),
     "warning": ("warnings", "个警告"),
+    "labelled image": ("labelled images", "幅有标注图像"),
+    "training image": ("training images", "幅训练图像"),
+    "pair": ("pairs", "对图像与掩膜"),
+    "multiclass class": ("multiclass classes", "个单标签类别"),
+    "multilabel class": ("multilabel classes", "个多标签类别"),
+    "level": ("levels", "级"),
+    "run": ("runs", "次运行"),
+    "object": ("objects", "个目标"),
 }
 """Plural, and counter with noun in Chinese, of what is counted."""
 WORDS: Final = {"train": "训练集", "val": "验证集", "test": "测试集", "all": "全部", "data": "其他数据"}
@@ -78,11 +83,6 @@ def translated(text: str, language: Language | None = None) -> str:
     if (language or current()) == "en":
         return text
     return "\n".join(map(_line, text.split("\n")))
-
-
-def translated_error(error: "PerpixelError", language: Language | None = None) -> str:
-    """The whole message of an error."""
-    return translated(str(error), language)
 
 
 @cache

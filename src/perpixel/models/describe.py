@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from perpixel.errors import SettingsError
+from perpixel.language import say
 from perpixel.models.base import SegmentationModel
 from perpixel.models.registry import build
 from perpixel.results import Result, Row
@@ -62,9 +63,12 @@ class NetworkDescription(Result):
     @property
     def headline(self) -> str:
         """The network, its parameters and multiply-adds."""
-        return (
-            f"{self.title}: {self.parameters / 1e6:.2f} M parameters, {self.multiply_adds / 1e9:.2f} G multiply-adds "
-            f"for {' × '.join(map(str, self.input_shape))}"
+        return say(
+            "{network}: {parameters} M parameters, {multiply_adds} G multiply-adds for {shape}",
+            network=self.title,
+            parameters=f"{self.parameters / 1e6:.2f}",
+            multiply_adds=f"{self.multiply_adds / 1e9:.2f}",
+            shape=" × ".join(map(str, self.input_shape)),
         )
 
     def tables(self) -> dict[str, Sequence[Row]]:
@@ -75,7 +79,7 @@ class NetworkDescription(Result):
         """The sums, and each layer."""
         return {"schema": 1, **asdict(self)}
 
-    def __str__(self) -> str:
+    def text(self) -> str:
         """The layers in columns, and the sums below."""
         rows = [("layer", "kind", "output", "parameters", "multiply-adds")]
         rows += [

@@ -1,12 +1,11 @@
 """Predict image files: read, predicted and written a piece at a time, in memory that does not grow with the image."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -25,10 +24,10 @@ from perpixel.prediction.output_table import OutputNames, check_names, output_pa
 from perpixel.prediction.outputs import Outputs, needs_tiff
 from perpixel.prediction.pieces import Piece, predicted_pieces, unknown_pieces
 from perpixel.prediction.pipeline import Consumer, ahead
+from perpixel.prediction.predicted_files import Written
 from perpixel.prediction.process_group import Processes, joined
 from perpixel.prediction.sharing import SharedImage, divided_tiles, end_sharing, planned, see_with_first
 from perpixel.prediction.staging import move, remove_leftovers, staging
-from perpixel.results import ResultList, Row, how_many
 from perpixel.shapes import AnyArray
 
 LOGGER: Final = logging.getLogger("perpixel")
@@ -48,69 +47,8 @@ BATCHES_WORTH_SHARING: Final = 4
 """For each process, of an image that several predict together."""
 
 
-@dataclass(frozen=True)
-class Written:
-    """What became of one image.
-
-    Args:
-        source: The image.
-        paths: Its outputs.
-        is_skipped: Whether they were there already.
-        objects: Pixels of each object, by class; None where they were not counted.
-    """
-
-    source: Path
-    paths: tuple[Path, ...]
-    is_skipped: bool = False
-    objects: Mapping[str, tuple[int, ...]] | None = None
-
-
 class OutputsThereError(OutputError):
     """The outputs of an image are there already, and shall stay."""
-
-
-@dataclass(frozen=True, repr=False)
-class PredictedFiles(ResultList[Written]):
-    """What became of each image, in the order in which they were written."""
-
-    @property
-    def headline(self) -> str:
-        """How many were predicted and skipped."""
-        left = f", {skipped:,} left as they were" if (skipped := sum(each.is_skipped for each in self)) else ""
-        counts = {name: (how_many(len(sizes), "object"), sizes) for name, sizes in self.objects.items()}
-        found = [
-            f"{many} of {name}, median {median(sizes):,.0f} px" for name, (many, sizes) in counts.items() if sizes
-        ]
-        if missing := [name for name, (_, sizes) in counts.items() if not sizes]:
-            found += [f"none of {', '.join(missing)}"]
-        end = f"; found {'; '.join(found)}" if found else ""
-        return f"{how_many(len(self) - skipped, 'image')} predicted{left}{end}"
-
-    @property
-    def objects(self) -> dict[str, list[int]]:
-        """Pixels of each object that was counted, by class."""
-        found: dict[str, list[int]] = {}
-        for each in self:
-            for name, sizes in (each.objects or {}).items():
-                found.setdefault(name, []).extend(sizes)
-        return found
-
-    def tables(self) -> dict[str, Sequence[Row]]:
-        """A row an image."""
-        return {
-            "images": [
-                {
-                    "image": each.source,
-                    "mask": each.paths[0] if each.paths else None,
-                    "skipped": each.is_skipped,
-                    **{name: len(sizes) for name, sizes in (each.objects or {}).items()},
-                }
-                for each in self
-            ]
-        }
-
-    def __str__(self) -> str:
-        return self.headline
 
 
 def predict_file(

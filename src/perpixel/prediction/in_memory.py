@@ -20,7 +20,8 @@ from perpixel.files.pillow_images import gray_or_colour
 from perpixel.files.read import is_image, read_header, read_image
 from perpixel.labels.codec import mask_of
 from perpixel.labels.labels import Labels
-from perpixel.results import Picture, Result, ResultList, Row, how_many, plain
+from perpixel.language import counted, say
+from perpixel.results import Picture, Result, ResultList, Row, plain
 from perpixel.runtime.json_values import JsonObject
 from perpixel.shapes import IGNORED, AnyArray, TargetArray
 
@@ -90,7 +91,8 @@ class Prediction(Result):
             for k, (name, area) in enumerate(self.areas.items())
             if k in self.labels.foreground_classes and not math.isnan(area.share)
         )
-        return f"{self.name}: {height} × {width} pixels, {found or 'nothing'}"
+        size = say("{height} × {width} pixels", height=f"{height:,}", width=f"{width:,}")
+        return f"{self.name}{say(': ')}{size}{say(', ')}{found or say('nothing')}"
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row a class, and a row an object."""
@@ -152,7 +154,7 @@ class Predictions(ResultList[Prediction]):
     @property
     def headline(self) -> str:
         """How many."""
-        return how_many(len(self), "image") + " predicted"
+        return say("{images} predicted", images=counted(len(self), "image"))
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row a class of an image, and a row an object."""
@@ -165,7 +167,8 @@ class Predictions(ResultList[Prediction]):
         """The first overlays."""
         return [Picture(each.name, each.overlay()) for each in self[:4]]
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """A line an image."""
         return "\n".join(each.headline for each in self)
 
 

@@ -4,9 +4,10 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from perpixel.errors import DataError, Problem, is_plain
+from perpixel.errors import DataError, Problem
 from perpixel.files.ome_zarr import is_zarr
 from perpixel.files.read import is_image
+from perpixel.language.plain_text import is_plain
 
 
 def expanded(inputs: Sequence[str]) -> list[Path]:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import overload
 
 from perpixel.prediction.arrays import ArrayPredictor
-from perpixel.prediction.files import RowProgress, Written, predict_file, predict_files
+from perpixel.prediction.files import RowProgress, predict_file, predict_files
 from perpixel.prediction.in_memory import ImageLike, Prediction, Predictions, read_given
 from perpixel.prediction.outputs import Outputs
+from perpixel.prediction.predicted_files import Written
 
 
 class Predictor(ArrayPredictor):

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from perpixel.errors import SettingsError, did_you_mean
 from perpixel.files.read import read_image
 from perpixel.labels.labels import Labels
+from perpixel.language import counted, say, translated
 from perpixel.prediction import Predictor
-from perpixel.results import ResultList, Row, how_many
+from perpixel.results import ResultList, Row
 from perpixel.runtime.choices import DEFAULT_STRATEGY
 from perpixel.runtime.json_values import JsonObject
 
@@ -72,8 +73,13 @@ class Ranking(ResultList[RankedImage]):
     @property
     def headline(self) -> str:
         """How many, the first, and what they are ranked by."""
-        first = f", {self[0].path.name} first" if self else ""
-        return f"{how_many(len(self), 'image')} to label{first}; {self.strategy}: {self.meaning}"
+        return say(
+            "{images} to label, {first} first; {strategy}: {meaning}",
+            images=counted(len(self), "image"),
+            first=self[0].path.name if self else "–",
+            strategy=self.strategy,
+            meaning=translated(self.meaning),
+        )
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row an image."""
@@ -83,8 +89,9 @@ class Ranking(ResultList[RankedImage]):
         """The strategy, what its scores are, and the images."""
         return {"strategy": self.strategy, "meaning": self.meaning} | super().to_dict()
 
-    def __str__(self) -> str:
-        return "\n".join([f"{self.strategy}: {self.meaning}", *map(str, self)])
+    def text(self) -> str:
+        """What the scores are, and an image a line with its own."""
+        return "\n".join([f"{self.strategy}{say(': ')}{translated(self.meaning)}", *map(str, self)])
 
 
 def rank_images(

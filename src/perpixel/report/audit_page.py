@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from perpixel.audit import Audit
-from perpixel.checking import ALL_PARTS, Check, class_rows, evenly_taken
+from perpixel.checking import PART_WORDS, Check, class_rows, evenly_taken
 from perpixel.dataset import Dataset, Sample
 from perpixel.dataset.description import FILE_NAME
 from perpixel.files.atomic import write_text
 from perpixel.language import counted, current, say, translated
 from perpixel.report import sections
-from perpixel.report.check_card import PART_WORDS, image_facts, kind_told, reason_told
+from perpixel.report.check_card import image_facts, kind_told, reason_told
 from perpixel.report.class_examples import class_examples
 from perpixel.report.page import rendered
 from perpixel.report.thumbnails import overlaid, thumbnail
@@ -64,7 +64,8 @@ def _page(answer: Check) -> str:
 def _facts(data: Dataset, splits: Sequence[Split]) -> list[str]:
     facts = [*image_facts(data), counted(len(data.labels), "class") + say(", ") + kind_told(data)]
     if len(splits) == 1:
-        facts += [f"{say(PART_WORDS[part])} {n:,}" for part in ALL_PARTS if (n := splits[0].counts[part])]
+        counts = splits[0].counts
+        facts += [f"{say(told)} {counts[part]:,}" for part, told in PART_WORDS.items() if counts[part]]
     return facts
 
 
@@ -74,7 +75,7 @@ def _class_rows(dataset: Dataset, figures: Audit) -> list[JsonObject]:
 
 
 def _part_rows(divided: Split) -> list[tuple[str, int, str]]:
-    reasons = {part: Counter(r for p, r in divided.parts.values() if p == part) for part in ALL_PARTS}
+    reasons = {part: Counter(r for p, r in divided.parts.values() if p == part) for part in PART_WORDS}
     return [
         (
             say(PART_WORDS[part]),

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from perpixel.checking import parts_told, spelled_value
 from perpixel.language import columns, counted, say, translated
 from perpixel.language.choice import Language
 from perpixel.runtime.colours import Paint
@@ -20,7 +21,6 @@ BAR_COLUMNS: Final = 20
 CLASSES_SHOWN: Final = 20
 SIZES_SHOWN: Final = 3
 MARKS: Final = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "blue")}
-PART_WORDS: Final = {"train": "training", "val": "validation", "test": "test", "gap": "left out"}
 GROUPED: Final = re.compile(r"group (?P<group>.+) by (?P<source>.+?)(, with its copies)?")
 
 
@@ -38,7 +38,7 @@ def check_card(answer: "Check", paint: Paint) -> str:
         lines += _splits(answer.splits)
     for finding in answer.findings:
         mark, colour = MARKS[finding.severity]
-        head, *rest = translated(str(finding.problem)).splitlines()
+        head, *rest = str(finding.problem).splitlines()
         lines += ["", f"{paint(mark, colour, is_bold=True)} {head}", *(f"  {line}" for line in rest)]
     page = [f"{say('page: ')}{answer.page}"] if answer.page else []
     return "\n".join([*lines, "", *page, _next(answer, paint)])
@@ -78,9 +78,8 @@ def reason_told(reason: str, language: Language | None = None) -> str:
 
 
 def _verdict(answer: "Check", paint: Paint) -> str:
-    if answer.is_usable:
-        return f"{paint('✓', 'green', is_bold=True)} " + say("{path} can be used.", path=answer.path)
-    return f"{paint('✗', 'red', is_bold=True)} " + say("{path} cannot be used yet.", path=answer.path)
+    mark, colour = ("✓", "green") if answer.is_usable else ("✗", "red")
+    return f"{paint(mark, colour, is_bold=True)} {answer.verdict}"
 
 
 def _images(dataset: "Dataset", audit: "Audit") -> list[str]:
@@ -100,7 +99,7 @@ def _classes(dataset: "Dataset", audit: "Audit", paint: Paint) -> list[str]:
         areas = sum(height * width for height, width in zip(audit.heights, audit.widths, strict=True))
         total = max(areas - audit.ignored_pixels, 1)
     lines = [_row(say("classes"), f"{len(labels)}{say(', ')}{kind_told(dataset)}")]
-    names = [f"{name} = {_spelled(value)}" for name, value in zip(labels.names, labels.values, strict=True)]
+    names = [f"{name} = {spelled_value(value)}" for name, value in zip(labels.names, labels.values, strict=True)]
     widest = max(map(columns, names[:CLASSES_SHOWN]))
     for name, figures, colour in list(zip(names, audit.classes, labels.colours, strict=True))[:CLASSES_SHOWN]:
         share = min(figures.pixels / total, 1)
@@ -112,17 +111,11 @@ def _classes(dataset: "Dataset", audit: "Audit", paint: Paint) -> list[str]:
     return lines
 
 
-def _spelled(value: int | tuple[int, int, int]) -> str:
-    return str(value) if isinstance(value, int) else "#{:02X}{:02X}{:02X}".format(*value)
-
-
 def _splits(splits: Sequence["Split"]) -> list[str]:
     lines = []
     for fold, divided in enumerate(splits):
-        found = {str(part): number for part, number in divided.counts.items()}
-        counts = [f"{say(told)} {found[part]:,}" for part, told in PART_WORDS.items() if found.get(part)]
         name = say("split") if len(splits) == 1 else say("fold {number}", number=fold)
-        lines.append(_row(name, say(", ").join(counts)))
+        lines.append(_row(name, parts_told(divided)))
     if splits:
         lines.append(_row("", _how_divided([reason for _, reason in splits[0].parts.values()])))
     return lines

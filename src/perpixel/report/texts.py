@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from perpixel.language import known_language
 from perpixel.metrics.metric_table import METRICS
+from perpixel.settings.known_language import refuse_unknown_language
 
 LANGUAGES: Final = {"en": 0, "zh": 1}
 
@@ -213,5 +213,5 @@ def texts(language: str) -> dict[str, str]:
     >>> texts("zh")["truth"]
     '真值'
     """
-    known_language(language)
+    refuse_unknown_language(language)
     return {key: both[LANGUAGES[language]] for key, both in TEXTS.items()}

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from perpixel.errors import SettingsError
+from perpixel.language import say
 from perpixel.language.choice import Language
 from perpixel.runtime.choices import DeviceName, DuplicatesMode, LoggerName, Precision, ScheduleName, Tta
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
@@ -80,6 +81,11 @@ class ModelSettings(SettingsSection):
     weights: str = Field(default="auto", description='"auto" (ImageNet where they are at hand), "none", or a file')
     options: JsonMapping = Field(default_factory=dict, description="keywords of the architecture")
     fine_tune_from: str | None = Field(default=None, description="a run or model file whose weights are taken over")
+
+    @property
+    def told(self) -> str:
+        """Its name, and that of its encoder."""
+        return say("{network} on {encoder}", network=self.name, encoder=self.encoder) if self.encoder else self.name
 
 
 class AugmentSettings(SettingsSection):

@@ -34,7 +34,8 @@ from perpixel.files.csv_cells import CSV_ERRORS, safe_cell
 from perpixel.files.folder_lock import LOCK
 from perpixel.files.parse import parse_yaml
 from perpixel.files.whole_file import text_of
-from perpixel.results import Result, Row, how_many, plain
+from perpixel.language import counted, say
+from perpixel.results import Result, Row, plain
 from perpixel.runtime.json_values import JsonMapping, JsonObject
 from perpixel.settings.tree import Settings, decided, request_from
 from perpixel.store.bundle import Bundle, is_bundle
@@ -67,11 +68,13 @@ class Run(Result):
     @property
     def headline(self) -> str:
         """Network, steps and the best validation."""
-        model, (trained, best) = self.settings.model, self.outcome()
-        encoder = f" on {model.encoder}" if model.encoder else ""
-        steps = f", {how_many(trained, 'step')}" if trained else ""
-        score = "" if math.isnan(best) else f", best validation mean IoU {best:.3f}"
-        return f"{self.folder}: {model.name}{encoder}{steps}{score}"
+        trained, best = self.outcome()
+        told = [f"{self.folder}: {self.settings.model.told}"]
+        if trained:
+            told.append(counted(trained, "step"))
+        if not math.isnan(best):
+            told.append(say("best validation mean IoU {best}", best=f"{best:.3f}"))
+        return say(", ").join(told)
 
     def outcome(self) -> tuple[int, float]:
         """Steps up to the last validation, 0 before the first, and the best mean IoU; NaN where there is none."""

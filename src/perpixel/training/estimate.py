@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from perpixel.language import translated
+from perpixel.language import counted, say, translated
 from perpixel.planning import Plan
 from perpixel.prediction import PredictOptions
-from perpixel.results import Result, Row, duration, how_many, plain
+from perpixel.results import Result, Row, duration, plain
 from perpixel.runtime.allocator import keep_freed_memory
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.operating_system import peak_memory_bytes
@@ -52,9 +52,9 @@ class TrainingEstimate(Result):
     @property
     def headline(self) -> str:
         """Network, steps and images."""
-        model, steps = self.settings.model, how_many(self.settings.train.steps or 0, "step")
-        encoder = f" on {model.encoder}" if model.encoder else ""
-        return f"{model.name}{encoder}, {steps} on {how_many(self.images[0], 'training image')}"
+        steps = counted(self.settings.train.steps or 0, "step")
+        images = counted(self.images[0], "training image")
+        return say("{network}, {steps} on {images}", network=self.settings.model.told, steps=steps, images=images)
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """Each choice with its reason."""
@@ -74,7 +74,8 @@ class TrainingEstimate(Result):
             "memory_mb": self.memory_mb,
         }
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """The choices with their reasons, and what the budget holds."""
         rows = [(choice.key, choice.shown, choice.reason) for choice in self.plan.choices]
         rows.append(("train.steps", f"{self.budget.settings.train.steps:,}", self._pace()))
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]

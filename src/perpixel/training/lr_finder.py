@@ -77,7 +77,8 @@ class RangeTest(Result):
         """Rates, losses and the suggestion."""
         return {"schema": 1, "suggested": self.suggested, "rates": list(self.rates), "losses": list(self.losses)}
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """The smoothed loss at some of the rates, and the headline."""
         places = np.unique(np.linspace(0, len(self.rates) - 1, SHOWN).round().astype(int))
         rows = [f"{self.rates[place]:>13.1e}  {self.smoothed[place]:.4f}" for place in places]
         return "\n".join(["learning rate  smoothed loss", *rows, "", self.headline])

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from perpixel.dataset.layout.names import FolderPlace, folder_place, natural, titles_of
-from perpixel.errors import Problem, is_plain
+from perpixel.errors import Problem
 from perpixel.files.read import is_image
+from perpixel.language.plain_text import is_plain
 
 NOT_DATA: Final = frozenset(
     {"__MACOSX", "__pycache__", "node_modules", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
