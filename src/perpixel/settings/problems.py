@@ -1,7 +1,7 @@
 """What is wrong with a setting, in a sentence, and how to correct it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import isclass
 from typing import Any, Final, get_args
 
@@ -10,45 +10,96 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from perpixel.errors import Problem, did_you_mean
+from perpixel.settings.named import MonitorSettings
 from perpixel.settings.renamed import RENAMED, RENAMED_VALUES
 
-_WHOLE: Final = ("int_parsing", "int_type", "int_from_float", "int_parsing_size")
-_NUMBERS: Final = ("float_", "finite_number", "greater_than", "less_than")
+WRONG_TOLD: Final = {
+    "int": "{0}: {1} = {2} is no whole number.",
+    "int_parsing_size": "{0}: {1} = {2} is too large a number.",
+    "float": "{0}: {1} = {2} is no number.",
+    "finite": "{0}: {1} = {2} is no finite number.",
+    "greater_than": "{0}: {1} = {2} is not above {3}.",
+    "greater_than_equal": "{0}: {1} = {2} is below {3}.",
+    "less_than": "{0}: {1} = {2} is not below {3}.",
+    "less_than_equal": "{0}: {1} = {2} is above {3}.",
+    "bool": "{0}: {1} = {2} is neither true nor false.",
+    "literal": "{0}: {1} = {2} is none of {3}.",
+    "string": "{0}: {1} = {2} is no text.",
+    "tuple": "{0}: {1} = {2} is no list.",
+    "too": "{0}: {1} = {2} holds more than {3} values.",
+    "dict": "{0}: {1} = {2} is no mapping of keys to values.",
+    "model": "{0}: {1} = {2} is no mapping of keys to values.",
+    "missing": "{0}: {1} is missing.",
+    "invalid": "{0}: {1} is a key that is no text.",
+    "single": "{0}: {1} = {2} is neither a number nor a text.",
+    "value": "{0}: {1} is refused: {3}.",
+}
+"""What is wrong, by the kind of error that pydantic names, or by the first word of that."""
+MENDED_TOLD: Final = {
+    "bool": "set {0} to true or false.",
+    "string": "give {0} as text, in quotes.",
+    "tuple": "write {0} as a list: [value, value].",
+    "too": "leave {1} values in {0}.",
+    "dict": "give {0} as KEY: VALUE pairs.",
+    "model": "give {0} as KEY: VALUE pairs.",
+    "missing": "give {0} a value.",
+    "invalid": "put the key in quotes.",
+    "single": "give {0} a number or a text.",
+    "value": "change {0} as it says.",
+}
+"""How to mend it, where that is not the range of a number or one of several words."""
+_NUMBERS: Final = ("int", "float", "finite", "greater", "less")
+_SINGLE: Final = ("bool", "int", "float", "str")
+"""What pydantic puts behind the place of a value that may be of several types."""
+_KEY: Final = "[key]"
+"""The same, where a key is wrong."""
+_MOST_LETTERS: Final = 60
 
 
-def problem_of(error: Any, source: str, tree: type[BaseModel], known: Sequence[str]) -> Problem:
-    """The problem of one setting.
+def problems_of(errors: Iterable[Any], source: str, tree: type[BaseModel], known: Sequence[str]) -> list[Problem]:
+    """The problems of the settings, each once.
 
     Args:
-        error: As pydantic describes it.
-        source: What to call the mapping that holds the setting.
+        errors: As pydantic describes them.
+        source: What to call the mapping that holds the settings.
         tree: The class of the whole tree.
         known: The dotted paths of all settings.
     """
-    path = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
+    meant = [each for each in errors if not (each["loc"][-1:] == ("str",) and isinstance(each["input"], Mapping))]
+    return list(dict.fromkeys(_problem(each, source, tree, known) for each in meant))
+
+
+def _problem(error: Any, source: str, tree: type[BaseModel], known: Sequence[str]) -> Problem:
+    *loc, last = [part for part in error["loc"] if part != MonitorSettings.__name__] or ["a setting"]
+    kind = "single" if last in _SINGLE else "invalid" if last == _KEY else error["type"]
+    loc += [] if last in {*_SINGLE, _KEY} else [last]
+    path = ".".join(map(str, loc))
+    if kind == "extra_forbidden":
         return Problem(f"{source}: unknown key {path}.", fix=_closest_key(path, known))
-    value = "" if isinstance(error["input"], dict | BaseModel) else f" = {error['input']}"
-    message = error["msg"].removeprefix("Value error, ")
-    what = f"{source}: {path}{value}: {message[0].lower()}{message[1:]}."
-    return Problem(what, fix=_fix(error, path, tree))
+    family, limit = kind.partition("_")[0], _limit(error)
+    what = WRONG_TOLD[kind if kind in WRONG_TOLD else family].format(source, path, _shown(error), limit)
+    if family == "literal":
+        return Problem(what, fix=_closest_word(_shown(error), limit.split(", ")))
+    if family in _NUMBERS:
+        return Problem(what, fix=_number_asked_for(path, _field(tree, loc), is_whole=family == "int"))
+    if "can be the budget" in limit:
+        return Problem(what, fix="give only one of them.")
+    return Problem(what, fix=MENDED_TOLD[family].format(path, limit))
 
 
-def _fix(error: Any, path: str, tree: type[BaseModel]) -> str:
-    kind = error["type"]
-    if kind == "literal_error":
-        given = str(error["ctx"].get("given", error["input"]))
-        return _closest_word(given, re.findall("'(.*?)'", error["ctx"]["expected"]))
-    if kind in _WHOLE or kind.startswith(_NUMBERS):
-        field = _field(tree, error["loc"])
-        is_whole = kind in _WHOLE or (field is not None and int in _parts(field.annotation))
-        return f"set {path} to a {'whole number' if is_whole else 'number'}{_range(field)}."
-    if kind.startswith("bool"):
-        return f"set {path} to true or false."
-    if kind == "value_error":
-        budget = "can be the budget" in error["msg"]
-        return "give only one of them." if budget else f"change {path} as it says."
-    return f"give {path} a value of that kind."
+def _shown(error: Any) -> str:
+    """The value that is wrong, in a few letters."""
+    text = str(error.get("ctx", {}).get("given", error["input"]))
+    return (text or '""') if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…"
+
+
+def _limit(error: Any) -> str:
+    """What the value goes beyond, what there is to choose from, or what else a check of ours says."""
+    found = error.get("ctx", {})
+    limit = found.get("max_length", next(iter(found.values()), ""))
+    if error["type"] == "literal_error":
+        return ", ".join(re.findall("'(.*?)'", limit))
+    return f"{limit:,.12g}" if isinstance(limit, int | float) else str(limit)
 
 
 def _field(tree: type[BaseModel], loc: Sequence[str | int]) -> FieldInfo | None:
@@ -72,6 +123,11 @@ def _parts(annotation: Any) -> Iterator[Any]:
         yield from _parts(each)
 
 
+def _number_asked_for(path: str, field: FieldInfo | None, *, is_whole: bool) -> str:
+    is_whole = is_whole or (field is not None and int in _parts(field.annotation))
+    return f"set {path} to a {'whole number' if is_whole else 'number'}{_range(field)}."
+
+
 def _range(field: FieldInfo | None) -> str:
     """The limits of a field, in words: ` from 0 to 1`; empty where it has none."""
     words = {Ge: " from {}", Gt: " above {}", Le: " to {}", Lt: ", below {}"}
@@ -90,4 +146,7 @@ def _closest_key(path: str, known: Sequence[str]) -> str:
     """The closest known key; a right name in the wrong section is found by its last part."""
     by_name = RENAMED | {key.rpartition(".")[2]: key for key in known}
     last = path.rpartition(".")[2]
-    return f"did you mean {by_name[last]}?" if last in by_name else did_you_mean(path, known)
+    if last in by_name:
+        return f"did you mean {by_name[last]}?"
+    sections = {key.partition(".")[0] for key in known} - {*known} if last == path else set()
+    return did_you_mean(path, [*known, *sections])

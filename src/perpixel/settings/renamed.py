@@ -74,5 +74,5 @@ RENAMED: Final[dict[str, str]] = {
 }
 """Our setting, by the last part of another name for it."""
 
-RENAMED_VALUES: Final[dict[str, str]] = {"one": "none", "mirror": "hflip", "turns": "d4"}
+RENAMED_VALUES: Final[dict[str, str]] = {"one": "none", "mirror": "hflip", "turns": "d4", "gpu": "cuda"}
 """Our word, by another one for it."""

@@ -17,7 +17,7 @@ from perpixel.runtime.choices import DeviceName, DuplicatesMode, LoggerName, Pre
 from perpixel.runtime.json_values import Json, JsonMapping, JsonObject
 from perpixel.settings.named import LossSettings, MonitorSettings, SettingsSection, loss_terms, monitor_given
 from perpixel.settings.presets import PRESETS
-from perpixel.settings.problems import problem_of
+from perpixel.settings.problems import problems_of
 from perpixel.shapes import LEAST_SCALE
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -294,7 +294,7 @@ def _checked(kind: type[Asked], tree: JsonMapping, source: str = "the settings")
         return kind.model_validate(tree)
     except ValidationError as error:
         known = setting_names(Request)
-        raise SettingsError.of(problem_of(each, source, Request, known) for each in error.errors()) from None
+        raise SettingsError.of(problems_of(error.errors(), source, Request, known)) from None
 
 
 def changed(settings: Asked, changes: JsonMapping) -> Asked:
