@@ -227,6 +227,7 @@ def test_a_ranking_names_its_strategy_and_what_to_do_next(monkeypatch, capsys):
         ("- images/0123456789abcdef.png: no mask", ["- images/", "  0123456789ab", "  cdef.png: no", "  mask"]),
         ("a  one two three", ["a  one two", "   three"]),
         ("\x1b[1mNext: \x1b[0mperpixel train a/folder", ["\x1b[1mNext: \x1b[0mperpixel train a/folder"]),
+        ("a  1  2  33  44\n\nsum", ["a  1  2  33", "", "a  44", "", "sum"]),
         ("bb  a    1  22  3\ncc  aaa  4   5  6", ["bb  a    1  22", "cc  aaa  4   5", "", "bb  3", "cc  6", ""]),
     ],
 )

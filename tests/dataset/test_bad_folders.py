@@ -45,6 +45,17 @@ def test_the_closest_name_is_shown_for_a_missing_mask(tmp_path):
     assert "a3.png: closest mask is a_3.png" in text
 
 
+def test_a_mask_without_an_image_is_named_where_images_lack_masks(tmp_path):
+    pairs(tmp_path, 12)
+    for number in range(4, 12):
+        (tmp_path / "masks" / f"a{number}.png").rename(tmp_path / "masks" / f"{'qrstuvwx'[number - 4] * 9}.png")
+    text = _said(tmp_path)
+    assert "8 of 12 images" in text
+    assert "qqqqqqqqq.png: a mask without an image" in text
+    assert text.count("a mask without an image") == 2
+    assert "… and 5 more" in text
+
+
 def test_masks_without_image_are_told(tmp_path):
     pairs(tmp_path)
     (tmp_path / "images" / "a3.png").unlink()

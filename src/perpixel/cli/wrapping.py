@@ -46,6 +46,8 @@ def wrapped(text: str, width: int) -> str:
     parts: list[str] = []
     for is_table, lines in groupby(text.split("\n"), _is_of_figures):
         told = list(lines)
+        if parts[-1:] == told[:1] == [""]:  # a table that was broken has ended with a blank line
+            told = told[1:]
         parts += _blocks(told, width) if is_table else [part for line in told for part in _lines(line, width)]
     return "\n".join(parts)
 

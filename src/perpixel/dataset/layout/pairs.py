@@ -10,12 +10,15 @@ from unicodedata import normalize
 
 from perpixel.dataset.layout.affixes import by_affix
 from perpixel.dataset.layout.names import file_role, key, key_words, natural, stem
-from perpixel.errors import Problem
+from perpixel.errors import EXAMPLES_SHOWN, Problem
 
 FIRST_CHOICE: Final = frozenset(
     {"semantic", "semseg", "trainids", "labeltrainids", "consensus", "final", "corrected"}
 )
 """In the name of a mask: it counts where others of the same image do not say so."""
+
+LONE_SHOWN: Final = 2
+"""Masks without an image that are named among images without a mask."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,14 @@ def missing_masks(
 ) -> Problem:
     """What to say of images without a mask beside others that have one."""
     names = [mask.name for mask in masks]
-    examples = []
+    examples, named = [], set()
     for image in sorted(pairs.without_mask):
         close = get_close_matches(image.name, names, n=1, cutoff=0.5) if len(names) < 5000 else []
         examples.append(f"{image.name}: closest mask is {close[0]}" if close else str(image))
+        named.update(close)
+    lone = [f"{mask}: a mask without an image" for mask in pairs.without_image if mask.name not in named]
+    place = EXAMPLES_SHOWN - LONE_SHOWN
+    examples[place:place] = lone[:LONE_SHOWN]  # not behind many images, where nobody sees them
     return Problem(
         f"{masks[0].parent} has no mask for {len(pairs.without_mask)} of {len(images)} images in {images[0].parent}.",
         fix=fix,
