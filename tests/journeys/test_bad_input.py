@@ -105,7 +105,7 @@ def test_all_that_is_wrong_is_told_at_once(data, train_refused):
 
 @pytest.mark.parametrize("budget", ["steps", "minutes", "epochs"])
 def test_a_budget_of_zero(data, tmp_path, refused, budget):
-    refused(["train", data, "--out", tmp_path / "run", f"--{budget}", "0"], f"train.{budget} = 0 is below")
+    refused(["train", data, "--out", tmp_path / "run", f"--{budget}", "0"], f"train.{budget} = 0", "is below")
     assert not (tmp_path / "run").exists()
 
 
