@@ -63,6 +63,13 @@ def test_lines_of_a_chinese_paragraph_are_joined_and_code_is_not():
     assert joined("```text\n甲\n乙\n```\n丙\n丁") == "```text\n甲\n乙\n```\n丙丁"
 
 
+def test_a_mark_stays_beside_the_code_that_it_follows():
+    held = module_of("marks_beside_code").held
+    assert held("（<code>log/</code>）。它") == '<span class="held">（<code>log/</code>）。</span>它'
+    assert held("<code>a</code> or <code>b</code>.") == '<code>a</code> or <span class="held"><code>b</code>.</span>'
+    assert held("<pre><code>a</code></pre>.") == "<pre><code>a</code></pre>."
+
+
 def test_the_settings_say_in_chinese_what_they_are():
     assert "| `train.ema` | `0.0` | 权重滑动平均" in module_of("settings_table").table("zh")
 
