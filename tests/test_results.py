@@ -166,6 +166,11 @@ def test_results_speak_chinese_and_their_keys_do_not_change(tmp_path, cells, cel
         perpixel.convert(cells, tmp_path / "converted"),
         perpixel.doctor(self_test=False),
     ]
+    with speaking("zh"):
+        assert "个类别（background, foreground），图像有 3 个通道；用 .predict(image) 得到 Prediction" in repr(
+            perpixel.load(cells_run)
+        )
+        assert "<th>learning rate</th>" in cells_run._repr_html_()
     left = {}
     for result in results:
         in_english = repr(result), str(result), result.to_dict(), result.tables()

@@ -234,7 +234,7 @@ def duration(seconds: float) -> str:
 def _table_html(rows: Sequence[Row], bar: str) -> str:
     if not rows:
         return ""
-    heads = "".join(f"<th>{_escaped(key.replace('_', ' '))}</th>" for key in rows[0])
+    heads = "".join(f"<th>{html.escape(printable(key.replace('_', ' ')))}</th>" for key in rows[0])
     body = "".join(
         "<tr>" + "".join(f"<td>{_cell_html(value, is_bar=key == bar)}</td>" for key, value in row.items()) + "</tr>"
         for row in rows[:MAX_ROWS]

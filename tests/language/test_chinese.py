@@ -15,6 +15,7 @@ from perpixel import cli
 from perpixel.errors import DataError
 from perpixel.language import columns, counted, say, speaking, translated
 from perpixel.language.catalogue_file import entries
+from perpixel.language.notices import LOGGER
 from perpixel.language.sentences import PLACEHOLDER, chinese
 from syntax import nodes_of
 
@@ -218,6 +219,13 @@ def test_a_level_of_a_pruned_network_is_said_in_chinese():
         translated(line, "zh")
         == "第 1 级          0.10 M 参数              4.0 G 乘加   0.080 s  平均 IoU 0.508  runs/p/model.safetensors"
     )
+
+
+@pytest.mark.usefixtures("_in_chinese")
+def test_what_is_told_in_passing_is_said_in_chinese(caplog):
+    LOGGER.warning("the masks are of one class, %s.", "nuclei")
+    LOGGER.warning("%s", DataError("the masks are of one class, 100 %s.", fix="write a name").problems[0])
+    assert caplog.messages == ["掩膜只有一个类别：nuclei。", "掩膜只有一个类别：100 %s。\n修正：write a name"]
 
 
 def test_what_is_not_known_stays_english():

@@ -211,8 +211,13 @@ def test_whatever_is_told_in_passing_steers_no_terminal(capsys):
 
     from perpixel.cli.progress_bars import Notices
     from perpixel.language import translated
+    from perpixel.language.notices import LOGGER
 
     assert translated("a\x1b[2Jb\nc", "zh") == translated("a\x1b[2Jb\nc", "en") == "a\\x1b[2Jb\nc"
     record = logging.LogRecord("perpixel", logging.INFO, "", 0, "weights of %s", ("\x1b[2J\u202e",), None)
-    Notices().emit(record)
+    LOGGER.addHandler(notices := Notices())
+    try:
+        LOGGER.handle(record)
+    finally:
+        LOGGER.removeHandler(notices)
     assert capsys.readouterr().err == "weights of \\x1b[2J\\u202e\n"

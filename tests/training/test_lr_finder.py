@@ -124,7 +124,7 @@ def test_the_picture_is_in_the_language_that_is_spoken_where_a_font_has_its_lett
     with caplog.at_level(logging.INFO, "perpixel"), speaking("zh"):
         range_figure(RangeTest(tuple(RATES), tuple(np.linspace(1, 0.1, STEPS))), tmp_path / "rates.png")
     assert [(panel.get_xlabel(), panel.get_ylabel()) for panel in drawn] == [labels]
-    assert ("labelled in English" in caplog.text) == (labels[1] == "loss")
+    assert ("图中文字为英文" in caplog.text) == (labels[1] == "loss")
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_steps(tmp_path, cells):

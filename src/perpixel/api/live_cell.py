@@ -80,9 +80,10 @@ class LiveCell:
 
     def _show(self) -> None:
         parts = say("image, truth, prediction", language=self._language)
+        colon = say(": ", language=self._language)
         shown = "".join(
             f'<figure style="margin:.4em 0"><img src="{uri}" alt="{html.escape(name)}">'
-            f'<figcaption style="font-size:smaller">{html.escape(name)}: {parts}</figcaption>'
+            f'<figcaption style="font-size:smaller">{html.escape(name)}{colon}{parts}</figcaption>'
             "</figure>"
             for name, uri in self._pictures.items()
         )

@@ -17,6 +17,7 @@ from perpixel.cli.spoken import spoken_language, usage_error
 from perpixel.cli.wrapping import shown
 from perpixel.errors import DataError, PerpixelError, SettingsError
 from perpixel.language import say, speaking
+from perpixel.language.notices import LOGGER
 
 RENAMED_WORDS: Final = {
     "rates": "find-lr",
@@ -83,14 +84,14 @@ def run_application(app: typer.Typer, arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal of few letters shows ? and does not fail
             stream.reconfigure(errors="replace")
-    logger, notices = logging.getLogger("perpixel"), Notices()
-    logger.addHandler(notices)
-    logger.setLevel(logging.INFO)
+    notices = Notices()
+    LOGGER.addHandler(notices)
+    LOGGER.setLevel(logging.INFO)
     try:
         with speaking(spoken_language(words, os.environ)):
             return _exit_code(app, words)
     finally:
-        logger.removeHandler(notices)
+        LOGGER.removeHandler(notices)
 
 
 def _exit_code(app: typer.Typer, words: list[str]) -> int:

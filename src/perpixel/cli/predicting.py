@@ -11,7 +11,7 @@ from perpixel.cli.next_step import say_next
 from perpixel.cli.progress_bars import bars
 from perpixel.cli.typer_options import with_typer_options
 from perpixel.cli.wrapping import shown
-from perpixel.language import say, translated
+from perpixel.language import say
 from perpixel.settings.prediction_options import PredictionOptions
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
@@ -48,7 +48,7 @@ def predict(
             **asked,
         )
     if written or api.speaks():  # a process may have seen tiles of what another one wrote
-        print(shown(translated(f"{written}: {out}")))
+        print(shown(f"{written}{say(': ')}{out}"))
         if asked["overlay"]:
             print(f"{say('overlays: ')}{out / 'overlays'}")
         say_next("next", run, inputs[0] if len(inputs) == 1 else "IMAGES")

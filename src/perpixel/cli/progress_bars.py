@@ -132,11 +132,11 @@ _open_bars: list[Bars] = []
 
 
 class Notices(logging.Handler):
-    """Writes what the package reports while it works as lines of standard error, in the language that is spoken."""
+    """Writes what the package reports while it works as lines of standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one notice."""
-        line = with_flags(translated(record.getMessage()))
+        line = with_flags(record.getMessage())
         if _open_bars:
             _open_bars[-1].say_line(line)
         else:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from perpixel.diagnosis.machine import facts
 from perpixel.diagnosis.self_test import checks, told
+from perpixel.language.notices import LOGGER
 from perpixel.results import Result, Row
 from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.progress import Progress, silent
@@ -100,9 +101,8 @@ def _tried(folder: Path, progress: Progress) -> tuple[SelfCheck, ...]:
 
 def _outcome(name: str, check: Callable[[], None], folder: Path) -> SelfCheck:
     """Try one; whatever goes wrong is what a bug report is about."""
-    start, logger = time.monotonic(), logging.getLogger("perpixel")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    start, level = time.monotonic(), LOGGER.level
+    LOGGER.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -110,5 +110,5 @@ def _outcome(name: str, check: Callable[[], None], folder: Path) -> SelfCheck:
     except Exception as error:
         return SelfCheck(name, time.monotonic() - start, told(error, folder))
     finally:
-        logger.setLevel(level)
+        LOGGER.setLevel(level)
     return SelfCheck(name, time.monotonic() - start)

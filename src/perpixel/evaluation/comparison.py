@@ -19,7 +19,7 @@ from perpixel.evaluation.image_score import pixel_score
 from perpixel.evaluation.scoring import answer_of, groups_of_samples, samples_of_part
 from perpixel.files.atomic import write_text
 from perpixel.labels.labels import Value
-from perpixel.language import counted, say
+from perpixel.language import counted, say, subset
 from perpixel.metrics import Counts, Interval, bootstrap_interval, paired_difference
 from perpixel.metrics.counts import Float64s
 from perpixel.metrics.metric_table import METRICS, compute, metrics_of
@@ -76,7 +76,7 @@ class Comparison(Result):
             "{runs} on {images} ({part}): {best} has mean IoU {score}",
             runs=counted(len(self.names), "run"),
             images=counted(len(self.counts[0].true_positive), "image"),
-            part=self.part,
+            part=subset(self.part),
             best=self.names[best],
             score=_spelled(self.scores[best].value[0]),
         )

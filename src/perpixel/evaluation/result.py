@@ -20,7 +20,7 @@ from perpixel.files.atomic import write_text
 from perpixel.files.write import overlay, picture
 from perpixel.labels.decision import Calibration, Decision
 from perpixel.labels.labels import Labels
-from perpixel.language import counted, say
+from perpixel.language import counted, say, subset
 from perpixel.metrics import Counts, Interval, ThresholdCurves, baselines, bootstrap_interval
 from perpixel.metrics.counts import Float64s
 from perpixel.metrics.metric_table import METRICS, compute, metrics_of
@@ -162,7 +162,7 @@ class Evaluation(Result):
         low_high = self.mean_iou.interval
         span = f" [{low_high[0]:.3f}, {low_high[1]:.3f}]" if low_high else ""
         score, images = f"{_spelled(self.mean_iou)}{span}", counted(len(self.images), "image")
-        return say("mean IoU {score} on {images} ({part})", score=score, images=images, part=self.part)
+        return say("mean IoU {score} on {images} ({part})", score=score, images=images, part=subset(self.part))
 
     def tables(self) -> dict[str, Sequence[Row]]:
         """A row a class, a row a score of all classes, a row an image."""

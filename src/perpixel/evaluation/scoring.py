@@ -1,6 +1,5 @@
 """One pass over the images of a part: predict each whole, score it, add up."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from perpixel.evaluation.result import Evaluation
 from perpixel.files.atomic import refuse_unwritable
 from perpixel.labels.decision import Calibration
 from perpixel.labels.labels import Labels, Value
+from perpixel.language.notices import LOGGER
 from perpixel.metrics import ThresholdCurves, threshold_curves
 from perpixel.prediction import Predictor
 from perpixel.runtime.allocator import keep_freed_memory
@@ -30,7 +30,6 @@ from perpixel.store.run_folder import Run
 
 Watch: TypeAlias = Callable[[Dataset, ImageAnswer, int], None]
 
-LOGGER: Final = logging.getLogger("perpixel")
 CONTOUR_IMAGES: Final = 64
 """Distances between contours are measured, and ROC curves kept, of at most so many, evenly taken."""
 

@@ -9,15 +9,13 @@ principle. Basins are joined in the order of their passes: Edelsbrunner, Letsche
 persistence and simplification.
 """
 
-import logging
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpixel.geometry.components import RegionFinder, Regions
-
-LOGGER: Final = logging.getLogger("perpixel")
+from perpixel.language.notices import LOGGER
 
 NECK: Final = 0.75
 

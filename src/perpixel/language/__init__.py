@@ -5,7 +5,7 @@ errors and findings, is recognised again by `translated`, so that they need to k
 """
 
 from perpixel.language.choice import LANGUAGES, current, language_of, speaking, use
-from perpixel.language.sentences import columns, counted, say, translated
+from perpixel.language.sentences import columns, counted, say, subset, translated
 
 __all__ = [
     "LANGUAGES",
@@ -15,6 +15,7 @@ __all__ = [
     "language_of",
     "say",
     "speaking",
+    "subset",
     "translated",
     "use",
 ]

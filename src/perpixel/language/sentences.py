@@ -56,6 +56,15 @@ def counted(number: int, noun: str, language: Language | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
+def subset(name: str) -> str:
+    """The name of a subset of the images, in the language that is spoken.
+
+    >>> subset("val")
+    'val'
+    """
+    return WORDS.get(name, name) if current() == "zh" else name
+
+
 def say(sentence: str, /, *, language: Language | None = None, **values: Any) -> str:
     """A sentence in the language that is spoken, with its values filled in.
 

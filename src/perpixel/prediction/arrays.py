@@ -1,9 +1,8 @@
 """Networks and a codec, from images in memory to probabilities, targets and masks."""
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,9 @@ from perpixel.files.open_image import without_data
 from perpixel.geometry.tiling import Blender, Block, Tile, Tiling
 from perpixel.labels.codec import Codec, mask_of
 from perpixel.labels.decision import Calibration, decide
+from perpixel.language import counted, say
+from perpixel.language.notices import LOGGER
+from perpixel.language.plain_text import printable
 from perpixel.prediction.memory import MAPS_KEPT, MemoryNeed, keeps_freed_memory
 from perpixel.prediction.pipeline import ahead
 from perpixel.prediction.predict_options import PredictOptions
@@ -23,7 +25,6 @@ from perpixel.shapes import IGNORED, AnyArray, ImageArray, MaskArray, TargetArra
 if TYPE_CHECKING:
     from torch import nn
 
-LOGGER: Final = logging.getLogger("perpixel")
 
 WINDOWS_HELD, ANSWERS_HELD = 3, 4
 """Windows read ahead, waiting and seen by the network; answers summed, blended, decoded and waiting to be written."""
@@ -116,10 +117,13 @@ class ArrayPredictor:
 
     def __repr__(self) -> str:
         names = self.codec.labels.names
-        return (
-            f"<{type(self).__name__}: {len(names)} classes ({', '.join(names)}), images of "
-            f"{self.codec.channels} channels; .predict(image) gives a Prediction>"
+        told = say(
+            "{classes} ({names}), images of {channels}; .predict(image) gives a Prediction",
+            classes=counted(len(names), "class"),
+            names=", ".join(names),
+            channels=counted(self.codec.channels, "channel"),
         )
+        return f"<{type(self).__name__}: {printable(told)}>"
 
     def probabilities(self, image: ImageArray, name: str = "the image") -> NDArray[np.float32]:
         """Predict an image in memory.

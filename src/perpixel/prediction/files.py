@@ -1,6 +1,5 @@
 """Predict image files: read, predicted and written a piece at a time, in memory that does not grow with the image."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from perpixel.files.ome_zarr import require_zarr
 from perpixel.files.open_image import OpenImage
 from perpixel.files.read import Header, open_image, read_header
 from perpixel.files.world_files import PlaceFiles, place_files
+from perpixel.language.notices import LOGGER
 from perpixel.prediction.arrays import ArrayPredictor, WindowProbabilities
 from perpixel.prediction.job import Job
 from perpixel.prediction.memory import settle_freed_memory
@@ -29,8 +29,6 @@ from perpixel.prediction.process_group import Processes, joined
 from perpixel.prediction.sharing import SharedImage, divided_tiles, end_sharing, planned, see_with_first
 from perpixel.prediction.staging import move, remove_leftovers, staging
 from perpixel.shapes import AnyArray
-
-LOGGER: Final = logging.getLogger("perpixel")
 
 Answers: TypeAlias = Callable[[int], Iterator[WindowProbabilities]]
 """What the networks say to the batches of a page, which is told from 0."""

@@ -111,7 +111,7 @@ class Prediction(Result):
 
     def pictures(self) -> Sequence[Picture]:
         """The image, and the overlay."""
-        return [Picture("image", write.picture(self.image)), Picture("prediction", self.overlay())]
+        return [Picture(say("image"), write.picture(self.image)), Picture(say("prediction"), self.overlay())]
 
     def overlay(self, opacity: float = 0.5) -> NDArray[np.uint8]:
         """The image with the classes' colours over it, (H, W, 3) uint8."""

@@ -1,12 +1,12 @@
 """The range test as a picture."""
 
-import logging
 from pathlib import Path
 from typing import Any, Final
 
 from perpixel.files.atomic import replacing
 from perpixel.language import current, say
 from perpixel.language.choice import Language
+from perpixel.language.notices import LOGGER
 from perpixel.report.svg_curves import BLUE, ORANGE
 from perpixel.training import RangeTest
 
@@ -25,7 +25,6 @@ CHINESE_FONTS: Final = (
     "Arial Unicode MS",
 )
 """Fonts with Chinese letters that Linux, Windows and macOS have, the first found is taken."""
-_log = logging.getLogger("perpixel")
 
 
 def range_figure(test: RangeTest, path: Path) -> None:
@@ -72,6 +71,6 @@ def _letters() -> tuple[Language, Any]:
     known = set(fontManager.get_font_names())
     found = next((name for name in CHINESE_FONTS if name in known), None)
     if found is None:
-        _log.info("no font with Chinese letters is installed here: the picture is labelled in English.")
+        LOGGER.info("no font with Chinese letters is installed here: the picture is labelled in English.")
         return "en", {}
     return current(), {"font.family": [found, "DejaVu Sans"], "axes.unicode_minus": False}

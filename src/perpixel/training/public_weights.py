@@ -1,11 +1,11 @@
 """Weights that others have trained: a file to fine-tune from, and what happens where there are none."""
 
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from perpixel.errors import SettingsError
+from perpixel.language.notices import LOGGER
 from perpixel.models import MODELS, missing_weights
 from perpixel.models.torchvision_weights import network_of
 from perpixel.models.weights import read_state
@@ -14,7 +14,6 @@ from perpixel.runtime.json_values import JsonObject
 from perpixel.settings.tree import Request, changed
 from perpixel.store.model_file import is_model
 
-LOGGER: Final = logging.getLogger("perpixel")
 WEIGHT_FILES: Final = (".pth", ".pt", ".safetensors")
 
 

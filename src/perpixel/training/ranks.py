@@ -4,13 +4,14 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from perpixel.errors import PerpixelError, Problem, RunError, SettingsError
+from perpixel.language.notices import LOGGER
 from perpixel.metrics import Counts
 from perpixel.runtime.distributed import started_processes
 from perpixel.runtime.hardware import Device, chosen_device, refuse_missing_devices
@@ -21,7 +22,6 @@ from perpixel.training.validation import Validation
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-LOGGER: Final = logging.getLogger("perpixel")
 
 T = TypeVar("T")
 

@@ -1,15 +1,14 @@
 """Runs from their beginning to their end: one network, or an ensemble of one a fold, averaged at prediction."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from perpixel.errors import RunError, SettingsError
 from perpixel.files.folder_lock import FolderLock
+from perpixel.language.notices import LOGGER
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress, silent
 from perpixel.settings.tree import LEAST_MINUTES, Asked, Request, changed
@@ -21,8 +20,6 @@ from perpixel.training.checkpoint import TrainingState, load_checkpoint
 from perpixel.training.ranks import Ranks, ranks_for
 from perpixel.training.setup import TrainingSetup, prepare_training, reopen_training
 from perpixel.training.trainer import Trainer
-
-LOGGER: Final = logging.getLogger("perpixel")
 
 
 def train_run(

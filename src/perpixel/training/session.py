@@ -1,10 +1,9 @@
 """Everything that a training step needs, made from settings and data, and the step itself."""
 
-import logging
 import math
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from perpixel.dataset import Dataset, Sample
 from perpixel.errors import SettingsError
+from perpixel.language.notices import LOGGER
 from perpixel.metrics import Counts, count
 from perpixel.models import SegmentationModel
 from perpixel.prediction import PredictOptions, Predictor
@@ -31,8 +31,6 @@ from perpixel.training.ranks import ranks_for
 from perpixel.training.schedule import LearningRate, StepSchedule, learning_rate_share
 from perpixel.training.step import StepResult, hardware_for, loss_for, loss_of, set_training_mode
 from perpixel.training.validation import Validation, monitored, validate
-
-LOGGER: Final = logging.getLogger("perpixel")
 
 
 class Session:

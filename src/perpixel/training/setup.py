@@ -1,12 +1,11 @@
 """Before the first step: read the data, split them, plan, and build what takes the steps; nothing is written."""
 
-import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from perpixel.audit import Audit, audit
 from perpixel.dataset import Dataset, Finding, scan
@@ -14,6 +13,7 @@ from perpixel.dataset.overrides import stated_by
 from perpixel.dataset.sample import warning
 from perpixel.errors import SettingsError
 from perpixel.labels.labels import Labels
+from perpixel.language.notices import LOGGER
 from perpixel.models.registry import refuse_unknown_network
 from perpixel.planning import Plan, card_of, facts_of, plan_for
 from perpixel.runtime.allocator import keep_freed_memory
@@ -31,8 +31,6 @@ from perpixel.training.step import loss_for
 from perpixel.training.threads import take_threads, take_threads_of_run
 from perpixel.training.timing import FittedBudget, Stopwatch, fit_budget
 from perpixel.training.validation import monitored
-
-LOGGER: Final = logging.getLogger("perpixel")
 
 
 @dataclass(frozen=True)

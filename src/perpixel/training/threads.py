@@ -1,13 +1,9 @@
 """The threads that a training computes with: sums of another number of threads round otherwise."""
 
-import logging
-from typing import Final
-
 import torch
 
+from perpixel.language.notices import LOGGER
 from perpixel.settings.tree import Request, Settings
-
-LOGGER: Final = logging.getLogger("perpixel")
 
 
 def take_threads(request: Request) -> None:

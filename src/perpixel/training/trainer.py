@@ -1,6 +1,5 @@
 """The loop: steps, validations, checkpoints, and a schedule that always completes."""
 
-import logging
 import math
 import time
 from collections import deque
@@ -13,6 +12,8 @@ import numpy as np
 import torch
 
 from perpixel.errors import RunError
+from perpixel.language import say
+from perpixel.language.notices import LOGGER
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.runtime.progress import Progress
 from perpixel.settings.tree import changed
@@ -28,7 +29,6 @@ from perpixel.training.session import Session
 from perpixel.training.step import StepResult
 from perpixel.training.validation import Validation
 
-LOGGER: Final = logging.getLogger("perpixel")
 RETIMED_EVERY: Final = 20
 RETIMED_TIMES: Final = 30
 """A training of few steps looks at the clock so many times, one of many after every RETIMED_EVERY."""
@@ -253,7 +253,7 @@ class Trainer:
 
     def _note(self, step: StepResult) -> str:
         speed = step.images / self._step_seconds[-1]
-        told = [] if math.isnan(step.loss) else [f"loss {step.loss:.3f}"]
+        told = [] if math.isnan(step.loss) else [f"{say('loss')} {step.loss:.3f}"]
         if self._state.history and math.isfinite(last := self._state.history[-1]["validation_mean_iou"]):
             told.append(f"IoU {last:.3f}")
-        return "  ".join([*told, f"{speed:.0f} images/s"])
+        return "  ".join([*told, say("{speed} images/s", speed=f"{speed:.0f}")])
