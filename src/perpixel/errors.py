@@ -17,6 +17,7 @@ from difflib import SequenceMatcher, get_close_matches
 from typing import Self
 
 from perpixel.language import translated
+from perpixel.language.agreement import agreed
 from perpixel.language.plain_text import printable
 
 EXAMPLES_SHOWN = 5
@@ -30,7 +31,7 @@ class Problem:
     """One thing that is wrong, where it was seen, and how to mend it.
 
     Args:
-        what: The problem in one sentence, with its value and file.
+        what: The problem in one sentence, with its value and file; `(s)` and `[is|are]` agree with the number before.
         fix: The sentence that repairs it.
         examples: Files or values that show it; at most five are printed.
 
@@ -43,6 +44,9 @@ class Problem:
     what: str
     fix: str
     examples: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", agreed(self.what))
 
     def in_english(self) -> str:
         """Its lines, whatever language is spoken."""

@@ -202,5 +202,5 @@ def test_test_images_alone_convert(tmp_path):
 
 def test_one_labelled_image_is_no_data_set(tmp_path):
     pairs(tmp_path / "data", 1)
-    with pytest.raises(DataError, match=r"(?s)1 labelled image\(s\).*Fix: label one more"):
+    with pytest.raises(DataError, match=r"(?s)1 labelled image.*Fix: label one more"):
         perpixel.convert(tmp_path / "data", tmp_path / "out")

@@ -62,7 +62,7 @@ def test_blocks_are_windows_of_the_raster_with_a_gap_between_them(folder):
     assert set(shown[shown % 100 > 0]) == {101}  # in one block, and three pixels off any other
     assert len(dataset.samples) == 24
     assert (shown % 100 == 1).mean() > 0.8
-    assert "1 georeferenced raster(s) are cut into 24 blocks of about" in dataset.findings[-1].problem.what
+    assert "1 georeferenced raster is cut into 24 blocks of about" in dataset.findings[-1].problem.what
 
 
 def test_blocks_are_divided_and_their_figures_are_those_of_their_pixels(folder):

@@ -42,7 +42,7 @@ def test_two_splits_that_share_masks_are_refused(tmp_path):
     _images(tmp_path / "train", range(4))
     _images(tmp_path / "val", range(2), 50)
     _masks(tmp_path / "label", range(4))
-    with pytest.raises(DataError, match=r"2 mask\(s\) would serve two images each"):
+    with pytest.raises(DataError, match=r"2 masks would serve two images each"):
         scan(tmp_path)
 
 

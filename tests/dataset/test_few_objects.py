@@ -110,7 +110,7 @@ def test_class_lists_that_disagree_are_told(tmp_path):
 def test_bands_in_files_of_their_own_are_asked_about(tmp_path, bands):
     for band in bands:
         write(tmp_path, f"S2/{band}.tif", "labels/{}.tif", NAMES)
-    with pytest.raises(DataError, match=r"4 mask\(s\) have several images") as raised:
+    with pytest.raises(DataError, match=r"4 masks have several images") as raised:
         scan(tmp_path)
     assert "bands of one image into one file" in str(raised.value)
 
@@ -186,7 +186,7 @@ def test_numbers_that_occur_in_one_mask_each_are_asked_about(tmp_path, count):
 def test_a_class_named_like_no_label_is_told(tmp_path):
     write(tmp_path, "images/{}.png", "masks/{}.png", NAMES)
     lines(tmp_path / "classes.csv", "value,name", "0,unlabeled", "1,road", "2,grass")
-    assert any("are named like pixels without a label" in f.problem.what for f in scan(tmp_path).findings)
+    assert any("is named like pixels without a label" in f.problem.what for f in scan(tmp_path).findings)
 
 
 @pytest.mark.parametrize(("same", "is_told"), [(range(5), True), ((0, 1), False), ((), False)])

@@ -158,7 +158,7 @@ def test_a_list_with_wrong_rows_says_which(tmp_path):
     (tmp_path / "list.csv").write_text(
         "image,mask,split\nimages/a0.png,masks/b0.png,train\nimages/a1.png,masks/a1.png,trian"
     )
-    with pytest.raises(DataError, match=r"1 file\(s\) that .*list.csv lists do not exist") as raised:
+    with pytest.raises(DataError, match=r"1 file that .*list.csv lists does not exist") as raised:
         scan(tmp_path)
     assert "line 2: " in str(raised.value)
     assert "'trian', did you mean train?" in str(raised.value)
@@ -200,7 +200,7 @@ def test_other_folders_of_images_are_told_not_taken(tmp_path):
     pairs(tmp_path)
     save(tmp_path / "figures" / "logo.png", photograph(drawing(0)))
     findings = [finding.problem.what for finding in scan(tmp_path).findings]
-    assert findings == ["1 folder(s) with images are not used: they have no masks."]
+    assert findings == ["1 folder with images is not used: it has no masks."]
 
 
 def test_class_names_are_those_of_a_list_that_fits(tmp_path):

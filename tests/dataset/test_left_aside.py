@@ -35,7 +35,7 @@ def said(dataset):
 )
 def test_two_masks_of_an_image_are_asked_about(tmp_path, first, second):
     masks(tmp_path, f"masks/{first}.png", f"masks/{second}.png")
-    with pytest.raises(DataError, match=r"3 image\(s\) have several masks in .*masks") as raised:
+    with pytest.raises(DataError, match=r"3 images have several masks in .*masks") as raised:
         scan(tmp_path)
     assert f"{first.format(NAMES[0])}.png or {second.format(NAMES[0])}.png" in str(raised.value)
     assert "pairs: FILE" in str(raised.value)
@@ -77,7 +77,7 @@ def test_an_image_in_two_rows_of_a_list_is_refused(tmp_path, head):
     masks(tmp_path, "a/{}.png", "b/{}.png", image="im/{}.jpg")
     rows = [f"im/{name}.jpg,{folder}/{name}.png" for folder in "ab" for name in NAMES]
     lines(tmp_path / ("pairs.csv" if head else "train.txt"), *([head] if head else []), *rows)
-    with pytest.raises(DataError, match=r"3 image\(s\) stand in several rows of"):
+    with pytest.raises(DataError, match=r"3 images stand in several rows of"):
         scan(tmp_path)
 
 
@@ -119,10 +119,10 @@ def test_a_copy_is_asked_about_and_numbered_masks_are_merged_with_a_word(tmp_pat
     masks(tmp_path, "masks/{}_mask.png")
     save(tmp_path / "masks" / f"{NAMES[0]}_mask_1.png", np.eye(40, 56, dtype=np.uint8) * 255)
     dataset = scan(tmp_path)
-    assert "1 image(s) have several numbered masks: each is an object, and they are merged" in said(dataset)
+    assert "1 image has several numbered masks: each is an object, and they are merged" in said(dataset)
     assert dataset.target(dataset.samples[0])[:40, :40].diagonal().all()
     (tmp_path / "masks" / f"{NAMES[0]}_mask_1.png").rename(tmp_path / "masks" / f"{NAMES[0]}_mask (1).png")
-    with pytest.raises(DataError, match=r"1 image\(s\) have several masks in"):
+    with pytest.raises(DataError, match=r"1 image has several masks in"):
         scan(tmp_path)
 
 
@@ -168,7 +168,7 @@ def test_a_picture_among_the_masks_is_named(tmp_path):
 def test_a_legend_next_to_masks_is_told(tmp_path):
     plain(tmp_path, "ABCD", "LEGEND")
     dataset = scan(tmp_path)
-    assert "1 image file(s) are neither an image nor a mask" in said(dataset)
+    assert "1 image file is neither an image nor a mask" in said(dataset)
     assert "belong to no image" not in said(dataset)
 
 

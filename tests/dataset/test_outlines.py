@@ -316,7 +316,7 @@ def test_outlines_are_read_by_the_names_of_given_labels(tmp_path):
     labels = Labels("multiclass", ("background", "ring", "disc"), (0, 1, 2), colours)
     dataset = scan(tmp_path, labels)
     np.testing.assert_array_equal(dataset.target(dataset.samples[0]), np.array([0, 2, 1])[TARGETS[0]])
-    with pytest.raises(DataError, match=r"1 drawn class\(es\) are none of the given ones"):
+    with pytest.raises(DataError, match=r"1 drawn class is none of the given ones"):
         scan(tmp_path, Labels("multiclass", ("background", "ring"), (0, 1), colours[:2]))
 
 

@@ -45,7 +45,7 @@ CAMVID = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence"
 EXPECTED = {
     "isbi2012": Expected(
         24, **TWO, channels=1, unlabelled=30, parts={"train": 18, "val": 2, "test": 2, "gap": 2},
-        findings=("1 folder(s) with images are not used",),
+        findings=("1 folder with images is not used",),
     ),
     "isbi2012/stacks": Expected(24, **TWO, channels=1, parts={"train": 18, "val": 2, "test": 2, "gap": 2}),
     "dsb2018": Expected(531, **TWO, instances=True, parts={"train": 425, "val": 53, "test": 53}),
@@ -68,7 +68,7 @@ EXPECTED = {
     "dubai_aerial": Expected(
         53, tuple(f"class {k}" for k in range(6)), tuple(range(6)), ignored=(255,), groups=7,
         parts={"train": 45, "val": 5, "test": 3},
-        findings=("2 folders hold masks", "1 value(s) in the masks are ignored", "classes.json does not say"),
+        findings=("2 folders hold masks", "1 value in the masks is ignored", "classes.json does not say"),
     ),
     "chasedb1": Expected(
         20, **TWO, parts={"train": 16, "val": 2, "test": 2}, groups=10, findings=("2 folders hold masks",),
@@ -86,7 +86,7 @@ EXPECTED = {
         parts={"train": 17, "val": 2, "test": 2},
         findings=(
             "training_data.gtif lies on the grid", "masks are used, and those of GeoJSON",
-            "1 value(s) in the masks", "1 channel(s) have one value",
+            "1 value in the masks", "1 channel has one value",
             "Scores are on labelled pixels only",
             "cut into 21 blocks of about 48 × 48 pixels, 3 pixels apart, for training, validation and test, 4 more",
         ),

@@ -97,7 +97,7 @@ def test_as_many_layers_as_classes_are_asked_for(tmp_path):
     labels = scan(tmp_path).labels
     for case in range(3):
         save(tmp_path / "masks" / f"{case}.npy", np.zeros((24, 32, 4), np.uint8))
-    with pytest.raises(DataError, match=r"the masks of 3 images do not have 2 channel\(s\)"):
+    with pytest.raises(DataError, match=r"the masks of 3 images do not have 2 channels"):
         scan(tmp_path, labels)
 
 

@@ -227,6 +227,6 @@ def test_names_with_exchanged_values_are_an_error(tmp_path):
     data = dense(tmp_path / "data", (0, 1))
     lines = "classes: [{name: nucleus, value: 0}, {name: tissue, value: 1}]"
     (data / "dataset.yaml").write_text(f"perpixel: 1\n{lines}\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"1 class\(es\) have another value") as raised:
+    with pytest.raises(DataError, match=r"1 class has another value") as raised:
         scan(data, model(("tissues", "nucleus")), whole=True)
     assert "nucleus: 0 here, 1 in the model" in str(raised.value)

@@ -104,7 +104,7 @@ def test_runs_of_one_name_are_told_apart(tmp_path, cells):
 
 
 def test_one_run_cannot_be_compared(pair):
-    with pytest.raises(SettingsError, match=r"1 run\(s\) cannot be compared.\nFix: name two run folders or more."):
+    with pytest.raises(SettingsError, match=r"1 run cannot be compared.\nFix: name two run folders or more."):
         compared(pair[:1])
 
 

@@ -89,7 +89,7 @@ def test_a_truncated_png(data, train_refused, kind):
 
 def test_an_image_with_other_channels(data, train_refused):
     save(data / "images" / "cell_4.png", np.random.default_rng(0).integers(0, 256, (28, 36, 4), np.uint8))
-    train_refused(data, "cell_4.png: 4 channel(s) of uint8")
+    train_refused(data, "cell_4.png: 4 channels of uint8")
 
 
 def test_all_that_is_wrong_is_told_at_once(data, train_refused):

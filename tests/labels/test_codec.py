@@ -89,7 +89,7 @@ def test_unknown_values_are_counted_the_most_frequent_first():
     with pytest.raises(DataError, match=r"mask.png holds 2 value") as caught:
         encode(mask, exclusive_labels(), "mask.png")
     assert str(caught.value) == (
-        "mask.png holds 2 value(s) that belong to no class.\n"
+        "mask.png holds 2 values that belong to no class.\n"
         "  - 9: 3 pixels\n"
         "  - 77: 1 pixels\n"
         "Fix: relabel them, or name them in dataset.yaml; the classes are ground = 0, water = 1, forest = 2."

@@ -279,7 +279,7 @@ def test_existing_outputs_are_refused_skipped_or_replaced(tmp_path, predictor):
     (out / "a.png").write_bytes(b"mine")
     with pytest.raises(
         OutputError,
-        match=r"out holds 1 output\(s\) of a\.png already(.|\n)*Fix: skip such images with `existing",
+        match=r"out holds 1 output of a\.png already(.|\n)*Fix: skip such images with `existing",
     ):
         predictor.predict_file(path, out)
     assert predictor.predict_file(path, out, Outputs(existing="skip")).is_skipped

@@ -104,7 +104,7 @@ def test_three_processes_see_images_whole(tmp_path):
 
     first, *others = joined(work, tmp_path, number=3)
     assert others == ["", ""]
-    assert re.match(r"PerpixelError: .*two holds \d output\(s\) of stack\.tif already\.\n", first)
+    assert re.match(r"PerpixelError: .*two holds \d outputs? of stack\.tif already\.\n", first)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 

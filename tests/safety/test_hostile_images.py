@@ -142,7 +142,7 @@ def test_odd_paths_to_predict_are_told(given, tmp_path, monkeypatch):
 
 def test_names_to_predict_are_plain(tmp_path):
     save(tmp_path / "a\nb.png", np.zeros((4, 4), np.uint8))
-    with pytest.raises(DataError, match=r"1 file name\(s\) are not UTF-8, or hold line breaks"):
+    with pytest.raises(DataError, match=r"1 file name is not UTF-8, or holds line breaks"):
         expanded([str(tmp_path)])
 
 

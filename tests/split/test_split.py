@@ -209,7 +209,7 @@ def test_given_splits_are_honoured_and_leaks_told():
     samples = _samples([f"x{k}" for k in range(10)], parts=parts)
     divided = split(samples, _audit(samples, duplicates=[("x0", "x9"), ("x1", "x2")]))
     assert [divided.parts[sample.name][0] for sample in samples] == parts
-    assert "1 pair(s) of images that show the same are on two sides" in divided.findings[0].problem.what
+    assert "1 pair of images that show the same is on two sides" in divided.findings[0].problem.what
     assert divided.findings[0].problem.examples == ("x0 (train) and x9 (test)",)
 
 
@@ -232,15 +232,15 @@ def test_two_images_train_and_validate_and_the_missing_part_is_told():
     samples = _samples(["xa", "xb"])
     divided = split(samples, _audit(samples))
     assert _counts(divided) == {"train": 1, "val": 1}
-    assert "2 group(s) of images are fewer than 3 parts; there is no test part" in divided.findings[0].problem.what
+    assert "2 groups of images are fewer than 3 parts; there is no test part" in divided.findings[0].problem.what
 
 
 @pytest.mark.parametrize(
     ("count", "options", "message"),
     [
-        (1, {}, r"1 labelled image\(s\): training and validation need at least one each"),
+        (1, {}, r"1 labelled image: training and validation need at least one each"),
         (4, {"group_by": "x"}, "all labelled images belong to one group"),
-        (4, {"folds": 5, "fold": 0}, r"4 group\(s\) of images cannot be divided into 5 folds"),
+        (4, {"folds": 5, "fold": 0}, r"4 groups of images cannot be divided into 5 folds"),
         (4, {"group_by": "("}, r"group_by '\(' is no regular expression"),
         (4, {"group_by": "^y"}, "does not match 4 of 4 names"),
         (4, {"folds": 3, "fold": 3}, "fold 3 of 3 does not exist"),
@@ -256,7 +256,7 @@ def test_what_cannot_be_divided_says_why(count, options, message):
 
 def test_a_stack_of_too_few_slices_for_the_folds_says_so():
     samples = [replace(s, image=Path("a.tif"), page=k) for k, s in enumerate(_samples(["xa", "xb", "xc"]))]
-    with pytest.raises(DataError, match=r"3 slices in 1 stack\(s\) cannot be divided: none is left for val"):
+    with pytest.raises(DataError, match=r"3 slices in 1 stack cannot be divided: none is left for val"):
         [split(samples, _audit(samples), folds=5, fold=fold) for fold in range(5)]
 
 
@@ -270,7 +270,7 @@ def test_a_split_is_saved_and_loaded(tmp_path):
         .startswith("name,image,page,mask,group,part,reason,image_digest,label_digest\n")
     )
     assert Split.load(tmp_path / "split.csv", samples).parts == divided.parts
-    with pytest.raises(RunError, match=r"does not fit the data: 1 sample\(s\)"):
+    with pytest.raises(RunError, match=r"does not fit the data: 1 sample"):
         Split.load(tmp_path / "split.csv", samples[:-1])
     (tmp_path / "split.csv").write_text("name,part,reason\n" + "".join(f'"{s.name}",tarin,\n' for s in samples))
     with pytest.raises(RunError, match="names a part that is none of train, val, test, gap"):

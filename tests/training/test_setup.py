@@ -229,7 +229,7 @@ def test_data_that_cannot_be_used_leave_no_folder_behind(tmp_path):
 
 
 def test_a_single_image_cannot_be_divided(tmp_path):
-    with pytest.raises(DataError, match=r"1 labelled image\(s\): training and validation need at least one each"):
+    with pytest.raises(DataError, match=r"1 labelled image: training and validation need at least one each"):
         train_run(generated.write_cells(tmp_path / "one", count=1), tmp_path / "run", tiny_settings())
 
 
@@ -312,7 +312,7 @@ def test_a_class_that_is_in_validation_images_only_is_told(tmp_path, caplog):
     shutil.rmtree(data / "masks")
     train_run(data, tmp_path / "run", tiny_settings(steps=1, validation_passes=1))
     told = (
-        "1 class(es) occur in validation images only, and cannot be learnt: their IoU there is 0.\n  - class 2\n"
+        "1 class occurs in validation images only, and cannot be learnt: the IoU there is 0.\n  - class 2\n"
         "Fix: label them in more images, or move one of these to the training images."
     )
     assert told in [record.message for record in caplog.records]

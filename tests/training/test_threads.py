@@ -48,7 +48,7 @@ def test_a_resumed_run_takes_the_threads_it_was_begun_with(stopped, caplog):
     before = stopped.model_path.read_bytes()
     with caplog.at_level(logging.INFO, "perpixel"):
         resume_run(stopped.folder, {})
-    assert "the run was begun with 2 thread(s) and goes on with as many; this process had 1." in caplog.text
+    assert "the run was begun with 2 threads and goes on with as many; this process had 1." in caplog.text
     assert torch.get_num_threads() == 2
     assert stopped.model_path.read_bytes() == before
 
@@ -57,5 +57,5 @@ def test_other_threads_at_resume_are_taken_and_told(stopped, caplog):
     asked = over(TINY, {"train": {"threads": 1}})
     assert request_from(asked).train.threads == 1
     resume_run(stopped.folder, asked)
-    assert "the run was begun with 2 thread(s) and goes on with 1: the result is no longer" in caplog.text
+    assert "the run was begun with 2 threads and goes on with 1: the result is no longer" in caplog.text
     assert torch.get_num_threads() == 1

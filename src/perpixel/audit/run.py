@@ -217,7 +217,7 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
     if absent:
         found.append(
             warning(
-                f"{len(absent)} class(es) never occur in the masks.",
+                f"{len(absent)} class(es) never [occurs|occur] in the masks.",
                 "add images that show them, or drop the classes.",
                 absent,
             )
@@ -237,7 +237,7 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
     if result.duplicates:
         found.append(
             warning(
-                f"{len(result.duplicates)} pair(s) of images show the same (copies, turned or flipped too).",
+                f"{len(result.duplicates)} pair(s) of images [shows|show] the same (copies, turned or flipped too).",
                 "nothing to fix: they are kept on one side of the split; remove copies that are not wanted, or write "
                 "duplicates: ignore into dataset.yaml where they only look alike.",
                 tuple(f"{first} and {second}" for first, second in result.duplicates),
@@ -251,7 +251,7 @@ def _findings(dataset: Dataset, result: Audit) -> list[Finding]:
         flat = tuple(f"channel {c}" for c, std in enumerate(result.std) if std == 0)
         found.append(
             warning(
-                f"{len(flat)} channel(s) have one value everywhere.",
+                f"{len(flat)} channel(s) [has|have] one value everywhere.",
                 "drop them: they tell nothing.",
                 flat,
             )

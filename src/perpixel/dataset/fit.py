@@ -11,6 +11,7 @@ from perpixel.dataset.sample import Finding, Sample, Shape, info
 from perpixel.dataset.turns import MaskOrientation, with_turns
 from perpixel.errors import DataError, Problem
 from perpixel.files.read import Header, read_header
+from perpixel.language.agreement import agreed
 
 
 @dataclass
@@ -140,7 +141,10 @@ def one_kind(samples: Sequence[Sample], headers: Mapping[Path, Header], report: 
             Problem(
                 f"{len(odd)} of {len(samples)} images differ in kind: most have {channels} channel(s) of {dtype}.",
                 "convert all to one number of channels and one bit depth, or keep them in folders of their own.",
-                tuple(f"{s.image}: {headers[s.image].channels} channel(s) of {headers[s.image].dtype}" for s in odd),
+                tuple(
+                    agreed(f"{s.image}: {headers[s.image].channels} channel(s) of {headers[s.image].dtype}")
+                    for s in odd
+                ),
             )
         )
     if channels in (2, 4) and dtype == "uint8":

@@ -57,7 +57,7 @@ def with_held_out_strokes(dataset: Dataset) -> Dataset:
                 samples.append(replace(shown, pixels=tuple(map(int, pixels))))
     share = validating[:-1].sum() / max(present[:-1].sum(), 1)
     told = info(
-        f"{len(targets)} partly labelled image(s) are too few to validate on whole ones: {share:.0%} of their "
+        f"{len(targets)} partly labelled image(s) [is|are] too few to validate on whole ones: {share:.0%} of their "
         "labelled pixels, strokes of every class, are held out for validation, and each image is there twice.",
         f"label at least {FEW_IMAGES} images, or put images into train/ and val/.",
     )

@@ -65,7 +65,8 @@ def with_turns(
         return Turns(tuple(found), problem=_question(names))
     done = {s.name: replace(s, mask_turn=headers[s.name].orientation if way == "stored" else 1) for s in unclear}
     told = info(
-        f"{len(names)} image(s) are turned by their orientation tag; their masks are taken as {way}: {reason}.",
+        f"{len(names)} image(s) [is|are] turned by [its|their] orientation tag; the masks are taken as {way}: "
+        f"{reason}.",
         "look at the overlays; say mask_orientation: stored or shown in dataset.yaml where they are wrong.",
         names,
     )
@@ -129,8 +130,8 @@ def _contrasts(samples: Sequence[Sample], headers: Mapping[str, Header]) -> tupl
 
 def _question(names: tuple[str, ...]) -> Problem:
     return Problem(
-        f"{len(names)} image(s) are turned by their orientation tag, and nothing tells whether their masks lie as "
-        "the pixels are stored or as they are shown.",
+        f"{len(names)} image(s) [is|are] turned by [its|their] orientation tag, and nothing tells whether the masks "
+        "lie as the pixels are stored or as they are shown.",
         "say mask_orientation: stored or shown in dataset.yaml, or save the images upright without the tag.",
         names,
     )

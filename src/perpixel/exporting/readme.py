@@ -5,6 +5,7 @@ from pathlib import Path
 
 from perpixel.exporting.parity import Parity
 from perpixel.exporting.source import ExportSource
+from perpixel.results import how_many
 
 
 def write_readme(source: ExportSource, folder: Path, parities: Sequence[Parity], use: str) -> None:
@@ -29,7 +30,7 @@ def _what(source: ExportSource) -> list[str]:
     return [
         f"A segmentation network ({card.model['name']}) for {card.target}, by perpixel {card.versions['perpixel']}.",
         f"Trained on {data['data']}" + (f" ({images} images)." if images else "."),
-        f"Input: raw pixels, {card.codec.dtype}, {card.codec.channels} channel(s). "
+        f"Input: raw pixels, {card.codec.dtype}, {how_many(card.codec.channels, 'channel')}. "
         f"Output: the probability of each of {len(labels)} {labels.kind} classes: {', '.join(labels.names)}.",
         "`card.json` says the rest: values and colours of masks, thresholds, tiles, where the weights are from.",
     ]

@@ -218,7 +218,7 @@ def _unknown_values(keys: AnyArray, labels: Labels, name: str) -> DataError:
 
     known = zip(labels.names, map(_packed_value, labels.values), strict=True)
     return DataError(
-        f"{name} holds {len(values)} value(s) that belong to no class.",
+        f"{name} holds {len(values)} value(s) that [belongs|belong] to no class.",
         examples=[f"{spell(int(values[i]))}: {pixels[i]:,} pixels" for i in np.argsort(-pixels)],
         fix="relabel them, or name them in dataset.yaml; the classes are "
         + ", ".join(f"{class_name} = {spell(key)}" for class_name, key in known)

@@ -73,7 +73,7 @@ class Labels:
         assert self.is_multilabel == (self.encoding == "files")
         if odd := [name for name in self.names if not is_plain(name)]:
             raise DataError(
-                f"{len(odd)} class name(s) hold line breaks or other control characters.",
+                f"{len(odd)} class name(s) [holds|hold] line breaks or other control characters.",
                 fix="rename the classes.",
                 examples=odd,
             )

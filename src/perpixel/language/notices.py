@@ -3,12 +3,13 @@
 import logging
 from typing import Final
 
+from perpixel.language.agreement import agreed
 from perpixel.language.sentences import translated
 
 
 def _spoken(record: logging.LogRecord) -> bool:
     """Put the message of a record into the language that is spoken; all records pass."""
-    record.msg, record.args = translated(record.getMessage()), ()
+    record.msg, record.args = translated(agreed(record.getMessage())), ()
     return True
 
 

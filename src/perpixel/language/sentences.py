@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any, Final
 from unicodedata import east_asian_width
 
+from perpixel.language.agreement import either
 from perpixel.language.catalogue_file import entries
 from perpixel.language.choice import Language, current
 from perpixel.language.plain_text import printable
@@ -111,11 +112,11 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 def _recognising(english: str) -> re.Pattern[str]:
     pieces, place, seen = [], 0, set()
     for found in PLACEHOLDER.finditer(english):
-        pieces.append(re.escape(english[place : found.start()]))
+        pieces.append(either(re.escape(english[place : found.start()])))
         pieces.append(f"(?P=v{found[1]})" if found[1] in seen else f"(?P<v{found[1]}>.+?)")
         seen.add(found[1])
         place = found.end()
-    return re.compile("".join([*pieces, re.escape(english[place:])]))
+    return re.compile("".join([*pieces, either(re.escape(english[place:]))]))
 
 
 def _line(line: str) -> str:

@@ -29,7 +29,10 @@ def expanded(inputs: Sequence[str]) -> list[Path]:
             problems.append(Problem(f"{each} cannot be read: {error}.", fix="correct its name or its permissions."))
             continue
         if odd := tuple(str(path) for path in found if not is_plain(str(path))):
-            what = f"{len(odd)} file name(s) are not UTF-8, or hold line breaks or other control characters."
+            what = (
+                f"{len(odd)} file name(s) [is|are] not UTF-8, or [holds|hold] line breaks or other control "
+                "characters."
+            )
             problems.append(Problem(what, "rename them; the outputs would be called the same.", odd))
         if not found:
             what = "holds no image" if Path(each).is_dir() else "does not exist"

@@ -207,7 +207,7 @@ def _usable(
         )
     findings.append(
         warning(
-            f"{len(units)} group(s) of images are fewer than {len(shares)} parts; there is no test part.",
+            f"{len(units)} group(s) of images [is|are] fewer than {len(shares)} parts; there is no test part.",
             "label more images.",
         )
     )
@@ -378,7 +378,7 @@ def _leaks(divided: Split, audit: Audit) -> list[Finding]:
         return []
     return [
         warning(
-            f"{len(torn)} pair(s) of images that show the same are on two sides of the given split: a leak.",
+            f"{len(torn)} pair(s) of images that show the same [is|are] on two sides of the given split: a leak.",
             "move one of each pair, or let perpixel divide the images; or write duplicates: ignore into dataset.yaml "
             "if they are no copies.",
             torn,

@@ -87,7 +87,7 @@ class Split:
         names = {sample.name for sample in samples}
         if odd := sorted(names ^ set(parts), key=natural):
             raise RunError(
-                f"{path} does not fit the data: {len(odd)} sample(s) are in one but not in the other.",
+                f"{path} does not fit the data: {len(odd)} sample(s) [is|are] in one but not in the other.",
                 fix="give the data that the split was made for, or train again.",
                 examples=odd,
             )

@@ -166,7 +166,8 @@ def _never_learnt(parts: Split, found: _Data) -> list[Finding]:
         return []
     return [
         warning(
-            f"{len(names)} class(es) occur in validation images only, and cannot be learnt: their IoU there is 0.",
+            f"{len(names)} class(es) [occurs|occur] in validation images only, and cannot be learnt: the IoU there "
+            "is 0.",
             "label them in more images, or move one of these to the training images.",
             names,
         )

@@ -26,4 +26,8 @@ def lying_elsewhere(samples: Sequence[Sample], facts: Mapping[Page, MaskFacts], 
             reason = elsewhere(image_place, (sample.height, sample.width), mask_place, (fact.height, fact.width))
             astray += [f"{mask}: {reason}, by {of_image.name} and {of_mask.name}"] if reason else []
     fix = "correct the world files, or remove them if they mean nothing."
-    return [Problem(f"{len(astray)} mask(s) do not lie on their images.", fix, tuple(astray))] if astray else []
+    return (
+        [Problem(f"{len(astray)} mask(s) [does|do] not lie on [its image|their images].", fix, tuple(astray))]
+        if astray
+        else []
+    )

@@ -73,7 +73,7 @@ def shared_masks(samples: Sequence[Sample]) -> list[Problem]:
     if own:
         problems.append(
             Problem(
-                f"{len(own)} file(s) are taken for an image and for a mask.",
+                f"{len(own)} file(s) [is|are] taken for an image and for a mask.",
                 "name the folders in dataset.yaml (perpixel: 1, images: NAME, masks: NAME).",
                 tuple(own),
             )
@@ -103,7 +103,9 @@ def listed_twice(pairs: Sequence[tuple[Path, Path | None]], source: str) -> list
     twice = tuple(f"{image.name}: {', '.join(masks)}" for image, masks in rows.items() if len(masks) > 1)
     if not twice:
         return []
-    return [Problem(f"{len(twice)} image(s) stand in several rows of {source}.", "list each image once.", twice)]
+    return [
+        Problem(f"{len(twice)} image(s) [stands|stand] in several rows of {source}.", "list each image once.", twice)
+    ]
 
 
 def _claims(samples: Sequence[Sample]) -> Mapping[Path, set[Path]]:

@@ -121,7 +121,7 @@ def _problems(closed: list[str], broken: list[str], garbled: list[str]) -> list[
     if broken:
         problems.append(
             Problem(
-                f"{len(broken)} link(s) lead nowhere.",
+                f"{len(broken)} link(s) [leads|lead] nowhere.",
                 "restore the files they point to, or remove the links.",
                 tuple(broken),
             )
@@ -129,7 +129,8 @@ def _problems(closed: list[str], broken: list[str], garbled: list[str]) -> list[
     if garbled:
         problems.append(
             Problem(
-                f"{len(garbled)} file name(s) are not UTF-8, or hold line breaks or other control characters.",
+                f"{len(garbled)} file name(s) [is|are] not UTF-8, or [holds|hold] line breaks or other "
+                "control characters.",
                 "rename them (convmv -f latin1 -t utf8 --notest for old encodings).",
                 tuple(garbled),
             )

@@ -377,7 +377,7 @@ def _across_folders(images: Sequence[tuple[Folder, list[Path]]], masks: Sequence
 
 def _not_used(folders: Sequence[str]) -> Finding:
     return info(
-        f"{len(folders)} folder(s) with images are not used: they have no masks.",
+        f"{len(folders)} folder(s) with images [is|are] not used: [it has|they have] no masks.",
         "to use one of them, give it to perpixel by itself.",
         folders,
     )

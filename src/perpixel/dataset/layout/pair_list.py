@@ -107,14 +107,16 @@ def read_list(path: Path) -> Layout:
     if lost:
         problems.append(
             Problem(
-                f"{len(lost)} file(s) that {path} lists do not exist.",
+                f"{len(lost)} file(s) that {path} lists [does|do] not exist.",
                 "correct the paths; they count from the list's folder.",
                 tuple(lost),
             )
         )
     if odd:
         problems.append(
-            Problem(f"{len(odd)} row(s) of {path} name an unknown part.", "write train, val or test.", tuple(odd))
+            Problem(
+                f"{len(odd)} row(s) of {path} [names|name] an unknown part.", "write train, val or test.", tuple(odd)
+            )
         )
     if not rows:
         problems.append(Problem(f"{path} lists no image.", "add a row for each image."))

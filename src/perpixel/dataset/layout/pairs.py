@@ -167,7 +167,7 @@ def _collisions(files: Sequence[Path]) -> list[Problem]:
         return []
     return [
         Problem(
-            f"{len(same)} name(s) in {files[0].parent} collide when the ending is dropped.",
+            f"{len(same)} name(s) in {files[0].parent} [collides|collide] when the ending is dropped.",
             fix="rename or remove one of each, so that it is clear which mask belongs to which image.",
             examples=same,
         )

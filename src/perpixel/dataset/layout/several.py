@@ -119,7 +119,7 @@ def told_merged(samples: Sequence[Sample]) -> Finding:
     """What is said of images with several numbered masks."""
     several = [sample for sample in samples if len(sample.masks) > 1]
     return info(
-        f"{len(several)} image(s) have several numbered masks: each is an object, and they are merged.",
+        f"{len(several)} image(s) [has|have] several numbered masks: each is an object, and they are merged.",
         "move those that do not count out of the folder.",
         [f"{sample.image.name}: {', '.join(mask.name for mask in sample.masks)}" for sample in several],
     )

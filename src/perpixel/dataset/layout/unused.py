@@ -126,7 +126,7 @@ def _second_images(images: Mapping[Path, Path], left: Sequence[Path]) -> list[Pr
         examples += [f"{mask.name}: {image_of[mask].name} or {file.name}" for file, mask in found]
     if not examples:
         return []
-    what = f"{len(examples)} mask(s) have several images, and their names do not say which counts."
+    what = f"{len(examples)} mask(s) [has|have] several images, and the names do not say which counts."
     fix = "put the bands of one image into one file; or move all but one image of each mask out of the folder."
     return [Problem(what, fix, tuple(examples))]
 
@@ -149,7 +149,7 @@ def _which(masks: Mapping[Path, Path], second: Mapping[Path, Path]) -> Problem:
     examples = tuple(f"{masks[mask].name}: {mask.name} or {file.name}" for file, mask in second.items())
     images, home = {masks[mask] for mask in second.values()}, next(iter(second)).parent
     return Problem(
-        f"{len(images)} image(s) have several masks in {home}, and their names do not say which counts.",
+        f"{len(images)} image(s) [has|have] several masks in {home}, and their names do not say which counts.",
         "move the others out of the folder, or list the pairs in a CSV file (columns image, mask) and name it in "
         "dataset.yaml (perpixel: 1, pairs: FILE).",
         examples,
@@ -177,7 +177,7 @@ def _without_image(stray: Sequence[Path], count: int) -> Finding:
 def _not_used(files: Iterable[Path]) -> Finding:
     listed = [str(file) for file in files]
     return info(
-        f"{len(listed)} image file(s) are neither an image nor a mask of the data: they are not used.",
+        f"{len(listed)} image file(s) [is|are] neither an image nor a mask of the data: [it is|they are] not used.",
         "nothing to fix if they mean nothing; else name the folders in dataset.yaml (perpixel: 1, images: NAME, "
         "masks: NAME), or "
         "list the pairs in a CSV file there (pairs: FILE).",

@@ -112,7 +112,7 @@ def renumbered(samples: Sequence[Sample], drawn: Sequence[str], labels: Labels) 
     used = {shape.value for sample in samples for shape in sample.shapes or () if shape.value not in (0, IGNORED)}
     if odd := [drawn[value - 1] for value in sorted(used) if drawn[value - 1] not in place]:
         raise DataError(
-            f"{len(odd)} drawn class(es) are none of the given ones.",
+            f"{len(odd)} drawn class(es) [is|are] none of the given ones.",
             fix=f"rename them; the classes are {', '.join(labels.names)}.",
             examples=odd,
         )

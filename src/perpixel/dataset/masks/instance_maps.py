@@ -49,7 +49,7 @@ def in_blocks(dataset: Dataset) -> Dataset:
         return dataset
     bare = f", {len(blocks) - len(kept)} more hold no label" if len(kept) < len(blocks) else ""
     told = info(
-        f"{len(rasters)} georeferenced raster(s) are cut into {len(kept)} blocks of about {kept[0].height} × "
+        f"{len(rasters)} georeferenced raster(s) [is|are] cut into {len(kept)} blocks of about {kept[0].height} × "
         f"{kept[0].width} pixels, {gap} pixels apart, for training, validation and test{bare}.",
         "put rasters into train/, val/ and test/ to use them whole.",
     )

@@ -54,8 +54,8 @@ def _exchanged(model: Labels, own: Labels) -> list[Problem]:
         return []
     return [
         Problem(
-            f"{len(moved)} class(es) have another value in these data than in the model's masks, and would be scored "
-            "as other classes.",
+            f"{len(moved)} class(es) [has|have] another value in these data than in the model's masks, and would be "
+            "scored as other classes.",
             "write the masks with the model's values, or correct the class list of the data.",
             tuple(f"{name}: {ours[name]} here, {theirs[name]} in the model" for name in moved),
         )

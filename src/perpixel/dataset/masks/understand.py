@@ -144,7 +144,7 @@ def _told_void(labels: Labels) -> list[Finding]:
     ]
     if not named:
         return []
-    what = f"{len(named)} class(es) are named like pixels without a label, and are learnt like the others."
+    what = f"{len(named)} class(es) [is|are] named like pixels without a label, and [is|are] learnt like the others."
     return [warning(what, "state their values as ignored in dataset.yaml if nobody has labelled them.", named)]
 
 
@@ -287,7 +287,7 @@ def _values_of_files(found: Found) -> list[int]:
             values[k] = max(values.get(k, 0), *inside, 0)
     if odd:
         raise DataError(
-            f"{len(odd)} mask(s) of one class hold several values beside 0.",
+            f"{len(odd)} mask(s) of one class [holds|hold] several values beside 0.",
             fix="save each class's mask with 0 and one other value, without smoothing.",
             examples=odd,
         )

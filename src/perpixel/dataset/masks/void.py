@@ -139,7 +139,7 @@ def _told(seen: MaskValues, why: dict[int, str]) -> list[Finding]:
         return []
     return [
         info(
-            f"{len(why)} value(s) in the masks are ignored ({sum(map(seen.share, why)):.1%} of the pixels).",
+            f"{len(why)} value(s) in the masks [is|are] ignored ({sum(map(seen.share, why)):.1%} of the pixels).",
             fix="if they are classes, list them under classes in dataset.yaml, or write ignored: [] there.",
             examples=tuple(f"{value}: {reason}" for value, reason in why.items()),
         )

@@ -1,0 +1,37 @@
+"""Nouns and verbs that agree with the number before them."""
+
+import re
+from typing import Final
+
+_PLACE: Final = re.compile(
+    r"(?P<number>\b\d[\d,]*) (?P<words>[A-Za-z\- ]*)\((?P<ending>e?s)\)|\[(?P<one>[\w ]+)\|(?P<many>[\w ]+)\]"
+)
+_ENDING: Final = re.compile(r"\\\((e?s)\\\)")
+_CHOICE: Final = re.compile(r"\\\[((?:\w|\\ )+)\\\|((?:\w|\\ )+)\\\]")
+
+
+def agreed(sentence: str) -> str:
+    """A sentence in which `(s)` and `[verb of one|verb of many]` follow a number.
+
+    >>> agreed("1 link(s) [leads|lead] nowhere."), agreed("3 slices in 1,200 stack(s) of 2 class(es) [is|are] odd.")
+    ('1 link leads nowhere.', '3 slices in 1,200 stacks of 2 classes are odd.')
+    """
+    is_one = False
+
+    def word(found: re.Match[str]) -> str:
+        nonlocal is_one
+        if found["one"]:
+            return found["one"] if is_one else found["many"]
+        is_one = found["number"] == "1"
+        return f"{found['number']} {found['words']}{'' if is_one else found['ending']}"
+
+    return _PLACE.sub(word, sentence)
+
+
+def either(pattern: str) -> str:
+    r"""The pattern of a sentence, of one and of many.
+
+    >>> re.findall(either(re.escape("link(s) [leads|lead] nowhere")), "link leads nowhere, links lead nowhere")
+    ['link leads nowhere', 'links lead nowhere']
+    """
+    return _CHOICE.sub(r"(?:\1|\2)", _ENDING.sub(r"(?:\1)?", pattern))
