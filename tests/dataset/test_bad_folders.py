@@ -9,6 +9,7 @@ from folders import drawing, pairs, photograph, save
 from perpixel.dataset import scan
 from perpixel.errors import EXAMPLES_SHOWN, DataError
 from perpixel.labels.labels import Labels
+from perpixel.language import speaking
 
 
 def _said(root, labels=None):
@@ -199,6 +200,16 @@ def test_folders_without_images_or_masks(tmp_path, make, message):
     make(tmp_path)
     with pytest.raises(DataError, match=message):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize(("given", "other"), [("images", "masks"), ("masks", "images")])
+def test_of_a_folder_of_images_and_one_of_masks_the_folder_above_is_asked_for(tmp_path, given, other):
+    pairs(tmp_path)
+    with pytest.raises(DataError) as raised:
+        scan(tmp_path / given)
+    assert raised.value.problems[0].fix == f"give the folder above, {tmp_path}, which holds {other} too."
+    with speaking("zh"):
+        assert f"请给出上一级文件夹 {tmp_path}" in str(raised.value)
 
 
 def test_paths_that_are_no_folders(tmp_path):

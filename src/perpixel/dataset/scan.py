@@ -7,7 +7,7 @@ from pathlib import Path
 from perpixel.dataset.annotations.drawn import other_outlines, recognise_drawn
 from perpixel.dataset.annotations.mask_places import lying_elsewhere
 from perpixel.dataset.annotations.rasters import recognise_rasters
-from perpixel.dataset.annotations.unread import DEFAULT, way_out
+from perpixel.dataset.annotations.unread import DEFAULT, folder_above, way_out
 from perpixel.dataset.description import FILE_NAME, is_description, lacks_its_line, load_description
 from perpixel.dataset.fit import Report, fitted, one_kind, pages_of
 from perpixel.dataset.held_out_strokes import with_held_out_strokes
@@ -162,8 +162,9 @@ def _layout(tree: Tree, stated: Stated) -> Layout:
         told = way_out([file for folder in tree.folders for file in folder.others])
         fix = "give the folder that holds images/ and masks/." if told == DEFAULT else told
         raise DataError(f"{tree.root} holds no images.", fix=fix)
+    told = way_out([file for folder in tree.folders for file in folder.others], images)
     raise DataError(
         f"{len(images):,} image(s) under {tree.root}, but no masks were found.",
         examples=[str(image) for image in images],
-        fix=way_out([file for folder in tree.folders for file in folder.others], images),
+        fix=folder_above(tree.root) if told == DEFAULT else told,
     )

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from perpixel.dataset.layout.names import file_role, key
+
 DEFAULT: Final = "put them into images/ and masks/ with equal names, or name them NAME.png and NAME_mask.png."
 ANNOTATED: Final = (
     "{} and its like are of no format that is read: export the annotations as COCO, or save them as PNG masks."
@@ -13,6 +15,8 @@ OUTLINES_IN: Final = frozenset({".json", ".jsonl", ".csv", ".xml"})
 OUTLINES: Final = re.compile(rb"polygon|vertices|vertex|\"coordinates\"|\"points\"", re.IGNORECASE)
 """Words of files of outlines, whatever their format."""
 LOOKED_AT: Final = 20_000
+BESIDE: Final = {"image": ("mask", "instance"), "mask": ("image",), "instance": ("image",)}
+"""What a folder of images or of masks is looked for beside."""
 BY_ENDING: Final = {
     ".roi": "these are regions of ImageJ: save them as masks (ROI Manager, then Process > Binary > Create Mask).",
     ".zip": "if the archives hold masks or regions, unpack them, or save the regions as masks.",
@@ -37,6 +41,21 @@ BY_ENDING: Final = {
     ".mp4": "save the frames as images, under the names of their masks.",
     ".avi": "save the frames as images, under the names of their masks.",
 }
+
+
+def folder_above(root: Path) -> str:
+    """What to do with a folder that is called images and stands beside one of masks, or the other way round."""
+    wanted = BESIDE.get(_only_role(root) or "", ())
+    try:
+        beside = [path for path in sorted(root.parent.iterdir()) if path.is_dir() and _only_role(path) in wanted]
+    except OSError:
+        return DEFAULT
+    return f"give the folder above, {root.parent}, which holds {beside[0].name} too." if beside else DEFAULT
+
+
+def _only_role(folder: Path) -> str | None:
+    """The role of a folder whose name says nothing else: labels, and not cells-without-labels."""
+    return None if key(folder.name) else file_role(folder.name)
 
 
 def way_out(files: Sequence[Path], images: Sequence[Path] = ()) -> str:
