@@ -51,6 +51,20 @@ def test_the_encoder_keeps_statistics_that_it_comes_with_and_that_fit(model, pho
 
 
 @pytest.mark.parametrize(
+    ("train", "stages"),
+    [
+        ({"minutes": 1}, 3),
+        ({"steps": 1}, 0),
+        ({"minutes": 1, "encoder_norm": "batch"}, 0),
+        ({"minutes": 1, "encoder_lr_factor": 0}, 0),
+        ({"steps": 1, "frozen_stages": 2}, 2),
+    ],
+)
+def test_the_first_stages_of_an_encoder_are_frozen_where_minutes_are_the_budget(train, stages):
+    assert planned({"train": train}).train.frozen_stages == stages
+
+
+@pytest.mark.parametrize(
     ("name", "encoder"), [("unet", "efficientnet_lite0"), ("unetplusplus", "efficientnet_lite0"), ("fcn8s", None)]
 )
 def test_a_network_that_can_be_plain_takes_the_encoder_whose_weights_are_at_hand(name, encoder):

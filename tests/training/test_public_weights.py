@@ -78,6 +78,15 @@ def test_weights_that_cannot_be_had_are_reported_and_a_frozen_encoder_is_trained
     assert any("random weights, and its encoder is trained, too" in note for note in run.notes)
 
 
+def test_stages_that_were_to_be_frozen_are_trained_where_their_weights_cannot_be_had(monkeypatch):
+    problem = SettingsError("the hub is not there.", fix="give a file.")
+    monkeypatch.setattr(public_weights, "missing_weights", lambda name, encoder: problem)
+    request = request_from({"model": {"encoder": "resnet18"}, "train": {"steps": 3, "frozen_stages": 2}})
+    plan = with_weights_at_hand(plan_for(request, FACTS, PlayedTimings(lambda settings: 0.0)))
+    assert plan.settings.train.frozen_stages == 0
+    assert "its encoder is trained, too" in plan.choices[0].reason
+
+
 @pytest.mark.parametrize("asked", [{}, {"encoder_norm": "frozen", "encoder_lr_factor": 0.2}])
 def test_without_public_weights_the_plan_is_that_of_an_encoder_without_statistics(monkeypatch, asked):
     problem = SettingsError("the hub is not there.", fix="give a file.")

@@ -80,6 +80,20 @@ def test_a_frozen_encoder_keeps_weights_and_statistics(found):
 
 
 @pytest.mark.parametrize("norm", ["batch", "frozen"])
+def test_the_first_stages_keep_weights_and_statistics_where_they_are_frozen(found, norm):
+    session = session_of(found, encoder_settings(encoder_norm=norm, frozen_stages=2))
+    before = {name: tensor.clone() for name, tensor in session.network.state_dict().items()}
+    session.step(1, session.batches(1), session.learning_rate(1, StepSchedule(4)))
+    after = session.network.state_dict()
+    first = ("conv_stem.", "bn1.", "blocks.0.", "blocks.1.")
+    for name, value in before.items():
+        is_frozen = name.removeprefix("encoder.").startswith(first)
+        is_statistic = name.rpartition(".")[2].startswith(("running_", "num_batches"))
+        is_kept = is_frozen or (norm == "frozen" and is_statistic and name.startswith("encoder."))
+        assert torch.equal(value, after[name]) == is_kept, name
+
+
+@pytest.mark.parametrize("norm", ["batch", "frozen"])
 def test_frozen_statistics_stay_while_all_weights_learn(found, norm):
     session = session_of(found, encoder_settings(encoder_norm=norm))
     before = {name: tensor.clone() for name, tensor in session.network.state_dict().items()}

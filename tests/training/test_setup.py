@@ -285,10 +285,11 @@ def test_a_run_may_be_resumed_with_the_settings_it_has(cells_run):
         resume_run(cells_run.folder, asked)
 
 
-def test_a_frozen_encoder_needs_weights(tmp_path, cells):
-    settings = request_from({"model": {"weights": "none"}, "train": {"encoder_lr_factor": 0, "steps": 2}})
+@pytest.mark.parametrize(("name", "value"), [("encoder_lr_factor", 0), ("frozen_stages", 3)])
+def test_a_frozen_encoder_needs_weights(tmp_path, cells, name, value):
+    settings = request_from({"model": {"weights": "none"}, "train": {name: value, "steps": 2}})
     message = (
-        r'train.encoder_lr_factor = 0 freezes an encoder that has learnt nothing: model.weights = "none".\n'
+        rf'train.{name} = {value} freezes an encoder that has learnt nothing: model.weights = "none".\n'
         r"Fix: set model.weights to auto, fine-tune from a run, or train the encoder, too."
     )
     with pytest.raises(SettingsError, match=message):

@@ -168,13 +168,6 @@ def normalised(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tenso
     return out
 
 
-def freeze_statistics(part: nn.Module) -> None:
-    """Let every batch norm of a network's part keep its statistics; its factors and offsets go on learning."""
-    for module in part.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
-
-
 def check_at_least(option: str, value: int, least: int) -> None:
     """Refuse a number that leaves nothing of a network."""
     if value < least:

@@ -51,6 +51,7 @@ _TUTORIAL: Final = {
     "learning_rate": 1e-4,
     "encoder_lr_factor": 1.0,
     "encoder_norm": "batch",
+    "frozen_stages": 0,
     "weight_decay": 0.0,
     "schedule": "constant",
     "clip_norm": 0.0,

@@ -65,6 +65,8 @@ RENAMED: Final[dict[str, str]] = {
     "encoder_weights": "model.weights",
     "pretrained": "model.weights",
     "freeze_encoder": "train.encoder_lr_factor",
+    "freeze": "train.frozen_stages",
+    "freeze_at": "train.frozen_stages",
     "hflip": "augment.horizontal_flip",
     "fliplr": "augment.horizontal_flip",
     "vflip": "augment.vertical_flip",

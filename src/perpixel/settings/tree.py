@@ -166,6 +166,9 @@ class TrainSettings(SettingsSection):
         description="the statistics that the encoder's batch norm takes: of each batch, or frozen at those of its "
         "weights, which is faster",
     )
+    frozen_stages: CountFromZero = Field(
+        default=0, description="the encoder's first stages that keep their weights; a step is shorter without them"
+    )
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     schedule: ScheduleName = "one-cycle"
     warmup: Share = Field(default=0.1, description="share of the steps in which the rate rises")

@@ -11,17 +11,14 @@ def optimiser_for(network: SegmentationModel, train: TrainSettings) -> torch.opt
     """Weights decay, biases and norms do not; the encoder has its own rate.
 
     Args:
-        network: What it moves; a frozen encoder is told that it needs no gradients.
+        network: What it moves, but for what needs no gradients.
         train: Rates, decay, and the optimiser's name.
     """
     encoder = {id(parameter) for parameter in network.encoder.parameters()} if network.encoder is not None else set()
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in network.parameters():
-        in_encoder = id(parameter) in encoder
-        if in_encoder and train.encoder_lr_factor == 0:
-            parameter.requires_grad_(False)
-            continue
-        groups.setdefault((in_encoder, parameter.ndim > 1), []).append(parameter)
+        if parameter.requires_grad:
+            groups.setdefault((id(parameter) in encoder, parameter.ndim > 1), []).append(parameter)
     described = [
         {
             "params": parameters,

@@ -54,17 +54,19 @@ def with_weights_at_hand(plan: Plan) -> Plan:
     for the statistics of its public weights is chosen again without them.
     """
     model = plan.settings.model
-    changes: JsonObject = {"model.weights": "none"}
     if model.weights != "auto" or model.encoder is None:
         return plan
     problem = missing_weights(model.name, model.encoder)
     if problem is None:
         return plan
     reason = f"the public weights of {model.encoder} cannot be had, so the network starts from random weights"
-    if plan.settings.train.encoder_lr_factor == 0:
-        reason += ", and its encoder is trained, too"
-        changes |= {"train.encoder_lr_factor": 1.0}
+    train = plan.settings.train
     planned = {each.key for each in plan.choices if not each.is_asked}
+    thawed: JsonObject = {"train.encoder_lr_factor": 1.0} if train.encoder_lr_factor == 0 else {}
+    if train.frozen_stages and "train.frozen_stages" not in planned:
+        thawed |= {"train.frozen_stages": 0}
+    if thawed:
+        reason += ", and its encoder is trained, too"
     others = {key: value for key, value in NO_STATISTICS.items() if key in planned}
     LOGGER.warning("%s\n%s.", problem, reason[0].upper() + reason[1:])
     kept = [
@@ -73,6 +75,6 @@ def with_weights_at_hand(plan: Plan) -> Plan:
     ]
     return replace(
         plan,
-        settings=changed(plan.settings, {**others, **changes}),
+        settings=changed(plan.settings, {**others, **thawed, "model.weights": "none"}),
         choices=(Choice("model.weights", "none", reason), *kept),
     )

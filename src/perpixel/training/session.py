@@ -29,7 +29,7 @@ from perpixel.training.optimiser import optimiser_for
 from perpixel.training.propagating import PropagatedLabels
 from perpixel.training.ranks import ranks_for
 from perpixel.training.schedule import LearningRate, StepSchedule, learning_rate_share
-from perpixel.training.step import StepResult, hardware_for, loss_for, loss_of, set_training_mode
+from perpixel.training.step import StepResult, freeze, hardware_for, loss_for, loss_of, set_training_mode
 from perpixel.training.validation import Validation, monitored, validate
 
 
@@ -82,6 +82,7 @@ class Session:
         self._average = Average(network, train.ema) if train.ema else None
         if self.ranks.number > 1 and self._hardware.device == "cuda":
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call] # in place
+        freeze(network, train, card.codec.channels)
         self.network = network
         self.optimiser = optimiser_for(network, train)
         self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
@@ -100,11 +101,6 @@ class Session:
     def judged(self) -> SegmentationModel:
         """What is validated and kept: the running mean of the weights where `train.ema` asks for one."""
         return self.network if self._average is None else self._average.network
-
-    @property
-    def is_frozen(self) -> bool:
-        """Whether the encoder keeps its weights."""
-        return self.settings.train.encoder_lr_factor == 0
 
     def stream(self, first: int, errors: NDArray[np.float64] | None = None) -> Generator[Batch]:
         """Batches from a step on, read ahead; `errors` as they take them."""

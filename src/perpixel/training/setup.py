@@ -176,9 +176,14 @@ def _never_learnt(parts: Split, found: _Data) -> list[Finding]:
 
 def _refuse_frozen_chance(settings: Settings, base: Base | None) -> None:
     """An encoder that is frozen needs weights that it has learnt."""
-    if settings.train.encoder_lr_factor == 0 and settings.model.weights == "none" and base is None:
+    train = settings.train
+    if settings.model.weights != "none" or base is not None:
+        return
+    frozen = {"encoder_lr_factor": train.encoder_lr_factor == 0, "frozen_stages": train.frozen_stages > 0}
+    for name in (name for name, freezes in frozen.items() if freezes):
         raise SettingsError(
-            'train.encoder_lr_factor = 0 freezes an encoder that has learnt nothing: model.weights = "none".',
+            f"train.{name} = {getattr(train, name):g} freezes an encoder that has learnt nothing: "
+            'model.weights = "none".',
             fix="set model.weights to auto, fine-tune from a run, or train the encoder, too.",
         )
 

@@ -12,7 +12,7 @@ from perpixel.losses import LossTerm, WeightedLoss, supervised, weighted, weight
 from perpixel.losses.sums import Reduce, here
 from perpixel.metrics import Counts
 from perpixel.models import SegmentationModel
-from perpixel.models.blocks import freeze_statistics
+from perpixel.models.freezing import freeze_stages, freeze_statistics
 from perpixel.runtime.hardware import Hardware, resolved_hardware
 from perpixel.settings.tree import TrainSettings
 
@@ -44,15 +44,28 @@ def hardware_for(train: TrainSettings) -> Hardware:
     return resolved_hardware(train.device, train.precision, memory_format)
 
 
+def freeze(network: SegmentationModel, train: TrainSettings, in_channels: int) -> None:
+    """Before the first step: tell the weights of the encoder that no step moves that they need no gradients.
+
+    Raises SettingsError: the encoder has fewer stages than `frozen_stages`.
+    """
+    if network.encoder is None:
+        return
+    if train.encoder_lr_factor == 0:
+        network.encoder.requires_grad_(False)
+    else:
+        freeze_stages(network.encoder, train.frozen_stages, in_channels)
+
+
 def set_training_mode(network: SegmentationModel, train: TrainSettings) -> None:
-    """Let a network learn; the batch norm of its encoder as `encoder_norm` says, and of a frozen encoder nothing."""
+    """Let a network learn; the batch norm of its encoder as `encoder_norm` says, and of what is frozen nothing."""
     network.train()
     if network.encoder is None:
         return
     if train.encoder_lr_factor == 0:
         network.encoder.eval()
-    elif train.encoder_norm == "frozen":
-        freeze_statistics(network.encoder)
+    else:
+        freeze_statistics(network.encoder, of_all=train.encoder_norm == "frozen")
 
 
 def loss_for(train: TrainSettings, labels: Labels, *, reduce: Reduce = here) -> WeightedLoss:

@@ -21,7 +21,7 @@ from perpixel.settings.tree import Request, Settings, TrainSettings, changed
 from perpixel.store.model_file import ModelCard
 from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
-from perpixel.training.step import hardware_for, loss_of, set_training_mode
+from perpixel.training.step import freeze, hardware_for, loss_of, set_training_mode
 from perpixel.training.validation import validate
 
 TIMED_SHARE: Final = 0.03
@@ -221,7 +221,7 @@ class Stopwatch:
 
     def _speed(self, request: Request) -> float:
         """Pixels a second that the network of some settings trains on."""
-        name = str(request.model)
+        name = str((request.model, request.train.encoder_norm, request.train.frozen_stages))
         if name not in self._speeds:
             self._speeds[name] = _speed_of(request, self._card_for(request), self._progress)
         return self._speeds[name]
@@ -274,6 +274,7 @@ def _step(train: TrainSettings, card: ModelCard, shape: tuple[int, int, int]) ->
     """The costly part of a training step, on crops (N, H, W) of nothing: the loss and its gradients."""
     hardware = hardware_for(train)
     network = hardware.placed(card.build("none"))
+    freeze(network, train, card.codec.channels)
     set_training_mode(network, train)
     crops, height, width = shape
     image = hardware.placed(torch.zeros(crops, card.codec.channels, height, width))
