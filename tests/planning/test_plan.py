@@ -1,4 +1,6 @@
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -6,7 +8,9 @@ from generated import PlayedTimings
 from perpixel.planning import Facts, plan_for, rules
 from perpixel.planning.facts import SCALES
 from perpixel.planning.rules import (
+    ENCODER_PASSES,
     FULL_PASSES,
+    LARGER_ENCODERS,
     LEAST_BATCH,
     LEAST_KEPT,
     LEAST_STEPS,
@@ -71,6 +75,33 @@ def test_a_network_that_can_be_plain_takes_the_encoder_whose_weights_are_at_hand
     assert planned({"model": {"name": name}}).model.encoder == encoder
     assert planned({"model": {"name": name, "encoder": "auto"}}).model.encoder == encoder
     assert planned({"model": {"name": name, "encoder": None}}).model.encoder is None
+
+
+COST: Final = {"efficientnet_lite0": 1.0, "efficientnet_lite1": 2.0, "efficientnet_lite2": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("passes", "installed", "encoder"),
+    [
+        (4 * ENCODER_PASSES, LARGER_ENCODERS, "efficientnet_lite2"),
+        (4 * ENCODER_PASSES - 1, LARGER_ENCODERS, "efficientnet_lite1"),
+        (2 * ENCODER_PASSES - 1, LARGER_ENCODERS, "efficientnet_lite0"),
+        (4 * ENCODER_PASSES, ("efficientnet_lite1",), "efficientnet_lite1"),
+        (4 * ENCODER_PASSES, (), "efficientnet_lite0"),
+    ],
+)
+def test_the_largest_encoder_is_taken_that_the_minutes_pay_for(monkeypatch, passes, installed, encoder):
+    monkeypatch.setattr(rules, "packaged_path", lambda name: Path(name) if name in installed else None)
+
+    def pixels(settings):
+        return passes * FACTS.pixels / COST[settings.model.encoder]
+
+    choice = choices(PlayedTimings(pixels), {"train": {"minutes": 5}})["model.encoder"]
+    assert choice.value == encoder
+    assert ("come with perpixel[encoders]" in choice.reason) == (not installed)
+    for other in ({"train": {"steps": 5}}, {"model": {"weights": "none"}}):
+        assert planned(other, pixels=pixels).model.encoder == "efficientnet_lite0"
+    assert planned({}, pixels=pixels, is_like_photographs=False).model.encoder == "efficientnet_lite0"
 
 
 def paid(passes):

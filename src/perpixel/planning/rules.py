@@ -39,12 +39,18 @@ FROZEN_FACTOR: Final = 0.15
 lost 0.08 of mean IoU in three minutes; with 0.15 nothing."""
 FROZEN_STAGES: Final = 3
 """The stages of an encoder down to an eighth of the resolution, which last longest: their filters fit any image."""
+STATISTICS: Final = {"train.encoder_norm": "frozen", "train.frozen_stages": FROZEN_STAGES}
+"""For an encoder with public weights."""
 NO_STATISTICS: Final = {
     "train.encoder_norm": "batch",
     "train.encoder_lr_factor": BATCH_FACTOR,
     "train.frozen_stages": 0,
 }
 """For an encoder without public weights."""
+LARGER_ENCODERS: Final = ("efficientnet_lite2", "efficientnet_lite1")
+"""Weighed against the default one, largest first."""
+ENCODER_PASSES: Final = 8
+"""How often a training with a larger encoder shall see every part of the images at native resolution."""
 FULL_PASSES: Final = 100
 """How often a training with a full decoder shall see every part of the images at native resolution; at 20 times it is
 no better than a light one, on membranes of 18 slices."""
@@ -79,12 +85,32 @@ PROPAGATED_PX: Final = 200_000_000
 
 def _encoder(facts: Facts, request: Request, timings: Timings) -> tuple[str | None, str]:
     name = request.model.name
-    if name in MODELS and MODELS[name].plain is not None and MODELS[name].on_encoder is not None:
+    if name not in MODELS or MODELS[name].plain is None or MODELS[name].on_encoder is None:
+        return None, f"{name} has its own"
+    if not _may_be_larger(facts, request):
         return (
             DEFAULT_ENCODER,
             "small, fast and pretrained on ImageNet: its weights are installed and need no internet connection",
         )
-    return None, f"{name} has its own"
+    installed = [encoder for encoder in LARGER_ENCODERS if packaged_path(encoder) is not None]
+    for encoder in installed:
+        tried = changed(request, {"model.encoder": encoder, **STATISTICS})
+        passes = timings.pixels(tried) / facts.pixels
+        if passes >= ENCODER_PASSES:
+            return encoder, (
+                f"the largest that is installed and shows every part of the images {ENCODER_PASSES} times within the "
+                f"minutes: {passes:.0f} times, timed here"
+            )
+    if not installed:
+        return DEFAULT_ENCODER, "pretrained on ImageNet and installed; larger ones come with perpixel[encoders]"
+    return DEFAULT_ENCODER, f"the minutes are too few for {ENCODER_PASSES} passes with a larger one on this machine"
+
+
+def _may_be_larger(facts: Facts, request: Request) -> bool:
+    """Whether a larger encoder would start from its own weights, and minutes can tell whether it pays."""
+    model = request.model
+    is_open = model.weights == "auto" and model.fine_tune_from is None
+    return is_open and facts.is_like_photographs and request.train.minutes is not None
 
 
 def _options(facts: Facts, request: Request, timings: Timings) -> tuple[JsonMapping, str]:
@@ -283,7 +309,7 @@ def _by_name(facts: Facts, weights: Sequence[float]) -> dict[str, float]:
 
 
 def _is_default(request: Request) -> bool:
-    return (request.model.name, request.model.encoder) == (DEFAULT_MODEL, DEFAULT_ENCODER)
+    return request.model.name == DEFAULT_MODEL and request.model.encoder in (DEFAULT_ENCODER, *LARGER_ENCODERS)
 
 
 def _is_upright(facts: Facts) -> bool:
