@@ -87,7 +87,8 @@ def test_every_command_is_one(page, monkeypatch):
         "prune",
     )
     monkeypatch.setattr(api, "doctor", lambda **_: Diagnosis({}, ()))
-    for home, names in ((api, verbs), (catalogue, ("models", "describe"))):
+    monkeypatch.setattr(catalogue, "models", lambda: "")
+    for home, names in ((api, verbs), (catalogue, ("describe",))):
         for name in names:
             note = lambda *given, _name=name, **named: asked.append((_name, named)) or Answer()  # noqa: E731
             monkeypatch.setattr(home, name, note)
@@ -105,7 +106,7 @@ class Answer(list):
 
     folder, is_usable = Path("run"), True
     path, findings, dataset, audit, splits, page = Path("data"), (), None, None, (), None
-    suggested = None
+    suggested, verdict = None, ""
 
     def table(self):
         return ""

@@ -49,8 +49,9 @@ NO_STATISTICS: Final = {
 """For an encoder without public weights."""
 LARGER_ENCODERS: Final = ("efficientnet_lite2", "efficientnet_lite1")
 """Weighed against the default one, largest first."""
-ENCODER_PASSES: Final = 8
-"""How often a training with a larger encoder shall see every part of the images at native resolution."""
+ENCODER_PASSES: Final = 4
+"""How often a training with a larger encoder shall see every part of the images at native resolution; at three times
+it is as good as a small one, on 425 images of nuclei."""
 FULL_PASSES: Final = 100
 """How often a training with a full decoder shall see every part of the images at native resolution; at 20 times it is
 no better than a light one, on membranes of 18 slices."""
