@@ -216,7 +216,7 @@ def test_borders_tell_how_the_masks_of_turned_images_lie(tmp_path, orientation, 
     dataset = scan(tmp_path)
     for sample, shown in zip(dataset.samples, targets, strict=True):
         np.testing.assert_array_equal(dataset.target(sample), shown)
-    assert f"their masks are taken as {way}: so their borders lie where the images change" in told(dataset)
+    assert f"the masks are taken as {way}: so their borders lie where the images change" in told(dataset)
 
 
 @pytest.mark.parametrize("way", ["stored", "shown"])
@@ -236,7 +236,7 @@ def test_masks_whose_size_tells_it_speak_for_the_others(tmp_path, way):
 def test_where_nothing_tells_how_masks_lie_it_is_asked(tmp_path):
     targets = turned_pairs(tmp_path, 6, "shown", blank=True)
     with pytest.raises(
-        DataError, match=r"nothing tells whether their masks lie[\s\S]*Fix: say mask_orientation: stored"
+        DataError, match=r"nothing tells whether the masks lie[\s\S]*Fix: say mask_orientation: stored"
     ):
         scan(tmp_path)
     for way, expected in (("shown", targets), ("stored", [turned(target, 6) for target in targets])):
