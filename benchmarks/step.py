@@ -16,42 +16,61 @@ from torch import nn
 
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, SegmentationModel, build
 from perpixel.models.blocks import ConvolutionStyle, convolution
+from perpixel.planning.rules import FROZEN_STAGES
 from perpixel.settings.tree import request_from
-from perpixel.training.step import set_training_mode
+from perpixel.training.step import freeze, set_training_mode
+
+CHANNELS = 3
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form of the network: whose statistics its encoder takes, and whether its last stage is separable."""
+    """A form of the network.
+
+    Args:
+        norm: Whose statistics its encoder takes.
+        is_separable: Whether its last stage is.
+        frozen_stages: Stages of the encoder that keep their weights.
+        encoder: Its name.
+    """
 
     norm: str
-    is_separable: bool
+    is_separable: bool = True
+    frozen_stages: int = 0
+    encoder: str = DEFAULT_ENCODER
 
 
 FORMS = {
     "whole last stage, statistics of each batch": Form("batch", is_separable=False),
-    "separable last stage, statistics of each batch": Form("batch", is_separable=True),
+    "separable last stage, statistics of each batch": Form("batch"),
     "whole last stage, frozen statistics": Form("frozen", is_separable=False),
-    "separable last stage, frozen statistics (the plan's)": Form("frozen", is_separable=True),
+    "separable last stage, frozen statistics": Form("frozen"),
+    "and its first two stages frozen": Form("frozen", frozen_stages=2),
+    "and its first three stages frozen (the plan's)": Form("frozen", frozen_stages=FROZEN_STAGES),
+    "the plan's on EfficientNet-lite1": Form("frozen", frozen_stages=FROZEN_STAGES, encoder="efficientnet_lite1"),
+    "the plan's on EfficientNet-lite2": Form("frozen", frozen_stages=FROZEN_STAGES, encoder="efficientnet_lite2"),
 }
 
 
 def network_of(form: Form) -> SegmentationModel:
     """The default network in a form, ready to learn."""
     torch.manual_seed(0)
-    network = build(DEFAULT_MODEL, encoder=DEFAULT_ENCODER, in_channels=3, classes=2)
+    network = build(DEFAULT_MODEL, encoder=form.encoder, in_channels=CHANNELS, classes=2)
     if not form.is_separable:
         last: nn.Module = network.get_submodule("ups")[-1]
         first = last.convolutions[0]
         last.convolutions = convolution(first.in_channels, last.convolutions[1].out_channels, ConvolutionStyle())
-    set_training_mode(network, request_from({"train": {"steps": 1, "encoder_norm": form.norm}}).train)
+    settings = {"steps": 1, "encoder_norm": form.norm, "frozen_stages": form.frozen_stages}
+    train = request_from({"train": settings}).train
+    freeze(network, train, CHANNELS)
+    set_training_mode(network, train)
     return network.to(memory_format=torch.channels_last)
 
 
 def step_of(network: SegmentationModel, crops: int, side: int) -> Callable[[], None]:
     """A whole training step in float32: loss, gradients, AdamW."""
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    image = torch.randn(crops, 3, side, side).contiguous(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], lr=1e-3)
+    image = torch.randn(crops, CHANNELS, side, side).contiguous(memory_format=torch.channels_last)
     target = torch.randint(0, 2, (crops, side, side))
 
     def step() -> None:
