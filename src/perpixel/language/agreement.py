@@ -11,16 +11,20 @@ _CHOICE: Final = re.compile(r"\\\[((?:\w|\\ )+)\\\|((?:\w|\\ )+)\\\]")
 
 
 def agreed(sentence: str) -> str:
-    """A sentence in which `(s)` and `[verb of one|verb of many]` follow a number.
+    """A sentence in which `(s)` and then `[verb of one|verb of many]` follow a number; others are a user's own.
 
     >>> agreed("1 link(s) [leads|lead] nowhere."), agreed("3 slices in 1,200 stack(s) of 2 class(es) [is|are] odd.")
     ('1 link leads nowhere.', '3 slices in 1,200 stacks of 2 classes are odd.')
+    >>> agreed("group_by = img_[a|b](s) is no pattern.")
+    'group_by = img_[a|b](s) is no pattern.'
     """
-    is_one = False
+    is_one: bool | None = None
 
     def word(found: re.Match[str]) -> str:
         nonlocal is_one
         if found["one"]:
+            if is_one is None:
+                return found[0]
             return found["one"] if is_one else found["many"]
         is_one = found["number"] == "1"
         return f"{found['number']} {found['words']}{'' if is_one else found['ending']}"
