@@ -68,6 +68,10 @@ def test_the_first_stages_of_an_encoder_are_frozen_where_minutes_are_the_budget(
     assert planned({"train": train}).train.frozen_stages == stages
 
 
+def test_the_stages_of_other_encoders_are_not_frozen():
+    assert planned({"model": {"encoder": "resnet18"}, "train": {"minutes": 1}}).train.frozen_stages == 0
+
+
 @pytest.mark.parametrize(
     ("name", "encoder"), [("unet", "efficientnet_lite0"), ("unetplusplus", "efficientnet_lite0"), ("fcn8s", None)]
 )

@@ -49,6 +49,7 @@ NO_STATISTICS: Final = {
 """For an encoder without public weights."""
 LARGER_ENCODERS: Final = ("efficientnet_lite2", "efficientnet_lite1")
 """Weighed against the default one, largest first."""
+LITE_ENCODERS: Final = (DEFAULT_ENCODER, *LARGER_ENCODERS)
 ENCODER_PASSES: Final = 4
 """How often a training with a larger encoder shall see every part of the images at native resolution; at three times
 it is as good as a small one, on 425 images of nuclei."""
@@ -192,6 +193,8 @@ def _encoder_lr_factor(facts: Facts, request: Request, timings: Timings) -> tupl
 def _frozen_stages(facts: Facts, request: Request, timings: Timings) -> tuple[int, str]:
     if request.train.encoder_norm != "frozen" or request.train.encoder_lr_factor == 0:
         return 0, "the encoder learns as a whole, or not at all"
+    if request.model.encoder not in LITE_ENCODERS:
+        return 0, "freezing the first stages was tried with EfficientNet-lite only"
     if request.train.minutes is None:
         return 0, "minutes are not the budget, and a longer step costs nothing else"
     return (
@@ -316,7 +319,7 @@ def _by_name(facts: Facts, weights: Sequence[float]) -> dict[str, float]:
 
 
 def _is_default(request: Request) -> bool:
-    return request.model.name == DEFAULT_MODEL and request.model.encoder in (DEFAULT_ENCODER, *LARGER_ENCODERS)
+    return request.model.name == DEFAULT_MODEL and request.model.encoder in LITE_ENCODERS
 
 
 def _is_upright(facts: Facts) -> bool:
