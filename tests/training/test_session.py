@@ -45,6 +45,14 @@ def test_a_step_moves_the_weights_and_tells_what_it_did(found):
     assert not torch.equal(session.network.head.weight, before)
 
 
+def test_a_network_of_another_library_learns(found):
+    model = {"name": "smp/unet", "encoder": "resnet18", "weights": "none"}
+    session = session_of(found, request_from({"model": model, "train": TINY["train"]}))
+    before = {name: tensor.clone() for name, tensor in session.network.named_parameters()}
+    session.step(1, session.batches(1), session.learning_rate(1, StepSchedule(4)))
+    assert not any(torch.equal(tensor, before[name]) for name, tensor in session.network.named_parameters())
+
+
 def test_the_first_weights_depend_on_the_seed_alone(found):
     torch.rand(5)
     one = session_of(found, tiny_settings()).network.state_dict()

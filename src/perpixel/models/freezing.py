@@ -4,38 +4,38 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from perpixel.errors import SettingsError
-from perpixel.models.base import Encoder
+from perpixel.models.base import Encoder, SegmentationModel
 
 
-def freeze_stages(encoder: Encoder, stages: int, in_channels: int) -> None:
+def freeze_stages(network: SegmentationModel, stages: int, in_channels: int) -> None:
     """Let the first stages of an encoder keep their weights: all that its first feature maps are computed by.
 
     Which weights these are is asked of autograd, so it holds for any encoder. A step need not go back through them.
 
     Args:
-        encoder: Still on the CPU or placed already.
+        network: Placed already or not.
         stages: Number of feature maps, finest first; 0 freezes nothing.
         in_channels: Channels of the image.
 
     Raises:
         SettingsError: The encoder has fewer.
     """
-    if stages > len(encoder.strides):
-        raise SettingsError(
-            f"train.frozen_stages = {stages} is more than this encoder has: {len(encoder.strides)}.",
-            fix=f"give at most {len(encoder.strides)}, or freeze all of it by train.encoder_lr_factor = 0.",
-        )
-    if stages == 0:
+    encoder = network.encoder
+    if encoder is None or stages == 0:
         return
     parameters = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
-    side = 2 * encoder.strides[-1]
+    side = 2 * network.stride
     image = torch.zeros(1, in_channels, side, side, device=parameters[0].device)
     was_training = encoder.training
-    last = encoder.eval()(image)[stages - 1]
+    maps = [each for each in encoder.eval()(image) if each.requires_grad]  # some encoders answer the image, too
     encoder.train(was_training)
-    for parameter, gradient in zip(
-        parameters, torch.autograd.grad(last.sum(), parameters, allow_unused=True), strict=True
-    ):
+    if stages > len(maps):
+        raise SettingsError(
+            f"train.frozen_stages = {stages} is more than this encoder has: {len(maps)}.",
+            fix=f"give at most {len(maps)}, or freeze all of it by train.encoder_lr_factor = 0.",
+        )
+    gradients = torch.autograd.grad(maps[stages - 1].sum(), parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.requires_grad_(gradient is None)
 
 

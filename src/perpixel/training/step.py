@@ -49,12 +49,10 @@ def freeze(network: SegmentationModel, train: TrainSettings, in_channels: int) -
 
     Raises SettingsError: the encoder has fewer stages than `frozen_stages`.
     """
-    if network.encoder is None:
-        return
-    if train.encoder_lr_factor == 0:
+    if network.encoder is not None and train.encoder_lr_factor == 0:
         network.encoder.requires_grad_(False)
     else:
-        freeze_stages(network.encoder, train.frozen_stages, in_channels)
+        freeze_stages(network, train.frozen_stages, in_channels)
 
 
 def set_training_mode(network: SegmentationModel, train: TrainSettings) -> None:
