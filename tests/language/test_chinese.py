@@ -14,6 +14,7 @@ import perpixel
 from perpixel import cli
 from perpixel.errors import DataError
 from perpixel.language import columns, counted, say, speaking, translated
+from perpixel.language.agreement import NOUNS
 from perpixel.language.catalogue_file import entries
 from perpixel.language.notices import LOGGER
 from perpixel.language.sentences import PLACEHOLDER, chinese
@@ -247,3 +248,16 @@ def test_no_sentence_stands_twice():
     lines = (SOURCE / "language" / "zh.po").read_text(encoding="utf-8").splitlines()
     sentences = [line for line in lines if line.startswith("msgid ")]
     assert [each for each in sentences if sentences.count(each) > 1] == []
+
+
+def test_every_noun_that_agrees_with_its_number_is_known():
+    written = {noun for sentence in chinese() for noun in re.findall(r"(\w+)\(e?s\)", sentence)}
+    assert written - {*NOUNS} == set()
+
+
+@pytest.mark.parametrize("name", ["2 cell(s)", "a[b|c]", "scan 2 (s).png", "3 image(s)/x", "{x}", "%s", r"\1"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_names_of_files_are_told_as_they_are(name, language):
+    error = DataError(f"1 name(s) in {name} [collides|collide] when the ending is dropped.", fix="rename one.")
+    with speaking(language):
+        assert name in str(error)

@@ -64,6 +64,12 @@ def test_python_speaks_the_language_of_the_system_unless_somebody_chose(monkeypa
     assert current() == "zh"
 
 
+@pytest.mark.parametrize("language", ["fr", 5, True, ["en"]])
+def test_what_is_no_language_is_refused(language):
+    with pytest.raises(SettingsError, match=r"there is no language [\s\S]*Fix: choose one of en, zh"):
+        perpixel.use_language(language)
+
+
 def test_errors_help_and_wrong_usage_speak_the_language(capsys):
     assert main(["--language", "zh", "check", "no-such-folder"]) == 1
     assert "no-such-folder 不存在。" in capsys.readouterr().out

@@ -142,7 +142,7 @@ def one_kind(samples: Sequence[Sample], headers: Mapping[Path, Header], report: 
                 f"{len(odd)} of {len(samples)} images differ in kind: most have {channels} channel(s) of {dtype}.",
                 "convert all to one number of channels and one bit depth, or keep them in folders of their own.",
                 tuple(
-                    agreed(f"{s.image}: {headers[s.image].channels} channel(s) of {headers[s.image].dtype}")
+                    f"{s.image}: {agreed(f'{headers[s.image].channels} channel(s)')} of {headers[s.image].dtype}"
                     for s in odd
                 ),
             )

@@ -3,9 +3,14 @@
 import re
 from typing import Final
 
+NOUNS: Final = ("channel", "class", "file", "folder", "group", "image", "link", "mask", "name", "output", "page", "pair",
+                "raster", "row", "run", "sample", "stack", "thread", "value")  # fmt: skip
+"""What we count with `(s)`."""
 _PLACE: Final = re.compile(
-    r"(?P<number>\b\d[\d,]*) (?P<words>[A-Za-z\- ]*)\((?P<ending>e?s)\)|\[(?P<one>[\w ]+)\|(?P<many>[\w ]+)\]"
+    rf"(?<![^\s(])(?:(?P<number>\d[\d,]*) (?P<words>(?:[A-Za-z\-]+ )*(?:{'|'.join(NOUNS)}))\((?P<ending>e?s)\)"
+    r"|\[(?P<one>[\w ]+)\|(?P<many>[\w ]+)\])(?=[.,:;)]*(?:\s|$))"
 )
+"""A word of its own: what stands in a path or a pattern is not ours."""
 _ENDING: Final = re.compile(r"\\\((e?s)\\\)")
 _CHOICE: Final = re.compile(r"\\\[((?:\w|\\ )+)\\\|((?:\w|\\ )+)\\\]")
 
@@ -15,8 +20,8 @@ def agreed(sentence: str) -> str:
 
     >>> agreed("1 link(s) [leads|lead] nowhere."), agreed("3 slices in 1,200 stack(s) of 2 class(es) [is|are] odd.")
     ('1 link leads nowhere.', '3 slices in 1,200 stacks of 2 classes are odd.')
-    >>> agreed("group_by = img_[a|b](s) is no pattern.")
-    'group_by = img_[a|b](s) is no pattern.'
+    >>> agreed("1 name(s) in a[b|c]/2 copy(s) and 3 image(s)/4 [collides|collide].")
+    '1 name in a[b|c]/2 copy(s) and 3 image(s)/4 collides.'
     """
     is_one: bool | None = None
 
