@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-NOUNS: Final = ("channel", "class", "file", "folder", "group", "image", "link", "mask", "name", "output", "page", "pair",
-                "raster", "row", "run", "sample", "stack", "thread", "value")  # fmt: skip
+NOUNS: Final = ("channel", "class", "file", "folder", "group", "image", "link", "mask", "name", "output", "page",
+                "pair", "raster", "row", "run", "sample", "stack", "thread", "value")  # fmt: skip
 """What we count with `(s)`."""
 _PLACE: Final = re.compile(
     rf"(?<![^\s(])(?:(?P<number>\d[\d,]*) (?P<words>(?:[A-Za-z\-]+ )*(?:{'|'.join(NOUNS)}))\((?P<ending>e?s)\)"
