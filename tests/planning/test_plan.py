@@ -108,6 +108,28 @@ def test_the_largest_encoder_is_taken_that_the_minutes_pay_for(monkeypatch, pass
     assert planned({}, pixels=pixels, is_like_photographs=False).model.encoder == "efficientnet_lite0"
 
 
+@pytest.mark.parametrize(
+    ("train", "norm", "stages"),
+    [
+        ({}, "frozen", 3),
+        ({"frozen_stages": 0}, "frozen", 0),
+        ({"encoder_norm": "batch"}, "batch", 0),
+        ({"encoder_norm": "batch", "frozen_stages": 2}, "batch", 2),
+        ({"encoder_lr_factor": 0}, "frozen", 0),
+    ],
+)
+def test_a_larger_encoder_is_timed_as_it_would_be_trained(monkeypatch, train, norm, stages):
+    monkeypatch.setattr(rules, "packaged_path", Path)
+    timed = []
+
+    def pixels(settings):
+        timed.append((settings.model.encoder, settings.train.encoder_norm, settings.train.frozen_stages))
+        return ENCODER_PASSES * FACTS.pixels
+
+    assert planned({"train": {"minutes": 5, **train}}, pixels=pixels).train.frozen_stages == stages
+    assert timed[0] == (LARGER_ENCODERS[0], norm, stages)
+
+
 def paid(passes):
     """How much is seen of all images: so often with a light decoder, half as often with a full one."""
     cost = {"light": 1.0, "full": 2.0}

@@ -39,8 +39,6 @@ FROZEN_FACTOR: Final = 0.15
 lost 0.08 of mean IoU in three minutes; with 0.15 nothing."""
 FROZEN_STAGES: Final = 3
 """The stages of an encoder down to an eighth of the resolution, which last longest: their filters fit any image."""
-STATISTICS: Final = {"train.encoder_norm": "frozen", "train.frozen_stages": FROZEN_STAGES}
-"""For an encoder with public weights."""
 NO_STATISTICS: Final = {
     "train.encoder_norm": "batch",
     "train.encoder_lr_factor": BATCH_FACTOR,
@@ -96,8 +94,7 @@ def _encoder(facts: Facts, request: Request, timings: Timings) -> tuple[str | No
         )
     installed = [encoder for encoder in LARGER_ENCODERS if packaged_path(encoder) is not None]
     for encoder in installed:
-        tried = changed(request, {"model.encoder": encoder, **STATISTICS})
-        passes = timings.pixels(tried) / facts.pixels
+        passes = timings.pixels(_with_encoder(encoder, facts, request, timings)) / facts.pixels
         if passes >= ENCODER_PASSES:
             return encoder, (
                 f"the largest that is installed and shows every part of the images {ENCODER_PASSES} times within the "
@@ -119,6 +116,15 @@ def _may_be_larger(facts: Facts, request: Request) -> bool:
     model = request.model
     is_open = model.weights == "auto" and model.fine_tune_from is None
     return is_open and facts.is_like_photographs and request.train.minutes is not None
+
+
+def _with_encoder(encoder: str, facts: Facts, request: Request, timings: Timings) -> Request:
+    """A request as it will be planned with an encoder, in all that a step lasts longer or shorter by."""
+    tried = changed(request, {"model.encoder": encoder})
+    for name, rule in {"encoder_norm": _encoder_norm, "frozen_stages": _frozen_stages}.items():
+        if name not in request.train.model_fields_set:
+            tried = changed(tried, {f"train.{name}": rule(facts, tried, timings)[0]})
+    return tried
 
 
 def _options(facts: Facts, request: Request, timings: Timings) -> tuple[JsonMapping, str]:
