@@ -101,6 +101,13 @@ def test_the_first_stages_keep_weights_and_statistics_where_they_are_frozen(foun
         assert torch.equal(value, after[name]) == is_kept, name
 
 
+def test_stages_are_not_frozen_where_there_is_no_encoder(found):
+    with pytest.raises(
+        SettingsError, match=r"train.frozen_stages = 2 freezes .* there is none[\s\S]*Fix: leave train"
+    ):
+        session_of(found, tiny_settings(frozen_stages=2))
+
+
 @pytest.mark.parametrize("norm", ["batch", "frozen"])
 def test_frozen_statistics_stay_while_all_weights_learn(found, norm):
     session = session_of(found, encoder_settings(encoder_norm=norm))

@@ -18,11 +18,16 @@ def freeze_stages(network: SegmentationModel, stages: int, in_channels: int) -> 
         in_channels: Channels of the image.
 
     Raises:
-        SettingsError: The encoder has fewer.
+        SettingsError: The encoder has fewer, or there is none.
     """
     encoder = network.encoder
-    if encoder is None or stages == 0:
+    if stages == 0:
         return
+    if encoder is None:
+        raise SettingsError(
+            f"train.frozen_stages = {stages} freezes stages of an encoder, and there is none.",
+            fix="leave train.frozen_stages out, or give the network an encoder.",
+        )
     parameters = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     side = 2 * network.stride
     image = torch.zeros(1, in_channels, side, side, device=parameters[0].device)

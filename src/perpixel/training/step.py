@@ -47,7 +47,7 @@ def hardware_for(train: TrainSettings) -> Hardware:
 def freeze(network: SegmentationModel, train: TrainSettings, in_channels: int) -> None:
     """Before the first step: tell the weights of the encoder that no step moves that they need no gradients.
 
-    Raises SettingsError: the encoder has fewer stages than `frozen_stages`.
+    Raises SettingsError: the encoder has fewer stages than `frozen_stages`, or there is none.
     """
     if network.encoder is not None and train.encoder_lr_factor == 0:
         network.encoder.requires_grad_(False)
