@@ -33,10 +33,12 @@ def test_no_gradient_reaches_the_first_stages_and_each_later_one_learns(name, en
         assert parameter.requires_grad == (parameter.grad is not None)
 
 
-def test_a_network_without_an_encoder_learns_as_a_whole():
+def test_a_network_without_an_encoder_has_no_stages_to_freeze():
     network = build("unet", in_channels=1, classes=2, width=2, depth=1)
-    freeze_stages(network, 3, 1)
+    freeze_stages(network, 0, 1)
     assert all(parameter.requires_grad for parameter in network.parameters())
+    with pytest.raises(SettingsError, match="and there is none"):
+        freeze_stages(network, 3, 1)
 
 
 def test_more_stages_than_an_encoder_has_are_refused():
