@@ -50,5 +50,5 @@ def freeze_statistics(encoder: Encoder, *, of_all: bool) -> None:
     Factors and offsets that are not frozen go on learning.
     """
     for module in encoder.modules():
-        if isinstance(module, _BatchNorm) and (of_all or not module.weight.requires_grad):
+        if isinstance(module, _BatchNorm) and (of_all or (module.affine and not module.weight.requires_grad)):
             module.eval()

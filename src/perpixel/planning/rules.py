@@ -51,6 +51,8 @@ LITE_ENCODERS: Final = (DEFAULT_ENCODER, *LARGER_ENCODERS)
 ENCODER_PASSES: Final = 4
 """How often a training with a larger encoder shall see every part of the images at native resolution; at three times
 it is as good as a small one, on 425 images of nuclei."""
+LIGHT: Final = {"decoder": "light"}
+FULL: Final = {"decoder": "full"}
 FULL_PASSES: Final = 100
 """How often a training with a full decoder shall see every part of the images at native resolution; at 20 times it is
 no better than a light one, on membranes of 18 slices."""
@@ -121,6 +123,8 @@ def _may_be_larger(facts: Facts, request: Request) -> bool:
 def _with_encoder(encoder: str, facts: Facts, request: Request, timings: Timings) -> Request:
     """A request as it will be planned with an encoder, in all that a step lasts longer or shorter by."""
     tried = changed(request, {"model.encoder": encoder})
+    if request.model.name == DEFAULT_MODEL and not request.model.options:
+        tried = changed(tried, {"model.options": LIGHT})
     for name, rule in {"encoder_norm": _encoder_norm, "frozen_stages": _frozen_stages}.items():
         if name not in request.train.model_fields_set:
             tried = changed(tried, {f"train.{name}": rule(facts, tried, timings)[0]})
@@ -131,15 +135,14 @@ def _options(facts: Facts, request: Request, timings: Timings) -> tuple[JsonMapp
     model = request.model
     if model.name != DEFAULT_MODEL or model.encoder is None:
         return {}, f"{model.name} as it is"
-    light, full = {"decoder": "light"}, {"decoder": "full"}
     if request.train.minutes is None:
-        return light, "a fraction of the cost of a full one"
-    for options in (light, full):
+        return LIGHT, "a fraction of the cost of a full one"
+    for options in (LIGHT, FULL):
         tried = changed(request, {"model.options": options})
         passes = timings.pixels(tried) / facts.pixels
         if passes < FULL_PASSES:
-            return light, f"the minutes are too few for {FULL_PASSES} passes with a full decoder on this machine"
-    return full, f"the minutes suffice for {FULL_PASSES} passes with a full decoder on this machine"
+            return LIGHT, f"the minutes are too few for {FULL_PASSES} passes with a full decoder on this machine"
+    return FULL, f"the minutes suffice for {FULL_PASSES} passes with a full decoder on this machine"
 
 
 def _precision(facts: Facts, request: Request, timings: Timings) -> tuple[str, str]:
@@ -342,10 +345,10 @@ def _upright(facts: Facts) -> str:
 
 RULES: Final[dict[str, Rule]] = {
     "model.encoder": _encoder,
-    "model.options": _options,
     "train.encoder_norm": _encoder_norm,
     "train.encoder_lr_factor": _encoder_lr_factor,
     "train.frozen_stages": _frozen_stages,
+    "model.options": _options,
     "train.learning_rate": _rate,
     "train.loss": _loss,
     "train.class_weights": _class_weights,
