@@ -1,10 +1,12 @@
 """Tiled prediction beside the bare network and beside MONAI's sliding window, in one run.
 
     python benchmarks/predict.py [--side 2048] [--rounds 10] [--encoder efficientnet_lite0] [--allocator default]
+    python benchmarks/predict.py --run runs/cells
 
 All see the same image in memory, the same network (the plain U-Net, or the light one on an encoder, which the plan
 takes), tiles and overlap, in float32 on the CPU; and all keep the memory that they free, as the `perpixel` command
-does, or leave that to the allocator.
+does, or leave that to the allocator. A run, trained at native resolution, has its own network, and validation images
+on which `--backend auto` may find that int8 holds.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import time
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from perpixel.runtime.allocator import keep_freed_memory, one_arena
 
@@ -20,10 +23,12 @@ one_arena()  # before torch is loaded, as `perpixel predict` does
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
+from perpixel.errors import SettingsError  # noqa: E402
 from perpixel.labels.codec import Codec, Labels  # noqa: E402
 from perpixel.models import build  # noqa: E402
 from perpixel.models.torchvision_shim import prepare_torchvision  # noqa: E402
 from perpixel.prediction import PredictOptions, Predictor  # noqa: E402
+from perpixel.prediction.load import load_predictor  # noqa: E402
 
 prepare_torchvision()
 from monai.inferers import sliding_window_inference  # noqa: E402
@@ -54,25 +59,43 @@ def ratio(one, other):
     return f"{wall:.2f} by the clock, {processor:.2f} by the processor"
 
 
+def of_run(run, options, fastest):
+    """The predictors of a run, once its layers are searched for int8."""
+    searching = load_predictor(run, replace(options, backend="int8"))
+    try:
+        searching.probabilities(np.zeros((4 * TILE, 4 * TILE, 3), np.uint8))
+    except SettingsError as error:
+        print(error)
+    return load_predictor(run, options), load_predictor(run, fastest)
+
+
+def built(encoder, options, fastest):
+    """Predictors of a network that was not trained."""
+    torch.manual_seed(0)
+    size = {"decoder": "light"} if encoder else {"width": 16}
+    network = build("unet", in_channels=3, classes=CLASSES, encoder=encoder, **size).eval()
+    labels = Labels("multiclass", tuple("abcde"), tuple(range(CLASSES)), ((0, 0, 0),) * CLASSES)
+    codec = Codec(labels, "uint8", (127.0,) * 3, (60.0,) * 3)
+    return Predictor(network, codec, options=options), Predictor(network, codec, options=fastest)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--encoder")
+    parser.add_argument("--run", type=Path)
     parser.add_argument("--allocator", choices=["kept", "default"], default="kept")
     asked = parser.parse_args()
     if asked.allocator == "kept":
         keep_freed_memory()
-    side, size = asked.side, {"decoder": "light"} if asked.encoder else {"width": 16}
-    torch.manual_seed(0)
-    network = build("unet", in_channels=3, classes=CLASSES, encoder=asked.encoder, **size).eval()
-    names = tuple("abcde")
-    labels = Labels("multiclass", names, tuple(range(CLASSES)), ((0, 0, 0),) * CLASSES)
-    codec = Codec(labels, "uint8", (127.0,) * 3, (60.0,) * 3)
+    side = asked.side
+    options = PredictOptions(tile_px=TILE, overlap_px=OVERLAP, whole_px=0, precision="32", tta="none")
+    fastest = replace(options, backend="auto")
+    predictor, compiled = of_run(asked.run, options, fastest) if asked.run else built(asked.encoder, options, fastest)
+    (network,), codec = predictor.inference.networks, predictor.codec
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
-    options = PredictOptions(tile_px=TILE, overlap_px=OVERLAP, whole_px=0, precision="32")
-    as_built = deepcopy(network)
-    predictor = Predictor(network, codec, options=options)
+    as_built = deepcopy(network).to(memory_format=torch.contiguous_format)
     tiles = len(predictor.tiling(side, side))
     tile = torch.randn(1, 3, TILE, TILE)
     last = tile.to(memory_format=torch.channels_last)
@@ -94,7 +117,6 @@ def main():
         logits = sliding_window_inference(batch, (TILE, TILE), 1, as_built, overlap=share, mode="gaussian")
         return logits.softmax(1)
 
-    compiled = Predictor(network, codec, options=replace(options, backend="auto"))
     whole, quick = partial(predictor.probabilities, image), partial(compiled.probabilities, image)
     plain, base, ours, theirs, fast = seconds(asked.rounds, eager, bare, whole, monai, quick)
     print(f"{side}² pixels, {tiles} tiles of {TILE}², {torch.get_num_threads()} threads, {asked.rounds} rounds")

@@ -11,6 +11,7 @@ from perpixel.cli import main
 from perpixel.errors import RunError, SettingsError
 from perpixel.exporting import precision
 from perpixel.prediction import PredictOptions
+from perpixel.prediction.int8 import tried
 from perpixel.prediction.load import load_predictor
 from perpixel.runtime.race import Race
 from perpixel.store.bundle import Bundle
@@ -43,7 +44,7 @@ def test_weights_in_float16_are_half_as_large_and_predict_the_same(cells_run, tm
 
 
 def test_int8_is_searched_by_layers_and_the_table_is_kept(cells_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(precision, "MOST_LOST", 1.0)
+    monkeypatch.setattr(tried, "MOST_LOST", 1.0)
     exported = perpixel.export(cells_run, tmp_path / "out", precision="int8")
     assert "QuantizeLinear" in operators(exported.path)
     stored = json.loads((exported.path / "precision.json").read_text(encoding="utf-8"))
@@ -56,7 +57,8 @@ def test_int8_is_searched_by_layers_and_the_table_is_kept(cells_run, tmp_path, m
 
 @pytest.mark.parametrize(("asked", "way"), [("int8", "in fp16"), ("fp16", "in float32")])
 def test_what_loses_too_much_is_refused_with_the_table(cells_run, tmp_path, monkeypatch, asked, way):
-    monkeypatch.setattr(precision, "MOST_LOST", -2.0)
+    for module in (tried, precision):
+        monkeypatch.setattr(module, "MOST_LOST", -2.0)
     with pytest.raises(
         RunError, match=rf"{asked} loses more than -2 of the mean IoU [\s\S]*times as fast[\s\S]*{way}"
     ):
@@ -73,7 +75,7 @@ def test_targets_that_cannot_are_named(cells_run, tmp_path):
 
 def test_openvino_takes_both(cells_run, tmp_path, monkeypatch):
     pytest.importorskip("openvino")
-    monkeypatch.setattr(precision, "MOST_LOST", 1.0)
+    monkeypatch.setattr(tried, "MOST_LOST", 1.0)
     for asked in ("fp16", "int8"):
         exported = perpixel.export(cells_run, tmp_path / asked, target="openvino", precision=asked)
         assert exported.tried

@@ -76,7 +76,7 @@ def test_a_network_runs_as_another_process_runs_it():
         second.adopt_backend(backend, shapes)
         assert (second.backend, second.inference.engine_shapes) == (backend, shapes)
     second.adopt_backend(first.backend, first.inference.engine_shapes)
-    assert second.inference.engine_shapes == ((1, 3, 96, 96),)
+    assert second.inference.engine_shapes == (((1, 3, 96, 96), ()),)
     np.testing.assert_array_equal(second.probabilities(image), expected)
 
 

@@ -1,7 +1,7 @@
 """Fit temperature and thresholds on validation images, once, so that the images that are scored choose nothing."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,12 @@ from perpixel.labels.decision import Calibration, decoded
 from perpixel.labels.labels import Labels
 from perpixel.metrics import Counts, ThresholdCurves, count, threshold_curves
 from perpixel.prediction import Predictor
+from perpixel.runtime.evenly import evenly
 from perpixel.shapes import TargetArray
 from perpixel.split import Split
 from perpixel.store.model_file import set_calibration
 from perpixel.store.run_folder import Run
 
-T = TypeVar("T")
 PIXELS_DRAWN: Final = 4096
 VALIDATION_IMAGES: Final = 64
 """Thresholds and temperature are fitted on at most this many, evenly taken."""
@@ -108,8 +108,3 @@ def calibrate(
     if (calibration := fitting.fitted()) is not None:
         set_calibration(run.model_path, calibration)
     return calibration
-
-
-def evenly(items: Sequence[T], limit: int) -> Sequence[T]:
-    """At most this many, evenly taken."""
-    return [items[i * len(items) // limit] for i in range(limit)] if len(items) > limit else items

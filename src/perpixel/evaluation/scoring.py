@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from perpixel.dataset import Dataset, Sample, scan
 from perpixel.dataset.overrides import Overrides, stated_by
 from perpixel.errors import DataError, SettingsError, did_you_mean
-from perpixel.evaluation.calibrating import evenly
 from perpixel.evaluation.gallery import Gallery, Lowest, ranking_score, unlabelled_of
 from perpixel.evaluation.image_score import ImageAnswer, ImageScore, full_score, with_curves
 from perpixel.evaluation.result import Evaluation
@@ -24,6 +23,7 @@ from perpixel.metrics import ThresholdCurves, threshold_curves
 from perpixel.prediction import Predictor
 from perpixel.runtime.allocator import keep_freed_memory
 from perpixel.runtime.choices import PartName
+from perpixel.runtime.evenly import evenly
 from perpixel.runtime.progress import Progress, silent
 from perpixel.split import Split, groups_of
 from perpixel.store.run_folder import Run

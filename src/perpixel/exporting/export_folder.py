@@ -8,7 +8,7 @@ from pathlib import Path
 
 from perpixel.errors import OutputError, RunError, SettingsError, did_you_mean
 from perpixel.exporting.parity import Parity, measured_parity, refuse_differing
-from perpixel.exporting.precision import Tried
+from perpixel.exporting.precision import TriedGraph
 from perpixel.exporting.source import ExportSource, ProofImage, open_source
 from perpixel.exporting.stac_item import write_stac_item
 from perpixel.exporting.target import Target
@@ -38,7 +38,7 @@ class Exported(Result):
     target: str
     megabytes: float
     parities: tuple[Parity, ...]
-    tried: tuple[Tried, ...] = ()
+    tried: tuple[TriedGraph, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -115,7 +115,9 @@ def export_run(  # each is one thing to ask for
     return Exported(out, target, size / 1e6, tuple(parities), tried)
 
 
-def _write(source: ExportSource, name: str, target: Target, folder: Path) -> tuple[list[Parity], tuple[Tried, ...]]:
+def _write(
+    source: ExportSource, name: str, target: Target, folder: Path
+) -> tuple[list[Parity], tuple[TriedGraph, ...]]:
     """Write all files of a target, and prove them."""
     written = target.write(source, folder)
     images = [_fitted(each, written.fixed_hw) for each in source.images]

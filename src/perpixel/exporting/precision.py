@@ -7,7 +7,7 @@ the layers that bear it.
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -19,15 +19,12 @@ from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.source import ExportSource, ProofImage, images_of_part
 from perpixel.metrics import Counts
 from perpixel.metrics.counting import count
+from perpixel.prediction.int8.tried import MOST_LOST, Tried, layer_choices
 from perpixel.prediction.onnx_engine import Graph, onnxruntime_graph
 from perpixel.runtime.choices import ExportPrecision
-from perpixel.runtime.json_values import JsonObject
 from perpixel.runtime.onnx_runtime import import_onnxruntime
 from perpixel.runtime.race import race
 from perpixel.shapes import AnyArray
-
-MOST_LOST: Final = 0.005
-"""Of the mean IoU on validation images."""
 
 CALIBRATION_PX: Final = 256
 TIMED_PX: Final = 512
@@ -37,27 +34,14 @@ SMALLEST: Final = 256
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One way of lowering the precision, and what it gave.
+class TriedGraph(Tried):
+    """A graph that was tried.
 
     Args:
-        layers: Which were changed.
-        mean_iou: On validation images.
-        lost: How much less than in float32.
-        megabytes: Of the graph (10⁶ bytes).
-        times_as_fast: As the graph in float32, by ONNX Runtime on this machine.
+        megabytes: Of its file (10⁶ bytes).
     """
 
-    layers: str
-    mean_iou: float
-    lost: float
     megabytes: float
-    times_as_fast: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether it loses little enough."""
-        return self.lost <= MOST_LOST
 
     def __str__(self) -> str:
         """A line of the table."""
@@ -66,14 +50,10 @@ class Tried:
             f"{self.times_as_fast:.2f} times as fast as float32"
         )
 
-    def to_dict(self) -> JsonObject:
-        """As in precision.json."""
-        return {**asdict(self), "holds": self.holds}
-
 
 def lowered(
     source: ExportSource, content: bytes, output: GraphOutput, precision: ExportPrecision
-) -> tuple[bytes, tuple[Tried, ...]]:
+) -> tuple[bytes, tuple[TriedGraph, ...]]:
     """A graph in lower precision: of all that lose little enough, the fastest.
 
     Args:
@@ -100,7 +80,7 @@ def lowered(
         graph = onnxruntime_graph(changed)
         reached = _mean_iou(graph, output, validation)
         ratio = _times_as_fast(plain, graph, source)
-        tried.append(Tried(layers, reached, expected - reached, len(changed) / 1e6, round(ratio, 2)))
+        tried.append(TriedGraph(layers, reached, expected - reached, round(ratio, 2), len(changed) / 1e6))
         graphs.append(changed)
     held = [place for place, each in enumerate(tried) if each.holds]
     if not held:
@@ -157,15 +137,8 @@ def _choices(convolutions: Sequence[Any]) -> dict[str, set[str]]:
             by_network.setdefault(scope, []).append(node)
     ends = {node.name for nodes in by_network.values() for node in (nodes[0], nodes[-1])}
     depthwise = {node.name for nodes in by_network.values() for node in nodes if _groups(node) > 1}
-    choices = {
-        "all convolutions": outside,
-        "all but the first and last": outside | ends,
-        "all but depthwise ones": outside | depthwise,
-        "all but first, last and depthwise ones": outside | ends | depthwise,
-    }
-    distinct = {frozenset(kept): layers for layers, kept in reversed(choices.items())}
-    names = {node.name for node in convolutions}
-    return {layers: set(kept) for kept, layers in reversed(distinct.items()) if kept < names}
+    every = {node.name for node in convolutions}
+    return layer_choices(ends, depthwise, every=every, outside=frozenset(outside))
 
 
 def _groups(node: Any) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -26,12 +26,11 @@ from perpixel.prediction.inputs import expanded
 from perpixel.prediction.load import load_predictor
 from perpixel.prediction.network_memory import activation_bytes
 from perpixel.runtime.choices import ExportPrecision, PartName
+from perpixel.runtime.evenly import evenly
 from perpixel.runtime.json_values import JsonMapping
 from perpixel.shapes import AnyArray, ImageArray
 from perpixel.store.bundle import BundleCard
 from perpixel.store.run_folder import Run
-
-T = TypeVar("T")
 
 PROOF_IMAGES: Final = 16
 """An export is proved on at most so many images, evenly taken."""
@@ -196,7 +195,7 @@ def images_of_part(run: Run, labels: Labels, part: PartName) -> tuple[ProofImage
             f"the {NAMES[part]} images of {run.folder} cannot be had, {purpose}: {error.problems[0].what}",
             fix="give other images of the kind with `images`." if part == "test" else "export in float32.",
         ) from error
-    return tuple(_proof_of(dataset, sample) for sample in _evenly(samples, PROOF_IMAGES))
+    return tuple(_proof_of(dataset, sample) for sample in evenly(samples, PROOF_IMAGES))
 
 
 def _proof_of(dataset: Dataset, sample: Sample) -> ProofImage:
@@ -205,7 +204,7 @@ def _proof_of(dataset: Dataset, sample: Sample) -> ProofImage:
 
 def _given_images(images: Sequence[str]) -> tuple[ProofImage, ...]:
     proof = []
-    for path in _evenly(expanded(images), PROOF_IMAGES):
+    for path in evenly(expanded(images), PROOF_IMAGES):
         with open_image(path) as image:
             height, width = min(image.height, PROOF_PX), min(image.width, PROOF_PX)
             top, left = (image.height - height) // 2, (image.width - width) // 2
@@ -223,8 +222,3 @@ def _middle(image: ImageArray) -> AnyArray:
 
 def _middle_of_target(target: AnyArray) -> AnyArray:
     return _middle(target) if target.ndim == 2 else np.moveaxis(_middle(np.moveaxis(target, 0, -1)), -1, 0)
-
-
-def _evenly(items: Sequence[T], limit: int) -> Sequence[T]:
-    """At most so many, evenly taken."""
-    return [items[i * len(items) // limit] for i in range(limit)] if len(items) > limit else items

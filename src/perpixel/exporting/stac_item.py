@@ -13,8 +13,9 @@ from typing import Final
 from perpixel.dataset import scan
 from perpixel.dataset.overrides import stated_by
 from perpixel.errors import PerpixelError
-from perpixel.exporting.source import ExportSource, _evenly
+from perpixel.exporting.source import ExportSource
 from perpixel.files.read import read_header
+from perpixel.runtime.evenly import evenly
 from perpixel.runtime.json_values import JsonObject
 
 ITEM: Final = "item.json"
@@ -119,7 +120,7 @@ def _box(source: ExportSource) -> Box | None:
     try:
         stated = stated_by(source.run.settings.data)
         samples = scan(source.run.data, source.card.codec.labels, overrides=stated).samples
-        paths = [sample.image for sample in _evenly(samples, MOST_HEADERS)]
+        paths = [sample.image for sample in evenly(samples, MOST_HEADERS)]
     except PerpixelError:  # the data are gone: the images of the proof are there
         paths = [Path(each.name) for each in source.images]
     boxes = [box for path in paths if (box := _box_of(path)) is not None]

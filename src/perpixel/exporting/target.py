@@ -6,7 +6,7 @@ from pathlib import Path
 
 from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
-from perpixel.exporting.precision import Tried
+from perpixel.exporting.precision import TriedGraph
 from perpixel.exporting.source import ExportSource
 from perpixel.prediction import Predictor
 from perpixel.prediction.onnx_engine import Graph
@@ -33,7 +33,7 @@ class WrittenModels:
     graphs: Mapping[str, Graph] = field(default_factory=dict)
     fixed_hw: tuple[int, int] | None = None
     reference: Predictor | None = None
-    tried: tuple[Tried, ...] = ()
+    tried: tuple[TriedGraph, ...] = ()
     cause: Callable[[AnyArray], str | None] | None = None
 
 

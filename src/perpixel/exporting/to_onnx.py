@@ -14,7 +14,7 @@ from perpixel.exporting.differing_layer import first_differing_layer
 from perpixel.exporting.graphs import write_onnx
 from perpixel.exporting.output import GraphOutput
 from perpixel.exporting.parity import Parity
-from perpixel.exporting.precision import Tried, lowered
+from perpixel.exporting.precision import TriedGraph, lowered
 from perpixel.exporting.readme import write_readme
 from perpixel.exporting.source import ExportSource
 from perpixel.exporting.target import Target, WrittenModels
@@ -86,7 +86,7 @@ def installed_graphs(content: bytes) -> dict[str, Graph]:
 
 def write_model(
     source: ExportSource, path: Path, output: GraphOutput, *, gives_both: bool = False
-) -> tuple[Tried, ...]:
+) -> tuple[TriedGraph, ...]:
     """Write the run's networks as one graph from raw pixels to probabilities.
 
     Args:

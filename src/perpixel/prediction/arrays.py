@@ -258,7 +258,7 @@ class ArrayPredictor:
         """Decide what runs the networks, once: on a batch of the first image of many tiles."""
         if self.backend or len(tiling) < TILES_WORTH_COMPILING:
             return
-        self.backend = self.inference.choose_engines(batch.windows)
+        self.backend = self.inference.choose_engines(batch.windows, -(-len(tiling) // len(batch.windows)))
         LOGGER.info(self.backend)
 
     def adopt_backend(self, backend: str, engine_shapes: Sequence[EngineShape]) -> None:

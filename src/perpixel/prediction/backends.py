@@ -4,16 +4,22 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from perpixel.errors import SettingsError
 from perpixel.labels.codec import Codec
-from perpixel.prediction.openvino_core import openvino_core, require_openvino
+from perpixel.prediction.int8.kept_int8 import LEAST_GAIN, Int8
+from perpixel.prediction.int8.quantised_graph import Ranges, in_int8
+from perpixel.prediction.openvino_core import FLOAT32, openvino_core, require_openvino
 from perpixel.runtime.race import Race, race
+
+if TYPE_CHECKING:
+    from openvino import Model
 
 Engine: TypeAlias = Callable[[Tensor], Tensor]
 """Maps (N, C, H, W) to logits (N, K, H, W)."""
@@ -43,38 +49,31 @@ class BFloat16Network:
 
 
 class OpenVinoNetwork:
-    """A network compiled by OpenVINO for batches of one shape, in float32; PyTorch takes the others.
+    """A network compiled by OpenVINO for batches of one shape; PyTorch takes the others.
 
     Args:
         network: In evaluation mode, on the CPU.
         example: A batch of the shape.
+        ranges: Which convolutions are computed in int8; none by default.
+        graph: Of the network for the shape, where it is there already; see `openvino_model`.
 
     Attributes:
         shape: (N, C, H, W).
+        ranges: As given.
 
     Raises:
         SettingsError: OpenVINO is not installed, or cannot run this network.
     """
 
-    def __init__(self, network: nn.Module, example: Tensor) -> None:
-        require_openvino()
-        from openvino.frontend import FrontEndManager
-        from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
-
-        self._network, self.shape = network, tuple(example.shape)
-        hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-        try:
-            with torch.no_grad(), _quiet():
-                exported = torch.export.export(network, (example,))
-            with torch.no_grad(), _quiet():  # again: torch.export leaves filters of its own
-                decoder = TorchFXPythonDecoder.from_exported_program(exported)
-            frontend = FrontEndManager().load_by_framework("pytorch")  # openvino.convert_model would call home
-            model = frontend.convert(frontend.load(decoder))
-            self._compiled = openvino_core().compile_model(model, "CPU", hints)
-        except Exception as error:
-            raise SettingsError(
-                f"OpenVINO cannot run this network ({type(error).__name__}).", fix="choose the backend torch."
-            ) from error
+    def __init__(
+        self, network: nn.Module, example: Tensor, ranges: Ranges = (), graph: "Model | None" = None
+    ) -> None:
+        self._network, self.shape, self.ranges = network, tuple(example.shape), ranges
+        graph = graph or openvino_model(network, example)
+        hints = FLOAT32 | {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        with _told_as_ours():
+            graph = in_int8(graph, ranges) if ranges else graph
+            self._compiled = openvino_core().compile_model(graph, "CPU", hints)
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Map (N, C, H, W) to logits (N, K, H, W)."""
@@ -82,6 +81,40 @@ class OpenVinoNetwork:
             logits: Tensor = self._network(batch)
             return logits
         return torch.from_numpy(self._compiled(batch.contiguous().numpy())[0])
+
+
+def openvino_model(network: nn.Module, example: Tensor) -> "Model":
+    """A network as OpenVINO's graph, in float32.
+
+    Args:
+        network: In evaluation mode, on the CPU.
+        example: A batch of the shape that the graph is for.
+
+    Raises:
+        SettingsError: OpenVINO is not installed, or cannot read this network.
+    """
+    require_openvino()
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
+
+    with _told_as_ours():
+        with torch.no_grad(), _quiet():
+            exported = torch.export.export(network, (example,))
+        with torch.no_grad(), _quiet():  # again: torch.export leaves filters of its own
+            decoder = TorchFXPythonDecoder.from_exported_program(exported)
+        frontend = FrontEndManager().load_by_framework("pytorch")  # openvino.convert_model would call home
+        return frontend.convert(frontend.load(decoder))
+
+
+@contextmanager
+def _told_as_ours() -> Iterator[None]:
+    """Say of whatever OpenVINO raises that it cannot run the network."""
+    try:
+        yield
+    except Exception as error:
+        raise SettingsError(
+            f"OpenVINO cannot run this network ({type(error).__name__}).", fix="choose the backend torch."
+        ) from error
 
 
 def chosen_engine(network: nn.Module, batch: Tensor, codec: Codec, backend: str) -> tuple[Engine, str]:
@@ -133,6 +166,36 @@ def chosen_precision(network: nn.Module, batch: Tensor, codec: Codec) -> tuple[E
     if share > MOST_DIFFERING or not seconds.second_wins:
         return network, f"PyTorch: bfloat16 is {found}."
     return rounded, f"PyTorch in bfloat16: {found}."
+
+
+def with_int8(
+    network: nn.Module, engine: Engine, batch: Tensor, found: Int8, *, is_asked: bool
+) -> tuple[Engine, str]:
+    """Decide between an engine in float32 and int8 on a real batch.
+
+    Args:
+        network: In evaluation mode, on the CPU.
+        engine: What runs it so far.
+        batch: The first normalised tiles, (N, C, H, W).
+        found: Which convolutions bear int8, and what they lose.
+        is_asked: Whether int8 is taken however fast it is here.
+
+    Returns:
+        What to run, and a sentence that says why.
+
+    Raises:
+        SettingsError: int8 is asked for, and no choice of layers holds.
+    """
+    if found.taken is None:
+        if is_asked:
+            raise SettingsError(found.told, examples=[*map(str, found.tried)], fix="choose the backend auto.")
+        return engine, found.told
+    compiled = OpenVinoNetwork(network, batch, found.ranges[found.taken])
+    with torch.inference_mode():
+        ratio = race(partial(engine, batch), partial(compiled, batch), seconds=RACE_S).ratio
+    if ratio < LEAST_GAIN and not is_asked:
+        return engine, f"In int8 it would be {ratio:.2f} times as fast; {LEAST_GAIN:g} is asked."
+    return compiled, f"In int8 it is {ratio:.2f} times as fast: {found.told}"
 
 
 @contextmanager

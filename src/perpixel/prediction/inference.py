@@ -1,13 +1,16 @@
 """A batch of windows through the networks: working resolution, flips and turns, ensembles."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from perpixel.errors import DataError, RunError, SettingsError
 from perpixel.geometry.tiling import Tiling
 from perpixel.labels.codec import Codec
 from perpixel.prediction import network_memory
@@ -17,10 +20,11 @@ from perpixel.prediction.backends import (
     OpenVinoNetwork,
     chosen_engine,
     chosen_precision,
+    with_int8,
 )
 from perpixel.prediction.openvino_core import require_openvino
 from perpixel.prediction.predict_options import TTA, PredictOptions
-from perpixel.prediction.window_engine import EngineShape, WindowEngine
+from perpixel.prediction.window_engine import Compiled, EngineShape, WindowEngine
 from perpixel.runtime.hardware import automatic_memory_format, automatic_precision, has_bf16_instructions, own_device
 from perpixel.shapes import AnyArray, ImageArray
 
@@ -29,6 +33,15 @@ MOST_TILES = 8
 
 UNKNOWN_STRIDE = 32
 """Taken for a network that does not tell its stride; no common encoder has a larger one."""
+
+SEARCHED_FROM_S = 60.0
+"""Seconds that an image must last in float32 for int8 to be searched, which takes about a quarter of that."""
+
+if TYPE_CHECKING:
+    from perpixel.prediction.int8.kept_int8 import Int8
+
+Int8Search: TypeAlias = Callable[["Inference", bool], "Int8 | None"]
+"""Where the networks' run computes in int8: as kept, or else searched now if the second says so; see `int8_of`."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,7 @@ class Inference(WindowEngine):
         options: Working resolution, views, average, precision.
         device: Where the networks lie.
         engines: What runs them where it is not PyTorch; see `choose_engines`.
+        int8: Finds the layers that bear int8; None where they are not of a run's single network.
     """
 
     networks: Sequence[nn.Module]
@@ -48,19 +62,29 @@ class Inference(WindowEngine):
     options: PredictOptions
     device: torch.device
     engines: list[Engine] = field(default_factory=list)
+    int8: Int8Search | None = None
 
     @classmethod
     def on_device(
-        cls, network: nn.Module | Sequence[nn.Module], codec: Codec, options: PredictOptions
+        cls,
+        network: nn.Module | Sequence[nn.Module],
+        codec: Codec,
+        options: PredictOptions,
+        int8: Int8Search | None = None,
     ) -> "Inference":
         """Put networks in evaluation mode and on the device that the options name."""
-        if options.backend == "openvino":
+        if options.backend in ("openvino", "int8"):
             require_openvino()
+        if options.backend == "int8" and int8 is None:
+            raise SettingsError(
+                "int8 needs a run of one network, whose validation images say what it loses.",
+                fix="give the run's folder, or choose the backend auto.",
+            )
         networks = [network] if isinstance(network, nn.Module) else list(network)
         device = own_device(options.device)
         for each in networks:
             each.eval().to(device).to(memory_format=automatic_memory_format(device))  # type: ignore[call-overload]
-        return cls(networks, codec, options, device)
+        return cls(networks, codec, options, device, int8=int8)
 
     @property
     def device_type(self) -> str:
@@ -97,27 +121,53 @@ class Inference(WindowEngine):
 
         H and W are multiples of `align_px`.
         """
-        averaged = self._averaged(self._prepared(windows))
+        averaged = self._averaged(self.prepared(windows))
         if self.options.ratio != 1:
             averaged = F.interpolate(averaged, windows.shape[1:3], mode="bilinear", align_corners=False)
         return averaged.contiguous().cpu().numpy()  # blending goes along rows of a class
 
-    def choose_engines(self, windows: ImageArray) -> str:
-        """Decide on real windows (N, H, W, C) what runs the networks from here on; say what and why."""
-        if self.options.backend != "torch" and self.device.type == "cpu":
-            choose = partial(chosen_engine, backend=self.options.backend)
-        elif self.options.precision == "auto" and self.device.type == "cpu" and has_bf16_instructions():
+    def choose_engines(self, windows: ImageArray, batches: int = 1) -> str:
+        """Decide what runs the networks from here on; say what and why. See `WindowEngine.choose_engines`.
+
+        Raises:
+            SettingsError: What is asked for cannot be had, or does not agree.
+            DataError: int8 is asked for, and the run's images, on which layers are searched, cannot be had.
+        """
+        on_cpu, backend = self.device.type == "cpu", self.options.backend
+        if on_cpu and backend != "torch":
+            choose = partial(chosen_engine, backend="auto" if backend == "auto" else "openvino")
+        elif on_cpu and self.options.precision == "auto" and has_bf16_instructions():
             choose = partial(chosen_precision)
         else:
             return "PyTorch."
-        batch = self._prepared(windows)
+        batch = self.prepared(windows)
         chosen = [choose(each, batch, self.codec) for each in self.networks]
         self.engines[:] = [engine for engine, _ in chosen]
-        return " ".join(dict.fromkeys(why for _, why in chosen))
+        why = " ".join(dict.fromkeys(why for _, why in chosen))
+        found, also = self._int8_found(windows, batches)
+        if found is not None:
+            is_asked = backend == "int8"
+            self.engines[0], also = with_int8(self.networks[0], self.engines[0], batch, found, is_asked=is_asked)
+        return f"{why} {also}".strip()
+
+    def _int8_found(self, windows: ImageArray, batches: int) -> "tuple[Int8 | None, str]":
+        """Where the run computes in int8, and why that is not known."""
+        is_asked = self.options.backend == "int8"
+        if self.int8 is None or not (is_asked or self.options.backend == "auto"):
+            return None, ""
+        start = time.perf_counter()
+        self.probabilities(windows)
+        lasts = (time.perf_counter() - start) * batches
+        try:
+            return self.int8(self, is_asked or lasts > SEARCHED_FROM_S), ""
+        except (DataError, RunError, SettingsError) as error:
+            if is_asked:
+                raise
+            return None, f"int8 was not tried: {error.problems[0].what}"
 
     @property
     def engine_shapes(self) -> tuple[EngineShape, ...]:
-        """What runs each network: the shape of OpenVINO's batches, "bf16" or None for PyTorch; empty until chosen."""
+        """What runs each network; empty until chosen."""
         return tuple(map(_shape_of, self.engines))
 
     def adopt_engines(self, shapes: Sequence[EngineShape]) -> None:
@@ -133,7 +183,7 @@ class Inference(WindowEngine):
             for network, shape in zip(self.networks, shapes, strict=bool(shapes))  # or nothing is chosen yet
         ]
 
-    def _prepared(self, windows: ImageArray) -> Tensor:
+    def prepared(self, windows: ImageArray) -> Tensor:
         """Normalised windows at working resolution, (N, C, h, w)."""
         batch = torch.from_numpy(windows).to(self.device).permute(0, 3, 1, 2)
         batch = self.codec.normalise(batch).contiguous(memory_format=automatic_memory_format(self.device))
@@ -151,8 +201,8 @@ class Inference(WindowEngine):
             return network
         if shape == "bf16":
             return BFloat16Network(network)
-        blank = torch.zeros(shape).contiguous(memory_format=automatic_memory_format(self.device))
-        return OpenVinoNetwork(network, blank)
+        blank = torch.zeros(shape.shape).contiguous(memory_format=automatic_memory_format(self.device))
+        return OpenVinoNetwork(network, blank, shape.ranges)
 
     def _averaged(self, batch: Tensor) -> Tensor:
         on_logits = self.options.average == "logits"
@@ -179,7 +229,7 @@ class Inference(WindowEngine):
 def _shape_of(engine: Engine) -> EngineShape:
     if isinstance(engine, BFloat16Network):
         return "bf16"
-    return engine.shape if isinstance(engine, OpenVinoNetwork) else None
+    return Compiled(engine.shape, engine.ranges) if isinstance(engine, OpenVinoNetwork) else None
 
 
 def _turned(batch: Tensor, turns: int, mirrored: bool) -> Tensor:

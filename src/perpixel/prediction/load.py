@@ -1,14 +1,19 @@
 """From a run folder, a model file or an exported bundle to a predictor."""
 
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perpixel.errors import RunError
 from perpixel.labels.decision import mean_calibration
 from perpixel.prediction.predict_options import PredictOptions
 from perpixel.prediction.predictor import Predictor
 from perpixel.store.bundle import Bundle, is_bundle
+
+if TYPE_CHECKING:
+    from perpixel.prediction.inference import Int8Search
 
 
 def load_predictor(path: Path, options: PredictOptions | None = None) -> Predictor:
@@ -30,6 +35,7 @@ def load_predictor(path: Path, options: PredictOptions | None = None) -> Predict
             f"{path} is no exported bundle, and PyTorch, which predicts with a run, is not installed.",
             fix="export the run where perpixel is installed whole, and give the bundle.",
         )
+    from perpixel.prediction.inference import Inference
     from perpixel.store.model_file import load_model
 
     loaded = [load_model(file) for file in _model_files(path)]
@@ -41,7 +47,20 @@ def load_predictor(path: Path, options: PredictOptions | None = None) -> Predict
     options = options or PredictOptions()
     options = replace(options, scale=first.scale, tta=options.tta or first.tta)
     calibration = mean_calibration([card.calibration for card in cards])
-    return Predictor([network for network, _ in loaded], first.codec, options=options, calibration=calibration)
+    networks, int8 = [network for network, _ in loaded], _int8_search(path, len(loaded))
+    inference = Inference.on_device(networks, first.codec, options, int8)
+    return Predictor(inference, first.codec, calibration=calibration)
+
+
+def _int8_search(path: Path, networks: int) -> "Int8Search | None":
+    """What finds the layers that bear int8: for a run of one network, whose validation images are known."""
+    from perpixel.store.run_folder import Run
+
+    if networks > 1 or not (path / "settings.yaml").is_file():
+        return None
+    from perpixel.prediction.int8.layer_search import int8_of
+
+    return partial(int8_of, Run.open(path))
 
 
 def load_bundle(bundle: Bundle, options: PredictOptions) -> Predictor:

@@ -38,6 +38,11 @@ class OnnxEngine(WindowEngine):
                 f"a bundle is predicted on the CPU, not on {options.device}.",
                 fix="choose the device cpu, or predict with the run.",
             )
+        if options.backend == "int8":
+            raise SettingsError(
+                "a bundle is predicted in the precision that it was exported in, not in int8 by choice.",
+                fix="export the run with `precision`, or predict with the run.",
+            )
         self.options = options
         self._card = bundle.card
         content = bundle.model()
@@ -131,12 +136,12 @@ def openvino_graph(content: bytes | Path, output: str | None = None) -> Graph:
     Raises:
         SettingsError: It is not installed, or cannot run the graph.
     """
-    from perpixel.prediction.openvino_core import openvino_core, require_openvino
+    from perpixel.prediction.openvino_core import FLOAT32, openvino_core, require_openvino
 
     require_openvino()
     try:
         core = openvino_core()
-        compiled = core.compile_model(core.read_model(content), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = core.compile_model(core.read_model(content), "CPU", FLOAT32)
     except Exception as error:
         raise SettingsError(
             f"OpenVINO cannot run this graph ({type(error).__name__}).", fix="choose the backend auto."

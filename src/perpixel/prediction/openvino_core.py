@@ -2,12 +2,16 @@
 
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from perpixel.errors import SettingsError
 
 if TYPE_CHECKING:
     from openvino import Core
+
+
+FLOAT32: Final = {"INFERENCE_PRECISION_HINT": "f32"}
+"""For what is not quantised: some processors would take bfloat16."""
 
 
 def require_openvino() -> None:

@@ -45,8 +45,9 @@ class PredictOptions:
             short timing finds it faster and at most a thousandth of the pixels change; else float32.
         threshold: How probabilities become classes: "calibrated", "argmax" or a number, see
             `perpixel.labels.decision.decide`; None takes what was better on validation images.
-        backend: What runs the network on a CPU for images of many tiles: "torch"; "openvino" (in float32); or "auto",
-            the faster of the two by a short timing, if they agree.
+        backend: What runs the network on a CPU for images of many tiles: "torch"; "openvino" (in float32); "int8"
+            (OpenVINO, for a run of one network; layers are searched on its validation images); or "auto", the fastest
+            of them by a short timing, if they agree, with int8 where it is known or an image lasts long.
 
     Raises:
         SettingsError: A value out of its range.

@@ -5,13 +5,28 @@ Nothing here or above it loads PyTorch: tiles, blending and outputs are NumPy al
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from perpixel.geometry.tiling import Tiling
+from perpixel.prediction.int8.quantised_graph import Ranges
 from perpixel.prediction.predict_options import PredictOptions
 from perpixel.shapes import AnyArray, ImageArray
 
-EngineShape = tuple[int, ...] | Literal["bf16"] | None
+
+class Compiled(NamedTuple):
+    """A network that OpenVINO compiled.
+
+    Args:
+        shape: (N, C, H, W) of its batches.
+        ranges: Which convolutions are in int8; none by default.
+    """
+
+    shape: tuple[int, ...]
+    ranges: Ranges = ()
+
+
+EngineShape = Compiled | Literal["bf16"] | None
+"""What runs a network, so that another process can do the same; None for PyTorch in float32."""
 
 
 class WindowEngine(ABC):
@@ -57,8 +72,13 @@ class WindowEngine(ABC):
         """How many tiles of an image fit the device, where nothing else is said."""
         return 1
 
-    def choose_engines(self, windows: ImageArray) -> str:
-        """Decide on real windows (N, H, W, C) what runs the networks from here on; say what and why."""
+    def choose_engines(self, windows: ImageArray, batches: int = 1) -> str:
+        """Decide what runs the networks from here on; say what and why.
+
+        Args:
+            windows: Real ones, (N, H, W, C).
+            batches: How many of them an image has.
+        """
         return ""
 
     @property

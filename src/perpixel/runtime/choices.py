@@ -2,8 +2,8 @@
 
 from typing import Final, Literal, TypeAlias
 
-Backend: TypeAlias = Literal["torch", "openvino", "auto"]
-"""What runs a network on a CPU."""
+Backend: TypeAlias = Literal["torch", "openvino", "int8", "auto"]
+"""What runs a network on a CPU; int8 is OpenVINO's."""
 ConvertedTo: TypeAlias = Literal["masks", "coco", "yolo", "geojson"]
 """What a folder can be converted to."""
 DeviceName: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]

@@ -5,6 +5,7 @@ model.safetensors  the best weights and all that is needed to predict
 split.csv          which image went where, and why
 history.csv        a row a validation
 epochs.csv         a row a pass over the training images
+int8.json          which layers bear int8, once `predict` has searched them
 pruned/            a model file and its scores for each level, from `perpixel prune`
 kept/              a model file after every `train.keep_every` epochs
 checkpoints/       the last two states to resume from, and the last weights
@@ -41,7 +42,10 @@ from perpixel.settings.tree import Settings, decided, request_from
 from perpixel.store.bundle import Bundle, is_bundle
 
 VERSIONED: Final = ("perpixel", "torch", "numpy", "lightning-fabric")
-OWN_FILES: Final = ("settings.yaml", "model.safetensors", "split.csv", "history.csv", "epochs.csv", "report.html")
+OWN_FILES: Final = (
+    *("settings.yaml", "model.safetensors", "split.csv", "history.csv", "epochs.csv", "int8.json"),
+    "report.html",
+)
 OWN_FOLDERS: Final = ("checkpoints", "kept", "pruned", "evaluation", "tensorboard", "wandb", "mlflow")
 LAST_WEIGHTS: Final = Path("checkpoints", "last.safetensors")
 CHECKPOINTS_KEPT: Final = 2
@@ -168,6 +172,11 @@ class Run(Result):
     def kept_path(self, epoch: int) -> Path:
         """The model file of an epoch, where `train.keep_every` asks for it."""
         return self.folder / "kept" / f"epoch-{epoch:04d}.safetensors"
+
+    @property
+    def int8_path(self) -> Path:
+        """Which layers bear int8, and what was tried."""
+        return self.folder / "int8.json"
 
     @property
     def split_path(self) -> Path:
