@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import torch.nn.functional as F
 from torch import nn
 
 import perpixel
-from perpixel.errors import DataError, SettingsError
+from perpixel.errors import DataError, RunError, SettingsError
 from perpixel.files.read import read_image
+from perpixel.language import translated
+from perpixel.language.agreement import agreed
 from perpixel.prediction import PredictOptions, Predictor, backends, inference
 from perpixel.prediction.backends import OpenVinoNetwork, openvino_model
 from perpixel.prediction.int8 import kept_int8, layer_search, tried
@@ -142,6 +145,8 @@ def test_layers_are_searched_once_and_kept_with_the_run(run, raced, monkeypatch,
         first.target(IMAGE)
     assert "In int8 it is 2.00 times as fast: all convolutions in int8; mean IoU " in first.backend
     assert "all but the first and last: mean IoU" in caplog.text
+    in_chinese = translated(agreed(first.backend), "zh")
+    assert not re.search("[a-z]{2,} [a-z]{2,}", in_chinese), in_chinese
     assert first.inference.engine_shapes[0].ranges
     stored = json.loads(run.int8_path.read_text(encoding="utf-8"))
     assert [each["layers"] for each in stored["tried"]] == ["all convolutions", "all but the first and last"]
@@ -157,8 +162,8 @@ def test_layers_are_searched_once_and_kept_with_the_run(run, raced, monkeypatch,
     assert 0 < np.abs(found - expected).mean() < 0.01
 
 
-@pytest.mark.parametrize("changed", ["model", "processor", "damaged"])
-def test_what_is_kept_of_another_model_or_processor_is_searched_again(run, raced, monkeypatch, changed):
+@pytest.mark.parametrize("changed", ["model", "processor", "lost", "damaged"])
+def test_what_is_kept_of_another_model_or_processor_is_searched_again(run, raced, changed):
     raced(2.0)
     of = load_predictor(run.folder, PredictOptions(**SMALL, backend="int8"))
     found = layer_search.int8_of(run, of.inference, True)
@@ -167,9 +172,46 @@ def test_what_is_kept_of_another_model_or_processor_is_searched_again(run, raced
         run.int8_path.write_text(run.int8_path.read_text(encoding="utf-8")[:-100], encoding="utf-8")
     else:
         stored = json.loads(run.int8_path.read_text(encoding="utf-8"))
-        stored["of"][changed] = "another"
+        (stored["tried"][0] if changed == "lost" else stored["of"])[changed] = "another"
         run.int8_path.write_text(json.dumps(stored), encoding="utf-8")
     assert layer_search.int8_of(run, of.inference, False) is None
+
+
+def test_what_is_kept_and_does_not_fit_the_network_stops_int8_alone(run, raced, monkeypatch):
+    raced(2.0)
+    monkeypatch.setattr(tried, "MOST_LOST", 1.0)
+    load_predictor(run.folder, PredictOptions(**SMALL, backend="int8")).target(IMAGE)
+    stored = json.loads(run.int8_path.read_text(encoding="utf-8"))
+    for each in stored["tried"]:
+        each["ranges"].pop()
+    run.int8_path.write_text(json.dumps(stored), encoding="utf-8")
+    predictor = load_predictor(run.folder, PredictOptions(**SMALL, backend="auto"))
+    predictor.target(IMAGE)
+    assert predictor.backend.endswith("int8 was not tried: OpenVINO cannot run this network (ValueError).")
+    assert not predictor.inference.engine_shapes[0].ranges
+    with pytest.raises(SettingsError, match="OpenVINO cannot run this network"):
+        load_predictor(run.folder, PredictOptions(**SMALL, backend="int8")).target(IMAGE)
+
+
+def test_without_openvino_nothing_is_asked_of_what_is_kept(run, monkeypatch):
+    run.int8_path.write_text("{}", encoding="utf-8")
+    for module in (backends, inference):
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.delattr(kept_int8, "parse_json")
+    predictor = load_predictor(run.folder, PredictOptions(**SMALL, backend="auto"))
+    predictor.target(IMAGE)
+    assert predictor.backend == "PyTorch: OpenVINO is not installed."
+
+
+def test_a_model_beside_damaged_settings_predicts_though_not_in_int8(run, raced, monkeypatch):
+    raced(2.0)
+    monkeypatch.setattr(inference, "SEARCHED_FROM_S", 0)
+    (run.folder / "settings.yaml").write_text("data: [", encoding="utf-8")
+    predictor = load_predictor(run.folder, PredictOptions(**SMALL, backend="auto"))
+    predictor.target(IMAGE)
+    assert re.search(r"\nint8 was not tried: .*settings\.yaml is damaged: ", predictor.backend)
+    with pytest.raises(RunError, match=r"settings\.yaml is damaged"):
+        load_predictor(run.folder, PredictOptions(**SMALL, backend="int8")).target(IMAGE)
 
 
 @pytest.mark.parametrize(("ratio", "lost", "why"), [

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -143,27 +144,31 @@ class Inference(WindowEngine):
         batch = self.prepared(windows)
         chosen = [choose(each, batch, self.codec) for each in self.networks]
         self.engines[:] = [engine for engine, _ in chosen]
-        why = " ".join(dict.fromkeys(why for _, why in chosen))
-        found, also = self._int8_found(windows, batches)
-        if found is not None:
-            is_asked = backend == "int8"
-            self.engines[0], also = with_int8(self.networks[0], self.engines[0], batch, found, is_asked=is_asked)
-        return f"{why} {also}".strip()
+        why = "\n".join(dict.fromkeys(why for _, why in chosen))  # each line is translated by itself
+        if self.int8 is None or backend not in ("int8", "auto") or find_spec("openvino") is None:
+            return why
+        try:
+            also = self._lowered_to_int8(self.int8, windows, batches)
+        except (DataError, RunError, SettingsError) as error:
+            if backend == "int8":
+                raise
+            also = f"int8 was not tried: {error.problems[0].what}"
+        return f"{why}\n{also}".strip()
 
-    def _int8_found(self, windows: ImageArray, batches: int) -> "tuple[Int8 | None, str]":
-        """Where the run computes in int8, and why that is not known."""
+    def _lowered_to_int8(self, search: Int8Search, windows: ImageArray, batches: int) -> str:
+        """Let int8 run the network where its run bears that; say why, or nothing where it is not known."""
         is_asked = self.options.backend == "int8"
-        if self.int8 is None or not (is_asked or self.options.backend == "auto"):
-            return None, ""
+        found = search(self, is_asked or self._seconds(windows) * batches > SEARCHED_FROM_S)
+        if found is None:
+            return ""
+        batch = self.prepared(windows)
+        self.engines[0], why = with_int8(self.networks[0], self.engines[0], batch, found, is_asked=is_asked)
+        return why
+
+    def _seconds(self, windows: ImageArray) -> float:
         start = time.perf_counter()
         self.probabilities(windows)
-        lasts = (time.perf_counter() - start) * batches
-        try:
-            return self.int8(self, is_asked or lasts > SEARCHED_FROM_S), ""
-        except (DataError, RunError, SettingsError) as error:
-            if is_asked:
-                raise
-            return None, f"int8 was not tried: {error.problems[0].what}"
+        return time.perf_counter() - start
 
     @property
     def engine_shapes(self) -> tuple[EngineShape, ...]:

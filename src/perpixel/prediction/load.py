@@ -13,7 +13,8 @@ from perpixel.prediction.predictor import Predictor
 from perpixel.store.bundle import Bundle, is_bundle
 
 if TYPE_CHECKING:
-    from perpixel.prediction.inference import Int8Search
+    from perpixel.prediction.inference import Inference
+    from perpixel.prediction.int8.kept_int8 import Int8
 
 
 def load_predictor(path: Path, options: PredictOptions | None = None) -> Predictor:
@@ -47,20 +48,17 @@ def load_predictor(path: Path, options: PredictOptions | None = None) -> Predict
     options = options or PredictOptions()
     options = replace(options, scale=first.scale, tta=options.tta or first.tta)
     calibration = mean_calibration([card.calibration for card in cards])
-    networks, int8 = [network for network, _ in loaded], _int8_search(path, len(loaded))
-    inference = Inference.on_device(networks, first.codec, options, int8)
+    int8 = partial(_int8_of, path) if len(loaded) == 1 and (path / "settings.yaml").is_file() else None
+    inference = Inference.on_device([network for network, _ in loaded], first.codec, options, int8)
     return Predictor(inference, first.codec, calibration=calibration)
 
 
-def _int8_search(path: Path, networks: int) -> "Int8Search | None":
-    """What finds the layers that bear int8: for a run of one network, whose validation images are known."""
+def _int8_of(path: Path, inference: "Inference", searches: bool) -> "Int8 | None":
+    """See `int8_of`; the run is read when it is asked for, since a model suffices for all else."""
+    from perpixel.prediction.int8.layer_search import int8_of
     from perpixel.store.run_folder import Run
 
-    if networks > 1 or not (path / "settings.yaml").is_file():
-        return None
-    from perpixel.prediction.int8.layer_search import int8_of
-
-    return partial(int8_of, Run.open(path))
+    return int8_of(Run.open(path), inference, searches)
 
 
 def load_bundle(bundle: Bundle, options: PredictOptions) -> Predictor:

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import torch
 
-from perpixel.errors import OutputError
+from perpixel.errors import DataError, OutputError
 from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_json
 from perpixel.files.whole_file import text_of
@@ -68,10 +68,11 @@ class Int8:
     def from_dict(cls, stored: JsonMapping) -> Self:
         """Read it back. Raises KeyError, TypeError or ValueError where it is damaged."""
         tried = tuple(
-            Tried(each["layers"], each["mean_iou"], each["lost"], each["times_as_fast"]) for each in stored["tried"]
+            Tried(str(each["layers"]), *(float(each[key]) for key in ("mean_iou", "lost", "times_as_fast")))
+            for each in stored["tried"]
         )
         ranges = tuple(
-            tuple(between and (float(between[0]), float(between[1])) for between in each["ranges"])
+            tuple(None if between is None else (float(between[0]), float(between[1])) for between in each["ranges"])
             for each in stored["tried"]
         )
         return cls(float(stored["mean_iou"]), int(stored["images"]), tried, ranges)
@@ -84,7 +85,7 @@ def kept_int8(run: Run) -> Int8 | None:
         if stored["of"] != _of(run):
             return None
         return Int8.from_dict(stored)
-    except (OSError, KeyError, TypeError, ValueError, IndexError):
+    except (OSError, DataError, KeyError, TypeError, ValueError, IndexError):
         return None
 
 
