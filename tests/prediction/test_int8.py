@@ -162,7 +162,7 @@ def test_layers_are_searched_once_and_kept_with_the_run(run, raced, monkeypatch,
     assert 0 < np.abs(found - expected).mean() < 0.01
 
 
-@pytest.mark.parametrize("changed", ["model", "processor", "lost", "damaged"])
+@pytest.mark.parametrize("changed", ["model", "processor", "libraries", "lost", "damaged"])
 def test_what_is_kept_of_another_model_or_processor_is_searched_again(run, raced, changed):
     raced(2.0)
     of = load_predictor(run.folder, PredictOptions(**SMALL, backend="int8"))

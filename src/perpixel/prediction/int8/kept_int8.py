@@ -1,4 +1,7 @@
-"""RUN/int8.json: where a run computes in int8, and what was tried; of one model file on one kind of processor."""
+"""RUN/int8.json: where a run computes in int8, and what was tried.
+
+It is of one model file, one kind of processor, and the versions of the libraries, which order the convolutions.
+"""
 
 import hashlib
 import json
@@ -13,7 +16,7 @@ from perpixel.files.atomic import write_text
 from perpixel.files.parse import parse_json
 from perpixel.files.whole_file import text_of
 from perpixel.language.notices import LOGGER
-from perpixel.prediction.int8.quantised_graph import Ranges
+from perpixel.prediction.int8.quantised_graph import Ranges, weight_spread
 from perpixel.prediction.int8.tried import MOST_LOST, Tried
 from perpixel.prediction.openvino_core import openvino_core
 from perpixel.runtime.json_values import JsonMapping, JsonObject
@@ -79,7 +82,7 @@ class Int8:
 
 
 def kept_int8(run: Run) -> Int8 | None:
-    """What the run keeps; None where nothing is kept, or it is of another model or processor, or damaged."""
+    """What the run keeps; None where nothing is, or it is of another model, processor or version, or damaged."""
     try:
         stored = parse_json(text_of(run.int8_path), str(run.int8_path))
         if stored["of"] != _of(run):
@@ -98,8 +101,15 @@ def keep_int8(run: Run, found: Int8) -> None:
 
 
 def _of(run: Run) -> Mapping[str, str]:
-    """The model file and the processor that it is true of: without VNNI sums of int8 are cut off."""
+    """What it is true of."""
+    import openvino
+
     with run.model_path.open("rb") as file:
         model = hashlib.file_digest(file, "sha256").hexdigest()
     name = openvino_core().get_property("CPU", "FULL_DEVICE_NAME")
-    return {"model": model, "processor": f"{name}, {torch.backends.cpu.get_cpu_capability()}"}
+    sums = "whole sums" if weight_spread() == 1 else "sums cut off"  # with or without VNNI
+    return {
+        "model": model,
+        "processor": f"{name}, {torch.backends.cpu.get_cpu_capability()}, {sums}",
+        "libraries": f"OpenVINO {openvino.__version__}, PyTorch {torch.__version__}",
+    }
