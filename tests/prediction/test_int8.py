@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from torch import nn
 
 import perpixel
+from perpixel.dataset import scan
 from perpixel.errors import DataError, RunError, SettingsError
 from perpixel.files.read import read_image
+from perpixel.labels.decision import Calibration
 from perpixel.language import translated
 from perpixel.language.agreement import agreed
 from perpixel.prediction import PredictOptions, Predictor, backends, inference
@@ -25,6 +27,8 @@ from perpixel.prediction.int8.quantised_graph import input_ranges, layers_kept, 
 from perpixel.prediction.load import load_predictor
 from perpixel.runtime.race import Race
 from perpixel.shapes import IGNORED
+from perpixel.split import Split
+from perpixel.store.model_file import set_calibration
 from prediction.networks import LooksAround, codec_for, image_of
 
 pytest.importorskip("openvino")
@@ -212,6 +216,33 @@ def test_a_model_beside_damaged_settings_predicts_though_not_in_int8(run, raced,
     assert re.search(r"\nint8 was not tried: .*settings\.yaml is damaged: ", predictor.backend)
     with pytest.raises(RunError, match=r"settings\.yaml is damaged"):
         load_predictor(run.folder, PredictOptions(**SMALL, backend="int8")).target(IMAGE)
+
+
+def test_what_openvino_gets_wrong_in_float32_counts_as_lost(run, raced, monkeypatch):
+    raced(2.0)
+    of = load_predictor(run.folder, PredictOptions(**SMALL, backend="int8")).inference
+    right = layer_search.int8_of(run, of, True)
+    run.int8_path.unlink()
+
+    class Wrong(OpenVinoNetwork):
+        def __call__(self, batch):
+            return 20 * torch.randn(super().__call__(batch).shape)
+
+    monkeypatch.setattr(layer_search, "OpenVinoNetwork", Wrong)
+    wrong = layer_search.int8_of(run, of, True)
+    assert wrong.mean_iou == right.mean_iou
+    assert wrong.tried[0].lost != pytest.approx(0, abs=1e-6)
+
+
+def test_validation_images_are_scored_by_the_model_s_own_thresholds(run, raced):
+    """From a probability of 0 on each pixel is a cell, so that the mean IoU is half the share of cells."""
+    raced(2.0)
+    set_calibration(run.model_path, Calibration(1.0, (0.0, 0.0), 4, 0.1, 0.9))
+    of = load_predictor(run.folder, PredictOptions(**SMALL, backend="int8", threshold="argmax")).inference
+    dataset = scan(run.data)
+    truths = [dataset.target(each) for each in Split.load(run.split_path, dataset.samples).part("val")]
+    cells, pixels = sum(int((each == 1).sum()) for each in truths), sum(each.size for each in truths)
+    assert layer_search.int8_of(run, of, True).mean_iou == pytest.approx(cells / pixels / 2)
 
 
 @pytest.mark.parametrize(("ratio", "lost", "why"), [

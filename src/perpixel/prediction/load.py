@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perpixel.errors import RunError
-from perpixel.labels.decision import mean_calibration
+from perpixel.labels.decision import decide, mean_calibration
 from perpixel.prediction.predict_options import PredictOptions
 from perpixel.prediction.predictor import Predictor
 from perpixel.store.bundle import Bundle, is_bundle
@@ -49,7 +49,9 @@ def load_predictor(path: Path, options: PredictOptions | None = None) -> Predict
     options = replace(options, scale=first.scale, tta=options.tta or first.tta)
     calibration = mean_calibration([card.calibration for card in cards])
     int8 = partial(_int8_of, path) if len(loaded) == 1 and (path / "settings.yaml").is_file() else None
-    inference = Inference.on_device([network for network, _ in loaded], first.codec, options, int8)
+    planned = decide(first.codec.labels, None, calibration)  # by which engines are compared, whatever is asked for
+    codec = replace(first.codec, thresholds=planned.thresholds)
+    inference = Inference.on_device([network for network, _ in loaded], codec, options, int8)
     return Predictor(inference, first.codec, calibration=calibration)
 
 

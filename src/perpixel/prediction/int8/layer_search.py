@@ -1,6 +1,6 @@
 """Which layers of a run bear int8: each choice is scored on validation images and timed, and the result is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -61,9 +61,9 @@ def int8_of(run: Run, inference: Inference, searches: bool) -> Int8 | None:
 def _searched(run: Run, inference: Inference) -> Int8:
     dataset = scan(run.data, inference.codec.labels, overrides=stated_by(run.settings.data))
     split = Split.load(run.split_path, dataset.samples)
-    plainly = replace(inference, options=replace(inference.options, tta="none"), engines=[])
-    training, validation = (_middles(dataset, split.part(name), inference) for name in ("train", "val"))
-    batches = [inference.prepared(middle.window) for middle in training]
+    plainly = replace(inference, options=replace(inference.options, tta="none", precision="32"), engines=[])
+    batches = [inference.prepared(middle.window) for middle in _middles(dataset, split.part("train"), inference)]
+    validation = list(_middles(dataset, split.part("val"), inference))
     if not batches or not any((middle.target != IGNORED).any() for middle in validation):
         raise DataError(
             f"int8 needs training and validation images, and {run.folder} has none with labelled pixels.",
@@ -77,7 +77,7 @@ def _searched(run: Run, inference: Inference) -> Int8:
         for layers, kept in layers_kept(graph).items()
     }
     plain = OpenVinoNetwork(network, example, graph=graph)
-    expected = _mean_iou(plainly, plain, validation)
+    expected = _mean_iou(plainly, network, validation)  # by PyTorch: what OpenVINO gets wrong is lost, too
     tried = []
     for layers, ranges in choices.items():
         changed = OpenVinoNetwork(network, example, ranges, graph)
@@ -94,13 +94,12 @@ class _Middle(NamedTuple):
     target: TargetArray
 
 
-def _middles(dataset: Dataset, samples: Sequence[Sample], inference: Inference) -> list[_Middle]:
+def _middles(dataset: Dataset, samples: Sequence[Sample], inference: Inference) -> Iterator[_Middle]:
     """The middles of some images, all of one size."""
-    side, middles = inference.native_px(SIDE_PX), []
+    side = inference.native_px(SIDE_PX)
     for sample in evenly(samples, IMAGES):
         image, target = dataset.labelled_image(sample)
-        middles.append(_middle(inference.codec.as_trained(image, str(sample.image)), target, side))
-    return middles
+        yield _middle(inference.codec.as_trained(image, str(sample.image)), target, side)
 
 
 def _middle(image: AnyArray, target: TargetArray, side: int) -> _Middle:
