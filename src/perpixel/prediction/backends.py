@@ -188,7 +188,8 @@ def with_int8(
     """
     if found.taken is None:
         if is_asked:
-            raise SettingsError(found.told, examples=[*map(str, found.tried)], fix="choose the backend auto.")
+            fix = "choose the backend auto, or delete the run's int8.json to search again."
+            raise SettingsError(found.told, examples=[*map(str, found.tried)], fix=fix)
         return engine, found.told
     compiled = OpenVinoNetwork(network, batch, found.ranges[found.taken])
     with torch.inference_mode():
