@@ -1,5 +1,6 @@
 """OpenVINO beside PyTorch: the same answer, chosen by speed, refused where it does not agree."""
 
+import logging
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from generated import save
 from perpixel.errors import SettingsError
 from perpixel.prediction import PredictOptions, Predictor, backends, inference, openvino_core
 from perpixel.prediction.backends import chosen_engine, chosen_precision
@@ -86,10 +88,39 @@ def test_ctrl_c_is_heard_after_networks_have_come_and_gone():
     assert (ran.returncode, ran.stdout) == (0, "Ctrl-C\n")
 
 
-def test_few_tiles_are_not_worth_compiling():
+def test_few_tiles_are_not_worth_compiling_and_that_is_said_once(caplog):
     predictor = Predictor(LooksAround(), codec_for(), options=PredictOptions(backend="openvino"))
-    predictor.target(image_of(40, 40))
+    with caplog.at_level(logging.INFO, "perpixel"):
+        for _ in range(2):
+            predictor.target(image_of(40, 40))
     assert predictor.backend == ""
+    assert caplog.messages == ["PyTorch: to compile a network pays from 8 tiles on."]
+
+
+def test_many_images_of_one_size_are_worth_compiling(tmp_path, monkeypatch, quick):
+    monkeypatch.setattr(backends, "race", lambda first, second, seconds: Race(1.0, 0.5, 2.0))
+    for number in range(8):
+        save(tmp_path / "new" / f"{number}.png", image_of(40, 40, seed=number))
+    for number, backend in ((8, "OpenVINO: 2.00 times as fast"), (7, "")):
+        predictor = Predictor(LooksAround(), codec_for(), options=PredictOptions(backend="auto"))
+        paths = sorted((tmp_path / "new").iterdir())[:number]
+        assert len(list(predictor.predict_files(paths, tmp_path / f"out{number}"))) == number
+        assert predictor.backend.startswith(backend)
+        assert bool(predictor.backend) == bool(backend)
+
+
+def test_tiles_of_a_large_image_are_compiled_for_after_whole_images(monkeypatch):
+    seen = []
+    compiled = lambda network, example: seen.append(tuple(example.shape)) or Again(network)  # noqa: E731
+    monkeypatch.setattr(backends, "OpenVinoNetwork", compiled)
+    monkeypatch.setattr(backends, "race", lambda first, second, seconds: Race(1.0, 0.5, 2.0))
+    predictor = Predictor(
+        LooksAround(), codec_for(), options=PredictOptions(**{**SMALL, "whole_px": 5000}, backend="auto")
+    )
+    predictor.images = 8
+    for side in (40, 48, 40, 200, 300, 40):
+        predictor.target(image_of(side, side))
+    assert seen == [(1, 3, 40, 40), (1, 3, 96, 96)]
 
 
 def test_the_faster_one_is_taken(monkeypatch, quick):

@@ -85,7 +85,9 @@ class ArrayPredictor:
 
     Attributes:
         decision: How probabilities become classes, and why so.
-        backend: What runs the network and why, once that is decided: with the first image of many tiles.
+        backend: What runs the network and why, once that is decided: with the first image of many tiles, or of many
+            images.
+        images: How many are to be predicted, as far as that is known; most are taken to be of the first one's size.
         largest_px: Pixels of the largest image whose need of memory was told.
         is_on_own_data: Whether the images are those of the run's data: then none is said to look unlike them.
     """
@@ -101,6 +103,8 @@ class ArrayPredictor:
         self.codec = codec
         self.calibration = calibration
         self.backend = ""
+        self.images = 1
+        self._compiled_hw: tuple[int, int] | None = None
         self.largest_px = 0
         self.is_on_own_data = False
         self._said: set[str] = set()
@@ -255,11 +259,25 @@ class ArrayPredictor:
         return WindowProbabilities(self.inference.probabilities(batch.windows), batch.empties)
 
     def decide_backend(self, tiling: Tiling, batch: WindowBatch) -> None:
-        """Decide what runs the networks, once: on a batch of the first image of many tiles."""
-        if self.backend or len(tiling) < TILES_WORTH_COMPILING:
+        """Decide what runs the networks, on a real batch: once for whole images, once for tiles of larger ones."""
+        is_tiled = len(tiling) >= TILES_WORTH_COMPILING
+        is_adopted = bool(self.backend) and self._compiled_hw is None
+        if is_adopted or tiling.window_hw == self._compiled_hw or (self.backend and not is_tiled):
             return
-        self.backend = self.inference.choose_engines(batch.windows, -(-len(tiling) // len(batch.windows)))
-        LOGGER.info(self.backend)
+        tiles = len(tiling) * self.images
+        if tiles < TILES_WORTH_COMPILING:
+            self._say_few()
+            return
+        self._compiled_hw = tiling.window_hw
+        self.backend = self.inference.choose_engines(batch.windows, -(-tiles // len(batch.windows)))
+        if self.inference.may_compile or is_tiled:
+            LOGGER.info(self.backend)
+
+    def _say_few(self) -> None:
+        """Say once that a backend was asked for in vain."""
+        if self.inference.may_compile and "few" not in self._said:
+            self._said.add("few")
+            LOGGER.info("PyTorch: to compile a network pays from %d tiles on.", TILES_WORTH_COMPILING)
 
     def adopt_backend(self, backend: str, engine_shapes: Sequence[EngineShape]) -> None:
         """Run the networks as another process does; see `Inference.adopt_engines`."""

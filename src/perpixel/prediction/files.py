@@ -190,6 +190,8 @@ class _Files:
         return [Problem(what, self.refused[0].fix, tuple(each.examples[0] for each in self.refused))]
 
     def written(self) -> Iterator[Written]:
+        if self.processes.number == 1:  # of several each would decide for itself what computes
+            self.predictor.images = len(self.paths)
         aside: dict[int, int] = {}
         for number in self.processes.part(range(len(self.paths))):
             if tiles := self._tiles_to_share(number):

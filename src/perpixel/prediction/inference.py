@@ -36,7 +36,7 @@ UNKNOWN_STRIDE = 32
 """Taken for a network that does not tell its stride; no common encoder has a larger one."""
 
 SEARCHED_FROM_S = 60.0
-"""Seconds that an image must last in float32 for int8 to be searched, which takes about a quarter of that."""
+"""Seconds that a prediction must last in float32 for int8 to be searched, which takes about a quarter of that."""
 
 if TYPE_CHECKING:
     from perpixel.prediction.int8.kept_int8 import Int8
@@ -127,6 +127,11 @@ class Inference(WindowEngine):
             averaged = F.interpolate(averaged, windows.shape[1:3], mode="bilinear", align_corners=False)
         return averaged.contiguous().cpu().numpy()  # blending goes along rows of a class
 
+    @property
+    def may_compile(self) -> bool:
+        """Whether OpenVINO may run the networks."""
+        return self.device.type == "cpu" and self.options.backend != "torch"
+
     def choose_engines(self, windows: ImageArray, batches: int = 1) -> str:
         """Decide what runs the networks from here on; say what and why. See `WindowEngine.choose_engines`.
 
@@ -134,10 +139,10 @@ class Inference(WindowEngine):
             SettingsError: What is asked for cannot be had, or does not agree.
             DataError: int8 is asked for, and the run's images, on which layers are searched, cannot be had.
         """
-        on_cpu, backend = self.device.type == "cpu", self.options.backend
-        if on_cpu and backend != "torch":
+        backend = self.options.backend
+        if self.may_compile:
             choose = partial(chosen_engine, backend="auto" if backend == "auto" else "openvino")
-        elif on_cpu and self.options.precision == "auto" and has_bf16_instructions():
+        elif self.device.type == "cpu" and self.options.precision == "auto" and has_bf16_instructions():
             choose = partial(chosen_precision)
         else:
             return "PyTorch."

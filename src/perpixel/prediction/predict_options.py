@@ -41,11 +41,11 @@ class PredictOptions:
             quarter "turns". None: what the model's plan chose; a bare network sees the image as it is.
         average: What the views and the networks of an ensemble are averaged on.
         device: "auto" takes the accelerator where there is one.
-        precision: "auto" takes bfloat16 on a GPU that multiplies it; on a CPU, for images of many tiles, where a
+        precision: "auto" takes bfloat16 on a GPU that multiplies it; on a CPU, for many tiles or images, where a
             short timing finds it faster and at most a thousandth of the pixels change; else float32.
         threshold: How probabilities become classes: "calibrated", "argmax" or a number, see
             `perpixel.labels.decision.decide`; None takes what was better on validation images.
-        backend: What runs the network on a CPU for images of many tiles: "torch"; "openvino" (in float32); "int8"
+        backend: What runs the network on a CPU for many tiles or images: "torch"; "openvino" (in float32); "int8"
             (OpenVINO, for a run of one network; layers are searched on its validation images); or "auto", the fastest
             of them by a short timing, if they agree, with int8 where it is known or an image lasts long.
 

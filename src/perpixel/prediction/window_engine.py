@@ -72,12 +72,17 @@ class WindowEngine(ABC):
         """How many tiles of an image fit the device, where nothing else is said."""
         return 1
 
+    @property
+    def may_compile(self) -> bool:
+        """Whether networks may be compiled for windows of one shape, as `options.backend` asks."""
+        return False
+
     def choose_engines(self, windows: ImageArray, batches: int = 1) -> str:
         """Decide what runs the networks from here on; say what and why.
 
         Args:
             windows: Real ones, (N, H, W, C).
-            batches: How many of them an image has.
+            batches: How many of them there are to predict.
         """
         return ""
 

@@ -53,7 +53,7 @@ class PredictionOptions(TypedDict, total=False):
             help="what computes on a CPU; auto takes the fastest that agrees",
             more="int8 by OpenVINO is searched by layers on the run's validation images, where it may lose 0.005 of "
             "the mean IoU and has to be 1.3 times as fast, and kept with the run; auto asks for that on the image's "
-            "tiles, too, and searches it for an image that lasts longer than a minute",
+            "tiles, too, and searches it for what lasts longer than a minute",
             default="torch",
         ),
     ]
