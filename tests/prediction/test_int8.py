@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import perpixel
+from generated import save
 from perpixel.dataset import scan
 from perpixel.errors import DataError, RunError, SettingsError
 from perpixel.files.read import read_image
@@ -318,6 +319,16 @@ def test_only_a_run_of_one_network_can_be_in_int8(cells_run):
         load_predictor(cells_run.model_path, options)
     with pytest.raises(SettingsError, match=wrong):
         Predictor([LooksAround(), LooksAround()], codec_for(), options=options)
+
+
+def test_what_cannot_be_had_for_any_image_is_said_once(run, raced, tmp_path):
+    raced(1.2)
+    for number in range(8):
+        save(tmp_path / "new" / f"{number}.png", IMAGE[:40, :40])
+    predictor = load_predictor(run.folder, PredictOptions(backend="int8"))
+    with pytest.raises(SettingsError) as refused:
+        list(predictor.predict_files(sorted((tmp_path / "new").iterdir()), tmp_path / "out"))
+    assert len(refused.value.problems) == 1
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from perpixel.errors import DataError, OutputError, PerpixelError, Problem, RunError
+from perpixel.errors import DataError, OutputError, PerpixelError, Problem, RunError, SettingsError
 from perpixel.files.cog import require_rasterio
 from perpixel.files.object_table import join_tables
 from perpixel.files.ome_zarr import require_zarr
@@ -150,6 +150,7 @@ def predict_files(
     Raises:
         PerpixelError: After the last image, what was wrong with some of them; the others are written.
         OutputError: At once, where names collide.
+        SettingsError: At once, where what is asked for to compute with cannot be had.
         RunError: Another process is lost.
     """
     processes = joined()
@@ -220,7 +221,7 @@ class _Files:
         path = self.paths[number]
         try:
             yield predict_file(self.predictor, path, self.out, self.outputs, self.progress, together)
-        except RunError:
+        except (RunError, SettingsError):  # of all images alike
             raise
         except OutputsThereError as error:
             self.refused.extend(error.problems)
