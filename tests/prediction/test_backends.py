@@ -30,6 +30,15 @@ except KeyboardInterrupt:
     print("Ctrl-C")
 """
 
+LOGGED = """
+import logging
+import torch
+from perpixel.prediction.backends import OpenVinoNetwork
+
+OpenVinoNetwork(torch.nn.Conv2d(3, 2, 3).eval(), torch.zeros(1, 3, 16, 16))
+print(logging.root.handlers)
+"""
+
 SMALL = {"tile_px": 96, "overlap_px": 32, "whole_px": 1, "precision": "32"}
 
 
@@ -68,6 +77,13 @@ def test_the_answer_is_that_of_pytorch():
     assert plain.backend == "PyTorch."
     assert other.backend.startswith("OpenVINO: ")
     assert other.backend.endswith("times as fast as PyTorch, 0.0000% of the pixels differ.")
+
+
+@pytest.mark.long
+def test_compiling_leaves_the_log_as_it_was():
+    """OpenVINO's reader of networks gives the root logger a handler, which would tell all things again."""
+    ran = subprocess.run([sys.executable, "-c", LOGGED], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
 
 
 def test_a_network_runs_as_another_process_runs_it():

@@ -201,7 +201,8 @@ def with_int8(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No warnings of the compilers about themselves."""
+    """No warnings of the compilers about themselves, and no handler of theirs, which would tell all things twice."""
+    handlers = logging.root.handlers[:]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
@@ -209,6 +210,7 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             logging.disable(logging.NOTSET)
+            logging.root.handlers[:] = handlers
 
 
 @torch.inference_mode()
