@@ -47,7 +47,7 @@ class PredictOptions:
             `perpixel.labels.decision.decide`; None takes what was better on validation images.
         backend: What runs the network on a CPU for many tiles or images: "torch"; "openvino" (in float32); "int8"
             (OpenVINO, for a run of one network; layers are searched on its validation images); or "auto", the fastest
-            of them by a short timing, if they agree, with int8 where it is known or an image lasts long.
+            of them by a short timing, if they agree, with int8 where it is kept or the prediction lasts long.
 
     Raises:
         SettingsError: A value out of its range.
