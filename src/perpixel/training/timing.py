@@ -24,16 +24,16 @@ from perpixel.training.session import Session
 from perpixel.training.step import freeze, hardware_for, loss_of, set_training_mode
 from perpixel.training.validation import validate
 
-TIMED_SHARE: Final = 0.03
+TIMED_SHARE: Final = 0.01
 TIMED_STEPS: Final = 3
 TIMED_MOST: Final = 0.2
 """Of the minutes, after which no further step is timed: where so few steps take so long, they are too slow."""
-VALIDATION_SHARE: Final = 0.15
+VALIDATION_SHARE: Final = 0.08
 LEAST_STEPS: Final = 10
 
 TRIED_SIDE: Final = 256
 TRIED_CROPS: Final = 4
-TRIED_STEPS: Final = 3
+TRIED_STEPS: Final = 2
 TRIED_S: Final = 6.0
 """After so long nothing is tried again: of work as slow, the second or two of warming up are a small part."""
 USED_SHARE: Final = 0.85
