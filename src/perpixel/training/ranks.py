@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from perpixel.errors import PerpixelError, Problem, RunError, SettingsError
 from perpixel.language.notices import LOGGER
@@ -24,30 +25,58 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+Held = TypeVar("Held", Tensor, nn.Module)
 
 
 class Ranks:
     """The processes of one training, each with its number; a single one communicates with nobody.
 
-    Every method but `share` is called by all of them at the same point.
+    Every method but `share` and `to_device` is called by all of them at the same point.
 
     Args:
-        fabric: Launched.
+        device: Where this one computes.
+        fabric: Launched, for several; it takes seconds to load, which one process does without.
 
     Attributes:
         number: How many there are.
         rank: This one's number, from 0.
     """
 
-    def __init__(self, fabric: "Fabric") -> None:
-        self.fabric = fabric
-        self.number = fabric.world_size
-        self.rank = fabric.global_rank
+    def __init__(self, device: Device, fabric: "Fabric | None" = None) -> None:
+        self._device = device
+        self._fabric = fabric
+        self.number = 1 if fabric is None else fabric.world_size
+        self.rank = 0 if fabric is None else fabric.global_rank
 
     @property
     def is_first(self) -> bool:
         """Whether this process is the one that writes and speaks."""
         return self.rank == 0
+
+    def to_device(self, held: Held) -> Held:
+        """A tensor, or a network with all of its tensors, where this process computes."""
+        if self._fabric is None:
+            return held.to(self._device, non_blocking=self._device == "cuda")
+        return self._fabric.to_device(held)
+
+    def joined(self, network: nn.Module, optimiser: Optimizer) -> tuple[Any, Any]:
+        """What calls a network and its optimiser so that all processes take the same steps."""
+        if self._fabric is None:
+            return network, optimiser
+        module, stepper = self._fabric.setup(network, optimiser)
+        module.mark_forward_method("training_outputs")
+        return module, stepper
+
+    def backward(self, loss: Tensor) -> None:
+        """Add a loss's gradients to the parameters, the mean over all processes."""
+        if self._fabric is None:
+            loss.backward()  # type: ignore[no-untyped-call] # of torch
+        else:
+            self._fabric.backward(loss)
+
+    def without_exchange(self, module: Any) -> AbstractContextManager[Any]:
+        """Keep gradients in their process, where more of the batch follows."""
+        return nullcontext() if self._fabric is None else self._fabric.no_backward_sync(module)
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """This process's part of a list."""
@@ -68,7 +97,7 @@ class Ranks:
         """Sum of an int64 or float64 array over all processes; exact for int64."""
         if self.number == 1:
             return values
-        tensor = self.fabric.to_device(torch.from_numpy(np.array(values)))
+        tensor = self.to_device(torch.from_numpy(np.array(values)))
         torch.distributed.all_reduce(tensor)
         summed: AnyArray = tensor.cpu().numpy()
         return summed
@@ -92,11 +121,11 @@ class Ranks:
 
     def first(self, value: T) -> T:
         """What the first process has."""
-        return self.fabric.broadcast(value)
+        return value if self._fabric is None else self._fabric.broadcast(value)
 
     def once(self, make: Callable[[], T]) -> T:
         """Let the first process do it; all get the result, or its PerpixelError."""
-        if self.number == 1:
+        if self._fabric is None:
             return make()
         result: T | None = None
         failure: tuple[type[PerpixelError], tuple[Problem, ...]] | None = None
@@ -105,7 +134,7 @@ class Ranks:
                 result = make()
             except PerpixelError as error:
                 failure = type(error), error.problems
-        result, failure = self.fabric.broadcast((result, failure))
+        result, failure = self._fabric.broadcast((result, failure))
         if failure is not None:
             raise failure[0].of(failure[1])
         return result  # type: ignore[return-value] # None only where make gave it
@@ -172,13 +201,14 @@ def ranks_for(train: TrainSettings) -> Ranks:
 @cache
 def _joined(device: Device, devices: int, machines: int) -> Ranks:
     """Processes can be started and joined only once."""
+    if devices * machines == 1:
+        return Ranks(device)
     from lightning_fabric import Fabric  # late: it loads PyTorch's compiler, and mistakes are told before
 
-    strategy = "ddp" if devices * machines > 1 else "auto"
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # a greeting of five lines
-    fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, strategy=strategy)
+    fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, strategy="ddp")
     fabric.launch()
-    ranks = Ranks(fabric)
+    ranks = Ranks(device, fabric)
     if not ranks.is_first:
         LOGGER.setLevel(logging.ERROR)
     return ranks

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -73,20 +72,18 @@ class Session:
         self.accumulate = train.accumulate
         torch.manual_seed(settings.seed)
         self._hardware = hardware_for(train)
-        self._fabric = self.ranks.fabric
         network = card.build(settings.model.weights if base is None else "none")
         self.notes = [] if base is None else take_over(base, network, card)
         network.to(memory_format=self._hardware.memory_format)  # type: ignore[call-overload] # torch's stubs leave it out
         self._loss_weights = network.loss_weights
-        self._fabric.to_device(network)
+        self.ranks.to_device(network)
         self._average = Average(network, train.ema) if train.ema else None
         if self.ranks.number > 1 and self._hardware.device == "cuda":
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call] # in place
         freeze(network, train, card.codec.channels)
         self.network = network
         self.optimiser = optimiser_for(network, train)
-        self._module, self._optimiser = self._fabric.setup(network, self.optimiser)
-        self._module.mark_forward_method("training_outputs")
+        self._module, self._optimiser = self.ranks.joined(network, self.optimiser)
         classes = card.codec.labels
         self.loss = loss_for(train, classes, reduce=self.ranks.reduce)
         self.validation_loss = loss_for(train, classes)
@@ -150,9 +147,9 @@ class Session:
         value, predictions = 0.0, []
         terms = dict.fromkeys(self.loss.names, 0.0)
         for index, (image, target) in enumerate(pieces, 1):
-            with self._without_exchange(index < parts):
+            with self.ranks.without_exchange(self._module) if index < parts else nullcontext():
                 loss, term, prediction = self._pass(image, target)
-                self._fabric.backward(loss / parts)
+                self.ranks.backward(loss / parts)
             value += float(loss.detach()) / parts
             terms = {name: total + float(term[name].detach()) / parts for name, total in terms.items()}
             predictions.append(prediction)
@@ -168,8 +165,8 @@ class Session:
 
     def _pass(self, image: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor], AnyArray]:
         """The loss of a micro-batch, its terms, and what is predicted for it."""
-        image = self._fabric.to_device(image.contiguous(memory_format=self._hardware.memory_format))
-        target, forward = self._fabric.to_device(target), self._module.training_outputs
+        image = self.ranks.to_device(image.contiguous(memory_format=self._hardware.memory_format))
+        target, forward = self.ranks.to_device(target), self._module.training_outputs
         loss, terms, logits = loss_of(forward, image, target, self.loss, self._loss_weights, self._hardware)
         with torch.no_grad():
             prediction = self.card.codec.answer(logits)
@@ -182,12 +179,6 @@ class Session:
         if not self.tallied:
             return counts, np.zeros((2, 0), np.int64)
         return counts, self.ranks.total(tally_of(prediction, truth, batch.places, self.tallied))
-
-    def _without_exchange(self, is_wanted: bool) -> AbstractContextManager[Any]:
-        """Leave gradients in their process where more of the batch follows."""
-        if is_wanted and self.ranks.number > 1:
-            return self._fabric.no_backward_sync(self._module)
-        return nullcontext()
 
     def _take_smaller_parts(self) -> None:
         """Halve what goes through the network at once."""
