@@ -162,6 +162,19 @@ def test_the_learning_rate_is_that_of_the_network_and_its_optimiser(tree, rate):
     assert planned(tree).train.learning_rate == rate
 
 
+@pytest.mark.parametrize(
+    ("tree", "optimiser"),
+    [
+        ({}, "muon"),
+        ({"model": {"name": "fcn8s"}}, "adamw"),
+        ({"model": {"encoder": "resnet18"}}, "adamw"),
+        ({"train": {"optimiser": "adam"}}, "adam"),
+    ],
+)
+def test_muon_is_for_the_network_that_it_was_tried_with(tree, optimiser):
+    assert planned(tree).train.optimiser == optimiser
+
+
 def raced(one, other):
     """A race on a clock that the work moves."""
     now = [0.0]

@@ -65,6 +65,19 @@ def test_a_checkpoint_that_does_not_fit_is_left_for_the_one_before(stopped, tmp_
         load_checkpoint(stopped[1], run)
 
 
+def test_muon_keeps_a_momentum_of_its_own(cells, tmp_path):
+    run = train_run(cells, tmp_path / "muon", tiny_settings(optimiser="muon"))
+    session = reopen_training(run).session
+    assert load_checkpoint(session, run).step == 4
+    stored = torch.load(run.checkpoints[0], weights_only=True)
+    orthogonal = next(group for group in stored["optimiser"]["param_groups"] if group["is_orthogonal"])
+    gathered = stored["optimiser"]["state"][orthogonal["params"][0]]
+    assert gathered.keys() == {"step", "momentum"}
+    gathered["exp_avg"] = gathered.pop("momentum")
+    torch.save(stored, run.checkpoints[0])
+    assert load_checkpoint(session, run).step == 2
+
+
 def test_one_flipped_bit_of_a_weight_is_seen(stopped, tmp_path):
     run = changed(stopped, tmp_path / "run", lambda it: None)
     assert load_checkpoint(stopped[1], run).step == 4

@@ -10,6 +10,7 @@ from perpixel.errors import SettingsError
 from perpixel.losses import WeightedLoss
 from perpixel.planning import card_of, facts_of, plan_for
 from perpixel.settings.tree import request_from
+from perpixel.training.muon import Muon, is_matrix
 from perpixel.training.schedule import StepSchedule
 from perpixel.training.session import Session
 from perpixel.training.timing import time_step, time_validation
@@ -75,6 +76,18 @@ def test_biases_and_norms_do_not_decay_and_the_encoder_has_its_own_rate(found):
         assert group["weight_decay"] == (0.3 if parameter.ndim > 1 else 0)
         assert group["factor"] == (0.25 if name.startswith("encoder.") else 1)
         assert group["lr"] == pytest.approx(session.settings.train.learning_rate / 25 * group["factor"])
+
+
+def test_muon_moves_convolutions_outside_the_encoder(found):
+    session = session_of(found, encoder_settings(optimiser="muon"))
+    orthogonal = [group for group in session.optimiser.param_groups if group["is_orthogonal"]]
+    moved = {id(parameter) for group in orthogonal for parameter in group["params"]}
+    named = dict(session.network.named_parameters())
+    names = {name for name, parameter in named.items() if id(parameter) in moved}
+    assert names == {
+        name for name, parameter in named.items() if not name.startswith("encoder.") and is_matrix(parameter)
+    }
+    assert names
 
 
 def test_a_frozen_encoder_keeps_weights_and_statistics(found):
@@ -182,7 +195,8 @@ def test_classes_weigh_in_the_loss_of_training_and_of_validation(found):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)]
+    ("name", "kind"),
+    [("muon", Muon), ("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)],
 )
 def test_the_optimiser_is_the_one_asked_for(found, name, kind):
     assert type(session_of(found, tiny_settings(optimiser=name)).optimiser) is kind

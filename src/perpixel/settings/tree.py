@@ -154,7 +154,9 @@ class TrainSettings(SettingsSection):
     hard_example_fraction: Share = Field(
         default=0.0, description="share of the views from images by how much of them was answered wrongly lately"
     )
-    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    optimiser: Literal["muon", "adamw", "adam", "sgd"] = Field(
+        default="adamw", description="muon for the convolutions outside the encoder, and AdamW for all else"
+    )
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.9, description='of "sgd"')
     nesterov: bool = Field(default=True, description='whether the momentum of "sgd" looks ahead')
     learning_rate: Positive = 5e-3

@@ -30,10 +30,13 @@ DAMAGE: Final = (OSError, RuntimeError, EOFError, UnpicklingError, zipfile.BadZi
 
 GATHERED: Final = {
     "AdamW": {"step", "exp_avg", "exp_avg_sq"},
+    "Muon": {"step", "exp_avg", "exp_avg_sq"},
     "Adam": {"step", "exp_avg", "exp_avg_sq"},
     "SGD": {"momentum_buffer"},
 }
 """What an optimiser keeps of each weight."""
+GATHERED_ORTHOGONAL: Final = {"step", "momentum"}
+"""What Muon keeps of a weight whose steps are orthogonal."""
 NEVER_NEGATIVE: Final = {"step", "exp_avg_sq"}
 """Of these an optimiser takes roots and powers."""
 
@@ -204,13 +207,16 @@ def _is_row(row: Json) -> bool:
 
 def _moves(given: Json, optimiser: torch.optim.Optimizer) -> bool:
     """Whether what an optimiser has gathered fits the weights that it moves."""
-    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-    names = GATHERED[type(optimiser).__name__]
+    groups, of_most = optimiser.param_groups, GATHERED[type(optimiser).__name__]
+    weights = [weight for group in groups for weight in group["params"]]
+    names = [
+        GATHERED_ORTHOGONAL if group.get("is_orthogonal") else of_most for group in groups for _ in group["params"]
+    ]
     if not isinstance(given, Mapping) or not given.keys() <= set(range(len(weights))):
         return False
     return all(
         isinstance(gathered, Mapping)
-        and gathered.keys() == names
+        and gathered.keys() == names[index]
         and all(
             isinstance(value, Tensor)
             and value.shape == (() if name == "step" else weights[index].shape)

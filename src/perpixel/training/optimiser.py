@@ -1,32 +1,40 @@
 """The optimiser, and which weights it moves how."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from perpixel.models import SegmentationModel
 from perpixel.settings.tree import TrainSettings
+from perpixel.training.muon import Muon, is_matrix
 
 
 def optimiser_for(network: SegmentationModel, train: TrainSettings) -> torch.optim.Optimizer:
-    """Weights decay, biases and norms do not; the encoder has its own rate.
+    """Weights decay, biases and norms do not; the encoder has its own rate, and no steps of Muon.
 
     Args:
         network: What it moves, but for what needs no gradients.
         train: Rates, decay, and the optimiser's name.
     """
     encoder = {id(parameter) for parameter in network.encoder.parameters()} if network.encoder is not None else set()
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for parameter in network.parameters():
         if parameter.requires_grad:
-            groups.setdefault((id(parameter) in encoder, parameter.ndim > 1), []).append(parameter)
-    described = [
+            in_encoder = id(parameter) in encoder
+            is_turned = train.optimiser == "muon" and not in_encoder and is_matrix(parameter)
+            groups.setdefault((in_encoder, parameter.ndim > 1, is_turned), []).append(parameter)
+    described: list[dict[str, Any]] = [
         {
             "params": parameters,
             "factor": train.encoder_lr_factor if in_encoder else 1.0,
             "weight_decay": train.weight_decay if decays else 0.0,
         }
-        for (in_encoder, decays), parameters in groups.items()
+        | ({"is_orthogonal": True} if is_turned else {})
+        for (in_encoder, decays, is_turned), parameters in groups.items()
     ]
+    if train.optimiser == "muon":
+        return Muon(described, lr=train.learning_rate)
     if train.optimiser == "sgd":
         nesterov = train.nesterov and train.momentum > 0
         return torch.optim.SGD(described, lr=train.learning_rate, momentum=train.momentum, nesterov=nesterov)
