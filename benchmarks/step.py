@@ -17,7 +17,8 @@ from torch import nn
 from perpixel.models import DEFAULT_ENCODER, DEFAULT_MODEL, SegmentationModel, build
 from perpixel.models.blocks import ConvolutionStyle, convolution
 from perpixel.planning.rules import FROZEN_STAGES
-from perpixel.settings.tree import request_from
+from perpixel.settings.tree import TrainSettings, request_from
+from perpixel.training.optimiser import optimiser_for
 from perpixel.training.step import freeze, set_training_mode
 
 CHANNELS = 3
@@ -32,12 +33,21 @@ class Form:
         is_separable: Whether its last stage is.
         frozen_stages: Stages of the encoder that keep their weights.
         encoder: Its name.
+        optimiser: Its name.
     """
 
     norm: str
     is_separable: bool = True
     frozen_stages: int = 0
     encoder: str = DEFAULT_ENCODER
+    optimiser: str = "adamw"
+
+    @property
+    def settings(self) -> TrainSettings:
+        """As a training has them."""
+        names = "optimiser", "frozen_stages"
+        given = {"steps": 1, "encoder_norm": self.norm, **{name: getattr(self, name) for name in names}}
+        return request_from({"train": given}).train
 
 
 FORMS = {
@@ -46,9 +56,10 @@ FORMS = {
     "whole last stage, frozen statistics": Form("frozen", is_separable=False),
     "separable last stage, frozen statistics": Form("frozen"),
     "and its first two stages frozen": Form("frozen", frozen_stages=2),
-    "and its first three stages frozen (the plan's)": Form("frozen", frozen_stages=FROZEN_STAGES),
-    "the plan's on EfficientNet-lite1": Form("frozen", frozen_stages=FROZEN_STAGES, encoder="efficientnet_lite1"),
-    "the plan's on EfficientNet-lite2": Form("frozen", frozen_stages=FROZEN_STAGES, encoder="efficientnet_lite2"),
+    "and its first three stages frozen": Form("frozen", frozen_stages=FROZEN_STAGES),
+    "and moved by Muon (the plan's)": Form("frozen", frozen_stages=FROZEN_STAGES, optimiser="muon"),
+    "the plan's on EfficientNet-lite1": Form("frozen", True, FROZEN_STAGES, "efficientnet_lite1", "muon"),
+    "the plan's on EfficientNet-lite2": Form("frozen", True, FROZEN_STAGES, "efficientnet_lite2", "muon"),
 }
 
 
@@ -60,16 +71,15 @@ def network_of(form: Form) -> SegmentationModel:
         last: nn.Module = network.get_submodule("ups")[-1]
         first = last.convolutions[0]
         last.convolutions = convolution(first.in_channels, last.convolutions[1].out_channels, ConvolutionStyle())
-    settings = {"steps": 1, "encoder_norm": form.norm, "frozen_stages": form.frozen_stages}
-    train = request_from({"train": settings}).train
-    freeze(network, train, CHANNELS)
-    set_training_mode(network, train)
+    freeze(network, form.settings, CHANNELS)
+    set_training_mode(network, form.settings)
     return network.to(memory_format=torch.channels_last)
 
 
-def step_of(network: SegmentationModel, crops: int, side: int) -> Callable[[], None]:
-    """A whole training step in float32: loss, gradients, AdamW."""
-    optimiser = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], lr=1e-3)
+def step_of(form: Form, crops: int, side: int) -> Callable[[], None]:
+    """A whole training step in float32: loss, gradients, optimiser."""
+    network = network_of(form)
+    optimiser = optimiser_for(network, form.settings)
     image = torch.randn(crops, CHANNELS, side, side).contiguous(memory_format=torch.channels_last)
     target = torch.randint(0, 2, (crops, side, side))
 
@@ -88,7 +98,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=8)
     asked = parser.parse_args()
-    steps = {name: step_of(network_of(form), asked.crops, asked.side) for name, form in FORMS.items()}
+    steps = {name: step_of(form, asked.crops, asked.side) for name, form in FORMS.items()}
     for step in steps.values():
         step()
     seconds: dict[str, list[float]] = {name: [] for name in steps}

@@ -56,7 +56,7 @@ def test_steps_of_a_matrix_are_those_of_pytorch(shape):
 def test_what_is_no_matrix_moves_as_by_adamw():
     ours = torch.nn.Parameter(torch.randn(5))
     theirs = copy.deepcopy(ours)
-    mine, other = Muon([{"params": [ours]}], lr=0.01), torch.optim.AdamW([theirs], lr=0.01)
+    mine, other = Muon([{"params": [ours]}], lr=0.01), torch.optim.AdamW([theirs], lr=0.01, fused=True)
     for _ in range(3):
         ours.grad = torch.randn(5)
         theirs.grad = ours.grad.clone()

@@ -29,7 +29,7 @@ class Muon(torch.optim.AdamW):
     """
 
     def __init__(self, groups: Sequence[Mapping[str, Any]], lr: float) -> None:
-        super().__init__([{"is_orthogonal": False, **group} for group in groups], lr=lr)
+        super().__init__([{"is_orthogonal": False, **group} for group in groups], lr=lr, fused=True)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
@@ -45,7 +45,7 @@ class Muon(torch.optim.AdamW):
         state, gradient = self.state[weight], weight.grad
         assert gradient is not None
         if not state:  # AdamW looks for a step in each state that it loads
-            state.update(step=torch.zeros(()), momentum=torch.zeros_like(weight))
+            state.update(step=weight.new_zeros(()), momentum=torch.zeros_like(weight))
         state["step"] += 1
         momentum = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
         ahead = gradient.lerp(momentum, MOMENTUM).flatten(1)

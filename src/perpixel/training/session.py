@@ -83,7 +83,9 @@ class Session:
         freeze(network, train, card.codec.channels)
         self.network = network
         self.optimiser = optimiser_for(network, train)
+        self._moved = [weight for group in self.optimiser.param_groups for weight in group["params"]]
         self._module, self._optimiser = self.ranks.joined(network, self.optimiser)
+        self._train_mode()
         classes = card.codec.labels
         self.loss = loss_for(train, classes, reduce=self.ranks.reduce)
         self.validation_loss = loss_for(train, classes)
@@ -138,7 +140,8 @@ class Session:
         train = self.settings.train
         entropy = [self.settings.seed, number, self.ranks.rank]
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
-        self._train_mode()
+        if not self.network.training:  # since the last validation
+            self._train_mode()
         for group in self.optimiser.param_groups:
             group["lr"] = rate.highest * group["factor"] * rate.share
         self._optimiser.zero_grad()
@@ -153,7 +156,7 @@ class Session:
             value += float(loss.detach()) / parts
             terms = {name: total + float(term[name].detach()) / parts for name, total in terms.items()}
             predictions.append(prediction)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), train.clip_norm or float("inf"))
+        norm = nn.utils.clip_grad_norm_(self._moved, train.clip_norm or float("inf"))
         if np.isfinite(value) and bool(torch.isfinite(norm)):
             self._optimiser.step()
             if self._average is not None:
