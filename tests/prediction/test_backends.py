@@ -13,6 +13,7 @@ from generated import save
 from perpixel.errors import SettingsError
 from perpixel.prediction import PredictOptions, Predictor, backends, inference, openvino_core
 from perpixel.prediction.backends import chosen_engine, chosen_precision
+from perpixel.prediction.inference import Inference
 from perpixel.runtime.race import Race
 from prediction.networks import LooksAround, codec_for, image_of
 
@@ -77,6 +78,15 @@ def test_the_answer_is_that_of_pytorch():
     assert plain.backend == "PyTorch."
     assert other.backend.startswith("OpenVINO: ")
     assert other.backend.endswith("times as fast as PyTorch, 0.0000% of the pixels differ.")
+
+
+@pytest.mark.parametrize("backend", ["openvino", "int8"])
+def test_what_is_for_a_cpu_is_told_on_a_gpu(backend):
+    options = PredictOptions(**SMALL, backend=backend)
+    on_gpu = Inference([LooksAround()], codec_for(), options, torch.device("cuda"))
+    assert on_gpu.choose_engines(image_of(64, 64)[None]) == f"PyTorch: the backend {backend} is for a CPU."
+    plain = Inference([LooksAround()], codec_for(), PredictOptions(**SMALL), torch.device("cuda"))
+    assert plain.choose_engines(image_of(64, 64)[None]) == "PyTorch."
 
 
 @pytest.mark.long

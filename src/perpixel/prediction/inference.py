@@ -145,7 +145,8 @@ class Inference(WindowEngine):
         elif self.device.type == "cpu" and self.options.precision == "auto" and has_bf16_instructions():
             choose = partial(chosen_precision)
         else:
-            return "PyTorch."
+            is_compiled = backend in ("openvino", "int8")
+            return f"PyTorch: the backend {backend} is for a CPU." if is_compiled else "PyTorch."
         batch = self.prepared(windows)
         chosen = [choose(each, batch, self.codec) for each in self.networks]
         self.engines[:] = [engine for engine, _ in chosen]
