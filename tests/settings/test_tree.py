@@ -219,7 +219,7 @@ def test_numbers_are_finite(key, value):
     [
         (
             {"train": {"optimiser": "adm"}},
-            "train.optimiser = adm is none of adamw, adam, sgd.\nFix: did you mean adam or adamw?",
+            "train.optimiser = adm is none of muon, adamw, adam, sgd.\nFix: did you mean adam or adamw?",
         ),
         (
             {"augment": {"preset": "microscope"}},
