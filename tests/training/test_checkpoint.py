@@ -42,17 +42,13 @@ CHANGES = {
     "a row that is none": lambda it: it["state"]["history"].append("x"),
     "a weight of another shape": lambda it: it["network"].update({next(iter(it["network"])): torch.zeros(1)}),
     "a weight that is not finite": lambda it: next(iter(it["network"].values())).fill_(torch.nan),
-    "another optimiser": lambda it: it["optimiser"]["state"][0].pop("exp_avg"),
-    "moments of another shape": lambda it: it["optimiser"]["state"][0].update(exp_avg=torch.zeros(1)),
-    "moments of complex numbers": lambda it: it["optimiser"]["state"][0].update(
-        exp_avg=it["optimiser"]["state"][0]["exp_avg"].to(torch.complex64)
+    "another optimiser": lambda it: it["optimiser"][0].pop("exp_avg"),
+    "moments of another shape": lambda it: it["optimiser"][0].update(exp_avg=torch.zeros(1)),
+    "moments of complex numbers": lambda it: it["optimiser"][0].update(
+        exp_avg=it["optimiser"][0]["exp_avg"].to(torch.complex64)
     ),
-    "a step of the optimiser before the first": lambda it: it["optimiser"]["state"][0]["step"].fill_(-3),
-    "squares below zero": lambda it: it["optimiser"]["state"][0]["exp_avg_sq"].sub_(1),
-    "a rate below zero": lambda it: it["optimiser"]["param_groups"][0].update(lr=-1e-3),
-    "a rate that is not finite": lambda it: it["optimiser"]["param_groups"][0].update(lr=float("nan")),
-    "averages over more than all": lambda it: it["optimiser"]["param_groups"][0].update(betas=(0.9, 1.5)),
-    "weights in another order": lambda it: it["optimiser"]["param_groups"][0]["params"].reverse(),
+    "a step of the optimiser before the first": lambda it: it["optimiser"][0]["step"].fill_(-3),
+    "squares below zero": lambda it: it["optimiser"][0]["exp_avg_sq"].sub_(1),
 }
 
 
@@ -61,7 +57,9 @@ def test_a_checkpoint_that_does_not_fit_is_left_for_the_one_before(stopped, tmp_
     run = changed(stopped, tmp_path / "run", change)
     assert load_checkpoint(stopped[1], run).step == 2
     run.checkpoints[1].unlink()
-    with pytest.raises(RunError, match=r"every checkpoint of .* is damaged.\nFix: train it from scratch"):
+    with pytest.raises(
+        RunError, match=r"every checkpoint of .* is damaged, or of another version.\nFix: train it from scratch"
+    ):
         load_checkpoint(stopped[1], run)
 
 
@@ -70,8 +68,7 @@ def test_muon_keeps_a_momentum_of_its_own(cells, tmp_path):
     session = reopen_training(run).session
     assert load_checkpoint(session, run).step == 4
     stored = torch.load(run.checkpoints[0], weights_only=True)
-    orthogonal = next(group for group in stored["optimiser"]["param_groups"] if group["is_orthogonal"])
-    gathered = stored["optimiser"]["state"][orthogonal["params"][0]]
+    gathered = next(kept for kept in stored["optimiser"].values() if "momentum" in kept)
     assert gathered.keys() == {"step", "momentum"}
     gathered["exp_avg"] = gathered.pop("momentum")
     torch.save(stored, run.checkpoints[0])

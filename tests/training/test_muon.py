@@ -32,6 +32,25 @@ def test_nothing_stays_nothing():
     assert torch.equal(orthogonal(torch.zeros(8, 9)), torch.zeros(8, 9))
 
 
+@pytest.mark.parametrize("size", [1e-12, 1e-25, 1e-38, 1e-42])
+def test_where_there_is_next_to_nothing_steps_are_small(size):
+    straight = orthogonal(torch.randn(16, 72) * size)
+    assert torch.isfinite(straight).all()
+    assert torch.linalg.matrix_norm(straight, 2) < 0.1
+
+
+def test_a_weight_whose_gradients_vanish_comes_to_rest():
+    weight = torch.nn.Parameter(torch.randn(8, 9))
+    optimiser = Muon([{"params": [weight], "is_orthogonal": True, "weight_decay": 0.0}], lr=0.01)
+    weight.grad = torch.randn(8, 9)
+    for _ in range(1000):
+        optimiser.step()
+        before = weight.detach().clone()
+        weight.grad = torch.zeros(8, 9)
+    assert torch.isfinite(before).all()
+    assert torch.equal(weight, before)
+
+
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch has its own Muon from 2.9 on")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_steps_of_a_matrix_are_those_of_pytorch(shape):

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -216,6 +218,41 @@ def test_the_gradient_is_clipped_to_its_norm(found, monkeypatch):
     assert norms == pytest.approx([1e-3], rel=1e-3)
 
 
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "muon", "sgd"])
+@pytest.mark.parametrize("memory_format", ["channels_last", "channels_first"])
+def test_a_validation_changes_no_step(found, optimiser, memory_format):
+    """It predicts in a memory format of its own."""
+    settings = tiny_settings(optimiser=optimiser, memory_format=memory_format)
+    weights = []
+    for is_validated in (False, True):
+        session = session_of(found, settings)
+        for number in range(3):
+            session.step(number, session.batches(number), session.learning_rate(number, StepSchedule(3)))
+            if is_validated:
+                session.validate()
+        weights.append(session.network.state_dict())
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "muon", "sgd"])
+def test_what_was_gathered_in_another_memory_format_is_taken_over(found, optimiser):
+    last, first = (
+        session_of(found, tiny_settings(optimiser=optimiser, memory_format=memory_format))
+        for memory_format in ("channels_last", "channels_first")
+    )
+    last.step(0, last.batches(0), last.learning_rate(0, StepSchedule(1)))
+    first.load(copy.deepcopy(last.state()))
+    gradients = [torch.randn_like(weight) for weight in last._moved]
+    for session in (last, first):
+        for group in session.optimiser.param_groups:
+            group["lr"] = 1e-2
+        for weight, gradient in zip(session._moved, gradients, strict=True):
+            weight.grad = torch.empty_like(weight).copy_(gradient)
+        session.optimiser.step()
+    for one, other in zip(last._moved, first._moved, strict=True):
+        torch.testing.assert_close(other, one, rtol=0, atol=1e-6)
+
+
 def test_a_drop_of_the_rate_comes_after_so_many_epochs(found):
     session = session_of(found, tiny_settings(schedule="step", step_epochs=2, step_factor=0.5))
     epoch = session.batches.steps_per_epoch
@@ -232,7 +269,7 @@ def test_timing_takes_real_steps_and_leaves_the_session_as_it_was(found):
     assert time_validation(session) > 0
     for each, kept in zip(networks, before, strict=True):
         assert all(torch.equal(tensor, kept[name]) for name, tensor in each.state_dict().items())
-    assert not session.state()["optimiser"]["state"]
+    assert not session.state()["optimiser"]
     assert session.state()["average"]["steps"] == 0
 
 

@@ -18,6 +18,8 @@ ROOT_MEAN_SQUARE: Final = 0.4
 """Of a step over its rate; steps of AdamW have 0.2 to 0.4."""
 LEAST_SIDE: Final = 8
 """Of a matrix that is worth it."""
+LEAST_NORM: Final = 1e-7
+"""A smaller matrix is taken for this large: where gradients vanish, steps do too."""
 
 
 class Muon(torch.optim.AdamW):
@@ -54,14 +56,14 @@ class Muon(torch.optim.AdamW):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """A matrix (R, C) with the same singular vectors, whose singular values are near 1.
+    """A matrix (R, C) with the same singular vectors, whose singular values are near 1, or less near LEAST_NORM.
 
     The rounds of Newton and Schulz are odd polynomials; they are multiplied out for the small square of the matrix,
     which costs a fifth of carrying the matrix along.
     """
     is_tall = matrix.shape[0] > matrix.shape[1]
     wide = matrix.T if is_tall else matrix
-    wide = wide / (wide.norm() + torch.finfo(wide.dtype).tiny)
+    wide = wide / wide.norm().clamp_min(LEAST_NORM)
     first, third, fifth = COEFFICIENTS
     square, one = wide @ wide.T, torch.eye(len(wide), dtype=wide.dtype, device=wide.device)
     factor = one

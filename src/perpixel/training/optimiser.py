@@ -1,5 +1,6 @@
 """The optimiser, and which weights it moves how."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -40,3 +41,15 @@ def optimiser_for(network: SegmentationModel, train: TrainSettings) -> torch.opt
         return torch.optim.SGD(described, lr=train.learning_rate, momentum=train.momentum, nesterov=nesterov)
     kind = torch.optim.AdamW if train.optimiser == "adamw" else torch.optim.Adam
     return kind(described, lr=train.learning_rate, fused=True)  # three times as fast on a CPU
+
+
+def load_gathered(optimiser: torch.optim.Optimizer, gathered: Mapping[int, Mapping[str, Any]]) -> None:
+    """Go on from what an optimiser had gathered of its weights, by their numbers, as it is in its `state_dict`.
+
+    It is laid out in memory as the weights are: fused steps of PyTorch take numbers in the order in which they lie.
+    """
+    optimiser.load_state_dict({"state": gathered, "param_groups": optimiser.state_dict()["param_groups"]})
+    for weight, kept in optimiser.state.items():
+        for name, value in kept.items():
+            if value.shape == weight.shape:
+                kept[name] = torch.empty_like(weight).copy_(value)

@@ -24,7 +24,7 @@ from perpixel.training.difficulty import tally_of
 from perpixel.training.fine_tuning import Base, take_over
 from perpixel.training.loading.batches import Batch, Batches, PixelStore, batches_ahead
 from perpixel.training.loggers import watched
-from perpixel.training.optimiser import optimiser_for
+from perpixel.training.optimiser import load_gathered, optimiser_for
 from perpixel.training.propagating import PropagatedLabels
 from perpixel.training.ranks import ranks_for
 from perpixel.training.schedule import LearningRate, StepSchedule, learning_rate_share
@@ -233,16 +233,18 @@ class Session:
 
     def state(self) -> StateDict:
         """All that steps change, by name; the tensors themselves."""
-        state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()["state"]}
         return state if self._average is None else {**state, "average": self._average.state_dict()}
 
     def load(self, state: StateDict) -> None:
         """Go back to a `state`."""
         self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        load_gathered(self.optimiser, state["optimiser"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
 
     def _train_mode(self) -> None:
+        """As steps need the network: a validation leaves it in evaluation mode, in the memory format of that."""
+        self.network.to(memory_format=self._hardware.memory_format)  # type: ignore[call-overload] # as above
         self._module.train()
         set_training_mode(self.network, self.settings.train)

@@ -26,9 +26,13 @@ from perpixel.training.validation import validate
 
 TIMED_SHARE: Final = 0.01
 """Of the minutes, for a first timing of steps: the trainer times them again as it goes on."""
+TIMED_S: Final = 10.0
+"""For the first timing, at most."""
 TIMED_STEPS: Final = 3
 TIMED_MOST: Final = 0.2
 """Of the minutes, after which no further step is timed: where so few steps take so long, they are too slow."""
+TICK_S: Final = 1e-3
+"""Nothing is taken to last less: there are clocks that tick 64 times a second."""
 VALIDATION_SHARE: Final = 0.08
 """Of the minutes, at most so much for scores on the way; at 0.15, two minutes lost 15 s to four of them."""
 LEAST_STEPS: Final = 10
@@ -89,7 +93,7 @@ def fit_budget(session: Session, started: float, progress: Progress = silent) ->
     if train.minutes is None:
         return _fixed_number(session, progress)
     budget = train.minutes * 60
-    step_seconds = time_step(session, TIMED_SHARE * budget, TIMED_MOST * budget, progress)
+    step_seconds = time_step(session, min(TIMED_SHARE * budget, TIMED_S), TIMED_MOST * budget, progress)
     validation_seconds = time_validation(session)
     left = session.ranks.first(budget - (time.monotonic() - started))
     validations = max(1, min(train.validation_passes, math.floor(VALIDATION_SHARE * budget / validation_seconds)))
@@ -146,7 +150,7 @@ def time_step(
             if session.ranks.any((enough and passed > seconds) or passed > most_seconds):
                 break
     session.load(state)
-    return session.ranks.first(float(np.median(times[1:] or times)))
+    return session.ranks.first(max(float(np.median(times[1:] or times)), TICK_S))
 
 
 def time_validation(session: Session) -> float:
@@ -158,7 +162,8 @@ def time_validation(session: Session) -> float:
         start = time.monotonic()
         validate(session.predictor(), session.dataset, [largest], session.validation_loss)
         times.append(time.monotonic() - start)
-    return session.ranks.first(min(times[1:] or times) * sum(areas) / max(areas) / session.ranks.number)
+    seconds = max(min(times[1:] or times), TICK_S)
+    return session.ranks.first(seconds * sum(areas) / max(areas) / session.ranks.number)
 
 
 class Stopwatch:
@@ -269,7 +274,7 @@ def _seconds_of(
         step()
         seconds.append(time.monotonic() - start)
         progress("timing networks", max(len(seconds) / TRIED_STEPS, min(sum(seconds) / TRIED_S, 1)), 1)
-    return min(seconds)
+    return max(min(seconds), TICK_S)
 
 
 def _step(train: TrainSettings, card: ModelCard, shape: tuple[int, int, int]) -> Callable[[], None]:
