@@ -44,7 +44,7 @@ def optimiser_for(network: SegmentationModel, train: TrainSettings) -> torch.opt
 
 
 def load_gathered(optimiser: torch.optim.Optimizer, gathered: Mapping[int, Mapping[str, Any]]) -> None:
-    """Go on from what an optimiser had gathered of its weights, by their numbers, as it is in its `state_dict`.
+    """Go on from what was gathered of each weight, by its number, as "state" of a `state_dict` holds it.
 
     It is laid out in memory as the weights are: fused steps of PyTorch take numbers in the order in which they lie.
     """

@@ -244,7 +244,7 @@ class Session:
             self._average.load_state_dict(state["average"])
 
     def _train_mode(self) -> None:
-        """As steps need the network: a validation leaves it in evaluation mode, in the memory format of that."""
-        self.network.to(memory_format=self._hardware.memory_format)  # type: ignore[call-overload] # as above
+        """As steps need the network: a validation leaves it in evaluation mode and laid out for prediction."""
+        self.network.to(memory_format=self._hardware.memory_format)  # type: ignore[call-overload] # see __init__
         self._module.train()
         set_training_mode(self.network, self.settings.train)
